@@ -1,0 +1,1 @@
+"""Hashrail: a self-hosted platform for selling tokenised Bitcoin hashrate through partners."""

@@ -1,0 +1,1 @@
+"""Who is calling: signatures, keys and tokens."""

@@ -1,0 +1,86 @@
+"""Time: two clocks, UTC, and mining days.
+
+The **wall clock** decides signatures, tokens, replay windows and retries. The **business clock** decides days,
+credits and expiry: wall time plus an offset kept in the database (`business_clock.py`), 0 for ever in
+production. This is the only module that reads the machine's clock.
+
+A mining day is a UTC date. Day D is over at D+1 00:00 and is credited at D+1 00:05.
+"""
+
+import time
+from datetime import UTC, date, datetime, timedelta
+
+from hashrail.errors import BadRequestError
+
+CREDIT_DELAY = timedelta(minutes=5)
+ONE_DAY = timedelta(days=1)
+
+
+class DateTimeWithoutZoneError(BadRequestError):
+    """A date without a time zone could mean two days."""
+
+    code = "DATE_WITHOUT_TIME_ZONE"
+    advice = "Send ISO 8601 with Z or an offset, for example 2026-09-09T00:00:00.000Z."
+
+
+class BadDateTimeError(BadRequestError):
+    """Not an ISO 8601 date-time."""
+
+    code = "BAD_DATE"
+    advice = "Send ISO 8601 with Z or an offset, for example 2026-09-09T00:00:00.000Z."
+
+
+def wall_now() -> datetime:
+    """The machine's time, UTC."""
+    return datetime.now(UTC)
+
+
+def wall_millis() -> int:
+    """The machine's time in milliseconds since 1970 UTC: what signatures and `X-Server-Time` use."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic() -> float:
+    """Seconds that never go back, for measuring how long something took."""
+    return time.monotonic()
+
+
+def day_of(moment: datetime) -> date:
+    """The mining day that `moment` falls into."""
+    assert moment.tzinfo is not None, "a time without zone has no day"
+    return moment.astimezone(UTC).date()
+
+
+def start_of(day: date) -> datetime:
+    """00:00 UTC of `day`."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def credited_at(day: date) -> datetime:
+    """When the income of mining day `day` is credited: 00:05 UTC of the next day."""
+    return start_of(day) + ONE_DAY + CREDIT_DELAY
+
+
+def last_creditable_day(now: datetime) -> date:
+    """The newest mining day whose income may be credited at `now`."""
+    return day_of(now - CREDIT_DELAY) - ONE_DAY
+
+
+def iso(moment: datetime) -> str:
+    """`2026-09-09T00:05:00.000Z`: ISO 8601 UTC with milliseconds, as the wire shows every date."""
+    assert moment.tzinfo is not None, "a time without zone cannot be shown"
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def parse_iso(text: str, field: str) -> datetime:
+    """The moment that an ISO 8601 text names, in UTC. Refuses a text without time zone, naming `field`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadDateTimeError(f"{field} is not an ISO 8601 date-time", field=field) from error
+    if moment.tzinfo is None:
+        raise DateTimeWithoutZoneError(f"{field} has no time zone", field=field)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise BadDateTimeError(f"{field} is outside the calendar", field=field) from error

@@ -1,0 +1,70 @@
+"""Exact amounts.
+
+Every amount is a `Decimal` with at most 18 decimals and less than 10^20 in magnitude, in every currency.
+Precision is 80 digits and `Inexact` is trapped, so a rounding that nobody named raises instead of losing a
+digit. The two roundings that exist are named here: `round_half_even` and `divide_half_even`.
+"""
+
+import decimal
+from decimal import Decimal
+from fractions import Fraction
+
+AMOUNT_DECIMALS = 18
+AMOUNT_LIMIT = Decimal(10) ** 20
+USD_DECIMALS = 8
+BTC_DECIMALS = 8
+
+EXACT = decimal.Context(
+    prec=80,
+    rounding=decimal.ROUND_HALF_EVEN,
+    traps=[decimal.Inexact, decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow, decimal.Clamped],
+)
+
+
+def trap_inexact() -> None:
+    """Make every thread of this process, present caller included, compute exactly or raise."""
+    for context in (decimal.DefaultContext, decimal.getcontext()):
+        context.prec = EXACT.prec
+        context.rounding = EXACT.rounding
+        for signal in EXACT.traps:
+            context.traps[signal] = EXACT.traps[signal]
+
+
+trap_inexact()
+
+
+def round_half_even(value: Decimal | Fraction, places: int) -> Decimal:
+    """`value` with at most `places` decimals; a tie goes to the even neighbour."""
+    scaled: int = round(Fraction(value) * 10**places)
+    return Decimal(scaled).scaleb(-places)
+
+
+def divide_half_even(dividend: Decimal, divisor: Decimal, places: int) -> Decimal:
+    """`dividend / divisor` rounded once to `places` decimals, half to even. Raises ZeroDivisionError."""
+    return round_half_even(Fraction(dividend) / Fraction(divisor), places)
+
+
+def floor_to(value: Decimal, places: int) -> Decimal:
+    """The greatest multiple of 10^-places that is not above `value`; the remainder stays with its owner."""
+    scaled = Fraction(value) * 10**places
+    return Decimal(scaled.numerator // scaled.denominator).scaleb(-places)
+
+
+def decimals(value: Decimal) -> int:
+    """How many decimals `value` needs: 0 for 1.00 and 1E+3, 2 for 0.25."""
+    exponent = value.normalize(EXACT).as_tuple().exponent
+    assert isinstance(exponent, int), "NaN and infinity are no amounts"
+    return max(0, -exponent)
+
+
+def is_amount(value: Decimal) -> bool:
+    """Whether the ledger can hold `value` exactly: finite, at most 18 decimals, below 10^20."""
+    return value.is_finite() and abs(value) < AMOUNT_LIMIT and decimals(value) <= AMOUNT_DECIMALS
+
+
+def plain(value: Decimal) -> str:
+    """`value` without exponent or trailing zeros: "2000.85", "0", "0.00000001"."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
