@@ -7,8 +7,8 @@ digit. The two roundings that exist are named here: `round_half_even` and `divid
 
 import decimal
 from decimal import Decimal
-from fractions import Fraction
 
+ONE = Decimal(1)
 AMOUNT_DECIMALS = 18
 AMOUNT_LIMIT = Decimal(10) ** 20
 USD_DECIMALS = 8
@@ -33,21 +33,27 @@ def trap_inexact() -> None:
 trap_inexact()
 
 
-def round_half_even(value: Decimal | Fraction, places: int) -> Decimal:
-    """`value` with at most `places` decimals; a tie goes to the even neighbour."""
-    scaled: int = round(Fraction(value) * 10**places)
-    return Decimal(scaled).scaleb(-places)
-
-
 def divide_half_even(dividend: Decimal, divisor: Decimal, places: int) -> Decimal:
-    """`dividend / divisor` rounded once to `places` decimals, half to even. Raises ZeroDivisionError."""
-    return round_half_even(Fraction(dividend) / Fraction(divisor), places)
+    """`dividend / divisor` rounded once to `places` decimals; a tie goes to the even neighbour.
+
+    Raises decimal.DivisionByZero for a zero divisor.
+    """
+    quotient, remainder = divmod(dividend.scaleb(places), divisor)
+    excess = 2 * abs(remainder) - abs(divisor)
+    if excess > 0 or (excess == 0 and quotient % 2):
+        quotient += 1 if (dividend < 0) == (divisor < 0) else -1
+    return quotient.scaleb(-places)
+
+
+def round_half_even(value: Decimal, places: int) -> Decimal:
+    """`value` with at most `places` decimals; a tie goes to the even neighbour."""
+    return divide_half_even(value, ONE, places)
 
 
 def floor_to(value: Decimal, places: int) -> Decimal:
-    """The greatest multiple of 10^-places that is not above `value`; the remainder stays with its owner."""
-    scaled = Fraction(value) * 10**places
-    return Decimal(scaled.numerator // scaled.denominator).scaleb(-places)
+    """The greatest multiple of 10^-places that is not above a `value` >= 0; the remainder stays with its owner."""
+    assert value >= 0, "only what is owned is floored"
+    return (value.scaleb(places) // ONE).scaleb(-places)
 
 
 def decimals(value: Decimal) -> int:

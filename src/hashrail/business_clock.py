@@ -1,0 +1,57 @@
+"""The business clock: wall time plus an offset kept in the database, 0 for ever in production.
+
+It decides days, credits, order expiry, batches, cool-downs and the simulated chain. Only a sandbox moves it, and
+only forward.
+"""
+
+from datetime import datetime, timedelta
+
+from hashrail import clock
+from hashrail.db import Tx
+from hashrail.errors import BadRequestError
+
+
+class ClockBackwardsError(BadRequestError):
+    """The business clock moves forward only: closed days stay closed."""
+
+    code = "CLOCK_BACKWARDS"
+    advice = "Give a moment that is later than the present business time."
+
+
+async def now(tx: Tx) -> datetime:
+    """Business time, UTC."""
+    offset_us: int = await tx.fetchval("SELECT offset_us FROM business_clock WHERE id = 1")
+    return clock.wall_now() + timedelta(microseconds=offset_us)
+
+
+async def advance_to(tx: Tx, moment: datetime) -> datetime:
+    """Move the clock so that it reads `moment` now. Raises ClockBackwardsError for a moment in its past."""
+    await tx.execute("SELECT 1 FROM business_clock WHERE id = 1 FOR UPDATE")
+    present = await now(tx)
+    if moment < present:
+        raise ClockBackwardsError(
+            "the business clock only moves forward", field="date", businessTime=clock.iso(present)
+        )
+    return await _move(tx, moment - present)
+
+
+async def advance_by(tx: Tx, step: timedelta) -> datetime:
+    """Move the clock forward by `step` >= 0; answers the new business time."""
+    await tx.execute("SELECT 1 FROM business_clock WHERE id = 1 FOR UPDATE")
+    return await _move(tx, step)
+
+
+async def start_at(tx: Tx, moment: datetime) -> None:
+    """Set the clock of an empty deployment, so that a sandbox can begin in the past."""
+    partners: int = await tx.fetchval("SELECT count(*) FROM partner")
+    assert partners == 0, "the clock of a deployment in use only moves forward"
+    offset = moment - clock.wall_now()
+    await tx.execute("UPDATE business_clock SET offset_us = $1 WHERE id = 1", offset // timedelta(microseconds=1))
+
+
+async def _move(tx: Tx, step: timedelta) -> datetime:
+    assert step >= timedelta(0), "time does not run backwards"
+    await tx.execute(
+        "UPDATE business_clock SET offset_us = offset_us + $1 WHERE id = 1", step // timedelta(microseconds=1)
+    )
+    return await now(tx)

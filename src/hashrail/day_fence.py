@@ -1,0 +1,46 @@
+"""The fence around a partner's days: no transaction can slip income into a closed day.
+
+Whoever writes money or stints of a partner shares the fence and learns how far its days are closed; closing holds
+it exclusively. It is the first lock of every transaction; users, accounts and class power follow, each in id order.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from hashrail import business_clock, clock
+from hashrail.db import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDay:
+    """What holds while the fence is shared: business time and the partner's last closed day (or None)."""
+
+    partner_id: int
+    now: datetime
+    closed_through: date | None
+
+    @property
+    def next_day(self) -> date:
+        """The day from which a change made now counts: the next UTC day, never a closed one."""
+        from_day = clock.day_of(self.now) + clock.ONE_DAY
+        assert self.closed_through is None or from_day > self.closed_through, "the next day is already closed"
+        return from_day
+
+
+async def share(tx: Tx, partner_id: int) -> OpenDay:
+    """Keep the partner's days from being closed until this transaction ends."""
+    closed_through = await tx.fetchval(
+        "SELECT closed_through FROM partner_day WHERE partner_id = $1 FOR SHARE", partner_id
+    )
+    # The clock is read after the lock: while we waited, days may have been closed and the clock moved.
+    return OpenDay(partner_id, await business_clock.now(tx), closed_through)
+
+
+async def hold(tx: Tx, partner_ids: list[int]) -> dict[int, date | None]:
+    """Lock the fences of several partners exclusively, in id order; answers how far each is closed."""
+    rows = await tx.fetch(
+        """SELECT partner_id, closed_through FROM partner_day
+           WHERE partner_id = ANY($1) ORDER BY partner_id FOR UPDATE""",
+        partner_ids,
+    )
+    return {row["partner_id"]: row["closed_through"] for row in rows}

@@ -1,0 +1,89 @@
+"""PostgreSQL: the pool, transactions and migrations.
+
+The doors open a transaction and hand `tx` down; nobody below commits. Every SQL text in the project is a literal.
+Rows come back as asyncpg records; NUMERIC comes back as an exact Decimal.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import as_file, files
+from typing import TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import yoyo
+from asyncpg.pool import PoolConnectionProxy
+
+from hashrail.errors import UnavailableError
+
+Row: TypeAlias = asyncpg.Record
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Tx: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+SESSION = {
+    "application_name": "hashrail",
+    "timezone": "UTC",
+    "lock_timeout": "20s",
+    "idle_in_transaction_session_timeout": "60s",
+    "jit": "off",
+}
+
+
+class BusyError(UnavailableError):
+    """Another transaction held a row for too long."""
+
+    code = "BUSY"
+    advice = "Send the same request again: nothing was changed."
+
+
+class DatabaseDownError(UnavailableError):
+    """The database does not answer."""
+
+    code = "DATABASE_DOWN"
+    advice = "Send the same request again later: a repeated write is done once."
+
+
+async def open_pool(dsn: str, connections: int = 10) -> Pool:
+    """A pool of at most `connections`; they open as they are needed."""
+    pool = await asyncpg.create_pool(dsn, min_size=1, max_size=connections, server_settings=SESSION, command_timeout=60)
+    assert pool is not None
+    return pool
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Tx]:
+    """One READ COMMITTED transaction: committed when the block ends well, rolled back when it raises."""
+    try:
+        async with pool.acquire() as connection, connection.transaction():
+            yield connection
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+        raise BusyError("another request holds what this one needs") from error
+    except (asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, ConnectionError) as error:
+        raise DatabaseDownError("the database does not answer") from error
+
+
+@asynccontextmanager
+async def snapshot(pool: Pool) -> AsyncIterator[Tx]:
+    """One read-only REPEATABLE READ transaction: everything read in it belongs to one moment."""
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        yield connection
+
+
+def migrate(dsn: str) -> list[str]:
+    """Bring the schema up to date with the files in sql/, once and in order; answers the names applied now."""
+    parts = urlsplit(dsn)
+    backend = yoyo.get_backend(urlunsplit(parts._replace(scheme="postgresql+psycopg")))
+    try:
+        with as_file(files("hashrail") / "sql") as folder, backend.lock():
+            waiting = backend.to_apply(yoyo.read_migrations(str(folder)))
+            names = [migration.id for migration in waiting]
+            backend.apply_migrations(waiting)
+    finally:
+        backend.connection.close()
+    return names
+
+
+async def migrate_in_thread(dsn: str) -> list[str]:
+    """`migrate` from a coroutine: the runner blocks."""
+    return await asyncio.to_thread(migrate, dsn)

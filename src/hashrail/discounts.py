@@ -1,0 +1,119 @@
+"""Discounts on maintenance: levels by a user's total TH, and programmes with dated fractions.
+
+A level or a membership that changes on day D counts from D+1; a programme's own fraction of day D is the one in its
+table for D. Both add up, at most to the operator's cap.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+
+import asyncpg
+
+from hashrail import clock
+from hashrail.db import Tx
+from hashrail.errors import ConflictError, NotFoundError
+
+
+class ProgrammeNotFoundError(NotFoundError):
+    """No discount programme has that name."""
+
+    code = "PROGRAMME_NOT_FOUND"
+    advice = "List the programmes with: hashrail programme list"
+
+
+class ProgrammeExistsError(ConflictError):
+    """A discount programme has that name already."""
+
+    code = "PROGRAMME_EXISTS"
+    advice = "Choose another name, or set a fraction of the programme that exists."
+
+
+class FractionFixedError(ConflictError):
+    """The day is published: what the programme gave on it is fixed."""
+
+    code = "FRACTION_FIXED"
+    advice = "Set the fraction from a day that is not published yet."
+
+
+async def set_levels(tx: Tx, levels: Mapping[Decimal, Decimal]) -> None:
+    """Replace the level table: total TH from which -> fraction. A user's level follows at his next change."""
+    await tx.execute("DELETE FROM discount_level")
+    await tx.executemany("INSERT INTO discount_level VALUES ($1, $2)", list(levels.items()))
+
+
+async def level_of(tx: Tx, total_power_th: Decimal) -> Decimal:
+    """The fraction that a user with that many TH gets."""
+    discount: Decimal | None = await tx.fetchval(
+        "SELECT discount FROM discount_level WHERE min_power <= $1 ORDER BY min_power DESC LIMIT 1", total_power_th
+    )
+    return Decimal(0) if discount is None else discount
+
+
+async def create_programme(tx: Tx, name: str) -> int:
+    """Open a discount programme; it gives nothing until a fraction is set. Raises ProgrammeExistsError."""
+    try:
+        programme_id: int = await tx.fetchval(
+            "INSERT INTO discount_programme (name, created_at) VALUES ($1, $2) RETURNING id", name, clock.wall_now()
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise ProgrammeExistsError(f"a programme named {name!r} exists", field="name") from error
+    return programme_id
+
+
+async def find_programme(tx: Tx, name: str) -> int:
+    """The programme's number. Raises ProgrammeNotFoundError."""
+    programme_id: int | None = await tx.fetchval("SELECT id FROM discount_programme WHERE name = $1", name)
+    if programme_id is None:
+        raise ProgrammeNotFoundError(f"no programme {name!r}", field="programme")
+    return programme_id
+
+
+async def set_fraction(tx: Tx, programme_id: int, *, from_day: date, fraction: Decimal) -> None:
+    """What the programme gives from a day on, until its next entry. Raises FractionFixedError.
+
+    Costs the same for one user and for a million: no stint is touched.
+    """
+    published = await tx.fetchval("SELECT published_through FROM publication WHERE id = 1 FOR SHARE")
+    if published is not None and from_day <= published:
+        raise FractionFixedError(f"{published} is published already", field="from_day")
+    await tx.execute(
+        """INSERT INTO programme_fraction VALUES ($1, $2, $3)
+           ON CONFLICT (programme_id, from_day) DO UPDATE SET fraction = excluded.fraction""",
+        programme_id,
+        from_day,
+        fraction,
+    )
+
+
+async def set_membership(tx: Tx, partner_id: int, user_id: int, programme_id: int, *, member: bool) -> bool:
+    """Let a user take part or not; False when nothing changed. The caller then synchronises his stints."""
+    if member:
+        changed = await tx.fetchval(
+            """INSERT INTO user_programme VALUES ($1, $2, $3)
+               ON CONFLICT (partner_id, user_id, programme_id) DO NOTHING RETURNING true""",
+            partner_id,
+            user_id,
+            programme_id,
+        )
+    else:
+        changed = await tx.fetchval(
+            """DELETE FROM user_programme WHERE partner_id = $1 AND user_id = $2 AND programme_id = $3
+               RETURNING true""",
+            partner_id,
+            user_id,
+            programme_id,
+        )
+    return changed is not None
+
+
+async def set_partner_programme(tx: Tx, partner_id: int, programme_id: int, *, member: bool) -> None:
+    """Let every user who registers from now on take part, or not."""
+    if member:
+        await tx.execute(
+            "INSERT INTO partner_programme VALUES ($1, $2) ON CONFLICT DO NOTHING", partner_id, programme_id
+        )
+    else:
+        await tx.execute(
+            "DELETE FROM partner_programme WHERE partner_id = $1 AND programme_id = $2", partner_id, programme_id
+        )

@@ -1,0 +1,122 @@
+"""Miners: a named share of hashrate in a user's hands, with constant power and efficiency between changes.
+
+What a miner earns follows from its stints (`rewards.py`); whoever changes a miner synchronises them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from hashrail.db import Tx
+from hashrail.errors import NotFoundError
+
+
+class MinerNotFoundError(NotFoundError):
+    """The user has no such miner."""
+
+    code = "MINER_NOT_FOUND"
+    advice = "Read the user's miners (#7); a miner belongs to one user of one partner."
+
+
+@dataclass(frozen=True, slots=True)
+class Miner:
+    """`power` TH/s at `energy_efficiency` W/TH."""
+
+    id: int
+    user_id: int
+    name: str
+    power: Decimal
+    energy_efficiency: Decimal
+    created_at: datetime
+
+
+async def create(
+    tx: Tx, partner_id: int, *, user_id: int, name: str, power: Decimal, energy_efficiency: Decimal, at: datetime
+) -> int:
+    """Make a miner; answers its id."""
+    miner_id: int = await tx.fetchval(
+        """INSERT INTO miner (partner_id, user_id, name, power, energy_efficiency, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6) RETURNING id""",
+        partner_id,
+        user_id,
+        name,
+        power,
+        energy_efficiency,
+        at,
+    )
+    return miner_id
+
+
+async def of_user(tx: Tx, partner_id: int, user_id: int, *, limit: int, offset: int) -> list[Miner]:
+    """A page of the user's miners, by id."""
+    rows = await tx.fetch(
+        """SELECT id, user_id, name, power, energy_efficiency, created_at FROM miner
+           WHERE partner_id = $1 AND user_id = $2 ORDER BY id LIMIT $3 OFFSET $4""",
+        partner_id,
+        user_id,
+        limit,
+        offset,
+    )
+    return [Miner(*row.values()) for row in rows]
+
+
+async def of_partner_user(
+    tx: Tx, partner_id: int, partner_user_id: str, *, limit: int, offset: int
+) -> list[Miner] | None:
+    """As `of_user` by the partner's own user id, in one query; None when there is no such user."""
+    rows = await tx.fetch(
+        """SELECT m.id, u.id AS user_id, m.name, m.power, m.energy_efficiency, m.created_at
+           FROM app_user u LEFT JOIN LATERAL (
+               SELECT * FROM miner WHERE partner_id = u.partner_id AND user_id = u.id
+               ORDER BY id LIMIT $3 OFFSET $4) m ON true
+           WHERE u.partner_id = $1 AND u.partner_user_id = $2 ORDER BY m.id""",
+        partner_id,
+        partner_user_id,
+        limit,
+        offset,
+    )
+    if not rows:
+        return None
+    return [Miner(*row.values()) for row in rows if row["id"] is not None]
+
+
+async def get(tx: Tx, partner_id: int, miner_id: int) -> Miner:
+    """One miner of the partner. Raises MinerNotFoundError."""
+    row = await tx.fetchrow(
+        """SELECT id, user_id, name, power, energy_efficiency, created_at FROM miner
+           WHERE partner_id = $1 AND id = $2""",
+        partner_id,
+        miner_id,
+    )
+    if row is None:
+        raise MinerNotFoundError(f"no miner {miner_id}", field="nftId")
+    return Miner(*row.values())
+
+
+async def give(tx: Tx, partner_id: int, miner_id: int, *, from_user: int, to_user: int) -> None:
+    """Change a miner's owner, if it is still its owner's. Raises MinerNotFoundError."""
+    given = await tx.fetchval(
+        """UPDATE miner SET user_id = $4 WHERE partner_id = $1 AND id = $2 AND user_id = $3 RETURNING true""",
+        partner_id,
+        miner_id,
+        from_user,
+        to_user,
+    )
+    if given is None:
+        raise MinerNotFoundError(f"user has no miner {miner_id}", field="nftId")
+
+
+async def improve(
+    tx: Tx, partner_id: int, miner_id: int, *, power: Decimal | None = None, energy_efficiency: Decimal | None = None
+) -> None:
+    """Change a miner's power or efficiency. Raises MinerNotFoundError."""
+    changed = await tx.fetchval(
+        """UPDATE miner SET power = coalesce($3, power), energy_efficiency = coalesce($4, energy_efficiency)
+           WHERE partner_id = $1 AND id = $2 RETURNING true""",
+        partner_id,
+        miner_id,
+        power,
+        energy_efficiency,
+    )
+    if changed is None:
+        raise MinerNotFoundError(f"no miner {miner_id}", field="nftId")

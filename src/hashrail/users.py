@@ -1,0 +1,109 @@
+"""A partner's users: known to the partner by its own id, to Hashrail by a number."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from hashrail import ledger
+from hashrail.day_fence import OpenDay
+from hashrail.db import Row, Tx
+from hashrail.errors import NotFoundError
+
+
+class UserNotFoundError(NotFoundError):
+    """The calling partner has no such user."""
+
+    code = "USER_NOT_FOUND"
+    advice = "Register the user with the login operation (#4) first."
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """`level_discount` is the fraction that the user's level takes off maintenance."""
+
+    partner_id: int
+    id: int
+    partner_user_id: str
+    email: str | None
+    created_at: datetime
+    level_discount: Decimal
+    settled_through: date | None
+
+
+async def register(tx: Tx, day: OpenDay, *, partner_user_id: str, email: str | None) -> User:
+    """The user with that partner's id, made when there is none; a new email replaces the old one."""
+    row = await tx.fetchrow(
+        """INSERT INTO app_user (partner_id, partner_user_id, email, created_at) VALUES ($1, $2, $3, $4)
+           ON CONFLICT (partner_id, partner_user_id) DO NOTHING
+           RETURNING partner_id, id, partner_user_id, email, created_at, level_discount, settled_through""",
+        day.partner_id,
+        partner_user_id,
+        email,
+        day.now,
+    )
+    if row is not None:
+        await _welcome(tx, day, row["id"])
+        return User(*row.values())
+    if email is not None:
+        await tx.execute(
+            """UPDATE app_user SET email = $3
+               WHERE partner_id = $1 AND partner_user_id = $2 AND email IS DISTINCT FROM $3""",
+            day.partner_id,
+            partner_user_id,
+            email,
+        )
+    return await find(tx, day.partner_id, partner_user_id)
+
+
+async def find(tx: Tx, partner_id: int, partner_user_id: str) -> User:
+    """The partner's user by the partner's own id. Raises UserNotFoundError."""
+    return _user(
+        await tx.fetchrow(
+            """SELECT partner_id, id, partner_user_id, email, created_at, level_discount, settled_through
+               FROM app_user WHERE partner_id = $1 AND partner_user_id = $2""",
+            partner_id,
+            partner_user_id,
+        ),
+        field="partnerUserId",
+    )
+
+
+async def get(tx: Tx, partner_id: int, user_id: int) -> User:
+    """The partner's user by number. Raises UserNotFoundError."""
+    return _user(
+        await tx.fetchrow(
+            """SELECT partner_id, id, partner_user_id, email, created_at, level_discount, settled_through
+               FROM app_user WHERE partner_id = $1 AND id = $2""",
+            partner_id,
+            user_id,
+        ),
+        field="userId",
+    )
+
+
+async def lock(tx: Tx, partner_id: int, user_ids: list[int]) -> dict[int, User]:
+    """The users with their rows locked in id order, so that their miners and settlements change one at a time."""
+    rows = await tx.fetch(
+        """SELECT partner_id, id, partner_user_id, email, created_at, level_discount, settled_through
+           FROM app_user WHERE partner_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE""",
+        partner_id,
+        user_ids,
+    )
+    return {row["id"]: User(*row.values()) for row in rows}
+
+
+async def _welcome(tx: Tx, day: OpenDay, user_id: int) -> None:
+    """A new user has accounts and takes part in the programmes that the partner has for everybody."""
+    await ledger.open_user_accounts(tx, day.partner_id, user_id, at=day.now)
+    await tx.execute(
+        """INSERT INTO user_programme (partner_id, user_id, programme_id)
+           SELECT partner_id, $2, programme_id FROM partner_programme WHERE partner_id = $1""",
+        day.partner_id,
+        user_id,
+    )
+
+
+def _user(row: Row | None, *, field: str) -> User:
+    if row is None:
+        raise UserNotFoundError("the partner has no such user", field=field)
+    return User(*row.values())
