@@ -7,7 +7,7 @@ only forward.
 from datetime import datetime, timedelta
 
 from hashrail import clock
-from hashrail.db import Tx
+from hashrail.db import Reader, Tx
 from hashrail.errors import BadRequestError
 
 
@@ -18,7 +18,7 @@ class ClockBackwardsError(BadRequestError):
     advice = "Give a moment that is later than the present business time."
 
 
-async def now(tx: Tx) -> datetime:
+async def now(tx: Reader) -> datetime:
     """Business time, UTC."""
     offset_us: int = await tx.fetchval("SELECT offset_us FROM business_clock WHERE id = 1")
     return clock.wall_now() + timedelta(microseconds=offset_us)

@@ -14,6 +14,7 @@ from hashrail.errors import BadRequestError
 
 CREDIT_DELAY = timedelta(minutes=5)
 ONE_DAY = timedelta(days=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DateTimeWithoutZoneError(BadRequestError):
@@ -84,3 +85,8 @@ def parse_iso(text: str, field: str) -> datetime:
         return moment.astimezone(UTC)
     except OverflowError as error:
         raise BadDateTimeError(f"{field} is outside the calendar", field=field) from error
+
+
+def from_seconds(seconds: int) -> datetime:
+    """The moment `seconds` after 1970 UTC."""
+    return EPOCH + timedelta(seconds=seconds)

@@ -20,6 +20,8 @@ from hashrail.errors import UnavailableError
 Row: TypeAlias = asyncpg.Record
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Tx: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+# A single query may also run on the pool itself: it needs no transaction to see one moment.
+Reader: TypeAlias = "Tx | Pool"
 
 SESSION = {
     "application_name": "hashrail",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from hashrail.db import Tx
+from hashrail.db import Reader, Tx
 from hashrail.errors import NotFoundError
 
 
@@ -47,7 +47,7 @@ async def create(
     return miner_id
 
 
-async def of_user(tx: Tx, partner_id: int, user_id: int, *, limit: int, offset: int) -> list[Miner]:
+async def of_user(tx: Reader, partner_id: int, user_id: int, *, limit: int, offset: int) -> list[Miner]:
     """A page of the user's miners, by id."""
     rows = await tx.fetch(
         """SELECT id, user_id, name, power, energy_efficiency, created_at FROM miner
@@ -61,7 +61,7 @@ async def of_user(tx: Tx, partner_id: int, user_id: int, *, limit: int, offset: 
 
 
 async def of_partner_user(
-    tx: Tx, partner_id: int, partner_user_id: str, *, limit: int, offset: int
+    tx: Reader, partner_id: int, partner_user_id: str, *, limit: int, offset: int
 ) -> list[Miner] | None:
     """As `of_user` by the partner's own user id, in one query; None when there is no such user."""
     rows = await tx.fetch(

@@ -36,7 +36,7 @@ trap_inexact()
 def divide_half_even(dividend: Decimal, divisor: Decimal, places: int) -> Decimal:
     """`dividend / divisor` rounded once to `places` decimals; a tie goes to the even neighbour.
 
-    Raises decimal.DivisionByZero for a zero divisor.
+    A zero divisor raises decimal.InvalidOperation.
     """
     quotient, remainder = divmod(dividend.scaleb(places), divisor)
     excess = 2 * abs(remainder) - abs(divisor)
@@ -58,14 +58,16 @@ def floor_to(value: Decimal, places: int) -> Decimal:
 
 def decimals(value: Decimal) -> int:
     """How many decimals `value` needs: 0 for 1.00 and 1E+3, 2 for 0.25."""
-    exponent = value.normalize(EXACT).as_tuple().exponent
+    _, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int), "NaN and infinity are no amounts"
-    return max(0, -exponent)
+    # The digits are counted, not normalised: a caller may send more of them than the precision holds.
+    trailing_zeros = next((count for count, digit in enumerate(reversed(digits)) if digit), -exponent)
+    return max(0, -exponent - trailing_zeros)
 
 
 def is_amount(value: Decimal) -> bool:
     """Whether the ledger can hold `value` exactly: finite, at most 18 decimals, below 10^20."""
-    return value.is_finite() and abs(value) < AMOUNT_LIMIT and decimals(value) <= AMOUNT_DECIMALS
+    return value.is_finite() and value.copy_abs() < AMOUNT_LIMIT and decimals(value) <= AMOUNT_DECIMALS
 
 
 def plain(value: Decimal) -> str:

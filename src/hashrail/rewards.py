@@ -14,10 +14,11 @@ Accounts touched: pool receivable, income control, electricity and service reven
 """
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from hashrail import clock, day_fence, discounts, ledger, rate_classes, users
+from hashrail import business_clock, clock, day_fence, discounts, ledger, rate_classes, users
 from hashrail.day_fence import OpenDay
 from hashrail.db import Row, Tx
 from hashrail.ledger import Chart, Kind, Transfer
@@ -38,6 +39,8 @@ async def sync_stints(
     a user's miners in any case. Answers how many stints were written. Locks the users.
     """
     locked = await users.lock(tx, day.partner_id, sorted(set(user_ids)))
+    # The clock is read once more: whoever had these users before us may have begun stints of a later day than ours.
+    day = replace(day, now=await business_clock.now(tx))
     changed: list[Row] = []
     for user in locked.values():
         total, programmes = await _standing(tx, day.partner_id, user.id)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from hashrail import ledger
 from hashrail.day_fence import OpenDay
-from hashrail.db import Row, Tx
+from hashrail.db import Reader, Row, Tx
 from hashrail.errors import NotFoundError
 
 
@@ -55,7 +55,7 @@ async def register(tx: Tx, day: OpenDay, *, partner_user_id: str, email: str | N
     return await find(tx, day.partner_id, partner_user_id)
 
 
-async def find(tx: Tx, partner_id: int, partner_user_id: str) -> User:
+async def find(tx: Reader, partner_id: int, partner_user_id: str) -> User:
     """The partner's user by the partner's own id. Raises UserNotFoundError."""
     return _user(
         await tx.fetchrow(

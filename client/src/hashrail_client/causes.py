@@ -31,7 +31,8 @@ CAUSES = {
     "secret-whitespace": "The secret was used with white space around it, often the newline of the file it was read "
     "from, or it has some that was cut off.",
     "other-secret": "Another secret of the same partner signed this: a revoked one, or one of another key.",
-    "sha256": "This is a plain SHA-256; the API needs HMAC-SHA256 with the secret as its key.",
+    "no-secret": "The digest was made without the secret: a plain SHA-256, or an HMAC whose key was empty.",
+    "not-hmac": "This is the SHA-256 of secret and text put together; the API needs HMAC with the secret as its key.",
     "sorted": "The fields were sorted by name for signing and sent in another order. Sign them in the order sent.",
     "order": "The fields were signed in another order than they were sent. Sign them in the order sent.",
     "spaces": "The JSON was signed with other spaces than it was sent with. Print it once; sign and send that text.",
@@ -47,7 +48,13 @@ CAUSES = {
     "question-mark": "The question mark before the query was signed with it. Sign what follows it.",
 }
 
+# The faults of `signing.verify` that a cause can explain; the others say everything themselves.
+EXPLAINED = ("SIGNATURE_MISMATCH", "SIGNATURE_FORMAT", "TIMESTAMP_IN_SECONDS")
+
 MOST_REORDERED = 6
+PADDINGS = ("{}", "{}\n", "{}\r\n", "{} ", " {}", "{}\t")
+LEFT_OUT = (SIGNED_FIELDS[:1], SIGNED_FIELDS[1:], SIGNED_FIELDS)
+SPACES = (("+", "%20"), ("+", " "), ("%20", "+"))
 NON_ASCII = re.compile(r"[^\x00-\x7f]")
 ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 # What JavaScript's encodeURIComponent leaves alone, beyond what Python's quote leaves alone.
@@ -55,7 +62,8 @@ JAVASCRIPT_SAFE = "!'()*"
 
 
 def classify(sent: Sent, secrets: Sequence[str], other_secrets: Sequence[str] = ()) -> str | None:
-    """The mistake, a word of `CAUSES`, that explains why `sent` was not accepted; None if none of them does.
+    """The mistake, a word of `CAUSES`, that explains why `sent` was not accepted (a fault of `EXPLAINED`); None if
+    none of them does.
 
     `other_secrets` are those of the same partner that may not sign this request.
     """
@@ -65,12 +73,17 @@ def classify(sent: Sent, secrets: Sequence[str], other_secrets: Sequence[str] = 
         return None
     if not HEX_DIGEST.fullmatch(sent.signature):
         return "base64" if _is_base64_digest(sent.signature) else None
-    claimed = bytes.fromhex(sent.signature)
+    return _explain(sent, secrets, other_secrets, bytes.fromhex(sent.signature))
+
+
+def _explain(sent: Sent, secrets: Sequence[str], other_secrets: Sequence[str], claimed: bytes) -> str | None:
     forms = list(sent.forms())
+    if any(_matches(secrets, form, claimed) for form in forms):
+        return None
     if cause := _wrong_secret(forms, secrets, other_secrets, claimed):
         return cause
     for cause, text in _wrong_texts(sent):
-        if any(hmac.compare_digest(digest(secret, text), claimed) for secret in secrets):
+        if _matches(secrets, text, claimed):
             return cause
     return None
 
@@ -88,17 +101,24 @@ def _wrong_secret(
     forms: Sequence[str], secrets: Sequence[str], other_secrets: Sequence[str], claimed: bytes
 ) -> str | None:
     padded = [padding.format(secret.strip()) for secret in secrets for padding in PADDINGS]
+    suspects = {"secret-whitespace": padded, "other-secret": other_secrets, "no-secret": [""]}
     for text in forms:
-        for cause, keys in (("secret-whitespace", padded), ("other-secret", other_secrets)):
-            if any(hmac.compare_digest(digest(key, text), claimed) for key in keys):
+        for cause, keys in suspects.items():
+            if _matches(keys, text, claimed):
                 return cause
-        hashed = [text, *(secret + text for secret in secrets), *(text + secret for secret in secrets)]
-        if any(hmac.compare_digest(hashlib.sha256(plain.encode()).digest(), claimed) for plain in hashed):
-            return "sha256"
+        if _is_plain_hash(text, claimed):
+            return "no-secret"
+        if any(_is_plain_hash(joined, claimed) for secret in secrets for joined in (secret + text, text + secret)):
+            return "not-hmac"
     return None
 
 
-PADDINGS = ("{}", "{}\n", "{}\r\n", "{} ", " {}", "{}\t")
+def _matches(keys: Sequence[str], text: str, claimed: bytes) -> bool:
+    return any(hmac.compare_digest(digest(key, text), claimed) for key in keys)
+
+
+def _is_plain_hash(text: str, claimed: bytes) -> bool:
+    return hmac.compare_digest(hashlib.sha256(text.encode()).digest(), claimed)
 
 
 def _wrong_texts(sent: Sent) -> Iterator[tuple[str, str]]:
@@ -113,11 +133,14 @@ def _wrong_queries(sent: SentQuery) -> Iterator[tuple[str, str]]:
     text = sent.text
     yield "question-mark", f"?{text}"
     yield "signature-in-text", append_pair(text, "signature", "")
-    yield from (("plus", other) for other in (text.replace("+", "%20"), text.replace("%20", "+"), unquote_plus(text)))
     yield "percent", unquote(text)
+    yield from (("plus", text.replace(sent_as, signed_as)) for sent_as, signed_as in SPACES)
+    yield "plus", unquote_plus(text)
     yield "percent", ESCAPE.sub(lambda escape: escape[0].upper(), text)
     yield "percent", ESCAPE.sub(lambda escape: escape[0].lower(), text)
-    yield from (("percent", urlencode(sent.pairs, quote_via=quote, safe=safe)) for safe in ("", JAVASCRIPT_SAFE, "/", ":"))
+    yield from (
+        ("percent", urlencode(sent.pairs, quote_via=quote, safe=safe)) for safe in ("", JAVASCRIPT_SAFE, "/", ":")
+    )
     yield "plus", urlencode(sent.pairs, quote_via=quote_plus)
     for form in sent.forms():
         parts = form.split("&")
@@ -128,7 +151,7 @@ def _wrong_queries(sent: SentQuery) -> Iterator[tuple[str, str]]:
 
 
 def _without_signed_fields(parts: Sequence[str]) -> Iterator[list[str]]:
-    for names in (SIGNED_FIELDS[:1], SIGNED_FIELDS[1:], SIGNED_FIELDS):
+    for names in LEFT_OUT:
         yield [part for part in parts if part.partition("=")[0] not in names]
 
 
@@ -139,16 +162,14 @@ def _wrong_bodies(sent: SentBody) -> Iterator[tuple[str, str]]:
     yield "numbers", stringify(members, _number_through_double)
     for text in (sent.text, compact):
         yield from (("signature-in-text", append_member(text, "signature", value)) for value in ('""', "null"))
-    yield "spaces", spaced
-    yield "spaces", compact
+    yield from (("spaces", text) for text in (spaced, compact, sent.text.strip(), f"{sent.text}\n"))
     for text in (compact, spaced):
         yield "escapes", NON_ASCII.sub(_utf16_escape, text)
         yield "escapes", text.replace("/", "\\/")
         yield "escapes", NON_ASCII.sub(_utf16_escape, text.replace("/", "\\/"))
-    for names in (SIGNED_FIELDS[:1], SIGNED_FIELDS[1:], SIGNED_FIELDS):
+    for names in LEFT_OUT:
         yield "left-out", stringify({name: members[name] for name in members if name not in names}, number_exactly)
-    for names in (tuple(sorted(members)),):
-        yield from (("sorted", text) for text in _printed_in_order(sent, names))
+    yield from (("sorted", text) for text in _printed_in_order(sent, sorted(members)))
     if len(members) <= MOST_REORDERED:
         yield from (("order", text) for names in permutations(members) for text in _printed_in_order(sent, names))
 
@@ -160,9 +181,8 @@ def _printed_in_order(sent: SentBody, names: Sequence[str]) -> Iterator[str]:
 
 
 def _number_through_double(text: str) -> str:
-    printed = javascript_number(text, lossy=True)
-    assert printed is not None, "only an exact print can fail"
-    return printed
+    # JavaScript reads what is beyond every double as Infinity, and prints that as null.
+    return javascript_number(text, lossy=True) or "null"
 
 
 def _utf16_escape(found: re.Match[str]) -> str:

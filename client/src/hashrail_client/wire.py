@@ -15,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn, TypeAlias
 from urllib.parse import unquote, unquote_plus
 
-Json: TypeAlias = "None | bool | int | Decimal | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | Decimal | str | list[Json] | dict[str, Json] | None"
 NumberPrinter: TypeAlias = Callable[[str], str]
 
 # One code per cause, with what the caller can do about it.
@@ -39,7 +39,7 @@ FAULTS = {
 
 WHOLE_NUMBER = re.compile(r"[0-9]{1,32}")
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-SPACE = re.compile(r"[ \t\n\r]*")
+WHITE_SPACE = (" ", "\t", "\n", "\r")
 SIGNED_FIELDS = ("timestamp", "recvWindow")
 # No double lies beyond 1e309 or below 5e-324; a greater exponent only asks a reader to write out its zeros.
 MOST_EXPONENT = 400
@@ -47,12 +47,13 @@ DOUBLE_EXACT_INTEGER = 2**53
 
 
 class SignatureFault(Exception):  # noqa: N818  the wire calls these faults, an error is what the server answers
-    """Why a request is not accepted as signed: `code` is a word of `FAULTS`, `details` goes to the caller."""
+    """Why a request is not accepted as signed: `code` is a word of `FAULTS`, `advice` what stands there about it;
+    `details` goes to the caller."""
 
     def __init__(self, code: str, message: str, **details: object) -> None:
-        assert code in FAULTS, f"{code} is not in the table of faults"
         super().__init__(message)
         self.code = code
+        self.advice = FAULTS[code]
         self.message = message
         self.details = details
 
@@ -65,7 +66,9 @@ class InexactNumberError(Exception):
 
 
 def javascript_number(text: str, *, lossy: bool = False) -> str | None:
-    """The JSON number `text` as JavaScript prints it; None where that is another value, unless `lossy`.
+    """The JSON number `text` as JavaScript prints it; None where that is another value.
+
+    `lossy` asks for that other value: the nearest double; None then only beyond the greatest one.
 
     JavaScript holds every number as a double and prints the fewest digits that name this double. Only a float
     knows which digits these are, so one stands here; its result is compared, as Decimal, with the exact value.
@@ -74,13 +77,9 @@ def javascript_number(text: str, *, lossy: bool = False) -> str | None:
     if not lossy and shortest != Decimal(text):
         return None
     if not shortest.is_finite():
-        return "null"
-    sign, figures, exponent = shortest.as_tuple()
-    assert isinstance(exponent, int), "a finite number has an exponent"
-    digits = "".join(map(str, figures)).lstrip("0")
-    point = len(digits) + exponent
-    digits = digits.rstrip("0")
-    return ("-" if sign and digits else "") + _layout(digits, point)
+        return None
+    digits = "".join(map(str, shortest.as_tuple().digits)).strip("0")
+    return ("-" if digits and shortest.is_signed() else "") + _layout(digits, shortest.adjusted() + 1)
 
 
 def _layout(digits: str, point: int) -> str:
@@ -108,9 +107,7 @@ def number_exactly(text: str) -> str:
     return javascript_number(text) or f"{Decimal(text):f}"
 
 
-def stringify(
-    value: object, number: NumberPrinter = number_or_refusal, *, comma: str = ",", colon: str = ":"
-) -> str:
+def stringify(value: object, number: NumberPrinter = number_or_refusal, *, comma: str = ",", colon: str = ":") -> str:
     """`value` as JSON.stringify prints it: members in their order, no spaces, JavaScript's numbers and escapes.
 
     Raises InexactNumberError (see `number`), and TypeError for what JSON lacks. A float is refused too: an
@@ -127,7 +124,9 @@ def stringify(
             raise TypeError(f"{value} is no JSON number")
         return number(str(value))
     if isinstance(value, Mapping):
-        members = [f"{_string(name)}{colon}{stringify(value[name], number, comma=comma, colon=colon)}" for name in value]
+        members = [
+            f"{_string(name)}{colon}{stringify(value[name], number, comma=comma, colon=colon)}" for name in value
+        ]
         return "{" + comma.join(members) + "}"
     if isinstance(value, list | tuple):
         return "[" + comma.join([stringify(item, number, comma=comma, colon=colon) for item in value]) + "]"
@@ -185,16 +184,16 @@ def read_query(raw: bytes | str) -> SentQuery:
     pairs: dict[str, str] = {}
     parts = []
     try:
-        text = raw if isinstance(raw, str) else raw.decode()
+        text = (raw.encode() if isinstance(raw, str) else raw).decode()
         for part in text.split("&"):
             name, value = _pair(part)
-            if name in pairs:
-                raise _duplicate(name)
-            if part:
-                pairs[name] = value
             if name != "signature":
                 parts.append(part)
-    except UnicodeDecodeError as error:
+            if part:
+                if name in pairs:
+                    raise _duplicate(name)
+                pairs[name] = value
+    except UnicodeError as error:
         raise SignatureFault("QUERY_NOT_UTF8", "the query is not UTF-8") from error
     signature = pairs.pop("signature", None)
     timestamp, window = pairs.get("timestamp"), pairs.get("recvWindow")
@@ -312,11 +311,9 @@ def _read_member(text: str, at: int) -> tuple[str, Any, int]:
 
 def _skip(text: str, at: int) -> int:
     """Where the white space that may start at `at` ends."""
-    if text[at : at + 1] > " ":
-        return at
-    space = SPACE.match(text, at)
-    assert space is not None, "the pattern matches the empty text too"
-    return space.end()
+    while text.startswith(WHITE_SPACE, at):
+        at += 1
+    return at
 
 
 def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

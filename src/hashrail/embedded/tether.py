@@ -1,8 +1,8 @@
 """Run a program that dies with its owner: `python -I -S tether.py OWNER UID GID SIGNAL PROGRAM ARGUMENTS...`.
 
-`embedded_postgres.py` starts this file by its path. It drops to UID and GID when it runs as root, asks the kernel
-(Linux) to send SIGNAL when the thread that forked it ends, and becomes PROGRAM. It is a file of its own, and not a
-`preexec_fn`, because a fork that runs Python in a process with threads can hang.
+`processes.py` starts this file by its path. It drops to UID and GID when it runs as root, asks the kernel (Linux) to
+send SIGNAL when the thread that forked it ends, and becomes PROGRAM. It is a file of its own, and not a `preexec_fn`,
+because a fork that runs Python in a process with threads can hang.
 """
 
 import ctypes
@@ -27,4 +27,4 @@ def main(owner: int, uid: int, gid: int, signal_number: int, program: list[str])
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:5]), sys.argv[5:])  # type: ignore[misc]  # four numbers, then the program
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5:])

@@ -1,0 +1,124 @@
+"""The operations that the SDK calls: one row each, for the blocking and the async client alike.
+
+A row names its arguments as Python does; the wire's names are the same words in camel case. Paths and fields
+are those of the partner API.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from inspect import Parameter, Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`client.noun.verb(required..., optional=...)` is `method` on `path`.
+
+    `signed` tells whether the call carries a signature beside the API key; `whole` that the answer is the whole
+    document and not only its `data`.
+    """
+
+    noun: str
+    verb: str
+    method: str
+    path: str
+    teaches: str
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    signed: bool = True
+    whole: bool = False
+
+    @property
+    def signature(self) -> Signature:
+        """What the verb takes: the required by position or name, the optional by name only."""
+        required = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in self.required]
+        named = self.optional if self.method == "GET" else (*self.optional, "idempotency_key")
+        optional = [Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in named]
+        return Signature([*required, *optional])
+
+
+PAGING = ("limit", "offset")
+
+OPERATIONS = (
+    Operation(
+        "users", "login", "POST", "/s2s/auth/login",
+        "Register the user, or log an existing one in: {jwtToken, refreshToken, userId}.",
+        ("partner_user_id",), ("email",),
+    ),
+    Operation(
+        "users", "refresh", "POST", "/s2s/auth/refresh",
+        "Change a refresh token for two new tokens: {jwtToken, refreshToken}.",
+        ("refresh_token",), signed=False,
+    ),
+    Operation(
+        "users", "statistics", "GET", "/s2s/user/get-statistics",
+        "A user and his totals: {user, stats}; totalPowerTH in TH, totalIncome in BTC.",
+        ("partner_user_id",),
+    ),
+    Operation(
+        "miners", "list", "GET", "/s2s/nft/find-by-user",
+        "The user's miners: {array}; power in TH, energyEfficiency in W/TH.",
+        ("partner_user_id",), PAGING,
+    ),
+    Operation(
+        "collections", "list", "GET", "/s2s/nft-collection/find-all-generative",
+        "What is on sale: {array}; value in USD, poolReward in BTC a day.",
+        signed=False,
+    ),
+    Operation(
+        "payments", "create", "POST", "/s2s/nft-payment/create",
+        "Open an order under your own external_id: {value in USD, externalId}. Again answers the same.",
+        ("user_id", "nft_collection_id", "external_id"),
+    ),
+    Operation(
+        "payments", "success", "POST", "/s2s/nft-payment/success",
+        "Say that your user has paid; the miner is issued once: True.",
+        ("external_id", "user_id"),
+    ),
+    Operation(
+        "income", "per_th", "POST", "/s2s/income-statistic/get-income-per-th",
+        "The last closed day's income of one TH, in BTC, with the rates it was reckoned at, in USD.",
+    ),
+    Operation(
+        "income", "list", "GET", "/s2s/nft-income/find-by-user",
+        "The user's income, one record a miner and day, newest first: {array}; values in BTC.",
+        ("partner_user_id",), PAGING,
+    ),
+    Operation(
+        "income", "by_day", "GET", "/s2s/nft-income/find-aggregated-by-date",
+        "The user's income by day, both dates inclusive: {data, totalCount}. Dates are aware datetimes or ISO text.",
+        ("partner_user_id", "start_date", "end_date"), (*PAGING, "include_incomes_by_nfts"), whole=True,
+    ),
+    Operation(
+        "balances", "list", "GET", "/s2s/wallet/get-balances",
+        "The user's balances, one row a currency: {array}; amounts are decimal strings.",
+        ("partner_user_id",), PAGING,
+    ),
+)  # fmt: skip
+
+
+def wire_fields(arguments: Mapping[str, object]) -> dict[str, object]:
+    """The given arguments by their names on the wire; what is None is left out."""
+    return {_camel(name): value for name, value in arguments.items() if value is not None}
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def query_text(value: object) -> str:
+    """`value` as a query carries it. Raises TypeError for a moment without time zone and for what has no text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dt.datetime):
+        if value.tzinfo is None:
+            raise TypeError("a moment without time zone could mean two days")
+        moment = value.astimezone(dt.UTC)
+        return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, int | str):
+        return str(value)
+    raise TypeError(f"a {type(value).__name__} cannot be sent in a query")

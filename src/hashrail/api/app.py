@@ -1,0 +1,206 @@
+"""The HTTP application: one route table, one error shape, health and metrics."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Litestar, Request, Response
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+)
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+
+from hashrail import bootstrap, logs
+from hashrail.api import c2s, s2s, sandbox
+from hashrail.api.call import Route, answer
+from hashrail.api.deployment import Deployment, open_deployment
+from hashrail.api.guards import Arrival
+from hashrail.api.telemetry import FAILED_ASSERTIONS, Telemetry, metrics
+from hashrail.errors import HashrailError
+from hashrail.settings import Settings
+
+PREFIX = "/api/partner"
+LARGEST_BODY = 64 * 1024
+JSON = "application/json"
+ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+log = structlog.get_logger()
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class RouteNotFoundError(HashrailError):
+    """There is no such path."""
+
+    status = 404
+    code = "ROUTE_NOT_FOUND"
+    advice = "Compare the path with the API reference."
+
+
+class MethodNotAllowedError(HashrailError):
+    """The path exists with another method."""
+
+    status = 405
+    code = "METHOD_NOT_ALLOWED"
+    advice = "Use the method that the API reference names."
+
+
+class BodyTooLargeError(HashrailError):
+    """A body has at most 64 KiB."""
+
+    status = 413
+    code = "BODY_TOO_LARGE"
+    advice = "Send at most 65536 bytes."
+
+
+class RequestMalformedError(HashrailError):
+    """The request is no proper HTTP."""
+
+    status = 400
+    code = "REQUEST_MALFORMED"
+    advice = "Check the client library: the request cannot be read."
+
+
+class InternalError(HashrailError):
+    """A bug of the platform; it was logged under the request id, and nothing was changed."""
+
+    status = 500
+    code = "INTERNAL_ERROR"
+    advice = "Tell the operator the request id."
+
+
+def routes() -> list[tuple[str, Route]]:
+    """The route table: every path with its operation."""
+    table = [(PREFIX + route.path, route) for route in (*c2s.ROUTES, *s2s.ROUTES)]
+    table += [(PREFIX + path, route) for route in (*c2s.ROUTES, *s2s.ROUTES) for path in route.also_at]
+    table += [(route.path, route) for route in sandbox.ROUTES]
+    return table
+
+
+def create_app() -> ASGIApp:
+    """The application of one API process, settings from the environment; Granian calls this."""
+    return build(Settings())
+
+
+def build(settings: Settings) -> ASGIApp:
+    """The application for given settings; it connects when it starts and gives connections back when it stops."""
+    logs.configure()
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        with bootstrap.database(settings) as dsn:
+            deployment = await open_deployment(settings, dsn)
+            app.state.deployment = deployment
+            yield
+            await deployment.close()
+
+    app = Litestar(
+        route_handlers=[
+            *[
+                _handler(path, route)
+                for path, route in routes()
+                if settings.mode == "sandbox" or not route.sandbox_only
+            ],
+            _page("/healthz", _healthy),
+            _page("/readyz", _ready),
+            _page("/metrics", _metrics),
+        ],
+        exception_handlers={
+            HashrailError: _refused,
+            HTTPException: _http_refused,
+            Exception: _failed,
+        },
+        lifespan=[lifespan],
+        openapi_config=None,
+        request_max_body_size=LARGEST_BODY,
+        logging_config=None,
+    )
+    return Telemetry(app)
+
+
+def _handler(path: str, route: Route) -> HTTPRouteHandler:
+    """One route of the table as Litestar wants it."""
+
+    async def handle(request: AnyRequest) -> Response[bytes]:
+        request.scope["state"]["operation"] = route.operation
+        deployment: Deployment = request.app.state.deployment
+        return Response(await answer(route, deployment, await _arrival(request)), status_code=200, media_type=JSON)
+
+    return HTTPRouteHandler(path, http_method=[route.method], name=f"{route.operation} {path}")(handle)  # type: ignore[list-item]
+
+
+async def _arrival(request: AnyRequest) -> Arrival:
+    scope = request.scope
+    client = scope["client"]
+    return Arrival(
+        method=scope["method"],
+        path=scope["path"],
+        query=scope["query_string"],
+        body=b"" if scope["method"] == "GET" else await request.body(),
+        headers=[(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]],
+        peer="" if client is None else client[0],
+    )
+
+
+def _page(path: str, page: Callable[[AnyRequest], Any]) -> HTTPRouteHandler:
+    return HTTPRouteHandler(path, http_method=["GET"], name=path)(page)  # type: ignore[list-item]
+
+
+async def _healthy(request: AnyRequest) -> Response[bytes]:
+    """The process is alive."""
+    request.scope["state"]["operation"] = "healthz"
+    return Response(b'{"status":"ok"}', media_type=JSON)
+
+
+async def _ready(request: AnyRequest) -> Response[bytes]:
+    """The database answers and its schema is this program's."""
+    request.scope["state"]["operation"] = "readyz"
+    deployment: Deployment = request.app.state.deployment
+    await bootstrap.check_schema(deployment.pool)
+    return Response(b'{"status":"ready"}', media_type=JSON)
+
+
+async def _metrics(request: AnyRequest) -> Response[bytes]:
+    """Prometheus metrics of this process."""
+    request.scope["state"]["operation"] = "metrics"
+    page, media_type = metrics()
+    return Response(page, media_type=media_type)
+
+
+def _refused(request: AnyRequest, error: HashrailError) -> Response[bytes]:
+    """The one error shape."""
+    state = request.scope["state"]
+    state["error"] = error.code
+    shape = {
+        "statusCode": error.status,
+        "error": error.code,
+        "message": error.message,
+        "requestId": state["request_id"],
+        "details": error.details,
+    }
+    return Response(ENCODER.encode(shape), status_code=error.status, media_type=JSON)
+
+
+def _http_refused(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """What Litestar itself refuses, in our shape."""
+    if isinstance(error, NotFoundException):
+        return _refused(request, RouteNotFoundError("there is no such path", path=request.scope["path"]))
+    if isinstance(error, MethodNotAllowedException):
+        return _refused(request, MethodNotAllowedError("the path has another method", method=request.scope["method"]))
+    if error.status_code == 413:
+        return _refused(request, BodyTooLargeError(f"the body has more than {LARGEST_BODY} bytes"))
+    if isinstance(error, ClientException):
+        return _refused(request, RequestMalformedError(error.detail))
+    return _failed(request, error)
+
+
+def _failed(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """A bug: the caller gets the request id, the log gets everything, and the alarm counter goes up."""
+    FAILED_ASSERTIONS.inc()
+    log.error("internal error", request_id=request.scope["state"]["request_id"], exc_info=error)
+    return _refused(request, InternalError("something went wrong; it was logged and nothing was changed"))

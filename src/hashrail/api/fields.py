@@ -1,0 +1,131 @@
+"""Reading requests into models: every refusal names its field and has a code of its own."""
+
+import functools
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from hashrail.errors import BadRequestError
+
+S = TypeVar("S", bound=Struct)
+PATH = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
+NAMED = re.compile(r"field `(?P<name>[^`]*)`")
+PYTHON_NAMES = {"str": "text", "int": "integer", "float": "number", "bool": "boolean", "object": "object"}
+
+
+class FieldMissingError(BadRequestError):
+    """A required field is not there."""
+
+    code = "FIELD_MISSING"
+    advice = "Send the named field."
+
+
+class FieldUnknownError(BadRequestError):
+    """The body has a field that the operation does not know."""
+
+    code = "FIELD_UNKNOWN"
+    advice = "Leave the named field out, or correct its spelling."
+
+
+class FieldTypeError(BadRequestError):
+    """A field has another JSON type than documented."""
+
+    code = "FIELD_TYPE"
+    advice = "Send the named field with its documented type."
+
+
+class FieldBoundsError(BadRequestError):
+    """A field is outside its documented bounds."""
+
+    code = "FIELD_OUT_OF_BOUNDS"
+    advice = "Compare the named field with its length, range or pattern in the API reference."
+
+
+class FieldTextError(BadRequestError):
+    """A text holds a character that cannot be stored."""
+
+    code = "FIELD_TEXT"
+    advice = "Remove the NUL character from the named field."
+
+
+class BodyMalformedError(BadRequestError):
+    """The body is not one JSON document in UTF-8."""
+
+    code = "BODY_MALFORMED"
+    advice = "Send one JSON object, encoded as UTF-8."
+
+
+def read_json(raw: bytes, model: type[S]) -> S:
+    """A body as its model; numbers keep every digit."""
+    try:
+        decoded: S = _decoder(model).decode(raw or b"{}")
+    except msgspec.ValidationError as error:
+        raise _refusal(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BodyMalformedError(f"the body cannot be read: {error}") from error
+    except RecursionError as error:
+        raise BodyMalformedError("the body is nested too deeply") from error
+    return _without_nul(decoded)
+
+
+def read_query(pairs: Iterable[tuple[str, str]], model: type[S]) -> S:
+    """Query parameters as their model; parameters that it does not list are left alone."""
+    try:
+        decoded = msgspec.convert(dict(pairs), model)
+    except msgspec.ValidationError as error:
+        raise _refusal(str(error)) from error
+    return _without_nul(decoded)
+
+
+def page(limit: str | UnsetType, offset: str | UnsetType, *, default: int = 20, most: int = 999) -> tuple[int, int]:
+    """(limit, offset) of a page. Raises FieldBoundsError naming the one that is out of range."""
+    how_many = default if limit is UNSET else int(limit)
+    if not 1 <= how_many <= most:
+        raise FieldBoundsError(f"limit must be 1 to {most}", field="limit")
+    return how_many, 0 if offset is UNSET else int(offset)
+
+
+def given(value: str | UnsetType) -> str | None:
+    """An optional text; None when it was not sent."""
+    return None if value is UNSET else value
+
+
+def number(value: Decimal) -> Decimal:
+    """The same number without trailing zeros: what an answer shows."""
+    plain = value.normalize()
+    exponent = plain.as_tuple().exponent
+    assert isinstance(exponent, int), "answers show finite numbers"
+    return plain if exponent <= 0 else plain.quantize(Decimal(1))
+
+
+@functools.cache
+def _decoder(model: type[S]) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(model)
+
+
+def _without_nul(decoded: S) -> S:
+    for name in decoded.__struct_fields__:
+        value = getattr(decoded, name)
+        if isinstance(value, str) and "\x00" in value:
+            wire_name = msgspec.structs.fields(decoded)[decoded.__struct_fields__.index(name)].encode_name
+            raise FieldTextError(f"{wire_name} contains a NUL character", field=wire_name)
+    return decoded
+
+
+def _refusal(message: str) -> BadRequestError:
+    """The error for what msgspec found, by the form of its message."""
+    found = PATH.search(message)
+    path = found["path"] if found else ""
+    said = message[: found.start()] if found else message
+    named = NAMED.search(said)
+    if named is not None:
+        name = f"{path}.{named['name']}" if path else named["name"]
+        if said.startswith("Object missing"):
+            return FieldMissingError(f"{name} is missing", field=name)
+        return FieldUnknownError(f"{name} is not a field of this operation", field=name)
+    kind = FieldTypeError if re.match(r"Expected `[^`]*`, got `", said) else FieldBoundsError
+    return kind(f"{path or 'the body'}: {said}", field=path or None)

@@ -1,0 +1,249 @@
+"""Who is calling: an API key, a signature, a user's token. Each cause of refusal has its own code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from hashrail import clock
+from hashrail.api.deployment import Deployment
+from hashrail.auth import signature, token
+from hashrail.errors import ForbiddenError, UnauthorizedError
+from hashrail.partners import ApiKey
+from hashrail_client.signing import (
+    SIGNATURE_HEADER,
+    Sent,
+    SentBody,
+    SentQuery,
+    SignatureFault,
+    read_body,
+    read_headers,
+    read_query,
+    verify,
+)
+
+KEY_HEADER = "x-partner-api-key"
+
+
+class ApiKeyMissingError(UnauthorizedError):
+    """The operation needs an API key."""
+
+    code = "API_KEY_MISSING"
+    advice = "Send the header X-PARTNER-API-KEY."
+
+
+class ApiKeyUnknownError(UnauthorizedError):
+    """Nobody has that API key here."""
+
+    code = "API_KEY_UNKNOWN"
+    advice = "Check the key and the base URL: a sandbox and production have different keys."
+
+
+class ApiKeyRevokedError(UnauthorizedError):
+    """The API key was revoked."""
+
+    code = "API_KEY_REVOKED"
+    advice = "Use a live key; the operator creates them."
+
+
+class ApiKeyExpiredError(UnauthorizedError):
+    """The API key is past its end."""
+
+    code = "API_KEY_EXPIRED"
+    advice = "Use a live key; the operator creates them."
+
+
+class HeaderRepeatedError(UnauthorizedError):
+    """A header that says who is calling came twice."""
+
+    code = "HEADER_REPEATED"
+    advice = "Send each credential header once."
+
+
+class IpNotAllowedError(ForbiddenError):
+    """The key may not be used from this address."""
+
+    code = "IP_NOT_ALLOWED"
+    advice = "Call from an address on the key's list, or ask the operator to add yours."
+
+
+class ScopeMissingError(ForbiddenError):
+    """The key's scopes do not cover the operation."""
+
+    code = "SCOPE_MISSING"
+    advice = "Use a key with the scope that details.scope names."
+
+
+class KeyCannotSignError(ForbiddenError):
+    """A publishable key does not open server-to-server operations."""
+
+    code = "KEY_CANNOT_SIGN"
+    advice = "Use a key of kind secret or full."
+
+
+class KeyIsSecretError(ForbiddenError):
+    """A secret key does not belong into a client."""
+
+    code = "KEY_IS_SECRET"
+    advice = "Use a key of kind publishable or full for client-to-server operations."
+
+
+class TokenOfOtherPartnerError(UnauthorizedError):
+    """The token and the API key belong to different partners."""
+
+    code = "TOKEN_OF_OTHER_PARTNER"
+    advice = "Send the API key of the partner whose user the token is for, or none."
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request as it came: method and path, raw query and body, headers in lower case, the peer's address."""
+
+    method: str
+    path: str
+    query: bytes
+    body: bytes
+    headers: list[tuple[str, str]]
+    peer: str
+
+    def header(self, name: str) -> str | None:
+        """A credential header's value. Raises HeaderRepeatedError."""
+        values = [value for key, value in self.headers if key == name]
+        if len(values) > 1:
+            raise HeaderRepeatedError(f"the header {name} came {len(values)} times", field=name)
+        return values[0] if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling: a partner, perhaps for one user, perhaps with a signature."""
+
+    partner_id: int
+    partner_public_id: str
+    key_id: int | None = None
+    user_id: int | None = None
+    digest: bytes | None = None
+
+
+def sent_query(arrival: Arrival) -> SentQuery:
+    """The query, read once. Raises DUPLICATE_FIELD and QUERY_NOT_UTF8 as HTTP errors."""
+    try:
+        return read_query(arrival.query)
+    except SignatureFault as fault:
+        raise signature.refusal(fault) from fault
+
+
+def sent_body(arrival: Arrival) -> SentBody:
+    """The JSON body, read once. Raises the reasons why it cannot be read as HTTP errors."""
+    try:
+        return read_body(arrival.body)
+    except SignatureFault as fault:
+        raise signature.refusal(fault) from fault
+
+
+async def key_of(deployment: Deployment, arrival: Arrival) -> ApiKey:
+    """The live API key of the request, from an allowed address."""
+    text = arrival.header(KEY_HEADER)
+    if text is None:
+        raise ApiKeyMissingError("there is no API key", field=KEY_HEADER)
+    key = await deployment.keys.get(text)
+    if key is None:
+        raise ApiKeyUnknownError("nobody has this API key", field=KEY_HEADER)
+    if key.revoked_at is not None:
+        raise ApiKeyRevokedError("the API key was revoked", field=KEY_HEADER)
+    if key.expires_at is not None and key.expires_at <= clock.wall_now():
+        raise ApiKeyExpiredError("the API key has expired", field=KEY_HEADER)
+    if key.allowed_ips:
+        address = _address(deployment, arrival)
+        if not _is_in(address, key.allowed_ips):
+            raise IpNotAllowedError(f"the key may not be used from {address}", address=address)
+    return key
+
+
+async def server_key(deployment: Deployment, arrival: Arrival) -> Caller:
+    """A partner's server with its key alone."""
+    key = await key_of(deployment, arrival)
+    if key.kind == "publishable":
+        raise KeyCannotSignError("a publishable key does not open server-to-server operations")
+    return Caller(key.partner_id, key.partner_public_id, key.id)
+
+
+async def client_key(deployment: Deployment, arrival: Arrival) -> Caller:
+    """A partner's client with its key alone."""
+    key = await key_of(deployment, arrival)
+    if key.kind == "secret":
+        raise KeyIsSecretError("a secret key does not belong into a client")
+    return Caller(key.partner_id, key.partner_public_id, key.id)
+
+
+async def signed(
+    deployment: Deployment, arrival: Arrival, sent: SentQuery | SentBody, *, operation: str, scope: str
+) -> Caller:
+    """A partner's server that signed the request."""
+    key = await key_of(deployment, arrival)
+    if key.kind == "publishable":
+        raise KeyCannotSignError("a publishable key cannot sign")
+    proof: Sent = sent
+    if arrival.header(SIGNATURE_HEADER.lower()) is not None:
+        query = arrival.query.decode("latin-1")
+        proof = read_headers(dict(arrival.headers), arrival.method, arrival.path, query, arrival.body)
+    window = signature.default_window_ms(operation, deployment.settings.recv_windows)
+    try:
+        verified = verify(proof, key.live_secrets, clock.wall_millis(), window, signature.MAX_WINDOW_MS)
+    except SignatureFault as fault:
+        refusal = signature.refusal(fault)
+        if deployment.sandbox and fault.code.startswith("SIGNATURE"):
+            refusal.details |= signature.diagnosis(proof, key.live_secrets, ())
+        raise refusal from fault
+    if scope not in key.scopes:
+        raise ScopeMissingError(f"the key lacks the scope {scope}", scope=scope)
+    return Caller(key.partner_id, key.partner_public_id, key.id, digest=verified.digest)
+
+
+async def bearer(deployment: Deployment, arrival: Arrival) -> Caller:
+    """A user by his token; an API key beside it must be his partner's."""
+    header = arrival.header("authorization")
+    if header is None:
+        raise token.TokenMissingError("there is no token", field="authorization")
+    scheme, _, text = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise token.TokenInvalidError("the Authorization header is not of the form Bearer TOKEN")
+    claims = token.verify(
+        text.strip(),
+        deployment.signing_keys.public,
+        issuer=deployment.settings.issuer,
+        now=clock.wall_now(),
+    )
+    if arrival.header(KEY_HEADER) is not None:
+        key = await key_of(deployment, arrival)
+        if key.partner_public_id != claims.partner_public_id:
+            raise TokenOfOtherPartnerError("the token is another partner's")
+    return Caller(claims.partner_id, claims.partner_public_id, user_id=claims.user_id)
+
+
+async def key_or_bearer(deployment: Deployment, arrival: Arrival) -> Caller:
+    """A user by his token, or a client by its key."""
+    if arrival.header("authorization") is not None:
+        return await bearer(deployment, arrival)
+    return await client_key(deployment, arrival)
+
+
+def _address(deployment: Deployment, arrival: Arrival) -> str:
+    """The caller's address: the peer's, or the last one that trusted proxies did not add."""
+    trusted = [ip_network(network) for network in deployment.settings.trusted_proxies]
+    chain = [arrival.peer]
+    for name, value in arrival.headers:
+        if name == "x-forwarded-for":
+            chain = [*(part.strip() for part in value.split(",")), arrival.peer]
+    address = chain.pop()
+    while chain and _is_in(address, trusted):
+        address = chain.pop()
+    return address
+
+
+def _is_in(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Whether the address lies in one of the networks; a text that is no address lies nowhere."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)

@@ -1,0 +1,100 @@
+"""Sandbox operations: moving the business clock. They exist only in a sandbox deployment."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from msgspec import UNSET
+
+from hashrail import business_clock, clock, daily, db, once
+from hashrail.api.call import Auth, Call, Route, repetition_keys
+from hashrail.api.models import AdvanceBody, AdvanceOut, Data
+from hashrail.db import Tx
+from hashrail.errors import BadRequestError, NotFoundError
+
+FARTHEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class NotASandboxError(NotFoundError):
+    """This deployment has no clock to move."""
+
+    code = "NOT_A_SANDBOX"
+    advice = "Use a sandbox: hashrail demo, or HASHRAIL_MODE=sandbox."
+
+
+class AdvanceOneWayError(BadRequestError):
+    """The step is given in exactly one way."""
+
+    code = "ADVANCE_ONE_WAY"
+    advice = "Send exactly one of days, seconds, date."
+
+
+class ClockTooFarError(BadRequestError):
+    """The sandbox's calendar ends in 2200."""
+
+    code = "CLOCK_TOO_FAR"
+    advice = "Advance to a date before 2200."
+
+
+async def advance(call: Call, body: AdvanceBody) -> Data[AdvanceOut]:
+    """Move the business clock once, then publish and close every day that is over."""
+    if not call.deployment.sandbox:
+        raise NotASandboxError("only a sandbox's clock can be moved")
+    if sum(given is not UNSET for given in (body.days, body.seconds, body.date)) != 1:
+        raise AdvanceOneWayError("send exactly one of days, seconds, date", field="days")
+    try:
+        await _move_once(call, body)
+    except once.AnsweredMeanwhileError:
+        pass  # The same request moved the clock; what follows is the same for both.
+    await daily.enter_generated(call.pool, call.deployment.settings, body.scenario)
+    progress = await daily.close_due(call.pool)
+    await daily.housekeeping(call.pool)
+    now = await business_clock.now(call.pool)
+    closed = await call.pool.fetchval("SELECT closed_through FROM partner_day WHERE partner_id = $1", call.partner_id)
+    return Data(
+        AdvanceOut(
+            business_time=clock.iso(now),
+            published_through=_day(progress.published_through),
+            closed_through=_day(closed),
+            days_closed=progress.closed,
+        )
+    )
+
+
+async def _move_once(call: Call, body: AdvanceBody) -> None:
+    """Move the clock unless this very request did before."""
+    keys = repetition_keys(call)
+    vault = call.deployment.vault
+    retention = timedelta(seconds=call.deployment.settings.answer_retention_seconds)
+    async with db.transaction(call.pool) as tx:
+        if await once.recall(tx, vault, call.partner_id, keys) is not None:
+            return
+        now = await _move(tx, body)
+        if now >= FARTHEST:
+            raise ClockTooFarError("the calendar ends in 2200", field="date")
+        await once.keep(tx, vault, call.partner_id, keys, clock.iso(now).encode(), retention=retention)
+
+
+async def _move(tx: Tx, body: AdvanceBody) -> datetime:
+    if body.date is not UNSET:
+        return await business_clock.advance_to(tx, _moment(body.date))
+    seconds = 0 if body.seconds is UNSET else body.seconds
+    days = 0 if body.days is UNSET else body.days
+    return await business_clock.advance_by(tx, timedelta(days=days, seconds=seconds))
+
+
+def _moment(text: str) -> datetime:
+    """A date means its credit time, 00:05 UTC, when the day before can be closed; a date-time means itself."""
+    try:
+        return clock.start_of(date.fromisoformat(text)) + clock.CREDIT_DELAY
+    except ValueError:
+        return clock.parse_iso(text, "date")
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+ROUTES = (
+    Route(
+        None, "sandbox_advance", "POST", "/api/sandbox/advance", Auth.SIGNED, AdvanceBody, advance, sandbox_only=True
+    ),
+)

@@ -1,0 +1,87 @@
+"""What a process tells about itself: request ids, server time, logs and metrics, around every answer."""
+
+import re
+import uuid
+
+import structlog
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+
+from hashrail import clock
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+REGISTRY = CollectorRegistry()
+REQUESTS = Counter(
+    "hashrail_requests", "Requests answered, by operation and status.", ["operation", "status"], registry=REGISTRY
+)
+SECONDS = Histogram(
+    "hashrail_request_seconds", "Seconds from request to answer, by operation.", ["operation"], registry=REGISTRY
+)
+FAILED_ASSERTIONS = Counter(
+    "hashrail_internal_errors", "Answers with status 500: each is a bug to look at.", registry=REGISTRY
+)
+log = structlog.get_logger()
+
+
+def metrics() -> tuple[bytes, str]:
+    """The metrics page of this process and its media type."""
+    return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
+
+
+class Telemetry:
+    """ASGI around the application: every answer has `X-Request-Id` and `X-Server-Time`, a log line and metrics.
+
+    A caller's own `X-Request-Id` is kept when it is plain; otherwise a new one is made. The scope's state carries
+    it as `request_id`; `operation` there names the operation for metrics once it is known.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection; anything but HTTP passes through."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = clock.monotonic()
+        state = scope.setdefault("state", {})
+        request_id = _request_id(scope)
+        state["request_id"] = request_id
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    (b"x-server-time", str(clock.wall_millis()).encode()),
+                ]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+        operation = state.get("operation", "unknown")
+        taken = clock.monotonic() - started
+        REQUESTS.labels(operation, status).inc()
+        SECONDS.labels(operation).observe(taken)
+        if status >= 400:
+            log.info(
+                "request",
+                request_id=request_id,
+                operation=operation,
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                error=state.get("error"),
+                milliseconds=round(taken * 1000, 1),
+            )
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text = value.decode("latin-1")
+            if REQUEST_ID.fullmatch(text):
+                return text
+    return uuid.uuid4().hex

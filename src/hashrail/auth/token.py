@@ -1,0 +1,110 @@
+"""Access tokens: EdDSA-signed JWTs that live for 15 minutes.
+
+Claims: `iss` the deployment, `aud` the partner's public id, `pid` its number, `sub` and `userId` the user, `typ`
+access, `iat`, `exp`, `jti`; the header names the key (`kid`). Only EdDSA is accepted, so neither `none` nor a confused
+HMAC opens anything.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from hashrail import clock
+from hashrail.errors import UnauthorizedError
+
+ALGORITHM = "EdDSA"
+LIFETIME = timedelta(minutes=15)
+LEEWAY = timedelta(seconds=5)
+LONGEST = 4096
+
+
+class TokenMissingError(UnauthorizedError):
+    """The operation needs a user's token."""
+
+    code = "TOKEN_MISSING"
+    advice = "Send Authorization: Bearer <jwtToken> from the login operation."
+
+
+class TokenInvalidError(UnauthorizedError):
+    """The token is not one that this deployment made."""
+
+    code = "TOKEN_INVALID"
+    advice = "Log the user in again, and send the jwtToken unchanged."
+
+
+class TokenExpiredError(UnauthorizedError):
+    """The token lived its 15 minutes."""
+
+    code = "TOKEN_EXPIRED"
+    advice = "Get a new pair with the refresh operation."
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Who a valid token speaks for."""
+
+    partner_id: int
+    partner_public_id: str
+    user_id: int
+    expires_at: datetime
+
+
+def issue(
+    key: Ed25519PrivateKey,
+    kid: str,
+    *,
+    issuer: str,
+    partner_id: int,
+    partner_public_id: str,
+    user_id: int,
+    now: datetime,
+) -> str:
+    """A new access token."""
+    claims = {
+        "iss": issuer,
+        "aud": partner_public_id,
+        "sub": str(user_id),
+        "userId": user_id,
+        "pid": partner_id,
+        "typ": "access",
+        "iat": now,
+        "exp": now + LIFETIME,
+        "jti": uuid.uuid4().hex,
+    }
+    return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": kid})
+
+
+def verify(token: str, keys: Mapping[str, Ed25519PublicKey], *, issuer: str, now: datetime) -> Claims:
+    """The claims of a valid token. Raises TokenInvalidError or TokenExpiredError."""
+    if len(token) > LONGEST:
+        raise TokenInvalidError("the token is too long")
+    try:
+        kid = jwt.get_unverified_header(token).get("kid")
+        key = keys.get(kid) if isinstance(kid, str) else None
+        if key is None:
+            raise TokenInvalidError("the token names no key of this deployment")
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            issuer=issuer,
+            options={
+                "verify_aud": False,
+                "verify_exp": False,
+                "verify_iat": False,
+                "require": ["iss", "aud", "sub", "exp", "iat", "pid"],
+            },
+        )
+    except jwt.PyJWTError as error:
+        raise TokenInvalidError("the token does not hold") from error
+    audience, subject, expiry = claims["aud"], claims["sub"], claims["exp"]
+    if claims.get("typ") != "access" or not isinstance(audience, str) or not isinstance(expiry, int):
+        raise TokenInvalidError("the token is no access token")
+    expires_at = clock.from_seconds(expiry)
+    if expires_at + LEEWAY <= now:
+        raise TokenExpiredError("the token has expired", expiredAt=clock.iso(expires_at))
+    return Claims(int(claims["pid"]), audience, int(subject), expires_at)

@@ -1,0 +1,1 @@
+"""The parts of the embedded PostgreSQL: its files, its binaries and its processes."""

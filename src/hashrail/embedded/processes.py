@@ -1,0 +1,156 @@
+"""The processes of the embedded PostgreSQL: started so that they end with their owner, found again, ended.
+
+The owner may die without a word (kill -9). The kernel then tells the server to stop (`tether.py`), which takes a
+moment, and whoever owns the folder next must wait for it or end it. Every process of a server carries its cluster
+name in its command line, which anyone may read in /proc, root without privileges over other users' processes
+included; so a process is never taken for ours because of its number alone.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashrail import clock
+from hashrail.embedded import files, tether
+from hashrail.embedded.files import Account, EmbeddedPostgresError
+
+RUN_SECONDS = 120.0
+STOP_SECONDS = 30.0
+QUIT_SECONDS = 10.0
+POLL_SECONDS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """What a server says of itself in its postmaster.pid."""
+
+    pid: int
+    socket_folder: Path
+    ready: bool
+
+
+def start(
+    command: list[str],
+    home: Path,
+    account: Account | None,
+    death_signal: signal.Signals,
+    standard_input: int = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    """Start a program that gets `death_signal` when the calling thread ends; it writes to the log of `home`.
+
+    It has a session of its own, so that Ctrl-C reaches the owner only, who stops it when he no longer needs it.
+    """
+    account = account or Account(os.getuid(), os.getgid())
+    facts = [str(os.getpid()), str(account.uid), str(account.gid), str(int(death_signal))]
+    # Only for us to read: a failed statement stands in it with its values.
+    log = os.open(home / "postgres.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        return subprocess.Popen(  # noqa: S603  # no shell, and every word is ours
+            [sys.executable, "-I", "-S", tether.__file__, *facts, *command],
+            cwd=home,
+            env={"LC_ALL": "C", "TZ": "UTC"},  # neither PG* variables nor the secrets of the application
+            stdin=standard_input,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+
+
+def run(command: list[str], home: Path, account: Account | None, standard_input: int = subprocess.DEVNULL) -> None:
+    """Run a program to its end. Raises EmbeddedPostgresError when it fails or takes longer than RUN_SECONDS."""
+    process = start(command, home, account, signal.SIGKILL, standard_input)
+    try:
+        status: int | None = process.wait(RUN_SECONDS)
+    except subprocess.TimeoutExpired:
+        status = None
+    finally:
+        process.kill()
+        process.wait()
+    if status != 0:
+        end = f"did not end within {RUN_SECONDS:.0f} s" if status is None else f"failed with status {status}"
+        raise EmbeddedPostgresError(f"{command[0]} {end}. {files.log_tail(home)}")
+
+
+def cluster_name(home: Path) -> str:
+    """The name that the processes of the server of `home` carry."""
+    return f"hashrail-{files.short_hash(home)}"
+
+
+def server_state(home: Path) -> ServerState | None:
+    """What postmaster.pid says, dead or alive; None while there is none or it is incomplete."""
+    try:
+        lines = os.fsdecode((home / "data" / "postmaster.pid").read_bytes()).split("\n")
+    except FileNotFoundError:
+        return None
+    if len(lines) < 6:
+        return None
+    return ServerState(int(lines[0]), Path(lines[4]), ready=len(lines) >= 8 and lines[7].strip() == "ready")
+
+
+def processes_of(home: Path) -> set[int]:
+    """The live processes of the server of `home`."""
+    name = os.fsencode(cluster_name(home))
+    found = set()
+    for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()):
+        command = _command_line(pid)
+        if command.startswith(b"postgres: " + name + b": ") or b"cluster_name=" + name in command.split(b"\0"):
+            found.add(pid)
+    return found
+
+
+def end_all(home: Path) -> None:
+    """End whatever runs on the cluster of `home`: a fast shutdown, an immediate one, then by force; each bounded."""
+    state = server_state(home)
+    postmaster = {state.pid} if state is not None else set()
+    # A fast shutdown is the postmaster's to do. Without one the rest serves nobody and is ended at once.
+    if processes_of(home) & postmaster and _end(home, postmaster, signal.SIGINT, STOP_SECONDS):
+        return
+    for number in (signal.SIGQUIT, signal.SIGKILL):
+        if _end(home, processes_of(home), number, QUIT_SECONDS):
+            return
+    raise EmbeddedPostgresError(f"processes {sorted(processes_of(home))} use {home} and do not end: end them by hand")
+
+
+def forget_stale(home: Path, socket_folder: Path) -> None:
+    """Remove lock files that PostgreSQL would take for a live server's and that are not.
+
+    Their number may belong to a process of another kind by now, or to a zombie that nobody waits for, as in a container.
+    If it is some PostgreSQL they stay: someone may have opened the cluster by hand, and two would destroy it.
+    """
+    for lock in (home / "data" / "postmaster.pid", socket_folder / f"{files.SOCKET_NAME}.lock"):
+        try:
+            pid = int(lock.read_bytes().split(b"\n")[0])
+        except FileNotFoundError:
+            continue
+        program = _command_line(pid).split(b"\0")[0].split(b":")[0]
+        if Path(f"/proc/{pid}").exists() and Path(os.fsdecode(program)).name not in ("postgres", "postmaster"):
+            lock.unlink()
+
+
+def _end(home: Path, pids: set[int], number: signal.Signals, seconds: float) -> bool:
+    """Send a signal to `pids`; whether all processes of the server are gone within `seconds`."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+    give_up = clock.monotonic() + seconds
+    while processes_of(home):
+        if clock.monotonic() > give_up:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _command_line(pid: int) -> bytes:
+    """The command line of a process; empty when it is gone, a zombie or a kernel thread."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""

@@ -1,0 +1,24 @@
+"""Structured logs: one JSON object a line, or a readable line on a terminal. Times are UTC."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure(*, json_lines: bool | None = None) -> None:
+    """Write logs to standard error; JSON unless it is a terminal."""
+    as_json = not sys.stderr.isatty() if json_lines is None else json_lines
+    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info if as_json else structlog.processors.StackInfoRenderer(),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

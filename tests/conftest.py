@@ -1,0 +1,71 @@
+"""Real PostgreSQL for every test: one server a run, one database a test, made from a migrated template."""
+
+import os
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import psycopg
+import pytest
+
+from hashrail import db
+from hashrail.embedded_postgres import EmbeddedPostgres
+from tests.world import World
+
+
+def with_database(dsn: str, name: str) -> str:
+    """The same server, another database."""
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """DSN of a server on which databases may be created: HASHRAIL_TEST_DATABASE_URL, or one of our own."""
+    given = os.environ.get("HASHRAIL_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="hashrail-test-", dir="/tmp", ignore_cleanup_errors=True) as folder:  # noqa: S108
+        Path(folder).chmod(0o755)
+        with EmbeddedPostgres(Path(folder) / "data") as postgres:
+            yield postgres.dsn
+
+
+@pytest.fixture(scope="session")
+def template(server: str) -> str:
+    """A database with the whole schema, to copy from."""
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    db.migrate(with_database(server, name))
+    return name
+
+
+@pytest.fixture
+def dsn(server: str, template: str) -> Iterator[str]:
+    """A database of this test's own."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield with_database(server, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def pool(dsn: str) -> AsyncIterator[db.Pool]:
+    """Connections to this test's database."""
+    opened = await db.open_pool(dsn, connections=20)
+    yield opened
+    try:
+        await opened.close()
+    except asyncpg.InterfaceError:
+        opened.terminate()
+
+
+@pytest.fixture
+async def world(pool: db.Pool) -> World:
+    """A small deployment: a partner, levels and the sample catalogue, its clock ten days ago."""
+    return await World.create(pool)

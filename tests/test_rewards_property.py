@@ -1,0 +1,479 @@
+"""Random histories, lived through twice: by the real engine on PostgreSQL and by the dull one. Equal to the last digit.
+
+`HASHRAIL_EXAMPLES=2000 pytest tests/test_rewards_property.py` makes a long run of fresh histories; without it the
+same few dozen are lived through every time.
+"""
+
+import asyncio
+import datetime as dt
+import os
+import uuid
+from collections import defaultdict
+from collections.abc import Coroutine
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, ClassVar, TypeVar
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from hashrail import business_clock, clock, day_fence, db, discounts, ledger, miners, rate_classes, rates, rewards
+from hashrail.db import Row, Tx
+from hashrail.ledger import Chart
+from tests import dull_engine
+from tests.conftest import with_database
+from tests.dull_engine import DullEngine, Inputs
+from tests.world import World, inputs
+
+T = TypeVar("T")
+
+EXAMPLES = os.environ.get("HASHRAIL_EXAMPLES")
+THRESHOLDS = ("5", "10", "25", "50", "100", "200", "500", "1000")
+
+
+def scaled(low: int, high: int, places: int) -> st.SearchStrategy[Decimal]:
+    """Numbers of `places` decimals, given as integers of the last one."""
+    return st.integers(low, high).map(lambda number: Decimal(number).scaleb(-places))
+
+
+POWERS = st.one_of(scaled(1, 400_000, 4), scaled(1, 50_000_000, 4), st.sampled_from(THRESHOLDS).map(Decimal))
+EFFICIENCIES = st.one_of(st.sampled_from(("12", "15", "20", "28.5")).map(Decimal), scaled(1, 9_999, 2))
+FRACTIONS = st.one_of(scaled(0, 500, 4), scaled(0, 4_000, 4))
+POOLS = st.one_of(scaled(40_000_000, 70_000_000, 14), scaled(0, 20_000_000, 14))
+BTC_USD = scaled(1_000 * 10**8, 200_000 * 10**8, 8)
+KWH_USD = st.one_of(scaled(0, 1_000, 4), scaled(0, 10**18, 18))
+SERVICE_USD = st.one_of(st.just(Decimal("0.0089")), scaled(0, 10**17, 18))
+RATES = st.fixed_dictionaries(
+    {"pool_btc_per_th": POOLS, "btc_usd": BTC_USD, "kwh_usd": KWH_USD, "service_usd_per_th": SERVICE_USD}
+)
+CORRECTIONS = st.fixed_dictionaries(
+    {},
+    optional={"pool_btc_per_th": POOLS, "btc_usd": BTC_USD, "kwh_usd": KWH_USD, "service_usd_per_th": SERVICE_USD},
+)
+NUMBERS = st.integers(0, 10**6)  # picks one of whatever exists, by remainder
+TIMES = st.sampled_from([dt.timedelta(minutes=4, seconds=59), dt.timedelta(minutes=5), dt.timedelta(hours=13)])
+NAMES = {"pool_btc_per_th": "pool", "btc_usd": "btc_usd", "kwh_usd": "kwh_usd", "service_usd_per_th": "service_usd"}
+
+
+def dull(values: dict[str, Decimal]) -> dict[str, Fraction]:
+    """Inputs of a day under the names of the dull engine."""
+    return {NAMES[name]: Fraction(value) for name, value in values.items()}
+
+
+class Both:
+    """A real deployment and the dull one; every verb is done to both, every sum is asked of both."""
+
+    def __init__(self, pool: db.Pool, world: World, today: dt.date) -> None:
+        self.pool = pool
+        self.worlds = {world.partner.id: world}
+        self.dull = DullEngine(today)
+        self.dull.partner_opens(world.partner.id)
+        self.programmes: list[int] = []
+
+    @classmethod
+    async def open(cls, dsn: str) -> "Both":
+        """One partner and two programmes, nobody there yet."""
+        pool = await db.open_pool(dsn, connections=2)
+        world = await World.create(pool)
+        both = cls(pool, world, await world.today())
+        async with db.transaction(pool) as tx:
+            both.programmes = [await discounts.create_programme(tx, name) for name in ("promotion", "mining mode")]
+        return both
+
+    async def partner(self) -> None:
+        partner = (await self.worlds[min(self.worlds)].another_partner(f"partner {len(self.worlds)}")).partner
+        self.worlds[partner.id] = World(self.pool, partner)
+        self.dull.partner_opens(partner.id)
+
+    async def user(self, partner_id: int) -> None:
+        user = await self.worlds[partner_id].user(f"user {len(self.dull.users)}")
+        self.dull.user_registers(partner_id, user.id)
+
+    async def buy(self, user_id: int, power: Decimal, efficiency: Decimal) -> None:
+        world = self.worlds[self.dull.users[user_id].partner]
+        miner_id = await world.miner(user_id, str(power), str(efficiency))
+        self.dull.user_buys(user_id, miner_id, Fraction(power), Fraction(efficiency))
+
+    async def give(self, miner_id: int, buyer: int) -> None:
+        seller = self.dull.miners[miner_id].owner
+        partner_id = self.dull.users[seller].partner
+        async with db.transaction(self.pool) as tx:
+            day = await day_fence.share(tx, partner_id)
+            await miners.give(tx, partner_id, miner_id, from_user=seller, to_user=buyer)
+            await rewards.sync_stints(tx, day, [seller, buyer], miner_ids=[miner_id])
+        self.dull.miner_moves(miner_id, buyer)
+
+    async def improve(self, miner_id: int, power: Decimal | None, efficiency: Decimal | None) -> None:
+        miner = self.dull.miners[miner_id]
+        partner_id = self.dull.users[miner.owner].partner
+        async with db.transaction(self.pool) as tx:
+            day = await day_fence.share(tx, partner_id)
+            await miners.improve(tx, partner_id, miner_id, power=power, energy_efficiency=efficiency)
+            await rewards.sync_stints(tx, day, [miner.owner], miner_ids=[miner_id])
+        self.dull.miner_improves(
+            miner_id,
+            miner.power if power is None else Fraction(power),
+            miner.efficiency if efficiency is None else Fraction(efficiency),
+        )
+
+    async def membership(self, user_id: int, programme: int, *, member: bool) -> None:
+        user = self.dull.users[user_id]
+        async with db.transaction(self.pool) as tx:
+            day = await day_fence.share(tx, user.partner)
+            changed = await discounts.set_membership(tx, user.partner, user_id, programme, member=member)
+            assert changed == (member != (programme in user.programmes))
+            if changed:
+                await rewards.sync_stints(tx, day, [user_id])
+        if changed and member:
+            self.dull.user_joins(user_id, programme)
+        elif changed:
+            self.dull.user_leaves(user_id, programme)
+
+    async def fraction(self, programme: int, from_day: dt.date, fraction: Decimal) -> None:
+        published = self.dull.published_through
+        async with db.transaction(self.pool) as tx:
+            if published is not None and from_day <= published:
+                with pytest.raises(discounts.FractionFixedError):
+                    await discounts.set_fraction(tx, programme, from_day=from_day, fraction=fraction)
+                return
+            await discounts.set_fraction(tx, programme, from_day=from_day, fraction=fraction)
+        self.dull.fractions[programme][from_day] = Fraction(fraction)
+
+    async def levels(self, discount: Decimal) -> None:
+        """The operator gives another discount from 25 TH on."""
+        self.dull.levels[Fraction(25)] = Fraction(discount)
+        async with db.transaction(self.pool) as tx:
+            table = {
+                Decimal(str(th)): Decimal(part.numerator) / part.denominator for th, part in self.dull.levels.items()
+            }
+            await discounts.set_levels(tx, table)
+
+    async def midnight(self) -> None:
+        async with db.transaction(self.pool) as tx:
+            await business_clock.advance_by(tx, clock.ONE_DAY)
+        self.dull.midnight()
+
+    async def publish(self, day: dt.date, values: dict[str, Decimal]) -> None:
+        async with db.transaction(self.pool) as tx:
+            now = await business_clock.now(tx)
+            await rates.enter(tx, inputs(day, pool_btc_per_th="1"), at=now)
+            await rates.enter(tx, inputs(day, **{name: str(value) for name, value in values.items()}), at=now)
+            assert await rate_classes.publish(tx, day, now=now)
+        self.dull.publish(day, Inputs(**dull(values)))
+
+    async def adjust(self, day: dt.date, values: dict[str, Decimal]) -> None:
+        corrected = self.dull.adjusted(day, **dull(values))
+        async with db.transaction(self.pool) as tx:
+            now = await business_clock.now(tx)
+            if corrected == self.dull.in_force[day]:
+                with pytest.raises(rate_classes.NothingToAdjustError):
+                    await rate_classes.adjust(tx, day, reason="wrong", at=now, **values)
+                return
+            adjustment = await rate_classes.adjust(tx, day, reason="wrong", at=now, **values)
+        self.dull.adjust(adjustment, day, corrected)
+
+    async def close(self, partner_id: int) -> None:
+        """Close the partner's next day; the other partners are asked too and stay as they are."""
+        day = self.dull.next_to_close(partner_id)
+        assert day is not None
+        ahead_or_behind = [other for other in self.worlds if self.dull.next_to_close(other) != day]
+        async with db.transaction(self.pool) as tx:
+            at = await business_clock.now(tx)
+            assert await rewards.close_day(tx, [partner_id, *ahead_or_behind], day, at=at) == 1
+        self.dull.close(partner_id, day)
+
+    async def settle(self, user_id: int) -> None:
+        moved = await self.worlds[self.dull.users[user_id].partner].settle(user_id)
+        assert Fraction(moved) == self.dull.settle(user_id)
+
+    async def checkpoint(self, partner_id: int) -> None:
+        async with db.transaction(self.pool) as tx:
+            await ledger.checkpoint(tx, partner_id)
+
+    async def compare(self) -> None:
+        """What must agree at any time: stints, control accounts, what users own and are owed."""
+        async with db.snapshot(self.pool) as tx:
+            for partner_id in self.worlds:
+                await self._compare_stints(tx, partner_id)
+                await self._compare_books(tx, partner_id)
+            for user_id, user in self.dull.users.items():
+                unsettled = await rewards.unsettled(tx, user.partner, user_id)
+                assert Fraction(unsettled) == self.dull.unsettled(user_id)
+                btc = (await ledger.balances_of_user(tx, user.partner, user_id))[0]
+                assert (btc.currency, Fraction(btc.owned)) == ("BTC", user.balance)
+
+    async def compare_range(self, user_id: int, after: dt.date | None, through: dt.date) -> None:
+        partner_id = self.dull.users[user_id].partner
+        async with db.snapshot(self.pool) as tx:
+            earned = await rewards.income_between(tx, partner_id, user_id, after=after, through=through)
+        assert Fraction(earned) == self.dull.income(user_id, after, through)
+
+    async def compare_past(self, user_id: int, moment: dt.datetime) -> None:
+        async with db.snapshot(self.pool) as tx:
+            owned = await rewards.balance_at(tx, self.dull.users[user_id].partner, user_id, moment)
+        assert Fraction(owned) == self.dull.owned_at(user_id, moment)
+
+    async def _compare_stints(self, tx: Tx, partner_id: int) -> None:
+        """Stints, day by day, are the rows; the open ones are tomorrow's. Deltas and class power are their sums."""
+        tomorrow = self.dull.today + clock.ONE_DAY
+        expected = [row for row in self.dull.rows if row.partner == partner_id]
+        expected += [row for row in self.dull.as_of_now(tomorrow) if row.partner == partner_id]
+        stints = await tx.fetch(
+            """SELECT s.*, c.energy_efficiency, c.level_discount, c.programmes FROM stint s
+               JOIN rate_class c ON c.id = s.class_id WHERE s.partner_id = $1 ORDER BY s.miner_id, s.from_day""",
+            partner_id,
+        )
+        assert_without_gaps(stints)
+        assert rows_of(stints, tomorrow) == {(row.day, row.miner): row for row in expected}
+        deltas = await tx.fetch(
+            """SELECT c.energy_efficiency, c.level_discount, c.programmes, sum(d.power) AS power
+               FROM class_power_delta d JOIN rate_class c ON c.id = d.class_id
+               WHERE d.partner_id = $1 GROUP BY c.id""",
+            partner_id,
+        )
+        assert by_class(deltas) == self.dull.power_by_class(partner_id, [r for r in expected if r.day == tomorrow])
+        closed = await tx.fetch(
+            """SELECT c.energy_efficiency, c.level_discount, c.programmes, p.power
+               FROM class_power p JOIN rate_class c ON c.id = p.class_id WHERE p.partner_id = $1""",
+            partner_id,
+        )
+        assert by_class(closed) == self.dull.power_by_class(partner_id, self.dull.closed_rows(partner_id))
+
+    async def _compare_books(self, tx: Tx, partner_id: int) -> None:
+        """Each posting of each day and adjustment, and what the accounts come to."""
+        transfers = await tx.fetch(
+            """SELECT kind, object_id, leg, CASE WHEN debit_account = $2 THEN amount ELSE -amount END AS amount
+               FROM transfer WHERE partner_id = $1 AND $2 IN (debit_account, credit_account)""",
+            partner_id,
+            Chart.POOL_RECEIVABLE.value,
+        )
+        expected = self.dull.postings(partner_id)
+        assert {(t["kind"], t["object_id"], t["leg"]): Fraction(t["amount"]) for t in transfers} == expected
+        legs: dict[int, Fraction] = defaultdict(Fraction)
+        for (_, _, leg), amount in expected.items():
+            legs[leg] += amount
+        balances = {account: Fraction(await ledger.balance(tx, partner_id, account)) for account in Chart}
+        assert balances[Chart.INCOME_CONTROL] == self.dull.control[partner_id]
+        assert balances[Chart.ELECTRICITY_REVENUE] == legs[2]
+        assert balances[Chart.SERVICE_REVENUE] == legs[3]
+        assert balances[Chart.POOL_RECEIVABLE] == -(legs[1] + legs[2] + legs[3])
+        owed = [self.dull.unsettled(user_id) for user_id, u in self.dull.users.items() if u.partner == partner_id]
+        assert balances[Chart.INCOME_CONTROL] == sum(owed)
+
+
+def assert_without_gaps(stints: list[Row]) -> None:
+    """Each stint of a miner begins on the day on which the one before ends; the last is open."""
+    for stint, following in zip(stints, [*stints, None][1:], strict=True):
+        if following is None or following["miner_id"] != stint["miner_id"]:
+            assert stint["to_day"] is None
+        else:
+            assert stint["to_day"] == following["from_day"]
+
+
+def rows_of(stints: list[Row], last: dt.date) -> dict[tuple[dt.date, int], dull_engine.Row]:
+    """Stints written out as one row for each day that they cover."""
+    rows = {}
+    for stint in stints:
+        day = stint["from_day"]
+        while day <= last and (stint["to_day"] is None or day < stint["to_day"]):
+            rows[day, stint["miner_id"]] = dull_engine.Row(
+                day=day,
+                partner=stint["partner_id"],
+                user=stint["user_id"],
+                miner=stint["miner_id"],
+                power=Fraction(stint["power"]),
+                efficiency=Fraction(stint["energy_efficiency"]),
+                level=Fraction(stint["level_discount"]),
+                programmes=frozenset(stint["programmes"]),
+            )
+            day += clock.ONE_DAY
+    return rows
+
+
+def by_class(rows: list[Row]) -> dict[tuple[Fraction, Fraction, frozenset[int]], Fraction]:
+    """TH by what makes a class, where there is any."""
+    return {
+        (Fraction(r["energy_efficiency"]), Fraction(r["level_discount"]), frozenset(r["programmes"])): Fraction(
+            r["power"]
+        )
+        for r in rows
+        if r["power"] != 0
+    }
+
+
+class Histories(RuleBasedStateMachine):
+    """What can happen to a deployment, in any order."""
+
+    server: ClassVar[str]
+    template: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = f"history_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(self.server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {self.name} TEMPLATE {self.template}")
+        self.loop = asyncio.Runner()
+        self.both = self.run(Both.open(with_database(self.server, self.name)))
+
+    def run(self, what: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run(what)
+
+    def teardown(self) -> None:
+        self.run(self.both.pool.close())
+        self.loop.close()
+        with psycopg.connect(self.server, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {self.name} WITH (FORCE)")
+
+    # Whom a rule's number means.
+
+    def a_user(self, number: int) -> int:
+        return list(self.both.dull.users)[number % len(self.both.dull.users)]
+
+    def a_miner(self, number: int) -> int:
+        return list(self.both.dull.miners)[number % len(self.both.dull.miners)]
+
+    def a_partner(self, number: int) -> int:
+        return list(self.both.worlds)[number % len(self.both.worlds)]
+
+    def a_published_day(self, number: int) -> dt.date:
+        days = sorted(self.both.dull.in_force, reverse=True)
+        return days[number % len(days)]
+
+    def a_day_to_publish(self, number: int) -> dt.date | None:
+        """The next one; the very first may be any day that is over."""
+        through, today = self.both.dull.published_through, self.both.dull.today
+        if through is None:
+            over = (today - dt.date(2026, 3, 1)).days
+            return today - (1 + number % over) * clock.ONE_DAY if over else None
+        following = through + clock.ONE_DAY
+        return following if following < today else None
+
+    # What can happen.
+
+    @initialize(power=POWERS, efficiency=EFFICIENCIES)
+    def somebody_is_there(self, power: Decimal, efficiency: Decimal) -> None:
+        for _ in range(2):
+            self.run(self.both.user(self.a_partner(0)))
+        self.run(self.both.buy(self.a_user(0), power, efficiency))
+
+    @precondition(lambda self: len(self.both.worlds) == 1)
+    @rule()
+    def a_partner_opens(self) -> None:
+        self.run(self.both.partner())
+        self.run(self.both.user(self.a_partner(1)))
+
+    @precondition(lambda self: len(self.both.dull.users) < 5)
+    @rule(partner=NUMBERS)
+    def a_user_registers(self, partner: int) -> None:
+        self.run(self.both.user(self.a_partner(partner)))
+
+    @precondition(lambda self: len(self.both.dull.miners) < 8)
+    @rule(user=NUMBERS, power=POWERS, efficiency=EFFICIENCIES)
+    def a_user_buys(self, user: int, power: Decimal, efficiency: Decimal) -> None:
+        self.run(self.both.buy(self.a_user(user), power, efficiency))
+
+    @rule(miner=NUMBERS, buyer=NUMBERS)
+    def a_miner_moves(self, miner: int, buyer: int) -> None:
+        miner_id = self.a_miner(miner)
+        seller = self.both.dull.miners[miner_id].owner
+        users = self.both.dull.users
+        others = [u for u in users if u != seller and users[u].partner == users[seller].partner]
+        if others:
+            self.run(self.both.give(miner_id, others[buyer % len(others)]))
+
+    @rule(miner=NUMBERS, power=POWERS | st.none(), efficiency=EFFICIENCIES | st.none())
+    def a_miner_improves(self, miner: int, power: Decimal | None, efficiency: Decimal | None) -> None:
+        self.run(self.both.improve(self.a_miner(miner), power, efficiency))
+
+    @rule(user=NUMBERS, programme=NUMBERS, member=st.booleans())
+    def a_membership_changes(self, user: int, programme: int, *, member: bool) -> None:
+        self.run(self.both.membership(self.a_user(user), self.both.programmes[programme % 2], member=member))
+
+    @rule(programme=NUMBERS, days=st.integers(-3, 3), fraction=FRACTIONS)
+    def a_fraction_is_set(self, programme: int, days: int, fraction: Decimal) -> None:
+        from_day = self.both.dull.today + days * clock.ONE_DAY
+        self.run(self.both.fraction(self.both.programmes[programme % 2], from_day, fraction))
+
+    @rule(discount=scaled(0, 900, 4))
+    def levels_change(self, discount: Decimal) -> None:
+        self.run(self.both.levels(discount))
+
+    @rule(days=st.integers(1, 3))
+    def days_pass(self, days: int) -> None:
+        for _ in range(days):
+            self.run(self.both.midnight())
+
+    @rule(values=RATES, start=NUMBERS)
+    def a_day_is_published(self, values: dict[str, Decimal], start: int) -> None:
+        day = self.a_day_to_publish(start)
+        if day is not None:
+            self.run(self.both.publish(day, values))
+
+    @rule(partner=NUMBERS, days=st.integers(1, 4))
+    def a_partner_closes(self, partner: int, days: int) -> None:
+        for _ in range(days):
+            if self.both.dull.next_to_close(self.a_partner(partner)) is not None:
+                self.run(self.both.close(self.a_partner(partner)))
+
+    @rule(values=RATES, start=NUMBERS)
+    def a_day_is_mined(self, values: dict[str, Decimal], start: int) -> None:
+        """The usual day: it ends, is published, and whoever is up to date closes it."""
+        self.days_pass(1)
+        self.a_day_is_published(values, start)
+        for number in range(len(self.both.worlds)):
+            self.a_partner_closes(number, 1)
+
+    @precondition(lambda self: self.both.dull.in_force)
+    @rule(day=NUMBERS, values=CORRECTIONS)
+    def a_day_is_adjusted(self, day: int, values: dict[str, Decimal]) -> None:
+        self.run(self.both.adjust(self.a_published_day(day), values))
+
+    @rule(user=NUMBERS)
+    def a_user_settles(self, user: int) -> None:
+        self.run(self.both.settle(self.a_user(user)))
+
+    @rule(partner=NUMBERS)
+    def books_are_summed_up(self, partner: int) -> None:
+        self.run(self.both.checkpoint(self.a_partner(partner)))
+
+    @precondition(lambda self: self.both.dull.in_force)
+    @rule(user=NUMBERS, first=NUMBERS, last=NUMBERS, unbounded=st.booleans())
+    def a_range_is_read(self, user: int, first: int, last: int, *, unbounded: bool) -> None:
+        after, through = sorted((self.a_published_day(first), self.a_published_day(last)))
+        self.run(self.both.compare_range(self.a_user(user), None if unbounded else after - clock.ONE_DAY, through))
+
+    @rule(user=NUMBERS, days=st.integers(0, 9), time=TIMES)
+    def the_past_is_read(self, user: int, days: int, time: dt.timedelta) -> None:
+        moment = clock.start_of(self.both.dull.today - days * clock.ONE_DAY) + time
+        self.run(self.both.compare_past(self.a_user(user), moment))
+
+    @invariant()
+    def both_agree(self) -> None:
+        self.run(self.both.compare())
+
+
+def test_random_histories_agree_with_the_dull_engine(server: str, template: str) -> None:
+    """Every step of every history leaves both engines in agreement."""
+    Histories.server, Histories.template = server, template
+    run_state_machine_as_test(
+        Histories,
+        settings=settings(
+            max_examples=int(EXAMPLES or 40),
+            stateful_step_count=50,
+            derandomize=EXAMPLES is None,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
