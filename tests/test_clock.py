@@ -12,12 +12,15 @@ from hashrail.errors import BadRequestError
 
 DAY = dt.date(2026, 9, 9)
 ZONES = st.integers(-1439, 1439).map(lambda minutes: dt.timezone(dt.timedelta(minutes=minutes)))
-MOMENTS = st.datetimes(dt.datetime(1970, 1, 1), dt.datetime(2200, 1, 1), timezones=ZONES)
+SINCE_1970 = st.timedeltas(dt.timedelta(0), dt.timedelta(days=84_000))
+MOMENTS = st.builds(lambda passed, zone: (clock.EPOCH + passed).astimezone(zone), SINCE_1970, ZONES)
 
 
-def utc(*fields: int) -> dt.datetime:
+def utc(
+    year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0, microsecond: int = 0
+) -> dt.datetime:
     """A moment in UTC."""
-    return dt.datetime(*fields, tzinfo=dt.UTC)  # type: ignore[misc, arg-type]
+    return dt.datetime(year, month, day, hour, minute, second, microsecond, tzinfo=dt.UTC)
 
 
 def test_the_machine_is_read_in_utc() -> None:
@@ -43,7 +46,7 @@ def test_a_day_is_a_utc_day() -> None:
 
 def test_a_time_without_zone_is_our_bug() -> None:
     """Neither a day nor a text can be made of it."""
-    naive = dt.datetime(2026, 9, 9)
+    naive = utc(2026, 9, 9).replace(tzinfo=None)
     with pytest.raises(AssertionError, match="has no day"):
         clock.day_of(naive)
     with pytest.raises(AssertionError, match="cannot be shown"):

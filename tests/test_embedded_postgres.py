@@ -24,7 +24,7 @@ from hashrail.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, 
 
 PROGRAM = Path(__file__).with_name("crash_writer.py")
 NOWHERE = Path("/nonexistent")
-MEMORY = Path("/dev/shm")  # where there is room: what is tested is the death of processes, not of the machine
+MEMORY = Path("/dev/shm")  # noqa: S108  # where there is room: what is tested is the death of processes, not of the machine
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user: run as root to see it")
 
 
@@ -167,8 +167,7 @@ async def test_first_start_and_warm_restart(source: str, folder: Path, monkeypat
         assert running_dsn(data_dir) == server.dsn
         execute(server.dsn, "CREATE TABLE kept AS SELECT 42 AS value")
     assert running_dsn(data_dir) is None
-    assert server.dsn == ""
-    assert not server.owner
+    assert (server.dsn, server.owner) == ("", False)
     assert running_on(folder) == []
     assert "database system is shut down" in (data_dir / "postgres" / "postgres.log").read_text()
     monkeypatch.undo()  # the cluster remembers its version, whatever comes first now
@@ -181,7 +180,7 @@ async def test_first_start_and_warm_restart(source: str, folder: Path, monkeypat
             assert connection.get_server_version().major == wanted.major
         finally:
             await connection.close()
-    print(f"PostgreSQL {wanted.major} of {source}: first start {first:.2f} s, warm start {warm:.3f} s")
+    print(f"\nPostgreSQL {wanted.major} of {source}: first start {first:.2f} s, warm start {warm:.3f} s")
     assert warm < first
 
 
@@ -268,6 +267,8 @@ def test_a_server_that_does_not_stop_is_ended(ready: Path, monkeypatch: pytest.M
     server.stop()
     assert 0.5 <= clock.monotonic() - began < 2
     assert running_on(ready) == []
+    with server:  # which frees the shared memory that the killed one left
+        assert query(server.dsn, "SELECT 1") == "1"
 
 
 def test_the_log_is_bounded(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,8 +278,7 @@ def test_the_log_is_bounded(ready: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         time.sleep(0.1)
         assert not former.exists()
         monkeypatch.setattr(files, "LOG_BYTES", 20_000)
-        for number in range(100):
-            execute(server.dsn, f"DO $$BEGIN RAISE WARNING 'number {number} {'x' * 400}'; END$$")
+        execute(server.dsn, f"DO $$BEGIN FOR n IN 1..100 LOOP RAISE WARNING '% {'x' * 400}', n; END LOOP; END$$")
         wait_for(lambda: log.stat().st_size < 20_000)
         assert former.stat().st_size > 20_000
         assert stat.filemode(former.stat().st_mode) == "-rw-------"
@@ -357,6 +357,8 @@ def test_no_kill_loses_an_acknowledged_row(victims: str, ready: Path) -> None:
             assert state is not None
             if victims == "postmaster":
                 start_endless_query(dsn)
+            segment = (home / "data" / "postmaster.pid").read_text().split("\n")[6].split()[1]
+            assert segment in shared_memory()
             ours = running_on(home)
             assert len(ours) > 6
             for pid in {"owner": [owner.pid], "postmaster": [state.pid]}.get(victims, ours):
@@ -367,15 +369,21 @@ def test_no_kill_loses_an_acknowledged_row(victims: str, ready: Path) -> None:
             with EmbeddedPostgres(data_dir) as server:
                 restart = clock.monotonic() - began
                 assert server.owner
+                assert segment not in shared_memory()
                 writing.wait()
                 known = set(acknowledged.read_text().split())
                 with psycopg.connect(server.dsn) as connection:
                     rows = {row[0] for row in connection.execute("SELECT id FROM crash")}
                 execute(server.dsn, "INSERT INTO crash (id) VALUES ('one more')")
-    print(f"killed the {victims}: restart {restart:.2f} s, {len(known)} acknowledged, {len(known - rows)} lost")
+    print(f"\nkilled the {victims}: restart {restart:.2f} s, {len(known)} acknowledged, {len(known - rows)} lost")
     assert known - rows == set()
     assert len(rows - known) <= writers  # at most the one that each writer had under way
     assert restart < 10
+
+
+def shared_memory() -> set[str]:
+    """Ids of the System V segments of this machine."""
+    return {line.split()[1] for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]}
 
 
 def start_endless_query(dsn: str) -> None:
@@ -407,16 +415,37 @@ def as_server_user(home: Path, *command: str) -> subprocess.Popen[bytes]:
     )
 
 
-def test_a_stale_pid_file_that_names_a_stranger(ready: Path) -> None:
+@pytest.mark.parametrize("kind", ["stranger", "zombie", "gone", "unwritten"])
+def test_lock_files_that_mislead(kind: str, ready: Path) -> None:
     home = ready / "postgres"
+    locks = (home / "data" / "postmaster.pid", home / "socket" / f"{files.SOCKET_NAME}.lock")
     with EmbeddedPostgres(ready):
-        lines = (home / "data" / "postmaster.pid").read_text().splitlines()
+        contents = [lock.read_text() for lock in locks]
     with as_server_user(home, "/bin/sleep", "60") as stranger:
-        (home / "data" / "postmaster.pid").write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
+        if kind == "zombie":
+            stranger.kill()
+            wait_for(lambda: Path(f"/proc/{stranger.pid}/cmdline").read_bytes() == b"")
+        number = "4000000" if kind == "gone" else str(stranger.pid)
+        for lock, content in zip(locks, contents, strict=True):
+            lock.write_text("" if kind == "unwritten" else "\n".join([number, *content.split("\n")[1:]]))
         with EmbeddedPostgres(ready) as server:
             assert query(server.dsn, "SELECT 1") == "1"
-        assert stranger.poll() is None  # it was not taken for a server
+            assert locks[0].stat().st_uid == (home / "data").stat().st_uid
+        assert kind == "zombie" or stranger.poll() is None  # it was not taken for a server
         stranger.kill()
+
+
+def test_a_lock_file_of_postgres_stays(ready: Path) -> None:
+    home = ready / "postgres"
+    pid_file = home / "data" / "postmaster.pid"
+    with EmbeddedPostgres(ready):
+        server_file = pid_file.read_text()
+        processes.mark_stale(home, home / "socket")
+        assert pid_file.read_text() == server_file
+        pid = int(server_file.split("\n")[0])
+        (home / "socket" / f"{files.SOCKET_NAME}.lock").write_text(f"-{pid}\n")  # as single-user mode writes it
+        processes.mark_stale(home, home / "socket")
+        assert (home / "socket" / f"{files.SOCKET_NAME}.lock").read_text() == f"-{pid}\n"
 
 
 def test_a_cluster_that_was_opened_by_hand_is_left_alone(ready: Path) -> None:
@@ -583,9 +612,9 @@ def test_a_data_folder_below_a_closed_one(folder: Path, system_folder: Path) -> 
     with EmbeddedPostgres(data_dir) as server:
         assert query(server.dsn, "SELECT value FROM kept") == "42"
     shutil.rmtree(data_dir)
-    with EmbeddedPostgres(data_dir) as server:  # a new folder begins with nothing and destroys nothing
-        assert query(server.dsn, "SELECT count(*) FROM pg_class WHERE relname = 'kept'") == "0"
-    assert (data_dir / "postgres").readlink() == cluster.with_name(cluster.name + "-2")
+    # A new folder begins with nothing and destroys nothing.
+    assert files.find_home(data_dir, files.find_account(NOWHERE)) == cluster.with_name(cluster.name + "-2")
+    assert list((data_dir / "postgres").iterdir()) == []
     assert (cluster / "data" / "PG_VERSION").exists()
     shutil.rmtree(system_folder)
     with pytest.raises(EmbeddedPostgresError, match="-2, which is gone"):
@@ -635,9 +664,9 @@ def test_a_folder_of_another_user_is_refused(folder: Path) -> None:
     home = folder / "postgres"
     home.mkdir()
     os.chown(home, 12345, 12345)
-    for enter in (EmbeddedPostgres(folder).start, lambda: running_dsn(folder)):
+    for enter in (EmbeddedPostgres.start, lambda server: running_dsn(server.data_dir)):
         with pytest.raises(EmbeddedPostgresError, match="belongs to user 12345: run as that user"):
-            enter()
+            enter(EmbeddedPostgres(folder))
 
 
 @as_root

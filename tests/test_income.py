@@ -64,7 +64,7 @@ def test_an_idle_miner_has_no_figures_at_all() -> None:
     """Break-even of the recorded day lies at 25.0427 W/TH: beyond it reward and costs are 0 too."""
     assert income.class_rates(inputs_of(), Decimal("25.05"), Decimal(0)) == IDLE
     earning = income.class_rates(inputs_of(), Decimal("25.04"), Decimal(0))
-    assert 0 < earning.net < Decimal("0.0001") * SATOSHI * 10_000
+    assert 0 < earning.net < SATOSHI
     assert earning.pool == inputs_of().pool_btc_per_th
 
 

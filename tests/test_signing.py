@@ -297,7 +297,8 @@ def test_a_body_signed_as_javascript_prints_it_may_be_sent_otherwise() -> None:
 
 PRINTS = [
     ("0", "0"), ("-0", "0"), ("-0.0", "0"), ("0e5", "0"), ("-0.00", "0"),
-    ("1", "1"), ("-1", "-1"), ("1.0", "1"), ("10", "10"), ("100e-1", "10"), ("-2.50", "-2.5"), ("1e2", "100"), ("1E+2", "100"),
+    ("1", "1"), ("-1", "-1"), ("1.0", "1"), ("10", "10"), ("100e-1", "10"), ("-2.50", "-2.5"), ("1e2", "100"),
+    ("1E+2", "100"),
     ("0.1", "0.1"), ("0.5", "0.5"), ("123.456", "123.456"), ("1.5e1", "15"), ("12e-1", "1.2"), ("0.000123", "0.000123"),
     ("0.000001", "0.000001"), ("1e-6", "0.000001"), ("0.0000012", "0.0000012"), ("0.0000001", "1e-7"), ("1e-7", "1e-7"),
     ("6.6e-7", "6.6e-7"), ("0.00000066", "6.6e-7"), ("-1.25e-9", "-1.25e-9"), ("0.00000001", "1e-8"),
@@ -307,7 +308,8 @@ PRINTS = [
     ("1.2345678901234568e21", "1.2345678901234568e+21"), ("1e100", "1e+100"),
     ("1.7976931348623157e308", "1.7976931348623157e+308"), ("9007199254740991", "9007199254740991"),
     ("9007199254740992", "9007199254740992"), ("9007199254740993", None), ("123456789012345678901", None),
-    ("0.10000000000000000001", None), ("0.1234567890123456789", None), ("1e400", None), ("3e-324", None), ("1e-400", None),
+    ("0.10000000000000000001", None), ("0.1234567890123456789", None), ("1e400", None), ("3e-324", None),
+    ("1e-400", None),
 ]  # fmt: skip
 
 
@@ -325,7 +327,12 @@ def test_what_javascript_makes_of_other_numbers() -> None:
 
 
 def test_numbers_are_printed_exactly_for_sending() -> None:
-    members = {"a": Decimal("1E-7"), "b": Decimal("0.10000000000000000001"), "c": 9007199254740993, "d": Decimal("1.50")}
+    members = {
+        "a": Decimal("1E-7"),
+        "b": Decimal("0.10000000000000000001"),
+        "c": 9007199254740993,
+        "d": Decimal("1.50"),
+    }
     assert stringify(members, number_exactly) == '{"a":1e-7,"b":0.10000000000000000001,"c":9007199254740993,"d":1.5}'
     assert number_exactly("1.23456789012345678901E+5") == "123456.789012345678901"
     body = sign_body(SECRET, {**members, "timestamp": NOW})
@@ -335,7 +342,11 @@ def test_numbers_are_printed_exactly_for_sending() -> None:
 
 def test_stringify_knows_all_of_json() -> None:
     value = {"a": [None, True, False, (1, "x")], "b": {}, "c": [], "\n": '"\\/\b\f\n\r\t\x01\x7f\u2028é🦊\ud83e\udd8a'}
-    printed = r'{"a":[null,true,false,[1,"x"]],"b":{},"c":[],"\n":"\"\\/\b\f\n\r\t\u0001' + "\x7f\u2028é🦊" + r'\ud83e\udd8a"}'
+    printed = (
+        r'{"a":[null,true,false,[1,"x"]],"b":{},"c":[],"\n":"\"\\/\b\f\n\r\t\u0001'
+        "\x7f\u2028é🦊"
+        r'\ud83e\udd8a"}'
+    )
     assert stringify(value) == printed
     assert stringify("\udc00x\ud800") == r'"\udc00x\ud800"'
     assert stringify({"a": [1, {"b": 2}]}, comma=", ", colon=": ") == '{"a": [1, {"b": 2}]}'
@@ -359,9 +370,7 @@ def test_signatures_are_appended_to_the_text_as_it_is() -> None:
     assert sign_query_text(SECRET, "") == f"signature={empty}"
     assert sign_query(SECRET, [("a/b", "c d+é"), ("e", "")]).startswith("a%2Fb=c%20d%2B%C3%A9&e=&signature=")
     pretty = '{\n  "timestamp": 1\n}\n'
-    assert sign_body_text(SECRET, pretty) == (
-        f'{{\n  "timestamp": 1,"signature":"{hex_digest(SECRET, pretty)}"\n}}\n'
-    )
+    assert sign_body_text(SECRET, pretty) == (f'{{\n  "timestamp": 1,"signature":"{hex_digest(SECRET, pretty)}"\n}}\n')
     assert sign_body_text(SECRET, " { }") == f' {{"signature":"{hex_digest(SECRET, " { }")}" }}'
 
 
@@ -424,6 +433,7 @@ def test_without_a_window_headers_use_the_default() -> None:
 QUERY = f"partnerUserId=a%20b%2Fc&limit=5&timestamp={NOW}"
 BODY = f'{{"partnerUserId":"é/1","alpha":[1,2],"amount":0.00001,"timestamp":{NOW}}}'
 SPACED = BODY.replace(",", ", ").replace('":', '": ')
+LONG = "0.10000000000000000001"
 MISTAKES = [
     ("sorted", "GET", QUERY, f"limit=5&partnerUserId=a%20b%2Fc&timestamp={NOW}"),
     ("sorted", "GET", QUERY.replace("%2F", "/"), f"limit=5&partnerUserId=a b/c&timestamp={NOW}"),
@@ -452,13 +462,13 @@ MISTAKES = [
     ("spaces", "POST", BODY, SPACED),
     ("spaces", "POST", BODY, f"{BODY}\n"),
     ("spaces", "POST", f"{SPACED}\n", SPACED),
-    ("spaces", "POST", SPACED.replace("0.00001", "0.10000000000000000001"), BODY.replace("0.00001", "0.10000000000000000001")),
+    ("spaces", "POST", SPACED.replace("0.00001", LONG), BODY.replace("0.00001", LONG)),
     ("escapes", "POST", BODY, BODY.replace("é", "\\u00e9")),
     ("escapes", "POST", BODY.replace("é", "🦊"), BODY.replace("é", "\\ud83e\\udd8a")),
     ("escapes", "POST", BODY, BODY.replace("/", "\\/")),
     ("escapes", "POST", BODY, BODY.replace("é/", "\\u00e9\\/")),
     ("escapes", "POST", BODY, SPACED.replace("é", "\\u00e9")),
-    ("numbers", "POST", BODY.replace("0.00001", "0.10000000000000000001"), BODY.replace("0.00001", "0.1")),
+    ("numbers", "POST", BODY.replace("0.00001", LONG), BODY.replace("0.00001", "0.1")),
     ("numbers", "POST", BODY.replace("0.00001", "1e309"), BODY.replace("0.00001", "null")),
     ("empty", "POST", BODY, ""),
     ("empty", "POST", BODY, "{}"),
@@ -472,7 +482,9 @@ MISTAKES = [
 
 
 def signed_with(method: str, sent: str, signature: str) -> str:
-    return f"{sent}&signature={signature}" if method == "GET" else wire.append_member(sent, "signature", f'"{signature}"')
+    return (
+        f"{sent}&signature={signature}" if method == "GET" else wire.append_member(sent, "signature", f'"{signature}"')
+    )
 
 
 @pytest.mark.parametrize(("cause", "method", "sent", "signed"), MISTAKES)
@@ -551,7 +563,9 @@ DOUBLES = st.floats(allow_nan=False, allow_infinity=False).map(lambda value: Dec
 EXACT = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=18)
 SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | DOUBLES | EXACT | st.text(max_size=8)
 JSON = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=8
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=8,
 )
 OBJECTS = st.dictionaries(NAMES, JSON, max_size=4)
 SPACING = st.text(" \t\n\r", max_size=2)
@@ -620,8 +634,8 @@ def test_no_byte_can_be_changed(position: int, flip: int) -> None:
         judge("POST", bytes(changed))
     except SignatureFault:
         return
-    # Capital hex digits and white space around the members are no changes.
-    assert bytes(changed).lower() == TAMPERED
+    assert (changed[:-66], changed[-2:]) == (TAMPERED[:-66], TAMPERED[-2:])
+    assert changed[-66:].lower() == TAMPERED[-66:], "only the case of the signature may change"
 
 
 QUERY_TAMPERED = sign_query(SECRET, [("user", "u 1/é"), ("limit", "5"), ("timestamp", str(NOW))]).encode()
@@ -636,8 +650,9 @@ def test_no_byte_of_a_query_can_be_changed(position: int, flip: int) -> None:
         verified = judge("GET", bytes(changed))
     except SignatureFault:
         return
-    assert bytes(changed).lower() == QUERY_TAMPERED.lower()
-    assert verified.text in (QUERY_TAMPERED.decode().rpartition("&")[0], QUERY_TAMPERED.decode())
+    assert verified.text == QUERY_TAMPERED.decode().rpartition("&signature=")[0]
+    assert changed[:-64] == QUERY_TAMPERED[:-64]
+    assert changed[-64:].lower() == QUERY_TAMPERED[-64:], "only the case of the signature may change"
 
 
 NODE = shutil.which("node")
@@ -649,11 +664,14 @@ def test_javascript_prints_the_same() -> None:
     batch: list[str] = [text for text, printed in PRINTS if printed is not None]
 
     @settings(max_examples=150, database=None)
-    @given(st.lists(DOUBLES, max_size=8), st.dictionaries(st.text(min_size=1, max_size=5).map("k{}".format), JSON, max_size=4))
+    @given(
+        st.lists(DOUBLES, max_size=8),
+        st.dictionaries(st.text(min_size=1, max_size=5).map("k{}".format), JSON, max_size=4),
+    )
     def collect(numbers: list[Decimal], members: dict[str, Any]) -> None:
         batch.extend(str(number) for number in numbers)
         if not has_index_name(members):
-            batch.append(json.dumps(json.loads(stringify(members, number_exactly), parse_float=str, parse_int=str)))
+            batch.append(stringify(members, number_exactly))
 
     collect()
     exact, lossy = [], []

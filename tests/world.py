@@ -51,7 +51,7 @@ class World:
     async def create(cls, pool: db.Pool, start: dt.datetime = START) -> "World":
         """Levels and catalogue as in the sample; the clock stands at `start`."""
         async with db.transaction(pool) as tx:
-            await business_clock.start_at(tx, start)
+            await business_clock.start(tx, start - clock.wall_now())
             await discounts.set_levels(tx, catalogue.pairs(catalogue.SAMPLE_LEVELS))
             await catalogue.put(tx, catalogue.sample_collections())
             partner = await partners.create(tx, name="partner", credit_limit_usd=Decimal(100_000), at=start)

@@ -41,12 +41,17 @@ async def advance_by(tx: Tx, step: timedelta) -> datetime:
     return await _move(tx, step)
 
 
-async def start_at(tx: Tx, moment: datetime) -> None:
-    """Set the clock of an empty deployment, so that a sandbox can begin in the past."""
+async def start(tx: Tx, lead_time: timedelta) -> None:
+    """Set how far an empty deployment's clock is ahead of the wall clock; negative lets a sandbox begin in the past."""
     partners: int = await tx.fetchval("SELECT count(*) FROM partner")
     assert partners == 0, "the clock of a deployment in use only moves forward"
-    offset = moment - clock.wall_now()
-    await tx.execute("UPDATE business_clock SET offset_us = $1 WHERE id = 1", offset // timedelta(microseconds=1))
+    await tx.execute("UPDATE business_clock SET offset_us = $1 WHERE id = 1", lead_time // timedelta(microseconds=1))
+
+
+async def lead(tx: Tx) -> timedelta:
+    """How far business time is ahead of the wall clock."""
+    offset_us: int = await tx.fetchval("SELECT offset_us FROM business_clock WHERE id = 1")
+    return timedelta(microseconds=offset_us)
 
 
 async def _move(tx: Tx, step: timedelta) -> datetime:

@@ -128,7 +128,7 @@ class EmbeddedPostgres:
         if not data.exists():
             _create_cluster(self._home, programs, account)
         socket_folder = files.socket_folder(self._home, account)
-        processes.forget_stale(self._home, socket_folder)
+        processes.mark_stale(self._home, socket_folder)
         command = _server_command(self._home, programs, socket_folder)
         started: Future[subprocess.Popen[bytes]] = Future()
         self._stopped = threading.Event()

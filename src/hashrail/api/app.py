@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import Litestar, Request, Response
+from litestar.enums import HttpMethod
 from litestar.exceptions import (
     ClientException,
     HTTPException,
@@ -74,11 +75,12 @@ class InternalError(HashrailError):
     advice = "Tell the operator the request id."
 
 
-def routes() -> list[tuple[str, Route]]:
-    """The route table: every path with its operation."""
-    table = [(PREFIX + route.path, route) for route in (*c2s.ROUTES, *s2s.ROUTES)]
-    table += [(PREFIX + path, route) for route in (*c2s.ROUTES, *s2s.ROUTES) for path in route.also_at]
-    table += [(route.path, route) for route in sandbox.ROUTES]
+def routes(settings: Settings) -> list[tuple[str, Route]]:
+    """The route table: every path with its operation. Only a sandbox has the sandbox's operations."""
+    operations = (*c2s.ROUTES, *s2s.ROUTES)
+    table = [(PREFIX + path, route) for route in operations for path in (route.path, *route.also_at)]
+    if settings.mode == "sandbox":
+        table += [(route.path, route) for route in sandbox.ROUTES]
     return table
 
 
@@ -101,11 +103,7 @@ def build(settings: Settings) -> ASGIApp:
 
     app = Litestar(
         route_handlers=[
-            *[
-                _handler(path, route)
-                for path, route in routes()
-                if settings.mode == "sandbox" or not route.sandbox_only
-            ],
+            *[_handler(path, route) for path, route in routes(settings)],
             _page("/healthz", _healthy),
             _page("/readyz", _ready),
             _page("/metrics", _metrics),
@@ -131,7 +129,7 @@ def _handler(path: str, route: Route) -> HTTPRouteHandler:
         deployment: Deployment = request.app.state.deployment
         return Response(await answer(route, deployment, await _arrival(request)), status_code=200, media_type=JSON)
 
-    return HTTPRouteHandler(path, http_method=[route.method], name=f"{route.operation} {path}")(handle)  # type: ignore[list-item]
+    return HTTPRouteHandler(path, http_method=HttpMethod(route.method), name=f"{route.operation} {path}")(handle)
 
 
 async def _arrival(request: AnyRequest) -> Arrival:
@@ -148,7 +146,7 @@ async def _arrival(request: AnyRequest) -> Arrival:
 
 
 def _page(path: str, page: Callable[[AnyRequest], Any]) -> HTTPRouteHandler:
-    return HTTPRouteHandler(path, http_method=["GET"], name=path)(page)  # type: ignore[list-item]
+    return HTTPRouteHandler(path, http_method=HttpMethod.GET, name=path)(page)
 
 
 async def _healthy(request: AnyRequest) -> Response[bytes]:

@@ -75,7 +75,6 @@ class Route:
     writes: bool = False
     scope: str = "read"
     also_at: tuple[str, ...] = ()
-    sandbox_only: bool = False
 
 
 async def answer(route: Route, deployment: Deployment, arrival: Arrival) -> bytes:
@@ -88,7 +87,7 @@ async def answer(route: Route, deployment: Deployment, arrival: Arrival) -> byte
         if isinstance(sent, SentQuery)
         else read_json(arrival.body, route.model)
     )
-    call = Call(deployment, caller, arrival)
+    call = Call(deployment, caller, arrival, route.operation)
     if route.writes:
         return await _write(route, call, fields)
     return ENCODER.encode(await route.handler(call, fields))

@@ -1,0 +1,33 @@
+"""hashrail: the operator's command line.
+
+Every command that touches the books takes `--data`; DATABASE_URL names another PostgreSQL.
+"""
+
+import typer
+
+from hashrail import signature_command
+from hashrail.commands import books, day, partner, service
+
+app = typer.Typer(
+    help="Sell tokenised Bitcoin hashrate through partners. Begin with: hashrail demo",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="rich",
+)
+app.command("demo")(service.demo)
+app.command("serve")(service.serve)
+app.command("worker")(service.worker)
+app.command("migrate")(service.migrate_command)
+app.command("audit")(books.audit)
+app.add_typer(books.explain_app, name="explain")
+app.add_typer(books.account_app, name="account")
+app.add_typer(partner.app, name="partner")
+app.add_typer(day.rates_app, name="rates")
+app.add_typer(day.app, name="day")
+app.add_typer(day.programmes, name="programme")
+app.add_typer(books.catalogue_app, name="catalogue")
+app.add_typer(books.order_app, name="order")
+app.add_typer(signature_command.app, name="signature")
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,1 @@
+"""The commands of `hashrail`, one module a noun."""

@@ -1,0 +1,139 @@
+"""What every command shares: where the books are, how errors and tables look, JSON for scripts."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hashrail import bootstrap, clock, db, jobs
+from hashrail.db import Tx
+from hashrail.errors import HashrailError
+from hashrail.money import plain
+from hashrail.settings import Settings
+from hashrail.vault import Vault, VaultError, open_vault
+
+T = TypeVar("T")
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Data folder of the deployment [HASHRAIL_DATA, default .hashrail]. DATABASE_URL wins."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+PartnerOption = Annotated[str, typer.Option("--partner", help="Name, public id or number of the partner.")]
+
+out = Console()
+err = Console(stderr=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """An open deployment: its settings, connections and vault."""
+
+    settings: Settings
+    pool: db.Pool
+    vault: Vault
+
+
+def settings_for(data: Path | None) -> Settings:
+    """Settings from the environment; `data` names the folder, if the command line did."""
+    return Settings() if data is None else Settings(data=data)
+
+
+def migrate(dsn: str) -> list[str]:
+    """Bring the whole schema up to date, queue included."""
+    return [*db.migrate(dsn), *jobs.install(dsn)]
+
+
+def run(data: Path | None, work: Callable[[Books], Awaitable[T]]) -> T:
+    """Open the books, do the work, and turn refusals into a message and exit code 1."""
+    settings = settings_for(data)
+
+    async def opened(dsn: str) -> T:
+        pool = await db.open_pool(dsn)
+        try:
+            return await work(Books(settings, pool, open_vault(settings.data, settings.master_keys)))
+        finally:
+            await pool.close()
+
+    try:
+        with bootstrap.database(settings) as dsn:
+            if settings.database_url is None:
+                migrate(dsn)
+            return asyncio.run(opened(dsn))
+    except HashrailError as error:
+        fail(error)
+    except VaultError as error:
+        err.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from error
+
+
+def in_transaction(data: Path | None, work: Callable[[Tx, Books], Awaitable[T]]) -> T:
+    """Open the books and do the work in one transaction."""
+
+    async def whole(books: Books) -> T:
+        async with db.transaction(books.pool) as tx:
+            return await work(tx, books)
+
+    return run(data, whole)
+
+
+def fail(error: HashrailError) -> NoReturn:
+    """Show a refusal with its code and what to do next; ends the program with 1."""
+    err.print(f"[red]{error.code}[/red]: {error.message}", highlight=False)
+    if error.advice:
+        err.print(error.advice, highlight=False)
+    raise typer.Exit(1) from error
+
+
+def show_json(value: object) -> None:
+    """Print a value as JSON; amounts stay exact because they are printed as texts."""
+    typer.echo(json.dumps(value, default=_as_text, indent=2))
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; numbers stand to the right."""
+    shown = Table(title=title, title_justify="left")
+    listed = [list(row) for row in rows]
+    for index, column in enumerate(columns):
+        numeric = any(isinstance(row[index], Decimal | int) for row in listed)
+        shown.add_column(column, justify="right" if numeric else "left")
+    for row in listed:
+        shown.add_row(*[_as_text(value) for value in row])
+    out.print(shown)
+
+
+def amount(text: str) -> Decimal:
+    """A number on the command line."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation as error:
+        raise typer.BadParameter(f"{text!r} is no number") from error
+    if not number.is_finite():
+        raise typer.BadParameter(f"{text!r} is no number")
+    return number
+
+
+def day(text: str) -> date:
+    """A day on the command line, as 2026-09-09."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no day; write it like 2026-09-09") from error
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, datetime):
+        return clock.iso(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(_as_text(each) for each in value)
+    return "" if value is None else str(value)

@@ -1,0 +1,170 @@
+"""hashrail serve, worker, migrate, demo: the processes of a deployment."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from hashrail import bootstrap, clock, logs, processes
+from hashrail import demo as sandboxes
+from hashrail import worker as working
+from hashrail.commands.common import DataOption, err, fail, migrate, out, settings_for
+from hashrail.errors import HashrailError
+from hashrail.settings import Settings
+from hashrail.vault import open_vault
+
+START_SECONDS = 60
+PATIENCE_SECONDS = 0.2
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
+    workers: Annotated[int, typer.Option(help="API processes.", min=1)] = 1,
+    data: DataOption = None,
+) -> None:
+    """Serve the API. Ctrl-C answers what has begun and stops.
+
+    Without DATABASE_URL an embedded PostgreSQL runs in the data folder, for as long as this command does.
+    """
+    settings = settings_for(data)
+    with _database(settings) as dsn:
+        os.environ.update(_environment(settings, dsn))
+        processes.serve(host, port, workers)
+
+
+def worker(data: DataOption = None) -> None:
+    """Work off jobs and keep the days: publish, close, expire, audit. One is enough; two are harmless."""
+    settings = settings_for(data)
+    logs.configure()
+    with _database(settings) as dsn:
+        asyncio.run(working.run(settings, dsn))
+
+
+def migrate_command(data: DataOption = None) -> None:
+    """Bring the database's schema up to date. Safe to repeat, and while old processes run."""
+    with bootstrap.database(settings_for(data)) as dsn:
+        names = migrate(dsn)
+    for name in names:
+        typer.echo(f"applied {name}")
+    typer.echo("The schema is up to date.")
+
+
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the API.")] = 8080,
+    data: DataOption = None,
+    days: Annotated[int, typer.Option(help="How many closed days an empty sandbox begins with.", min=1, max=3650)] = 90,
+) -> None:
+    """Run a sandbox: a partner with users, miners and closed days, the API, a worker, and a clock you can move.
+
+    Started again on the same data it continues. Ctrl-C stops everything. Rates of its days are generated.
+    """
+    settings = Settings(mode="sandbox", data=settings_for(data).data)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        with _database(settings) as dsn:
+            _run_sandbox(settings, dsn, port, days)
+    except KeyboardInterrupt:
+        err.print("Stopped. The sandbox continues when it is started again on the same data.")
+
+
+def _run_sandbox(settings: Settings, dsn: str, port: int, days: int) -> None:
+    base_url = f"http://127.0.0.1:{port}"
+    sandbox = _prepare(settings, dsn, base_url, days)
+    environment = _environment(settings, dsn)
+    children: list[subprocess.Popen[bytes]] = []
+    log = settings.data / "sandbox.log"
+    try:
+        children.append(processes.spawn(["serve", "--port", str(port)], environment, log))
+        children.append(processes.spawn(["worker"], environment, log))
+        _wait_until_ready(base_url, children, log)
+        out.print(_summary(sandbox))
+        while all(child.poll() is None for child in children):
+            signal.sigtimedwait([], PATIENCE_SECONDS)
+        err.print(f"[red]A process of the sandbox ended; its log is {log}.[/red]")
+        raise typer.Exit(1)
+    finally:
+        processes.stop(children)
+
+
+def _prepare(settings: Settings, dsn: str, base_url: str, days: int) -> sandboxes.Sandbox:
+    """Seed the sandbox with a progress bar."""
+    vault = open_vault(settings.data, settings.master_keys)
+    columns = (TextColumn("seeding {task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("days", total=days)
+
+        def tick(day: date) -> None:
+            progress.update(task, advance=1, description=day.isoformat())
+
+        return asyncio.run(sandboxes.prepare(dsn, settings, vault, base_url=base_url, days=days, tick=tick))
+
+
+def _wait_until_ready(base_url: str, children: list[subprocess.Popen[bytes]], log: Path) -> None:
+    deadline = clock.monotonic() + START_SECONDS
+    while clock.monotonic() < deadline and all(child.poll() is None for child in children):
+        try:
+            if httpx.get(f"{base_url}/readyz", timeout=PATIENCE_SECONDS * 10).status_code == 200:
+                return
+        except httpx.TransportError:
+            signal.sigtimedwait([], PATIENCE_SECONDS)
+    tail = log.read_text(errors="replace").splitlines()[-15:]
+    err.print(f"[red]The API did not start; is {base_url} in use? The end of {log}:[/red]")
+    err.print("\n".join(tail), highlight=False, markup=False)
+    raise typer.Exit(1)
+
+
+def _summary(sandbox: sandboxes.Sandbox) -> Panel:
+    user = sandbox.users[0][0]
+    call = (
+        f"KEY={sandbox.api_key}; SECRET={sandbox.api_secret}\n"
+        f'Q="partnerUserId={user}&timestamp=$(date +%s%3N)"\n'
+        'SIGNATURE=$(printf %s "$Q" | openssl dgst -sha256 -hmac "$SECRET" -r | cut -d" " -f1)\n'
+        f'curl -s -H "X-PARTNER-API-KEY: $KEY" '
+        f'"{sandbox.base_url}/api/partner/s2s/nft/find-by-user?$Q&signature=$SIGNATURE"'
+    )
+    text = (
+        f"[bold]A sandbox is running at {sandbox.base_url}[/bold]\n"
+        f"Partner {sandbox.partner_id}; users {', '.join(name for name, _ in sandbox.users)}.\n"
+        f"Business time {clock.iso(sandbox.clock)}; the rates of its days are generated, not recorded.\n"
+        f"Everything a program needs stands in {sandbox.data / 'demo.json'}.\n\n"
+        f"[bold]Try a signed call[/bold] (copy and paste):\n\n{call}\n\n"
+        f"[bold]Then[/bold]\n"
+        f"  hashrail audit --data {sandbox.data}          check the books\n"
+        f"  hashrail --help                               everything else\n"
+        "Ctrl-C stops it; started again on the same data it continues."
+    )
+    return Panel(text, title="Hashrail", expand=False)
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    """The database of a deployment: migrated when it is embedded; a given one is migrated by `hashrail migrate`."""
+    with ExitStack() as stack:
+        try:
+            dsn = stack.enter_context(bootstrap.database(settings))
+            if settings.database_url is None:
+                migrate(dsn)
+        except HashrailError as error:
+            fail(error)
+        yield dsn
+
+
+def _environment(settings: Settings, dsn: str) -> dict[str, str]:
+    return {"DATABASE_URL": dsn, "HASHRAIL_MODE": settings.mode, "HASHRAIL_DATA": str(settings.data)}
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)

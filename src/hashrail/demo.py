@@ -1,0 +1,190 @@
+"""A sandbox with a past: one partner, its users and miners bought over the last days, every day closed.
+
+Seeding goes through the real verbs with the business clock in the past and moves it forward a day at a time. What
+is bought on which day is fixed, so a seeding that was cut off goes on where it stopped, and a sandbox that is
+complete is only opened again.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from hashrail import (
+    business_clock,
+    catalogue,
+    clock,
+    daily,
+    day_fence,
+    db,
+    discounts,
+    orders,
+    partners,
+    rewards,
+    users,
+)
+from hashrail.scenarios import Scenario
+from hashrail.settings import Settings
+from hashrail.vault import Vault
+
+PARTNER = "Demo partner"
+CREDIT_LIMIT_USD = Decimal(250_000)
+PROGRAMME = "Mining mode"
+# Who buys what, and how many days after the sandbox's first: (user, day, TH, W/TH).
+PURCHASES = (
+    ("alice", 0, "1", "20"),
+    ("bob", 0, "16", "15"),
+    ("alice", 3, "4", "15"),
+    ("carol", 5, "64", "15"),
+    ("dave", 8, "0.75", "12"),
+    ("bob", 13, "32", "12"),
+    ("erin", 20, "256", "12"),
+    ("alice", 21, "8", "12"),
+    ("carol", 21, "64", "12"),
+    ("frank", 30, "2", "15"),
+    ("dave", 34, "1", "20"),
+    ("bob", 45, "8", "15"),
+    ("erin", 46, "512", "15"),
+    ("alice", 55, "16", "12"),
+    ("frank", 61, "2", "12"),
+    ("carol", 70, "128", "12"),
+    ("dave", 77, "4", "15"),
+    ("erin", 84, "32", "12"),
+)
+
+Tick = Callable[[date], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What an engineer needs to call a sandbox; demo.json holds it."""
+
+    base_url: str
+    partner_id: str
+    api_key: str
+    api_secret: str
+    users: tuple[tuple[str, int], ...]
+    clock: datetime
+    data: Path
+
+    def write(self) -> None:
+        """Write demo.json into the data folder, in one step."""
+        content = {
+            "baseUrl": self.base_url,
+            "partnerId": self.partner_id,
+            "apiKey": self.api_key,
+            "apiSecret": self.api_secret,
+            "users": [{"partnerUserId": name, "userId": user_id} for name, user_id in self.users],
+            "clock": clock.iso(self.clock),
+            "dataDir": str(self.data.resolve()),
+        }
+        path = self.data / "demo.json"
+        draft = path.with_suffix(".json.new")
+        draft.write_text(json.dumps(content, indent=2) + "\n")
+        draft.chmod(0o600)
+        draft.rename(path)
+
+
+async def prepare(
+    dsn: str, settings: Settings, vault: Vault, *, base_url: str, days: int, tick: Tick | None = None
+) -> Sandbox:
+    """Seed an empty sandbox or go on with one, write demo.json, and answer what stands in it."""
+    pool = await db.open_pool(dsn)
+    try:
+        partner = await _open(pool, days)
+        await _live_through(pool, settings, partner, tick)
+        key, secret = await _credentials(pool, vault, partner, settings.data)
+        rows = await pool.fetch(
+            "SELECT partner_user_id, id FROM app_user WHERE partner_id = $1 ORDER BY id LIMIT 50", partner.id
+        )
+        sandbox = Sandbox(
+            base_url=base_url,
+            partner_id=partner.public_id,
+            api_key=key,
+            api_secret=secret,
+            users=tuple((row["partner_user_id"], row["id"]) for row in rows),
+            clock=await business_clock.now(pool),
+            data=settings.data,
+        )
+        sandbox.write()
+        return sandbox
+    finally:
+        await pool.close()
+
+
+async def _open(pool: db.Pool, days: int) -> partners.Partner:
+    """The demo partner; the first time with catalogue, levels, a programme and a clock `days` days ago."""
+    async with db.transaction(pool) as tx:
+        if await tx.fetchval("SELECT count(*) FROM partner"):
+            return await partners.find(tx, PARTNER)
+        now = clock.wall_now()
+        first = clock.last_creditable_day(now) - timedelta(days=days - 1)
+        await business_clock.start(tx, first - clock.day_of(now))
+        await discounts.set_levels(tx, catalogue.pairs(catalogue.SAMPLE_LEVELS))
+        await catalogue.put(tx, catalogue.sample_collections())
+        programme = await discounts.create_programme(tx, PROGRAMME)
+        for week in range(0, days, 7):
+            fraction = Decimal(2 + week // 7 % 3).scaleb(-2)
+            await discounts.set_fraction(tx, programme, from_day=first + timedelta(days=week), fraction=fraction)
+        partner = await partners.create(
+            tx, name=PARTNER, credit_limit_usd=CREDIT_LIMIT_USD, at=await business_clock.now(tx)
+        )
+        await discounts.set_partner_programme(tx, partner.id, programme, member=True)
+        return partner
+
+
+async def _live_through(pool: db.Pool, settings: Settings, partner: partners.Partner, tick: Tick | None) -> None:
+    """Buy what is bought on each day and let the day end, until the business clock reads the wall clock's time."""
+    first = clock.day_of(partner.created_at)
+    while True:
+        today = clock.day_of(await business_clock.now(pool))
+        await _buy(pool, partner, (today - first).days)
+        async with db.transaction(pool) as tx:
+            if await business_clock.lead(tx) >= timedelta(0):
+                break
+            await business_clock.advance_by(tx, clock.ONE_DAY)
+        await daily.enter_generated(pool, settings, Scenario.STEADY, first=first)
+        await daily.close_due(pool)
+        if tick is not None:
+            tick(today)
+
+
+async def _buy(pool: db.Pool, partner: partners.Partner, index: int) -> None:
+    """The purchases of one day of the sandbox; those that exist are left as they are."""
+    for number, (name, day_index, power, efficiency) in enumerate(PURCHASES):
+        if day_index != index:
+            continue
+        async with db.transaction(pool) as tx:
+            day = await day_fence.share(tx, partner.id)
+            user = await users.register(tx, day, partner_user_id=name, email=f"{name}@example.com")
+            offer = await tx.fetchval(
+                "SELECT id FROM collection WHERE power = $1 AND energy_efficiency = $2",
+                Decimal(power),
+                Decimal(efficiency),
+            )
+            external_id = f"demo-{number}"
+            await orders.create(
+                tx,
+                day,
+                user_id=user.id,
+                collection_id=offer,
+                external_id=external_id,
+                ttl=timedelta(hours=1),
+            )
+            await orders.notify_paid(tx, day, external_id=external_id, user_id=user.id)
+            if index % 2:
+                await rewards.settle(tx, day, user.id)
+
+
+async def _credentials(pool: db.Pool, vault: Vault, partner: partners.Partner, data: Path) -> tuple[str, str]:
+    """The key and secret of demo.json, if it is there; otherwise a new key."""
+    path = data / "demo.json"
+    if path.exists():
+        known = json.loads(path.read_text())
+        return known["apiKey"], known["apiSecret"]
+    async with db.transaction(pool) as tx:
+        made = await partners.create_key(tx, vault, partner_id=partner.id, kind="full", label="demo")
+    assert made.secret is not None, "a full key has a secret"
+    return made.key, made.secret

@@ -1,0 +1,70 @@
+"""The worker: one process that works off jobs and keeps the days going.
+
+Every minute it publishes and closes the days that are due, expires orders and forgets what is past its time; every
+hour it sums up accounts and audits the books. A second worker is harmless: each of these does nothing twice.
+"""
+
+import asyncio
+import signal
+
+import procrastinate
+import structlog
+
+from hashrail import checks, clock, daily, db, jobs
+from hashrail.scenarios import Scenario
+from hashrail.settings import Settings
+
+EVERY_MINUTE = "* * * * *"
+EVERY_HOUR = "17 * * * *"
+STOP_SECONDS = 20
+log = structlog.get_logger()
+
+
+def tasks(queue: procrastinate.App, pool: db.Pool, settings: Settings) -> None:
+    """Define the periodic jobs on a queue."""
+
+    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.task(name="keep_days", queueing_lock="keep_days", lock="keep_days", pass_context=False)
+    async def keep_days(timestamp: int) -> None:
+        if settings.mode == "sandbox":
+            await daily.enter_generated(pool, settings, Scenario.STEADY)
+        progress = await daily.close_due(pool)
+        if progress.missing_rates is not None:
+            log.warning("rates missing", day=progress.missing_rates.isoformat(), tick=timestamp)
+        counts = await daily.housekeeping(pool)
+        log.info("days kept", closed=progress.closed, **counts)
+
+    @queue.periodic(cron=EVERY_HOUR)
+    @queue.task(name="audit", queueing_lock="audit", lock="audit")
+    async def audit(timestamp: int) -> None:
+        await daily.checkpoint_all(pool)
+        started = clock.monotonic()
+        async with db.snapshot(pool) as tx:
+            findings = [finding async for finding in checks.audit(tx)]
+        broken = [finding for finding in findings if finding.rows]
+        for finding in broken:
+            log.error("invariant broken", invariant=finding.name, rows=finding.rows[:10])
+        seconds = round(clock.monotonic() - started, 3)
+        log.info("audited", tick=timestamp, invariants=len(findings), broken=len(broken), seconds=seconds)
+
+
+async def run(settings: Settings, dsn: str) -> None:
+    """Work until SIGINT or SIGTERM; a job that has begun may end within 20 seconds."""
+    pool = await db.open_pool(dsn, connections=4)
+    queue = jobs.queue(dsn)
+    tasks(queue, pool, settings)
+    loop = asyncio.get_running_loop()
+    async with queue.open_async():
+        working = loop.create_task(
+            queue.run_worker_async(
+                install_signal_handlers=False, shutdown_graceful_timeout=STOP_SECONDS, delete_jobs="successful"
+            )
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, working.cancel)
+        log.info("worker started", mode=settings.mode)
+        try:
+            await working
+        except asyncio.CancelledError:
+            log.info("worker stopped")
+    await pool.close()
