@@ -32,18 +32,18 @@ class User:
 
 async def register(tx: Tx, day: OpenDay, *, partner_user_id: str, email: str | None) -> User:
     """The user with that partner's id, made when there is none; a new email replaces the old one."""
-    row = await tx.fetchrow(
-        """INSERT INTO app_user (partner_id, partner_user_id, email, created_at) VALUES ($1, $2, $3, $4)
-           ON CONFLICT (partner_id, partner_user_id) DO NOTHING
-           RETURNING partner_id, id, partner_user_id, email, created_at, level_discount, settled_through""",
-        day.partner_id,
-        partner_user_id,
-        email,
-        day.now,
-    )
-    if row is not None:
-        await _welcome(tx, day, row["id"])
-        return User(*row.values())
+    known = await _look_up(tx, day.partner_id, partner_user_id)
+    if known is None:
+        user_id = await tx.fetchval(
+            """INSERT INTO app_user (partner_id, partner_user_id, email, created_at) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (partner_id, partner_user_id) DO NOTHING RETURNING id""",
+            day.partner_id,
+            partner_user_id,
+            email,
+            day.now,
+        )
+        if user_id is not None:
+            await _welcome(tx, day, user_id)
     if email is not None:
         await tx.execute(
             """UPDATE app_user SET email = $3
@@ -57,15 +57,7 @@ async def register(tx: Tx, day: OpenDay, *, partner_user_id: str, email: str | N
 
 async def find(tx: Reader, partner_id: int, partner_user_id: str) -> User:
     """The partner's user by the partner's own id. Raises UserNotFoundError."""
-    return _user(
-        await tx.fetchrow(
-            """SELECT partner_id, id, partner_user_id, email, created_at, level_discount, settled_through
-               FROM app_user WHERE partner_id = $1 AND partner_user_id = $2""",
-            partner_id,
-            partner_user_id,
-        ),
-        field="partnerUserId",
-    )
+    return _user(await _look_up(tx, partner_id, partner_user_id), field="partnerUserId")
 
 
 async def get(tx: Tx, partner_id: int, user_id: int) -> User:
@@ -90,6 +82,15 @@ async def lock(tx: Tx, partner_id: int, user_ids: list[int]) -> dict[int, User]:
         user_ids,
     )
     return {row["id"]: User(*row.values()) for row in rows}
+
+
+async def _look_up(tx: Reader, partner_id: int, partner_user_id: str) -> Row | None:
+    return await tx.fetchrow(
+        """SELECT partner_id, id, partner_user_id, email, created_at, level_discount, settled_through
+           FROM app_user WHERE partner_id = $1 AND partner_user_id = $2""",
+        partner_id,
+        partner_user_id,
+    )
 
 
 async def _welcome(tx: Tx, day: OpenDay, user_id: int) -> None:

@@ -12,7 +12,6 @@ from typing import Annotated
 
 import httpx
 import typer
-from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from hashrail import bootstrap, clock, logs, processes
@@ -90,7 +89,7 @@ def _run_sandbox(settings: Settings, dsn: str, port: int, days: int) -> None:
         children.append(processes.spawn(["serve", "--port", str(port)], environment, log))
         children.append(processes.spawn(["worker"], environment, log))
         _wait_until_ready(base_url, children, log)
-        out.print(_summary(sandbox))
+        _show_summary(sandbox)
         while all(child.poll() is None for child in children):
             signal.sigtimedwait([], PATIENCE_SECONDS)
         err.print(f"[red]A process of the sandbox ended; its log is {log}.[/red]")
@@ -126,27 +125,32 @@ def _wait_until_ready(base_url: str, children: list[subprocess.Popen[bytes]], lo
     raise typer.Exit(1)
 
 
-def _summary(sandbox: sandboxes.Sandbox) -> Panel:
+def _show_summary(sandbox: sandboxes.Sandbox) -> None:
+    """What runs and what to try next; the call is printed as it is, so that it can be copied."""
     user = sandbox.users[0][0]
-    call = (
-        f"KEY={sandbox.api_key}; SECRET={sandbox.api_secret}\n"
-        f'Q="partnerUserId={user}&timestamp=$(date +%s%3N)"\n'
-        'SIGNATURE=$(printf %s "$Q" | openssl dgst -sha256 -hmac "$SECRET" -r | cut -d" " -f1)\n'
-        f'curl -s -H "X-PARTNER-API-KEY: $KEY" '
-        f'"{sandbox.base_url}/api/partner/s2s/nft/find-by-user?$Q&signature=$SIGNATURE"'
+    out.print(f"[bold]A sandbox is running at {sandbox.base_url}[/bold]", highlight=False)
+    typer.echo(
+        f"Partner {sandbox.partner_id}\n"
+        f"Users {', '.join(name for name, _ in sandbox.users)}\n"
+        f"Business time {clock.iso(sandbox.clock)}; the rates of its days are generated, not recorded\n"
+        f"Everything a program needs stands in {sandbox.data / 'demo.json'}\n"
     )
-    text = (
-        f"[bold]A sandbox is running at {sandbox.base_url}[/bold]\n"
-        f"Partner {sandbox.partner_id}; users {', '.join(name for name, _ in sandbox.users)}.\n"
-        f"Business time {clock.iso(sandbox.clock)}; the rates of its days are generated, not recorded.\n"
-        f"Everything a program needs stands in {sandbox.data / 'demo.json'}.\n\n"
-        f"[bold]Try a signed call[/bold] (copy and paste):\n\n{call}\n\n"
-        f"[bold]Then[/bold]\n"
-        f"  hashrail audit --data {sandbox.data}          check the books\n"
-        f"  hashrail --help                               everything else\n"
+    out.print("[bold]Try a signed call[/bold] (copy and paste):\n", highlight=False)
+    typer.echo(
+        f"KEY={sandbox.api_key}; SECRET={sandbox.api_secret}\n"
+        f'QUERY="partnerUserId={user}&timestamp=$(date +%s%3N)"\n'
+        'SIGNATURE=$(printf %s "$QUERY" | openssl dgst -sha256 -hmac "$SECRET" -r | cut -d" " -f1)\n'
+        'curl -s -H "X-PARTNER-API-KEY: $KEY" '
+        f'"{sandbox.base_url}/api/partner/s2s/nft/find-by-user?$QUERY&signature=$SIGNATURE"\n'
+    )
+    out.print("[bold]Then[/bold], in another terminal:", highlight=False)
+    typer.echo(
+        f"  hashrail audit --data {sandbox.data}\n"
+        f"  hashrail explain income --miner 1001 --day {clock.day_of(sandbox.clock) - clock.ONE_DAY} "
+        f"--data {sandbox.data}\n"
+        "  hashrail --help\n\n"
         "Ctrl-C stops it; started again on the same data it continues."
     )
-    return Panel(text, title="Hashrail", expand=False)
 
 
 @contextmanager

@@ -110,13 +110,13 @@ def end_all(home: Path) -> None:
     """End whatever runs on the cluster of `home`: a fast shutdown, an immediate one, then by force; each bounded."""
     state = server_state(home)
     postmaster = {state.pid} if state is not None else set()
-    # A fast shutdown is the postmaster's to do. Without one the rest serves nobody and is ended at once.
-    if processes_of(home) & postmaster and _end(home, postmaster, signal.SIGINT, STOP_SECONDS):
-        return
+    # A fast shutdown is the postmaster's to do. What it leaves, or never had a living one, serves nobody.
+    _end(home, processes_of(home) & postmaster, signal.SIGINT, STOP_SECONDS)
     for number in (signal.SIGQUIT, signal.SIGKILL):
-        if _end(home, processes_of(home), number, QUIT_SECONDS):
-            return
-    raise EmbeddedPostgresError(f"processes {sorted(processes_of(home))} use {home} and do not end: end them by hand")
+        _end(home, processes_of(home), number, QUIT_SECONDS)
+    left = processes_of(home)
+    if left:
+        raise EmbeddedPostgresError(f"processes {sorted(left)} use {home} and do not end: end them by hand")
 
 
 def mark_stale(home: Path, socket_folder: Path) -> None:
@@ -149,19 +149,16 @@ def _replace(path: Path, content: bytes) -> None:
     Path(name).replace(path)
 
 
-def _end(home: Path, pids: set[int], number: signal.Signals, seconds: float) -> bool:
-    """Send a signal to `pids`; whether all processes of the server are gone within `seconds`."""
+def _end(home: Path, pids: set[int], number: signal.Signals, seconds: float) -> None:
+    """Send a signal to some processes of the server, and wait until they are gone, at most `seconds`."""
     for pid in pids:
         try:
             os.kill(pid, number)
         except ProcessLookupError:
             continue
     give_up = clock.monotonic() + seconds
-    while processes_of(home):
-        if clock.monotonic() > give_up:
-            return False
+    while pids & processes_of(home) and clock.monotonic() < give_up:
         time.sleep(POLL_SECONDS)
-    return True
 
 
 def _command_line(pid: int) -> bytes:
