@@ -167,6 +167,12 @@ def test_decimals(value: str, needed: int) -> None:
     assert money.decimals(Decimal(value)) == needed
 
 
+def test_what_is_no_number_has_no_decimals() -> None:
+    """Whoever asks has to know before; `is_amount` does."""
+    with pytest.raises(AssertionError, match="no amounts"):
+        money.decimals(Decimal("NaN"))
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -120,6 +120,7 @@ BROKEN = [
     ("TIMESTAMP_FORMAT", "POST", f'{{"timestamp":0,"signature":"{GOOD}"}}'),
     ("TIMESTAMP_IN_SECONDS", "GET", f"timestamp={NOW // 1000}&signature={GOOD}"),
     ("TIMESTAMP_IN_SECONDS", "POST", f'{{"timestamp":{10**11 - 1},"signature":"{GOOD}"}}'),
+    ("TIMESTAMP_IN_SECONDS", "GET", f"timestamp=1&signature={GOOD}"),
     ("TIMESTAMP_EXPIRED", "POST", f'{{"timestamp":{10**11},"signature":"{GOOD}"}}'),
     ("TIMESTAMP_EXPIRED", "GET", f"timestamp={NOW - 5001}&signature={GOOD}"),
     ("TIMESTAMP_EXPIRED", "GET", f"timestamp={NOW - 2}&recvWindow=1&signature={GOOD}"),
@@ -202,11 +203,30 @@ def test_a_body_that_only_just_parses_but_cannot_be_printed_is_refused() -> None
     assert 64 < depth < 2 * sys.getrecursionlimit()
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"x":{' + b",".join(b'"%d":1' % name for name in range(60_000)) + b',"59999":1}}',
+        b'{"x":[' + b"0.10," * 60_000 + b"9e999]}",
+        b'{"x":0.' + b"9" * 400_000 + b"}",
+        b"{" + b" " * 400_000 + b"x}",
+    ],
+    ids=["names", "numbers", "digits", "spaces"],
+)
+@pytest.mark.timeout(10)
+def test_a_hostile_body_is_read_in_linear_time(raw: bytes) -> None:
+    assert fault_of("POST", raw).code in ("DUPLICATE_FIELD", "BODY_NOT_JSON", "SIGNATURE_MISSING")
+
+
 def test_time_faults_tell_both_clocks() -> None:
     for timestamp, code in ((NOW - 9000, "EXPIRED"), (NOW + 9000, "AHEAD"), (NOW // 1000, "IN_SECONDS")):
         fault = fault_of("GET", f"timestamp={timestamp}&recvWindow=7000&signature={GOOD}")
         assert fault.code == f"TIMESTAMP_{code}"
         assert fault.details == {"serverTime": NOW, "skewMs": timestamp - NOW, "recvWindow": 7000}
+    expired = fault_of("GET", f"timestamp={NOW - 5001}&signature={GOOD}")
+    assert expired.message == "the timestamp is 5001 ms old and the window is 5000 ms"
+    ahead = fault_of("GET", f"timestamp={NOW + 1000}&signature={GOOD}")
+    assert ahead.message == "the timestamp is 1000 ms ahead of the server's clock"
 
 
 def test_other_details() -> None:
@@ -548,6 +568,19 @@ def test_long_requests_are_not_reordered() -> None:
         body = json.dumps(dict.fromkeys(names[:kept], 1))
         other = stringify(dict.fromkeys(names[1:kept] + names[0], 1))
         assert classify(read("POST", signed_with("POST", body, hex_digest(SECRET, other))), [SECRET]) == cause
+
+
+@pytest.mark.parametrize(("length", "cause"), [(2000, "order"), (2001, None)])
+def test_long_texts_are_not_reordered(length: int, cause: str | None) -> None:
+    sent = "c=&a=1&b=1"
+    sent = sent.replace("c=", f"c={'x' * (length - len(sent))}")
+    other = "&".join([*sent.split("&")[1:][::-1], sent.split("&")[0]])
+    assert classify(read_query(f"{sent}&signature={hex_digest(SECRET, other)}"), [SECRET]) == cause
+    body = '{"c":"","a":1,"b":1}'
+    body = body.replace('""', f'"{"x" * (length - len(body))}"')
+    members = read_body(body.encode()).members
+    other = stringify({name: members[name] for name in "bac"})
+    assert classify(read("POST", signed_with("POST", body, hex_digest(SECRET, other))), [SECRET]) == cause
 
 
 def test_every_cause_has_its_sentence() -> None:

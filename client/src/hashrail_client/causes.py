@@ -9,7 +9,7 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from itertools import permutations
 from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlencode
 
@@ -51,7 +51,9 @@ CAUSES = {
 # The faults of `signing.verify` that a cause can explain; the others say everything themselves.
 EXPLAINED = ("SIGNATURE_MISMATCH", "SIGNATURE_FORMAT", "TIMESTAMP_IN_SECONDS")
 
+# 6 fields have 720 orders; to print and sign a long text so often would keep the server busy for minutes.
 MOST_REORDERED = 6
+LONGEST_REORDERED = 2000
 PADDINGS = ("{}", "{}\n", "{}\r\n", "{} ", " {}", "{}\t")
 LEFT_OUT = (SIGNED_FIELDS[:1], SIGNED_FIELDS[1:], SIGNED_FIELDS)
 SPACES = (("+", "%20"), ("+", " "), ("%20", "+"))
@@ -146,8 +148,12 @@ def _wrong_queries(sent: SentQuery) -> Iterator[tuple[str, str]]:
         parts = form.split("&")
         yield "sorted", "&".join(sorted(parts))
         yield from (("left-out", "&".join(kept)) for kept in _without_signed_fields(parts))
-        if len(parts) <= MOST_REORDERED:
+        if _may_be_reordered(parts, form):
             yield from (("order", "&".join(order)) for order in permutations(parts))
+
+
+def _may_be_reordered(names: Sized, text: str) -> bool:
+    return len(names) <= MOST_REORDERED and len(text) <= LONGEST_REORDERED
 
 
 def _without_signed_fields(parts: Sequence[str]) -> Iterator[list[str]]:
@@ -170,7 +176,7 @@ def _wrong_bodies(sent: SentBody) -> Iterator[tuple[str, str]]:
     for names in LEFT_OUT:
         yield "left-out", stringify({name: members[name] for name in members if name not in names}, number_exactly)
     yield from (("sorted", text) for text in _printed_in_order(sent, sorted(members)))
-    if len(members) <= MOST_REORDERED:
+    if _may_be_reordered(members, sent.text):
         yield from (("order", text) for names in permutations(members) for text in _printed_in_order(sent, names))
 
 

@@ -15,7 +15,7 @@ from litestar.exceptions import (
     NotFoundException,
 )
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from hashrail import bootstrap, logs
 from hashrail.api import c2s, s2s, sandbox
@@ -121,13 +121,25 @@ def build(settings: Settings) -> ASGIApp:
     return Telemetry(app)
 
 
+class _Answer:
+    """JSON that is encoded already, with status 200; Litestar's own response would look at it once more."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(self.body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
 def _handler(path: str, route: Route) -> HTTPRouteHandler:
     """One route of the table as Litestar wants it."""
 
-    async def handle(request: AnyRequest) -> Response[bytes]:
+    async def handle(request: AnyRequest) -> ASGIApp:
         request.scope["state"]["operation"] = route.operation
         deployment: Deployment = request.app.state.deployment
-        return Response(await answer(route, deployment, await _arrival(request)), status_code=200, media_type=JSON)
+        return _Answer(await answer(route, deployment, await _arrival(request)))
 
     return HTTPRouteHandler(path, http_method=HttpMethod(route.method), name=f"{route.operation} {path}")(handle)
 
