@@ -1,2 +1,63 @@
-lock:
-	for name in requirements requirements-dev; do .venv/bin/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header $$name.in -o $$name.lock; done
+# make run    a sandbox: embedded PostgreSQL, seeded, serving, printing what to try next
+# make test   everything: style, types, tests
+# make bench  the benchmarks; writes docs/benchmarks.md
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= .hashrail
+PORT ?= 8080
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench reference lock clean
+
+help:
+	@sed -n '1,3s/^# //p' Makefile
+
+# What Hashrail needs to run; the dev mark below adds what checks and tests need.
+$(VENV)/.runs: requirements.lock pyproject.toml client/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Hashrail needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing what Hashrail needs (a minute the first time) ..."
+	@$(PIP) install --quiet --require-hashes -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable client --editable .
+	@touch $@
+
+$(VENV)/.tests: requirements-dev.lock $(VENV)/.runs
+	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/.tests
+
+run: $(VENV)/.runs
+	@$(BIN)/hashrail demo --data $(DATA) --port $(PORT)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+reference: setup
+	$(BIN)/hashrail reference --out docs/reference
+
+lock: setup
+	for name in requirements requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+	    --no-emit-index-url --no-header $$name.in -o $$name.lock; \
+	done
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
