@@ -12,7 +12,9 @@ import asyncpg
 
 from hashrail import clock
 from hashrail.db import Tx
-from hashrail.errors import ConflictError, NotFoundError
+from hashrail.errors import BadRequestError, ConflictError, NotFoundError
+from hashrail.income import DISCOUNT_DECIMALS, POWER_DECIMALS
+from hashrail.money import ONE, decimals, is_amount
 
 
 class ProgrammeNotFoundError(NotFoundError):
@@ -36,8 +38,24 @@ class FractionFixedError(ConflictError):
     advice = "Set the fraction from a day that is not published yet."
 
 
+class BadDiscountError(BadRequestError):
+    """A discount, or the TH from which a level gives it, is out of range."""
+
+    code = "BAD_DISCOUNT"
+    advice = (
+        "A discount is a fraction from 0 to 1 (0.05 takes off 5 %), TH are 0 or more; both have at most 4 decimals."
+    )
+
+
 async def set_levels(tx: Tx, levels: Mapping[Decimal, Decimal]) -> None:
-    """Replace the level table: total TH from which -> fraction. A user's level follows at his next change."""
+    """Replace the level table: total TH from which -> fraction. A user's level follows at his next change.
+
+    Raises BadDiscountError.
+    """
+    for min_power, discount in levels.items():
+        if not is_amount(min_power) or min_power < 0 or decimals(min_power) > POWER_DECIMALS:
+            raise BadDiscountError(f"{min_power} TH is out of range", field="min_power")
+        _refuse_bad(discount)
     await tx.execute("DELETE FROM discount_level")
     await tx.executemany("INSERT INTO discount_level VALUES ($1, $2)", list(levels.items()))
 
@@ -70,10 +88,12 @@ async def find_programme(tx: Tx, name: str) -> int:
 
 
 async def set_fraction(tx: Tx, programme_id: int, *, from_day: date, fraction: Decimal) -> None:
-    """What the programme gives from a day on, until its next entry. Raises FractionFixedError.
+    """What the programme gives from a day on, until its next entry. Raises FractionFixedError,
+    BadDiscountError.
 
     Costs the same for one user and for a million: no stint is touched.
     """
+    _refuse_bad(fraction)
     published = await tx.fetchval("SELECT published_through FROM publication WHERE id = 1 FOR SHARE")
     if published is not None and from_day <= published:
         raise FractionFixedError(f"{published} is published already", field="from_day")
@@ -117,3 +137,8 @@ async def set_partner_programme(tx: Tx, partner_id: int, programme_id: int, *, m
         await tx.execute(
             "DELETE FROM partner_programme WHERE partner_id = $1 AND programme_id = $2", partner_id, programme_id
         )
+
+
+def _refuse_bad(discount: Decimal) -> None:
+    if not is_amount(discount) or not 0 <= discount <= ONE or decimals(discount) > DISCOUNT_DECIMALS:
+        raise BadDiscountError(f"{discount} is no fraction of at most {DISCOUNT_DECIMALS} decimals", field="discount")

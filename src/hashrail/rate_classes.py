@@ -153,6 +153,25 @@ async def in_force(tx: Tx, day: date) -> DayInputs:
     return (await _versions(tx, day))[-1][1]
 
 
+async def of_day(tx: Tx, day: date) -> list[Row]:
+    """The published rates of every class on a day, BTC per TH, by efficiency and discount."""
+    return await tx.fetch(
+        """SELECT c.id, c.energy_efficiency, c.level_discount, c.programmes, d.discount, d.pool, d.c1, d.c2, d.net
+           FROM class_day d JOIN rate_class c ON c.id = d.class_id WHERE d.day = $1
+           ORDER BY c.energy_efficiency, d.discount, c.id""",
+        day,
+    )
+
+
+async def adjustments_of(tx: Tx, day: date) -> list[Row]:
+    """The published adjustments of a day, in order; each says what its inputs should have been."""
+    return await tx.fetch(
+        """SELECT id, effective_day, reason, pool_btc_per_th, btc_usd, kwh_usd, service_usd_per_th
+           FROM adjustment WHERE day = $1 ORDER BY id""",
+        day,
+    )
+
+
 async def _versions(tx: Tx, day: date) -> list[tuple[int, DayInputs]]:
     """The inputs of a day as published (adjustment 0) and after each adjustment, in order."""
     inputs = await rates.of_day(tx, day)

@@ -5,7 +5,7 @@ import re
 import secrets
 
 import structlog
-from litestar.enums import ScopeType
+from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 
@@ -68,7 +68,7 @@ class Telemetry:
         count, seconds = _meters(operation, status)
         count.inc()
         seconds.observe(taken)
-        if status >= 400:
+        if status >= 400 or scope["method"] != HttpMethod.GET:
             log.info(
                 "request",
                 request_id=request_id,

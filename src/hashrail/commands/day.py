@@ -1,5 +1,6 @@
 """hashrail rates, day, programme: the figures of mining days, their close, and discounts."""
 
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -163,6 +164,34 @@ def close(
         out.print(f"{made.closed} closes; published through {made.published_through}, due through {made.due_through}.")
     if made.missing_rates is not None:
         fail(rates.RatesMissingError(f"no rates for {made.missing_rates}"))
+
+
+@app.command("show")
+def show(of_day: DayArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """What was published for a day: its inputs, the rates of every class, and its adjustments.
+
+    Example: hashrail day show 2026-09-09
+    """
+
+    async def work(tx: Tx, _: Books) -> tuple[DayInputs, list[Row], list[Row]]:
+        inputs = await rates.of_day(tx, of_day)
+        return inputs, await rate_classes.of_day(tx, of_day), await rate_classes.adjustments_of(tx, of_day)
+
+    inputs, classes, adjustments = in_transaction(data, work)
+    if as_json:
+        show_json(
+            {
+                "inputs": asdict(inputs),
+                "classes": [dict(row.items()) for row in classes],
+                "adjustments": [dict(row.items()) for row in adjustments],
+            }
+        )
+        return
+    table(f"Inputs of {of_day}", ("input", "value"), [(k, "" if v is None else v) for k, v in asdict(inputs).items()])
+    columns = ("class", "W/TH", "level", "programmes", "discount", "pool", "c1", "c2", "net")
+    table("Rates, BTC per TH", columns, [tuple(row.values()) for row in classes])
+    if adjustments:
+        table("Adjustments", tuple(adjustments[0].keys()), [tuple(row.values()) for row in adjustments])
 
 
 @app.command("adjust")

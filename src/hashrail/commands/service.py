@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
@@ -128,6 +129,8 @@ def _wait_until_ready(base_url: str, children: list[subprocess.Popen[bytes]], lo
 def _show_summary(sandbox: sandboxes.Sandbox) -> None:
     """What runs and what to try next; the call is printed as it is, so that it can be copied."""
     user = sandbox.users[0][0]
+    program = sys.argv[0]
+    yesterday = clock.day_of(sandbox.clock) - clock.ONE_DAY
     out.print(f"[bold]A sandbox is running at {sandbox.base_url}[/bold]", highlight=False)
     typer.echo(
         f"Partner {sandbox.partner_id}\n"
@@ -145,10 +148,9 @@ def _show_summary(sandbox: sandboxes.Sandbox) -> None:
     )
     out.print("[bold]Then[/bold], in another terminal:", highlight=False)
     typer.echo(
-        f"  hashrail audit --data {sandbox.data}\n"
-        f"  hashrail explain income --miner 1001 --day {clock.day_of(sandbox.clock) - clock.ONE_DAY} "
-        f"--data {sandbox.data}\n"
-        "  hashrail --help\n\n"
+        f"  {program} audit --data {sandbox.data}\n"
+        f"  {program} explain income --miner 1001 --day {yesterday} --data {sandbox.data}\n"
+        f"  {program} --help\n\n"
         "Ctrl-C stops it; started again on the same data it continues."
     )
 

@@ -1,0 +1,357 @@
+"""hashrail reference: the reference pages of docs/, written from the code that they describe.
+
+Errors come from their classes, settings from `Settings`, commands from the command line itself, invariants from the
+audit, operations from the route table and its models. A test compares the committed pages with a fresh run.
+"""
+
+import ast
+import inspect
+import types
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import msgspec
+import typer
+from msgspec import inspect as models
+
+from hashrail import checks, errors
+from hashrail.api import app as api
+from hashrail.api.call import Auth, Route
+from hashrail.auth.signature import MAX_WINDOW_MS, default_window_ms
+from hashrail.settings import Settings
+
+MADE = "<!-- Written by `hashrail reference`; edit the code that it describes, not this page. -->"
+SIGNATURE_FIELDS = ("signature", "timestamp", "recvWindow")
+DATABASE_URL = "database_url"
+PLAIN_TYPES: dict[type[models.Type], str] = {
+    models.StrType: "text",
+    models.IntType: "integer",
+    models.DecimalType: "number",
+    models.BoolType: "boolean",
+    models.NoneType: "null",
+}
+
+
+def reference(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Option("--out", file_okay=False, help="Folder of the pages.")],
+) -> None:
+    """Write the reference pages: errors, settings, commands, invariants and operations."""
+    pages = {
+        "errors.md": _errors(),
+        "settings.md": _settings(),
+        "commands.md": _commands(context.find_root().command),
+        "invariants.md": _invariants(),
+        "operations.md": _operations(),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, lines in pages.items():
+        (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        typer.echo(f"{folder / name}")
+
+
+def _errors() -> list[str]:
+    """Every code that an answer or a command can carry."""
+    kinds = [kind for kind in errors.catalogue() if kind.__module__.startswith("hashrail")]
+    return [
+        *_head("Errors", "Every refusal has one code, and a code has one cause. The shape is always the same:"),
+        "```json",
+        '{"statusCode": 404, "error": "USER_NOT_FOUND", "message": "...", "requestId": "...", "details": {}}',
+        "```",
+        "",
+        "A command shows the same codes and ends with 1. In a sandbox, a refused signature also carries",
+        "`details.signedText`, `details.cause` and `details.explanation`: see [signatures](../why/signatures.md).",
+        "",
+        *_table(
+            ("status", "code", "cause", "what to do"),
+            [(kind.status, f"`{kind.code}`", _first_paragraph(kind.__doc__), kind.advice) for kind in kinds],
+        ),
+    ]
+
+
+def _settings() -> list[str]:
+    """Every environment variable that a deployment reads."""
+    teaches = _attribute_docstrings(Settings)
+    rows = []
+    for name, field in Settings.model_fields.items():
+        variable = "DATABASE_URL" if name == DATABASE_URL else f"HASHRAIL_{name.upper()}"
+        rows.append((f"`{variable}`", _type_name(field.annotation), _default(field), teaches[name]))
+    return [
+        *_head(
+            "Settings",
+            "A deployment reads environment variables. Lists and tables are written as JSON, "
+            'for example `HASHRAIL_TRUSTED_PROXIES=["10.0.0.0/8"]`.',
+        ),
+        *_table(("variable", "type", "default", "meaning"), rows),
+    ]
+
+
+def _commands(root: Any) -> list[str]:
+    """Every command with its arguments and options."""
+    lines = _head("Commands", "`hashrail COMMAND --help` shows the same. A refusal ends a command with 1.")
+    for words, command in _leaves(["hashrail"], root):
+        arguments = [_argument(part) for part in command.params if _is_argument(part)]
+        rows = [
+            (f"`{_argument(part) if _is_argument(part) else _option(part)}`", *_about(part)) for part in command.params
+        ]
+        lines += [
+            f"## {' '.join(words)}",
+            "",
+            f"`{' '.join([*words, *arguments, '[OPTIONS]'])}`",
+            "",
+            *_paragraphs(command.help),
+            "",
+            *_table(("argument or option", "default", "meaning"), rows),
+            "",
+        ]
+    return lines[:-1]
+
+
+def _invariants() -> list[str]:
+    """Every rule that the audit checks, in its order."""
+    return [
+        *_head(
+            "Invariants",
+            "`hashrail audit` checks these in one snapshot of the books, in this order, and stops at the first that "
+            "is broken. The worker checks all of them every hour. "
+            "What to do about a broken one stands in the [runbook](../runbook.md#the-audit-finds-something).",
+        ),
+        *_table(("invariant", "what holds"), [(f"`{name}`", rule) for name, rule in checks.names()]),
+    ]
+
+
+def _operations() -> list[str]:
+    """Every operation of the API with what it takes and answers."""
+    table: dict[str, tuple[Route, list[str]]] = {}
+    for path, route in api.routes(Settings(mode="sandbox")):
+        table.setdefault(route.operation, (route, []))[1].append(path)
+    lines = _head(
+        "Operations",
+        "The operations of the partner API by the numbers of its contract; those without a number are "
+        "Hashrail's own. A body is JSON with no unknown fields; unknown query parameters are ignored.",
+    )
+    lines += [*_callers(), ""]
+    for route, paths in sorted(table.values(), key=lambda found: found[0].number or len(table) * 100):
+        lines += [*_operation(route, paths), ""]
+    return lines[:-1]
+
+
+def _callers() -> list[str]:
+    """What the words for a caller mean."""
+    rows = [
+        (Auth.SIGNED.value, "`X-PARTNER-API-KEY` of a `secret` or `full` key, and a signature with its timestamp"),
+        (Auth.SERVER_KEY.value, "`X-PARTNER-API-KEY` of a `secret` or `full` key"),
+        (Auth.CLIENT_KEY.value, "`X-PARTNER-API-KEY` of a `publishable` or `full` key"),
+        (Auth.BEARER.value, "`Authorization: Bearer <jwtToken>`; an API key beside it must be the same partner's"),
+        (Auth.KEY_OR_BEARER.value, "either of the two"),
+    ]
+    return [
+        *_table(("caller", "what it sends"), rows),
+        "",
+        "A signed operation takes `signature` (64 hexadecimal digits), `timestamp` (milliseconds since 1970 UTC) and",
+        f"optionally `recvWindow` (milliseconds, at most {MAX_WINDOW_MS}) in the query of a GET or the body of a POST;",
+        "or all three in headers. How to sign: [signatures](../why/signatures.md).",
+    ]
+
+
+def _operation(route: Route, paths: Sequence[str]) -> list[str]:
+    number = "" if route.number is None else f"#{route.number} "
+    facts = [f"Caller: {route.auth.value}."]
+    if route.auth is Auth.SIGNED:
+        facts.append(f"Scope: `{route.scope}`.")
+        facts.append(f"recvWindow: {default_window_ms(route.operation, {})} ms when none is sent.")
+    if route.writes:
+        facts.append("A repetition gets the kept answer.")
+    rows = [
+        (f"`{field.encode_name}`", _shape(field.type), "required" if field.required else _model_default(field))
+        for field in _struct_fields(route.model)
+        if field.encode_name not in SIGNATURE_FIELDS
+    ]
+    story = _first_paragraph(route.handler.__doc__).removeprefix(f"#{route.number}: ")
+    return [
+        f"## {number}{route.operation}",
+        "",
+        *(f"`{route.method} {path}`" for path in paths),
+        "",
+        story[0].upper() + story[1:],
+        "",
+        " ".join(facts),
+        "",
+        *(_table(("field", "type and bounds", ""), rows) if rows else ["No fields of its own."]),
+        "",
+        "Answer:",
+        "",
+        "```text",
+        *(_skeleton(found) for found in _answers(route)),
+        "```",
+        "",
+        *_answer_notes(route),
+    ]
+
+
+def _answers(route: Route) -> list[models.Type]:
+    """What the operation may answer."""
+    hint = route.handler.__annotations__["return"]
+    return [models.type_info(kind) for kind in (get_args(hint) if isinstance(hint, types.UnionType) else (hint,))]
+
+
+def _answer_notes(route: Route) -> Iterator[str]:
+    """What the models of the answer say about units."""
+    for model in {model: None for found in _answers(route) for model in _structs(found)}:
+        note = _first_paragraph(model.__doc__)
+        if not note.startswith(("The envelope", "#")):
+            yield f"- {note[0].upper() + note[1:]}"
+
+
+def _structs(found: models.Type) -> Iterator[type]:
+    """The answer's own models, outside in."""
+    if isinstance(found, models.StructType):
+        if found.cls.__module__.startswith("hashrail"):
+            yield found.cls
+        for field in found.fields:
+            yield from _structs(field.type)
+    elif isinstance(found, models.CollectionType):
+        yield from _structs(found.item_type)
+    elif isinstance(found, models.UnionType):
+        for part in found.types:
+            yield from _structs(part)
+
+
+def _skeleton(found: models.Type) -> str:
+    """`{"data": {"array": [{"id": integer}]}}`."""
+    if isinstance(found, models.StructType):
+        return "{" + ", ".join(f'"{field.encode_name}": {_skeleton(field.type)}' for field in found.fields) + "}"
+    if isinstance(found, models.CollectionType):
+        return f"[{_skeleton(found.item_type)}]"
+    if isinstance(found, models.UnionType):
+        return " or ".join(_skeleton(part) for part in found.types)
+    return _shape(found)
+
+
+def _shape(found: models.Type) -> str:
+    """A field's type with its bounds, in words."""
+    match found:
+        case models.Metadata():
+            shown = _shape(found.type)
+        case models.StrType(pattern=str(pattern)):
+            shown = f"text, `{pattern}`"
+        case models.StrType(min_length=int(least), max_length=int(most)):
+            shown = f"text, {least} to {most} characters"
+        case models.IntType(ge=int(least), le=int(most)):
+            shown = f"integer, {least} to {most}"
+        case models.EnumType():
+            shown = "one of " + ", ".join(f"`{member.value}`" for member in found.cls)
+        case _:
+            shown = PLAIN_TYPES[type(found)]
+    return shown
+
+
+def _struct_fields(model: type[msgspec.Struct]) -> tuple[models.Field, ...]:
+    found = models.type_info(model)
+    assert isinstance(found, models.StructType)
+    return found.fields
+
+
+def _model_default(field: models.Field) -> str:
+    return f"default `{field.default.value}`" if isinstance(field.default, Enum) else "optional"
+
+
+def _leaves(words: list[str], command: Any) -> Iterator[tuple[list[str], Any]]:
+    """The commands that do something, in the order in which the help shows them."""
+    if command.hidden:
+        return
+    if not hasattr(command, "commands"):
+        yield words, command
+        return
+    for name, below in command.commands.items():
+        yield from _leaves([*words, name], below)
+
+
+def _is_argument(part: Any) -> bool:
+    return not part.opts[0].startswith("-")
+
+
+def _argument(part: Any) -> str:
+    return str(part.metavar or part.name.upper())
+
+
+def _option(part: Any) -> str:
+    """`--port INT`."""
+    kind = part.type_descriptor.annotation
+    if kind is bool:
+        return str(part.opts[0])
+    choices = "|".join(member.value for member in kind) if issubclass(kind, Enum) else None
+    return f"{part.opts[0]} {part.metavar or choices or kind.__name__.upper()}"
+
+
+def _about(part: Any) -> tuple[str, str]:
+    """Default and meaning of an argument or option."""
+    default = "required" if part.required else ""
+    if not part.required and part.default not in (None, False, "", ()):
+        default = f"`{part.default}`"
+    repeated = " May be repeated." if part.multiple else ""
+    source = f" Also from `{part.envvar}`." if part.envvar else ""
+    return default, f"{part.help or ''}{repeated}{source}".strip()
+
+
+def _attribute_docstrings(kind: type) -> dict[str, str]:
+    """The text that follows each attribute of a class in its source."""
+    (found,) = ast.parse(inspect.getsource(kind)).body
+    assert isinstance(found, ast.ClassDef)
+    texts = {}
+    for before, after in zip(found.body, found.body[1:], strict=False):
+        if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            texts[ast.unparse(before.target)] = " ".join(str(after.value.value).split())
+    return texts
+
+
+def _type_name(annotation: Any) -> str:
+    """A setting's type in plain words."""
+    names = {str: "text", int: "integer", Decimal: "number", Path: "path", type(None): "none"}
+    if annotation in names:
+        return names[annotation]
+    if isinstance(annotation, types.UnionType):
+        return " or ".join(_type_name(part) for part in get_args(annotation) if part is not type(None))
+    if annotation == dict[str, int]:
+        return "JSON object"
+    if annotation == list[str]:
+        return "JSON list"
+    return " or ".join(f"`{choice}`" for choice in get_args(annotation))
+
+
+def _default(field: Any) -> str:
+    value = field.get_default(call_default_factory=True)
+    bounds = [f"at least {bound.ge}" if hasattr(bound, "ge") else f"at most {bound.le}" for bound in field.metadata]
+    shown = "none" if value is None else f"`{value}`"
+    return ", ".join([shown, *bounds])
+
+
+def _head(title: str, story: str) -> list[str]:
+    return [f"# {title}", "", MADE, "", story, ""]
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """A Markdown table."""
+    bar = "\\|"
+    return [
+        f"| {' | '.join(columns)} |",
+        f"|{'---|' * len(columns)}",
+        # A bar inside a cell would begin the next one.
+        *(f"| {' | '.join(str(cell).replace('|', bar) for cell in row)} |" for row in rows),
+    ]
+
+
+def _first_paragraph(text: str | None) -> str:
+    """A docstring's first paragraph on one line."""
+    assert text, "everything that a page shows is documented"
+    return " ".join(inspect.cleandoc(text).split("\n\n")[0].split())
+
+
+def _paragraphs(text: str | None) -> list[str]:
+    """A help text with one line a paragraph, blank lines between."""
+    assert text, "every command has a help text"
+    paragraphs = [" ".join(part.split()) for part in inspect.cleandoc(text).split("\n\n")]
+    return "\n\n".join(paragraphs).split("\n")
