@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -29,7 +30,8 @@ DataOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 PartnerOption = Annotated[str, typer.Option("--partner", help="Name, public id or number of the partner.")]
 
-out = Console()
+# A figure is never cut: a pipe gets room for it, and a narrow terminal gets more lines.
+out = Console(width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True)
 
 
@@ -104,7 +106,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     listed = [list(row) for row in rows]
     for index, column in enumerate(columns):
         numeric = any(isinstance(row[index], Decimal | int) for row in listed)
-        shown.add_column(column, justify="right" if numeric else "left")
+        shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in listed:
         shown.add_row(*[_as_text(value) for value in row])
     out.print(shown)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 import typer
@@ -26,6 +26,7 @@ from hashrail.settings import Settings
 MADE = "<!-- Written by `hashrail reference`; edit the code that it describes, not this page. -->"
 SIGNATURE_FIELDS = ("signature", "timestamp", "recvWindow")
 DATABASE_URL = "database_url"
+WORDS_FOR = {int: "NUMBER", Path: "PATH"}
 PLAIN_TYPES: dict[type[models.Type], str] = {
     models.StrType: "text",
     models.IntType: "integer",
@@ -171,6 +172,7 @@ def _operation(route: Route, paths: Sequence[str]) -> list[str]:
         if field.encode_name not in SIGNATURE_FIELDS
     ]
     story = _first_paragraph(route.handler.__doc__).removeprefix(f"#{route.number}: ")
+    notes = list(_answer_notes(route))
     return [
         f"## {number}{route.operation}",
         "",
@@ -187,30 +189,30 @@ def _operation(route: Route, paths: Sequence[str]) -> list[str]:
         "```text",
         *(_skeleton(found) for found in _answers(route)),
         "```",
-        "",
-        *_answer_notes(route),
+        *(["", *notes] if notes else []),
     ]
 
 
 def _answers(route: Route) -> list[models.Type]:
     """What the operation may answer."""
-    hint = route.handler.__annotations__["return"]
-    return [models.type_info(kind) for kind in (get_args(hint) if isinstance(hint, types.UnionType) else (hint,))]
+    hint: Any = route.handler.__annotations__["return"]
+    kinds = get_args(hint) if get_origin(hint) in (types.UnionType, Union) else (hint,)
+    return [models.type_info(kind) for kind in kinds]
 
 
 def _answer_notes(route: Route) -> Iterator[str]:
     """What the models of the answer say about units."""
     for model in {model: None for found in _answers(route) for model in _structs(found)}:
-        note = _first_paragraph(model.__doc__)
-        if not note.startswith(("The envelope", "#")):
-            yield f"- {note[0].upper() + note[1:]}"
+        note = _first_paragraph(model.__doc__).removeprefix(f"#{route.number}").lstrip(":,. ")
+        if note and not note.startswith("The envelope"):
+            yield f"- {note}"
 
 
 def _structs(found: models.Type) -> Iterator[type]:
     """The answer's own models, outside in."""
     if isinstance(found, models.StructType):
         if found.cls.__module__.startswith("hashrail"):
-            yield found.cls
+            yield get_origin(found.cls) or found.cls
         for field in found.fields:
             yield from _structs(field.type)
     elif isinstance(found, models.CollectionType):
@@ -279,12 +281,12 @@ def _argument(part: Any) -> str:
 
 
 def _option(part: Any) -> str:
-    """`--port INT`."""
+    """`--port NUMBER`."""
     kind = part.type_descriptor.annotation
     if kind is bool:
         return str(part.opts[0])
-    choices = "|".join(member.value for member in kind) if issubclass(kind, Enum) else None
-    return f"{part.opts[0]} {part.metavar or choices or kind.__name__.upper()}"
+    shown = "|".join(member.value for member in kind) if issubclass(kind, Enum) else WORDS_FOR.get(kind, "TEXT")
+    return f"{part.opts[0]} {part.metavar or shown}"
 
 
 def _about(part: Any) -> tuple[str, str]:
