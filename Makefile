@@ -22,12 +22,12 @@ $(VENV)/.runs: requirements.lock pyproject.toml client/pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "venv is missing: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing what Hashrail needs (a minute the first time) ..."
-	@$(PIP) install --quiet --require-hashes -r requirements.lock
-	@$(PIP) install --quiet --no-deps --no-build-isolation --editable client --editable .
+	@$(PIP) install -qq --require-hashes -r requirements.lock
+	@$(PIP) install -qq --no-deps --no-build-isolation --editable client --editable .
 	@touch $@
 
 $(VENV)/.tests: requirements-dev.lock $(VENV)/.runs
-	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@$(PIP) install -qq --require-hashes -r requirements-dev.lock
 	@touch $@
 
 setup: $(VENV)/.tests

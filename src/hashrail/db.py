@@ -5,8 +5,8 @@ Rows come back as asyncpg records; NUMERIC comes back as an exact Decimal.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import as_file, files
 from typing import TypeAlias
 from urllib.parse import urlsplit, urlunsplit
@@ -59,23 +59,45 @@ async def _nothing_to_reset(_connection: object) -> None:
     """No statement of ours changes a session, so a connection goes back as it is: one round trip less a request."""
 
 
+def refusal(error: BaseException) -> UnavailableError | None:
+    """What a failure of the database means for the caller; None for one that is our bug."""
+    match error:
+        case asyncpg.LockNotAvailableError() | asyncpg.DeadlockDetectedError() | TimeoutError():
+            return BusyError("another request holds what this one needs")
+        case asyncpg.CannotConnectNowError() | asyncpg.AdminShutdownError() | asyncpg.CrashShutdownError():
+            return DatabaseDownError("the database is starting or stopping")
+        case asyncpg.PostgresConnectionError() | asyncpg.TooManyConnectionsError() | OSError():
+            return DatabaseDownError("the database does not answer")
+        case asyncpg.InterfaceError() if "closed" in str(error):
+            return DatabaseDownError("the database went away")
+    return None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        refused = refusal(error)
+        if refused is None:
+            raise
+        raise refused from error
+
+
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Tx]:
     """One READ COMMITTED transaction: committed when the block ends well, rolled back when it raises."""
-    try:
+    with _translated():
         async with pool.acquire() as connection, connection.transaction():
             yield connection
-    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
-        raise BusyError("another request holds what this one needs") from error
-    except (asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, ConnectionError) as error:
-        raise DatabaseDownError("the database does not answer") from error
 
 
 @asynccontextmanager
 async def snapshot(pool: Pool) -> AsyncIterator[Tx]:
     """One read-only REPEATABLE READ transaction: everything read in it belongs to one moment."""
-    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        yield connection
+    with _translated():
+        async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            yield connection
 
 
 def migrate(dsn: str) -> list[str]:

@@ -90,7 +90,8 @@ async def _programmes(tx: Tx, day: date, ids: list[int]) -> dict[str, Decimal]:
 def _input_lines(inputs: DayInputs, row: Row, programmes: dict[str, Decimal], discount: Decimal) -> list[Line]:
     pool = f"published ({inputs.source})"
     if inputs.difficulty is not None:
-        pool = f"86400 x 10^12 x ({inputs.subsidy_btc} + {inputs.fees_btc}) / ({plain(inputs.difficulty)} x 2^32), 14 decimals"
+        difficulty = plain(inputs.difficulty)
+        pool = f"86400 x 10^12 x ({inputs.subsidy_btc} + {inputs.fees_btc}) / ({difficulty} x 2^32), 14 decimals"
     parts = [plain(row["level_discount"]), *(f"{plain(fraction)} ({name})" for name, fraction in programmes.items())]
     return [
         Line("pool reward", pool, plain(inputs.pool_btc_per_th), "BTC/TH/day"),

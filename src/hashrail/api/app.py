@@ -17,7 +17,7 @@ from litestar.exceptions import (
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from hashrail import bootstrap, logs
+from hashrail import bootstrap, db, logs
 from hashrail.api import c2s, s2s, sandbox
 from hashrail.api.call import Route, answer
 from hashrail.api.deployment import Deployment, open_deployment
@@ -210,7 +210,10 @@ def _http_refused(request: AnyRequest, error: HTTPException) -> Response[bytes]:
 
 
 def _failed(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """A bug: the caller gets the request id, the log gets everything, and the alarm counter goes up."""
+    """The database is away, or a bug: the caller gets the request id, the log everything, and the alarm goes up."""
+    unavailable = db.refusal(error)
+    if unavailable is not None:
+        return _refused(request, unavailable)
     FAILED_ASSERTIONS.inc()
     log.error("internal error", request_id=request.scope["state"]["request_id"], exc_info=error)
     return _refused(request, InternalError("something went wrong; it was logged and nothing was changed"))

@@ -4,8 +4,9 @@ A key that was read is trusted for `key_cache_seconds`; a change of keys is anno
 once, so the seconds only bound what a lost announcement can cost.
 """
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 import asyncpg
 
@@ -15,6 +16,7 @@ from hashrail.settings import Settings
 from hashrail.vault import Vault, open_vault
 
 MOST_REMEMBERED = 10_000
+RECONNECT_SECONDS = 1.0
 
 
 @dataclass
@@ -61,7 +63,7 @@ class Deployment:
     vault: Vault
     signing_keys: sessions.SigningKeys
     keys: KeyCache
-    listener: "asyncpg.Connection[asyncpg.Record]"
+    listening: "asyncio.Task[None]"
 
     @property
     def sandbox(self) -> bool:
@@ -70,7 +72,9 @@ class Deployment:
 
     async def close(self) -> None:
         """Give every connection back."""
-        await self.listener.close()
+        self.listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.listening
         await self.pool.close()
 
 
@@ -81,10 +85,27 @@ async def open_deployment(settings: Settings, dsn: str) -> Deployment:
     async with db.transaction(pool) as tx:
         signing_keys = await sessions.load_signing_keys(tx, vault)
     keys = KeyCache(pool, vault, settings.key_cache_seconds)
-    listener = await asyncpg.connect(dsn, server_settings=db.SESSION)
+    listening = asyncio.create_task(_listen(dsn, keys))
+    return Deployment(settings, pool, vault, signing_keys, keys, listening)
 
-    def changed(_connection: Any, _pid: int, _channel: str, key: object) -> None:
+
+async def _listen(dsn: str, keys: KeyCache) -> None:
+    """Forget keys as their changes are announced, for as long as the process lives; connect again when cut off."""
+
+    def changed(_connection: object, _pid: int, _channel: str, key: object) -> None:
         keys.forget(str(key))
 
-    await listener.add_listener(partners.KEYS_CHANGED, changed)
-    return Deployment(settings, pool, vault, signing_keys, keys, listener)
+    while True:
+        lost = asyncio.Event()
+        try:
+            connection = await asyncpg.connect(dsn, server_settings=db.SESSION)
+        except (OSError, asyncpg.PostgresError):
+            await asyncio.sleep(RECONNECT_SECONDS)
+            continue
+        try:
+            connection.add_termination_listener(lambda _, lost=lost: lost.set())
+            await connection.add_listener(partners.KEYS_CHANGED, changed)
+            keys.forget_all()
+            await lost.wait()
+        finally:
+            await connection.close()

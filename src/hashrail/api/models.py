@@ -20,10 +20,11 @@ GREATEST_ID = 2**53 - 1
 Text = Annotated[str, Meta(min_length=1, max_length=255)]
 NonEmpty = Annotated[str, Meta(min_length=1, max_length=4096)]
 Id = Annotated[int, Meta(ge=1, le=GREATEST_ID)]
-Limit = Annotated[str, Meta(pattern="^[0-9]{1,3}$", description="how many, digits")]
-Offset = Annotated[str, Meta(pattern="^[0-9]{1,5}$", description="how many to skip, digits")]
-Flag = Annotated[str, Meta(pattern="^(true|false)$")]
-Digits = Annotated[str, Meta(pattern="^[0-9]+$")]
+# Python's $ also stands before a newline at the end, so each pattern says that none may follow.
+Limit = Annotated[str, Meta(pattern=r"^[0-9]{1,3}$(?!\n)", description="how many, digits")]
+Offset = Annotated[str, Meta(pattern=r"^[0-9]{1,5}$(?!\n)", description="how many to skip, digits")]
+Flag = Annotated[str, Meta(pattern=r"^(true|false)$(?!\n)")]
+Digits = Annotated[str, Meta(pattern=r"^[0-9]+$(?!\n)")]
 Signature = Annotated[str, Meta(min_length=1, max_length=64)]
 
 

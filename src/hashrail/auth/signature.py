@@ -22,13 +22,30 @@ LONG_WINDOWS = {
     "s2s_balances": 60_000,
     "s2s_user_statistics": 60_000,
 }
+CAUSES_OF = {
+    "SIGNATURE_MISSING": "There is no signature.",
+    "SIGNATURE_FORMAT": "The signature is not 64 hexadecimal digits.",
+    "SIGNATURE_MISMATCH": "The signature is not the one of what was sent.",
+    "TIMESTAMP_MISSING": "There is no timestamp.",
+    "TIMESTAMP_FORMAT": "The timestamp is not a whole number of milliseconds.",
+    "TIMESTAMP_IN_SECONDS": "The timestamp is in seconds, not milliseconds.",
+    "TIMESTAMP_AHEAD": "The timestamp is a second or more ahead of the server's clock.",
+    "TIMESTAMP_EXPIRED": "The timestamp is older than the request's window allows.",
+    "RECV_WINDOW_FORMAT": "The window is not a whole number of milliseconds.",
+    "RECV_WINDOW_TOO_LARGE": "The window is longer than the server accepts.",
+    "DUPLICATE_FIELD": "A name is sent more than once.",
+    "QUERY_NOT_UTF8": "The query is not UTF-8.",
+    "BODY_NOT_UTF8": "The body is not UTF-8.",
+    "BODY_NOT_JSON": "The body is not one JSON document.",
+    "BODY_NOT_OBJECT": "The body is JSON, but not an object.",
+}
 NOT_READABLE = ("DUPLICATE_FIELD", "QUERY_NOT_UTF8", "BODY_NOT_UTF8", "BODY_NOT_JSON", "BODY_NOT_OBJECT")
 
 
 def _refusal(code: str, advice: str) -> type[HashrailError]:
     base = BadRequestError if code in NOT_READABLE else UnauthorizedError
     name = code.title().replace("_", "") + "Error"
-    return type(name, (base,), {"code": code, "advice": advice, "__doc__": f"{advice}", "__module__": __name__})
+    return type(name, (base,), {"code": code, "advice": advice, "__doc__": CAUSES_OF[code], "__module__": __name__})
 
 
 REFUSALS = {code: _refusal(code, advice) for code, advice in FAULTS.items()}
