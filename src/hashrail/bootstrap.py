@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.resources import files
+
+import asyncpg
 
 from hashrail import db
 from hashrail.embedded_postgres import EmbeddedPostgres
@@ -17,17 +20,29 @@ class SchemaOutOfDateError(UnavailableError):
     advice = "Run: hashrail migrate"
 
 
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where the database is, and the embedded server that runs it, if one does."""
+
+    dsn: str
+    postgres: EmbeddedPostgres | None
+
+    def keep_running(self) -> bool:
+        """Start an embedded server of ours again if it died; True when it had to be."""
+        return self.postgres is not None and self.postgres.keep_running()
+
+
 @contextmanager
-def database(settings: Settings) -> Iterator[str]:
-    """The DSN of the deployment's database: DATABASE_URL, or the embedded server of the data folder.
+def database(settings: Settings) -> Iterator[Database]:
+    """The deployment's database: DATABASE_URL, or the embedded server of the data folder.
 
     An embedded server is started when nobody runs it, and stopped again by whoever started it.
     """
     if settings.database_url is not None:
-        yield settings.database_url
+        yield Database(settings.database_url, None)
         return
     with EmbeddedPostgres(settings.data) as postgres:
-        yield postgres.dsn
+        yield Database(postgres.dsn, postgres)
 
 
 async def check_schema(pool: db.Pool) -> None:
@@ -35,7 +50,10 @@ async def check_schema(pool: db.Pool) -> None:
     wanted = {
         file.name.removesuffix(".sql") for file in (files("hashrail") / "sql").iterdir() if file.name.endswith(".sql")
     }
-    rows = await pool.fetch("SELECT migration_id FROM _yoyo_migration")
+    try:
+        rows = await pool.fetch("SELECT migration_id FROM _yoyo_migration")
+    except asyncpg.UndefinedTableError:
+        rows = []  # an empty database lacks them all
     missing = wanted - {row["migration_id"] for row in rows}
     if missing:
         raise SchemaOutOfDateError(f"the schema lacks {', '.join(sorted(missing))}")

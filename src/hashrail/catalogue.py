@@ -123,14 +123,17 @@ async def commit_capacity(tx: Tx, partner_id: int, power: Decimal) -> None:
 
     Without a cap only the partner's own row is written; with one, promises are made one at a time.
     """
-    if power > 0 and await tx.fetchval("SELECT cap_th IS NOT NULL FROM capacity WHERE id = 1"):
+    capped = await tx.fetchval("SELECT cap_th IS NOT NULL FROM capacity WHERE id = 1")
+    if not capped:
+        capped = await tx.fetchval("SELECT cap_th IS NOT NULL FROM capacity WHERE id = 1 FOR SHARE")
+    cap = None
+    if capped and power > 0:
+        # Also when the cap was set while we waited: sharing it, two promises could not see each other.
         cap = await tx.fetchval("SELECT cap_th FROM capacity WHERE id = 1 FOR UPDATE")
-    else:
-        cap = await tx.fetchval("SELECT cap_th FROM capacity WHERE id = 1 FOR SHARE")
     await tx.execute(
         "UPDATE partner_capacity SET committed_th = committed_th + $2 WHERE partner_id = $1", partner_id, power
     )
-    if cap is not None and power > 0 and await committed_th(tx) > cap:
+    if cap is not None and await committed_th(tx) > cap:
         raise CapacityExceededError("the operator's capacity is sold out", field="nftCollectionId")
 
 

@@ -37,7 +37,7 @@ async def close_due(pool: db.Pool, *, through: date | None = None, done: DayDone
     now = await business_clock.now(pool)
     due = clock.last_creditable_day(now)
     last = due if through is None else min(due, through)
-    closed = await _catch_up(pool, done)
+    closed = await _catch_up(pool, last, done)
     missing = None
     async for day in _publishable(pool, last):
         async with db.transaction(pool) as tx:
@@ -113,8 +113,8 @@ async def _publishable(pool: db.Pool, last: date) -> AsyncIterator[date]:
         day += clock.ONE_DAY
 
 
-async def _catch_up(pool: db.Pool, done: DayDone | None) -> int:
-    """Close published days for partners that are behind; answers how many closes that took."""
+async def _catch_up(pool: db.Pool, last: date, done: DayDone | None) -> int:
+    """Close published days up to `last` for partners that are behind; answers how many closes that took."""
     row = await pool.fetchrow("SELECT first_day, published_through FROM publication WHERE id = 1")
     assert row is not None
     if row["first_day"] is None:
@@ -125,7 +125,7 @@ async def _catch_up(pool: db.Pool, done: DayDone | None) -> int:
         row["published_through"],
     )
     closed = 0
-    while behind is not None and behind < row["published_through"]:
+    while behind is not None and behind < min(last, row["published_through"]):
         behind += clock.ONE_DAY
         closed += await _close_everywhere(pool, behind)
         if done is not None:

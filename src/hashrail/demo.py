@@ -82,8 +82,9 @@ class Sandbox:
         }
         path = self.data / "demo.json"
         draft = path.with_suffix(".json.new")
+        draft.unlink(missing_ok=True)
+        draft.touch(0o600, exist_ok=False)  # nobody else reads the secret, not even while it is being written
         draft.write_text(json.dumps(content, indent=2) + "\n")
-        draft.chmod(0o600)
         draft.rename(path)
 
 
@@ -139,16 +140,18 @@ async def _live_through(pool: db.Pool, settings: Settings, partner: partners.Par
     """Buy what is bought on each day and let the day end, until the business clock reads the wall clock's time."""
     first = clock.day_of(partner.created_at)
     while True:
-        today = clock.day_of(await business_clock.now(pool))
-        await _buy(pool, partner, (today - first).days)
-        async with db.transaction(pool) as tx:
-            if await business_clock.lead(tx) >= timedelta(0):
-                break
-            await business_clock.advance_by(tx, clock.ONE_DAY)
+        # First what a seeding that was cut off, or a sandbox that stood still, has left to close.
         await daily.enter_generated(pool, settings, Scenario.STEADY, first=first)
         await daily.close_due(pool)
-        if tick is not None:
-            tick(today)
+        today = clock.day_of(await business_clock.now(pool))
+        if tick is not None and today > first:
+            tick(today - clock.ONE_DAY)
+        async with db.transaction(pool) as tx:
+            if await business_clock.lead(tx) >= timedelta(0):
+                return
+        await _buy(pool, partner, (today - first).days)
+        async with db.transaction(pool) as tx:
+            await business_clock.advance_by(tx, clock.ONE_DAY)
 
 
 async def _buy(pool: db.Pool, partner: partners.Partner, index: int) -> None:

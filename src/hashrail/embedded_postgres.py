@@ -111,6 +111,14 @@ class EmbeddedPostgres:
             os.close(self._lock)
         self.dsn, self.owner = "", False
 
+    def keep_running(self) -> bool:
+        """Start the server again if it died under its owner; True when it had to be."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self._stopped.set()
+        self._start_server(files.find_account(self.data_dir / "postgres" / "data"))
+        return True
+
     def _take_lock(self) -> bool:
         lock = os.open(self._home / "owner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
@@ -128,7 +136,7 @@ class EmbeddedPostgres:
         if not data.exists():
             _create_cluster(self._home, programs, account)
         socket_folder = files.socket_folder(self._home, account)
-        processes.mark_stale(self._home, socket_folder)
+        processes.forget_stale(self._home, socket_folder)
         command = _server_command(self._home, programs, socket_folder)
         started: Future[subprocess.Popen[bytes]] = Future()
         self._stopped = threading.Event()

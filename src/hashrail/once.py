@@ -11,12 +11,14 @@ from datetime import timedelta
 import asyncpg
 
 from hashrail import clock
-from hashrail.db import Tx
+from hashrail.db import Row, Tx
 from hashrail.errors import HashrailError, UnauthorizedError
 from hashrail.vault import Vault
 
 SIGNATURE = "signature"
 IDEMPOTENCY_KEY = "idempotency"
+# Longer than any signature is valid.
+SIGNATURE_LIFE = timedelta(minutes=2)
 
 
 class ReplayError(UnauthorizedError):
@@ -49,10 +51,14 @@ class Key:
 
 
 async def recall(tx: Tx, vault: Vault, partner_id: int, keys: list[Key]) -> bytes | None:
-    """The answer kept under one of the keys, the first that has one. Raises ReplayError, IdempotencyKeyReusedError."""
-    for key in keys:
+    """The answer kept under one of the keys, the first that has one. Raises ReplayError, IdempotencyKeyReusedError.
+
+    Keys before it are remembered with it: whoever sends a repetition once more, without its Idempotency-Key, must
+    not get a second effect.
+    """
+    for number, key in enumerate(keys):
         row = await tx.fetchrow(
-            """SELECT operation, body_hash, answer FROM answered_write
+            """SELECT operation, body_hash, answer, expires_at FROM answered_write
                WHERE partner_id = $1 AND scope = $2 AND key = $3""",
             partner_id,
             key.scope,
@@ -65,6 +71,7 @@ async def recall(tx: Tx, vault: Vault, partner_id: int, keys: list[Key]) -> byte
                 raise ReplayError("this signature was used for another operation")
         elif (row["operation"], row["body_hash"]) != (key.operation, key.body_hash):
             raise IdempotencyKeyReusedError("this Idempotency-Key was used for another request")
+        await _remember(tx, partner_id, keys[:number], row)
         return vault.open(row["answer"])
     return None
 
@@ -84,6 +91,20 @@ async def keep(tx: Tx, vault: Vault, partner_id: int, keys: list[Key], answer: b
         )
     except asyncpg.UniqueViolationError as error:
         raise AnsweredMeanwhileError from error
+
+
+async def _remember(tx: Tx, partner_id: int, keys: list[Key], answered: Row) -> None:
+    """Let further keys lead to a kept answer, for as long as it is kept and they are valid."""
+    now = clock.wall_now()
+    expires_at = max(answered["expires_at"], now + SIGNATURE_LIFE)
+    await tx.executemany(
+        """INSERT INTO answered_write (partner_id, scope, key, operation, body_hash, answer, created_at, expires_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (partner_id, scope, key) DO NOTHING""",
+        [
+            (partner_id, key.scope, key.text, key.operation, key.body_hash, answered["answer"], now, expires_at)
+            for key in keys
+        ],
+    )
 
 
 async def forget_expired(tx: Tx, partner_id: int) -> int:

@@ -125,12 +125,14 @@ async def notify_paid(tx: Tx, day: OpenDay, *, external_id: str, user_id: int) -
         return order
     if order.state == "cancelled":
         raise OrderCancelledError("the order was cancelled", field="externalId")
-    if order.state == "created" and order.expires_at <= day.now:
-        await _expire(tx, day, order)
-        order = await _reload(tx, day, order)
-    if order.state == "expired":
-        order = await _take_up_again(tx, day, order)
-    return await _issue(tx, day, order)
+    late = order.state == "expired" or order.expires_at <= day.now
+    if late:
+        await _assert_still_on_sale(tx, order)
+    miner_id = await _make_miner(tx, day, order)
+    # After the stints: users and class power are locked before capacity and accounts, here as for any other order.
+    if late:
+        order = await _reserve_anew(tx, day, order)
+    return await _issue(tx, day, order, miner_id)
 
 
 async def cancel(tx: Tx, day: OpenDay, *, external_id: str) -> None:
@@ -179,12 +181,17 @@ async def _expire(tx: Tx, day: OpenDay, order: Order) -> None:
     await _set_state(tx, day, order, "expired")
 
 
-async def _take_up_again(tx: Tx, day: OpenDay, order: Order) -> Order:
-    """A late notice: reserve once more at the fixed price, if the offer is still on sale."""
+async def _assert_still_on_sale(tx: Tx, order: Order) -> None:
     try:
         await catalogue.find(tx, order.collection_id)
     except catalogue.CollectionNotFoundError as error:
         raise OrderExpiredError("the order expired and its offer is over", field="externalId") from error
+
+
+async def _reserve_anew(tx: Tx, day: OpenDay, order: Order) -> Order:
+    """A late notice: what the order held is released, if nobody has done so yet, and reserved at the fixed price."""
+    if order.state == "created":
+        await _release(tx, day, order)
     await tx.execute(
         "UPDATE purchase SET attempt = attempt + 1 WHERE partner_id = $1 AND id = $2", day.partner_id, order.id
     )
@@ -193,8 +200,8 @@ async def _take_up_again(tx: Tx, day: OpenDay, order: Order) -> Order:
     return order
 
 
-async def _issue(tx: Tx, day: OpenDay, order: Order) -> Order:
-    """The order's money is posted and its miner exists, in one commit."""
+async def _make_miner(tx: Tx, day: OpenDay, order: Order) -> int:
+    """The order's miner, which earns from tomorrow."""
     miner_id = await miners.create(
         tx,
         day.partner_id,
@@ -205,6 +212,11 @@ async def _issue(tx: Tx, day: OpenDay, order: Order) -> Order:
         at=day.now,
     )
     await rewards.sync_stints(tx, day, [order.user_id], miner_ids=[miner_id])
+    return miner_id
+
+
+async def _issue(tx: Tx, day: OpenDay, order: Order, miner_id: int) -> Order:
+    """The order has its miner and its money is posted."""
     await tx.execute(
         """UPDATE purchase SET state = 'issued', paid_at = $3, miner_id = $4
            WHERE partner_id = $1 AND id = $2""",

@@ -123,9 +123,10 @@ async def create(tx: Tx, *, name: str, credit_limit_usd: Decimal, at: datetime) 
 
 
 async def find(tx: Tx, name_or_id: str) -> Partner:
-    """The partner with that name, public id or number. Raises PartnerNotFoundError."""
+    """The partner with that number, public id or name, in this order. Raises PartnerNotFoundError."""
     row = await tx.fetchrow(
-        "SELECT id, public_id, name, created_at FROM partner WHERE name = $1 OR public_id = $1 OR id::text = $1",
+        """SELECT id, public_id, name, created_at FROM partner WHERE name = $1 OR public_id = $1 OR id::text = $1
+           ORDER BY id::text = $1 DESC, public_id = $1 DESC LIMIT 1""",
         name_or_id,
     )
     if row is None:

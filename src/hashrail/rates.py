@@ -10,7 +10,8 @@ from decimal import Decimal, InvalidOperation
 
 from hashrail.db import Row, Tx
 from hashrail.errors import BadRequestError, ConflictError, NotFoundError
-from hashrail.income import DayInputs, full_pay_per_share
+from hashrail.income import RATE_DECIMALS, DayInputs, full_pay_per_share
+from hashrail.money import decimals, is_amount
 
 REQUIRED = ("day", "btc_usd")
 OPTIONAL = (
@@ -171,6 +172,8 @@ def _number(field: str, text: str) -> Decimal:
     except InvalidOperation as error:
         raise BadRatesError(f"{text!r} is no number", field=field) from error
     positive = field in ("btc_usd", "gomining_usd", "difficulty")
-    if not number.is_finite() or number < 0 or (positive and number == 0):
+    if not is_amount(number) or number < 0 or (positive and number == 0):
         raise BadRatesError(f"{text} is out of range", field=field)
+    if field == "pool_btc_per_th" and decimals(number) > RATE_DECIMALS:
+        raise BadRatesError(f"{text} has more than {RATE_DECIMALS} decimals", field=field)
     return number

@@ -71,15 +71,18 @@ async def close_day(tx: Tx, partner_ids: list[int], day: date, *, at: datetime) 
     due = [partner for partner, through in held.items() if day == _next_to_close(through, first_day)]
     if not due:
         return 0
+    # The first close takes up what was bought before any day was published; later ones read their own day's deltas.
+    since = date.min if day == first_day else day
     await tx.execute(
         """INSERT INTO class_power (partner_id, class_id, power)
            SELECT d.partner_id, d.class_id, coalesce(max(c.power), 0) + sum(d.power)
-           FROM class_power_delta d JOIN partner_day p ON p.partner_id = d.partner_id
+           FROM class_power_delta d
            LEFT JOIN class_power c ON c.partner_id = d.partner_id AND c.class_id = d.class_id
-           WHERE d.partner_id = ANY($1) AND d.day <= $2 AND d.day > coalesce(p.closed_through, '-infinity')
+           WHERE d.partner_id = ANY($1) AND d.day BETWEEN $2 AND $3
            GROUP BY d.partner_id, d.class_id
            ON CONFLICT (partner_id, class_id) DO UPDATE SET power = excluded.power""",
         due,
+        since,
         day,
     )
     await tx.execute("DELETE FROM class_power WHERE partner_id = ANY($1) AND power = 0", due)

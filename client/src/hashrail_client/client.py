@@ -88,6 +88,8 @@ class SignatureAuth(httpx.Auth):
             url = self._signed_url(url, added)
         else:
             content = sign_body(self._secret, {**read_body(content).members, **added})
+            # A streamed body was read to be signed and now goes in one piece.
+            headers.pop("Transfer-Encoding", None)
             headers["Content-Length"] = str(len(content))
         return httpx.Request(request.method, url, headers=headers, content=content, extensions=request.extensions)
 

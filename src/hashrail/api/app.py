@@ -95,8 +95,8 @@ def build(settings: Settings) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        with bootstrap.database(settings) as dsn:
-            deployment = await open_deployment(settings, dsn)
+        with bootstrap.database(settings) as database:
+            deployment = await open_deployment(settings, database.dsn)
             app.state.deployment = deployment
             yield
             await deployment.close()

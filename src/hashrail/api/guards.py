@@ -10,7 +10,9 @@ from hashrail.auth import signature, token
 from hashrail.errors import ForbiddenError, UnauthorizedError
 from hashrail.partners import ApiKey
 from hashrail_client.signing import (
+    RECV_WINDOW_HEADER,
     SIGNATURE_HEADER,
+    TIMESTAMP_HEADER,
     Sent,
     SentBody,
     SentQuery,
@@ -22,6 +24,7 @@ from hashrail_client.signing import (
 )
 
 KEY_HEADER = "x-partner-api-key"
+PROOF_HEADERS = (SIGNATURE_HEADER, TIMESTAMP_HEADER, RECV_WINDOW_HEADER)
 
 
 class ApiKeyMissingError(UnauthorizedError):
@@ -184,8 +187,8 @@ async def signed(
         raise KeyCannotSignError("a publishable key cannot sign")
     proof: Sent = sent
     if arrival.header(SIGNATURE_HEADER.lower()) is not None:
-        query = arrival.query.decode("latin-1")
-        proof = read_headers(dict(arrival.headers), arrival.method, arrival.path, query, arrival.body)
+        headers = {name: value for name in PROOF_HEADERS if (value := arrival.header(name.lower())) is not None}
+        proof = read_headers(headers, arrival.method, arrival.path, arrival.query.decode("latin-1"), arrival.body)
     window = signature.default_window_ms(operation, deployment.settings.recv_windows)
     try:
         verified = verify(proof, key.live_secrets, clock.wall_millis(), window, signature.MAX_WINDOW_MS)

@@ -11,7 +11,9 @@ from hashrail.api.models import AdvanceBody, AdvanceOut, Data
 from hashrail.db import Tx
 from hashrail.errors import BadRequestError
 
-FARTHEST = datetime(2200, 1, 1, tzinfo=UTC)
+# The clock's offset is held within a hundred years.
+FARTHEST = datetime(2100, 1, 1, tzinfo=UTC)
+LONGEST_STEP = timedelta(days=3660)
 
 
 class AdvanceOneWayError(BadRequestError):
@@ -22,10 +24,10 @@ class AdvanceOneWayError(BadRequestError):
 
 
 class ClockTooFarError(BadRequestError):
-    """The sandbox's calendar ends in 2200."""
+    """One step is at most 3660 days, and the sandbox's calendar ends in 2100."""
 
     code = "CLOCK_TOO_FAR"
-    advice = "Advance to a date before 2200."
+    advice = "Advance at most 3660 days at a time, to a date before 2100."
 
 
 async def advance(call: Call, body: AdvanceBody) -> Data[AdvanceOut]:
@@ -59,17 +61,25 @@ async def _move_once(call: Call, body: AdvanceBody) -> None:
         if await once.recall(tx, vault, call.partner_id, keys) is not None:
             return
         now = await _move(tx, body)
-        if now >= FARTHEST:
-            raise ClockTooFarError("the calendar ends in 2200", field="date")
         await once.keep(tx, vault, call.partner_id, keys, clock.iso(now).encode(), retention=retention)
 
 
 async def _move(tx: Tx, body: AdvanceBody) -> datetime:
+    present = await business_clock.now(tx)
     if body.date is not UNSET:
-        return await business_clock.advance_to(tx, _moment(body.date))
+        target = _moment(body.date)
+        _check_reach(present, target)
+        return await business_clock.advance_to(tx, target)
     seconds = 0 if body.seconds is UNSET else body.seconds
     days = 0 if body.days is UNSET else body.days
-    return await business_clock.advance_by(tx, timedelta(days=days, seconds=seconds))
+    step = timedelta(days=days, seconds=seconds)
+    _check_reach(present, present + step)
+    return await business_clock.advance_by(tx, step)
+
+
+def _check_reach(present: datetime, target: datetime) -> None:
+    if target - present > LONGEST_STEP or target >= FARTHEST:
+        raise ClockTooFarError("at most 3660 days at a time, and before 2100", field="date")
 
 
 def _moment(text: str) -> datetime:

@@ -121,9 +121,9 @@ def balance(
     as_json: JsonOption = False,
 ) -> None:
     """A user's BTC, income that was credited and not yet settled included."""
-    moment = None if at is None else clock.parse_iso(at, "at")
 
     async def work(books: Books) -> tuple[datetime, Decimal]:
+        moment = None if at is None else clock.parse_iso(at, "at")
         async with db.transaction(books.pool) as tx:
             opened = await day_fence.share(tx, (await partners.find(tx, partner)).id)
             found = await users.find(tx, opened.partner_id, user)

@@ -10,13 +10,14 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
+import asyncpg
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from hashrail import bootstrap, clock, db, jobs
 from hashrail.db import Tx
-from hashrail.errors import HashrailError
+from hashrail.errors import BadRequestError, HashrailError
 from hashrail.money import plain
 from hashrail.settings import Settings
 from hashrail.vault import Vault, VaultError, open_vault
@@ -33,6 +34,13 @@ PartnerOption = Annotated[str, typer.Option("--partner", help="Name, public id o
 # A figure is never cut: a pipe gets room for it, and a narrow terminal gets more lines.
 out = Console(width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True)
+
+
+class OutOfBoundsError(BadRequestError):
+    """A text or number on the command line that the books do not hold."""
+
+    code = "OUT_OF_BOUNDS"
+    advice = "Amounts have at most 18 decimals, TH 4, W/TH 2, fractions 4; names have 1 to 255 characters."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +67,26 @@ def run(data: Path | None, work: Callable[[Books], Awaitable[T]]) -> T:
     settings = settings_for(data)
 
     async def opened(dsn: str) -> T:
-        pool = await db.open_pool(dsn)
         try:
+            pool = await db.open_pool(dsn)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise db.DatabaseDownError(f"cannot connect to the database: {error}") from error
+        try:
+            if settings.database_url is not None:
+                await bootstrap.check_schema(pool)
             return await work(Books(settings, pool, open_vault(settings.data, settings.master_keys)))
         finally:
             await pool.close()
 
     try:
-        with bootstrap.database(settings) as dsn:
-            if settings.database_url is None:
-                migrate(dsn)
-            return asyncio.run(opened(dsn))
+        with bootstrap.database(settings) as database:
+            if database.postgres is not None:
+                migrate(database.dsn)
+            return asyncio.run(opened(database.dsn))
     except HashrailError as error:
         fail(error)
+    except (asyncpg.CheckViolationError, asyncpg.DataError) as error:
+        fail(OutOfBoundsError(str(error)))
     except VaultError as error:
         err.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from error

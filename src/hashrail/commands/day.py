@@ -26,7 +26,8 @@ from hashrail.commands.common import (
     table,
 )
 from hashrail.db import Row, Tx
-from hashrail.income import DayInputs
+from hashrail.income import DISCOUNT_DECIMALS, DayInputs
+from hashrail.money import decimals
 
 app = typer.Typer(help="Mining days: close them, adjust one, see them.", no_args_is_help=True)
 rates_app = typer.Typer(help="Rates of mining days: enter, import, list.", no_args_is_help=True)
@@ -84,8 +85,12 @@ def import_rates(
     """
 
     async def work(tx: Tx, books: Books) -> int:
-        with file.open(newline="", encoding="utf-8") as lines:
-            series = rates.parse_series(lines, daily.prices(books.settings), await rates.discount_cap(tx))
+        cap = await rates.discount_cap(tx)
+        try:
+            with file.open(newline="", encoding="utf-8-sig") as lines:
+                series = rates.parse_series(lines, daily.prices(books.settings), cap)
+        except UnicodeDecodeError as error:
+            raise rates.BadRatesError(f"{file} is not UTF-8: {error}", field="line") from error
         at = await business_clock.now(tx)
         for inputs in series:
             await rates.enter(tx, inputs, at=at)
@@ -239,7 +244,7 @@ def set_fraction(
     data: DataOption = None,
 ) -> None:
     """Set what a programme gives from a day on."""
-    if not 0 <= fraction <= 1 or fraction != round(fraction, 4):
+    if not 0 <= fraction <= 1 or decimals(fraction) > DISCOUNT_DECIMALS:
         raise typer.BadParameter("a fraction is between 0 and 1 with at most 4 decimals")
 
     async def work(tx: Tx, _: Books) -> None:

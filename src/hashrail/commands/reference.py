@@ -18,7 +18,6 @@ import typer
 from msgspec import inspect as models
 
 from hashrail import checks, errors
-from hashrail.api import app as api
 from hashrail.api.call import Auth, Route
 from hashrail.auth.signature import MAX_WINDOW_MS, default_window_ms
 from hashrail.settings import Settings
@@ -41,12 +40,15 @@ def reference(
     folder: Annotated[Path, typer.Option("--out", file_okay=False, help="Folder of the pages.")],
 ) -> None:
     """Write the reference pages: errors, settings, commands, invariants and operations."""
+    # Imported here: every command imports this module, and only this one needs the web framework.
+    from hashrail.api import app as api  # noqa: PLC0415
+
     pages = {
         "errors.md": _errors(),
         "settings.md": _settings(),
         "commands.md": _commands(context.find_root().command),
         "invariants.md": _invariants(),
-        "operations.md": _operations(),
+        "operations.md": _operations(api.routes(Settings(mode="sandbox"))),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in pages.items():
@@ -124,10 +126,10 @@ def _invariants() -> list[str]:
     ]
 
 
-def _operations() -> list[str]:
+def _operations(routes: Iterable[tuple[str, Route]]) -> list[str]:
     """Every operation of the API with what it takes and answers."""
     table: dict[str, tuple[Route, list[str]]] = {}
-    for path, route in api.routes(Settings(mode="sandbox")):
+    for path, route in routes:
         table.setdefault(route.operation, (route, []))[1].append(path)
     lines = _head(
         "Operations",

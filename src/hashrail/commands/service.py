@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
@@ -53,8 +53,8 @@ def worker(data: DataOption = None) -> None:
 
 def migrate_command(data: DataOption = None) -> None:
     """Bring the database's schema up to date. Safe to repeat, and while old processes run."""
-    with bootstrap.database(settings_for(data)) as dsn:
-        names = migrate(dsn)
+    with bootstrap.database(settings_for(data)) as database:
+        names = migrate(database.dsn)
     for name in names:
         typer.echo(f"applied {name}")
     typer.echo("The schema is up to date.")
@@ -76,6 +76,8 @@ def demo(
     try:
         with _database(settings) as dsn:
             _run_sandbox(settings, dsn, port, days)
+    except HashrailError as error:
+        fail(error)
     except KeyboardInterrupt:
         err.print("Stopped. The sandbox continues when it is started again on the same data.")
 
@@ -83,20 +85,17 @@ def demo(
 def _run_sandbox(settings: Settings, dsn: str, port: int, days: int) -> None:
     base_url = f"http://127.0.0.1:{port}"
     sandbox = _prepare(settings, dsn, base_url, days)
-    environment = _environment(settings, dsn)
-    children: list[subprocess.Popen[bytes]] = []
     log = settings.data / "sandbox.log"
-    try:
-        children.append(processes.spawn(["serve", "--port", str(port)], environment, log))
-        children.append(processes.spawn(["worker"], environment, log))
-        _wait_until_ready(base_url, children, log)
+    family = processes.Family(
+        [["serve", "--port", str(port)], ["worker"]], environment=_environment(settings, dsn), log=log
+    )
+    with family:
+        _wait_until_ready(base_url, family, log)
         _show_summary(sandbox)
-        while all(child.poll() is None for child in children):
+        while family.keep_running():
             signal.sigtimedwait([], PATIENCE_SECONDS)
-        err.print(f"[red]A process of the sandbox ended; its log is {log}.[/red]")
-        raise typer.Exit(1)
-    finally:
-        processes.stop(children)
+    err.print(f"[red]A process of the sandbox ended again and again; its log is {log}.[/red]")
+    raise typer.Exit(1)
 
 
 def _prepare(settings: Settings, dsn: str, base_url: str, days: int) -> sandboxes.Sandbox:
@@ -112,9 +111,9 @@ def _prepare(settings: Settings, dsn: str, base_url: str, days: int) -> sandboxe
         return asyncio.run(sandboxes.prepare(dsn, settings, vault, base_url=base_url, days=days, tick=tick))
 
 
-def _wait_until_ready(base_url: str, children: list[subprocess.Popen[bytes]], log: Path) -> None:
+def _wait_until_ready(base_url: str, family: processes.Family, log: Path) -> None:
     deadline = clock.monotonic() + START_SECONDS
-    while clock.monotonic() < deadline and all(child.poll() is None for child in children):
+    while clock.monotonic() < deadline and family.all_alive():
         try:
             if httpx.get(f"{base_url}/readyz", timeout=PATIENCE_SECONDS * 10).status_code == 200:
                 return
@@ -157,15 +156,38 @@ def _show_summary(sandbox: sandboxes.Sandbox) -> None:
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[str]:
-    """The database of a deployment: migrated when it is embedded; a given one is migrated by `hashrail migrate`."""
+    """The database of a deployment, kept running while this process lives if it is embedded.
+
+    It is migrated when it is embedded or a sandbox's; a production's own is migrated by `hashrail migrate`.
+    """
     with ExitStack() as stack:
         try:
-            dsn = stack.enter_context(bootstrap.database(settings))
-            if settings.database_url is None:
-                migrate(dsn)
+            database = stack.enter_context(bootstrap.database(settings))
+            if database.postgres is not None or settings.mode == "sandbox":
+                migrate(database.dsn)
         except HashrailError as error:
             fail(error)
-        yield dsn
+        stack.enter_context(_watched(database))
+        yield database.dsn
+
+
+@contextmanager
+def _watched(database: bootstrap.Database) -> Iterator[None]:
+    """An embedded server that dies under us is started again."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(PATIENCE_SECONDS):
+            if database.keep_running():
+                err.print("The embedded PostgreSQL had died and was started again.")
+
+    watcher = threading.Thread(target=watch, name="database-watch", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _environment(settings: Settings, dsn: str) -> dict[str, str]:

@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,6 @@ RUN_SECONDS = 120.0
 STOP_SECONDS = 30.0
 QUIT_SECONDS = 10.0
 POLL_SECONDS = 0.01
-NO_PROCESS = b"2147483647"  # above what the kernel gives out
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,34 +117,21 @@ def end_all(home: Path) -> None:
         raise EmbeddedPostgresError(f"processes {sorted(left)} use {home} and do not end: end them by hand")
 
 
-def mark_stale(home: Path, socket_folder: Path) -> None:
-    """Make PostgreSQL see that lock files are stale which it would take for a live server's.
+def forget_stale(home: Path, socket_folder: Path) -> None:
+    """Remove lock files that PostgreSQL would take for a live server's and that are not.
 
-    Their number may belong to a process of another kind by now, or to a zombie that nobody waits for: it is replaced
-    by one that no process can have, so that PostgreSQL still does its own checks and frees the shared memory they name.
-    If it is some PostgreSQL they stay: someone may have opened the cluster by hand, and two would destroy it.
+    Their number may belong to a process of another kind by now, or to a zombie that nobody waits for; or their writer
+    died before it wrote one. If it is some PostgreSQL they stay: someone may have opened the cluster by hand, and two
+    servers would destroy it.
     """
     for lock in (home / "data" / "postmaster.pid", socket_folder / f"{files.SOCKET_NAME}.lock"):
         try:
-            number, newline, rest = lock.read_bytes().partition(b"\n")
+            number = lock.read_bytes().split(b"\n")[0]
         except FileNotFoundError:
             continue
-        if not newline:
-            lock.unlink()  # its writer died at once
-            continue
-        program = _command_line(abs(int(number))).split(b"\0")[0].split(b":")[0]
+        program = _command_line(abs(int(number or b"0"))).split(b"\0")[0].split(b":")[0]
         if Path(os.fsdecode(program)).name not in ("postgres", "postmaster"):
-            _replace(lock, NO_PROCESS + newline + rest)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file anew for the owner of its folder, who cannot lead root elsewhere with a link."""
-    owner = path.parent.stat()
-    file, name = tempfile.mkstemp(dir=path.parent)
-    os.write(file, content)
-    os.fchown(file, owner.st_uid, owner.st_gid)
-    os.close(file)
-    Path(name).replace(path)
+            lock.unlink()
 
 
 def _end(home: Path, pids: set[int], number: signal.Signals, seconds: float) -> None:
