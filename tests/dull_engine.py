@@ -95,13 +95,14 @@ class Partner:
 
 @dataclass
 class User:
-    """A user as he is right now."""
+    """A user as he is right now; what is reserved of his balance cannot be taken from it."""
 
     partner: int
     level: Fraction = NOTHING
     programmes: set[int] = field(default_factory=set)
     settled_through: date | None = None
     balance: Fraction = NOTHING
+    reserved: Fraction = NOTHING
 
 
 @dataclass
@@ -218,11 +219,11 @@ class DullEngine:
         self.control[partner] += sum(r.figures.net for r in self._records_of(partner) if r.credited == day)
 
     def settle(self, user_id: int) -> Fraction:
-        """Pay a user what he is owed; a debt waits until he can bear it."""
+        """Pay a user what he is owed up to the last closed day; a debt waits until he can bear it."""
         user = self.users[user_id]
         through = self.partners[user.partner].closed_through
         amount = self.unsettled(user_id)
-        if user.balance + amount < 0:
+        if user.balance - user.reserved + amount < 0:
             return NOTHING
         user.balance += amount
         self.control[user.partner] -= amount

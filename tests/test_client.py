@@ -22,6 +22,7 @@ from hashrail_client.signing import SignatureFault, read_body, read_query, verif
 KEY, SECRET = "key-1", "secret-1"
 NOW = 1721656927974
 BASE = "https://hashrail.example"
+UNSIGNED = ("/api/partner/s2s/auth/refresh", "/api/partner/s2s/nft-collection/find-all-generative")
 
 
 @dataclass
@@ -36,10 +37,7 @@ class Peer:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.seen.append(request)
-        signed = request.url.path not in (
-            "/api/partner/s2s/auth/refresh",
-            "/api/partner/s2s/nft-collection/find-all-generative",
-        )
+        signed = request.url.path not in UNSIGNED
         try:
             if signed:
                 sent = read_query(request.url.query) if request.method == "GET" else read_body(request.content)
@@ -111,6 +109,8 @@ async def test_calls(kind: str, call: Call, method: str, path: str, fields: dict
     sent = read_query(peer.request.url.query) if method == "GET" else read_body(peer.request.content)
     assert sent.fields == fields
     assert sent.recv_window is None
+    signed = peer.request.url.path not in UNSIGNED
+    assert (sent.signature is not None, sent.timestamp) == (signed, NOW if signed else None)
     if method == "POST":
         assert peer.request.headers["Content-Type"] == "application/json"
         assert peer.request.headers["Content-Length"] == str(len(peer.request.content))
@@ -241,9 +241,10 @@ async def test_the_window_is_sent_when_asked_for(kind: str) -> None:
 
 
 async def test_timeouts_reach_the_transport(kind: str) -> None:
-    peer = Peer()
-    await ask(kind, peer, lambda c: c.miners.list("u"), timeout_seconds=7)
-    assert peer.request.extensions["timeout"] == {"connect": 7, "read": 7, "write": 7, "pool": 7}
+    for options, seconds in (({}, 30), ({"timeout_seconds": 7}, 7)):
+        peer = Peer()
+        await ask(kind, peer, lambda c: c.miners.list("u"), **options)
+        assert peer.request.extensions["timeout"] == dict.fromkeys(("connect", "read", "write", "pool"), seconds)
 
 
 def test_the_auth_serves_any_httpx_client() -> None:
@@ -255,6 +256,21 @@ def test_the_auth_serves_any_httpx_client() -> None:
         assert http.post(f"{BASE}/x", content=amount).json() == {"data": 5}
     assert peer.seen[0].headers["X-PARTNER-API-KEY"] == KEY
     assert read_body(peer.seen[2].content).fields == {"amount": Decimal("0.10000000000000000001")}
+
+
+def test_the_auth_reads_streams_in_both_directions() -> None:
+    peer = Peer()
+
+    def stream(request: httpx.Request) -> httpx.Response:
+        answer = peer(request)
+        return httpx.Response(answer.status_code, content=iter([answer.content]))
+
+    auth = SignatureAuth(KEY, SECRET, clock=lambda: NOW + 9000)
+    with httpx.Client(auth=auth, transport=httpx.MockTransport(stream)) as http:
+        assert http.post(f"{BASE}/x", content=iter([b'{"a"', b":1}"])).json() == {"data": True}
+    assert [read_body(request.content).fields for request in peer.seen] == [{"a": 1}, {"a": 1}]
+    assert "Transfer-Encoding" not in peer.seen[1].headers
+    assert peer.seen[1].headers["Content-Length"] == str(len(peer.seen[1].content))
 
 
 def test_the_default_clock_is_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:

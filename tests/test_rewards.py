@@ -336,6 +336,28 @@ async def test_the_fraction_of_a_published_day_is_fixed(world: World) -> None:
     assert await world.pool.fetchval("SELECT fraction FROM published_fraction") == Decimal("0.1")
 
 
+@pytest.mark.parametrize("discount", ["-0.0001", "1.0001", "0.00001", "NaN", "Infinity"])
+async def test_what_is_no_fraction_is_refused(world: World, discount: str) -> None:
+    """Neither as a level's nor as a programme's; what was there stays."""
+    promotion = await programme(world, "promotion", "1", FIRST)
+    async with db.transaction(world.pool) as tx:
+        with pytest.raises(discounts.BadDiscountError, match="no fraction"):
+            await discounts.set_levels(tx, {Decimal(0): Decimal(discount)})
+        with pytest.raises(discounts.BadDiscountError, match="no fraction"):
+            await discounts.set_fraction(tx, promotion, from_day=FIRST, fraction=Decimal(discount))
+        assert await discounts.level_of(tx, Decimal(5)) == Decimal("0.003")
+
+
+@pytest.mark.parametrize("power", ["-1", "0.00001", "NaN"])
+async def test_a_level_begins_at_a_power(world: World, power: str) -> None:
+    """As exact as miners have it; the whole table is refused."""
+    async with db.transaction(world.pool) as tx:
+        with pytest.raises(discounts.BadDiscountError, match="TH is out of range"):
+            await discounts.set_levels(tx, {Decimal(0): Decimal(0), Decimal(power): Decimal("0.1")})
+        await discounts.set_levels(tx, {Decimal(0): Decimal(0), Decimal("0.0001"): Decimal(1)})
+        assert await discounts.level_of(tx, Decimal("0.0001")) == 1
+
+
 # Closing.
 
 
@@ -485,6 +507,19 @@ async def test_settling_moves_income_once(world: World) -> None:
     assert await held(world, alice.id) == 8 * NET
 
 
+async def test_settling_one_user_leaves_the_others(world: World) -> None:
+    """What the one was paid is still owed to the other."""
+    alice, bob = await world.user("alice"), await world.user("bob")
+    for user in (alice, bob):
+        await world.miner(user.id, "4")
+    await world.mine(**ROUND)
+    await world.mine(**ROUND)
+    assert await world.settle(alice.id) == 4 * NET
+    assert [await owed(world, alice.id), await owed(world, bob.id)] == [0, 4 * NET]
+    assert [await held(world, alice.id), await held(world, bob.id)] == [4 * NET, 0]
+    assert await booked(world, Chart.INCOME_CONTROL) == 4 * NET
+
+
 async def test_fifty_settlements_at_once_pay_once(world: World) -> None:
     """The user's row is the lock."""
     alice = await world.user()
@@ -517,7 +552,17 @@ async def test_a_past_balance_is_what_was_credited_by_then(world: World) -> None
     fourth = await world.next_day(**ROUND)
     assert await past_balances(world, alice.id, [clock.credited_at(fourth)]) == [8 * NET]
     await world.close(fourth)
-    assert await past_balances(world, alice.id, [*moments[:5], clock.credited_at(fourth)]) == [*expected[:5], 12 * NET]
+    after_that = [*moments[:5], clock.credited_at(fourth)]
+    assert await past_balances(world, alice.id, after_that) == [*expected[:5], 12 * NET]
+    assert await world.settle(alice.id) == 4 * NET
+    assert await past_balances(world, alice.id, after_that) == [*expected[:5], 12 * NET]
+    assert await past_balances(world, alice.id, [await now(world)]) == [12 * NET]
+
+
+async def now(world: World) -> dt.datetime:
+    """Business time."""
+    async with db.transaction(world.pool) as tx:
+        return await business_clock.now(tx)
 
 
 async def past_balances(world: World, user_id: int, moments: list[dt.datetime]) -> list[Decimal]:

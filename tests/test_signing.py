@@ -299,11 +299,15 @@ def test_cutting_takes_the_right_comma(sent: str, cut: str) -> None:
 
 
 def test_a_body_keeps_every_digit() -> None:
-    sent = read_body(b'{"signature":"x","amount":0.10000000000000000001,"timestamp":7,"recvWindow":8,"id":12,"e":1E2}')
-    assert sent.fields == {"amount": Decimal("0.10000000000000000001"), "id": 12, "e": Decimal(100)}
+    sent = read_body(
+        b'{"signature":"x","amount":0.10000000000000000001,"timestamp":7,"recvWindow":8,"id":12,"e":{"n":[1E2]}}'
+    )
+    assert sent.fields == {"amount": Decimal("0.10000000000000000001"), "id": 12, "e": {"n": [Decimal(100)]}}
     assert list(sent.members) == ["amount", "timestamp", "recvWindow", "id", "e"]
     assert (sent.signature, sent.timestamp, sent.recv_window) == ("x", 7, 8)
-    assert list(sent.forms()) == ['{"amount":0.10000000000000000001,"timestamp":7,"recvWindow":8,"id":12,"e":1E2}']
+    assert list(sent.forms()) == [
+        '{"amount":0.10000000000000000001,"timestamp":7,"recvWindow":8,"id":12,"e":{"n":[1E2]}}'
+    ]
 
 
 def test_a_body_signed_as_javascript_prints_it_may_be_sent_otherwise() -> None:

@@ -71,7 +71,8 @@ def demo(
     """
     settings = Settings(mode="sandbox", data=settings_for(data).data)
     settings.data.mkdir(parents=True, exist_ok=True)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell that starts this in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         with _database(settings) as dsn:
