@@ -21,6 +21,11 @@ class ClockBackwardsError(BadRequestError):
 async def now(tx: Reader) -> datetime:
     """Business time, UTC."""
     offset_us: int = await tx.fetchval("SELECT offset_us FROM business_clock WHERE id = 1")
+    return at_offset(offset_us)
+
+
+def at_offset(offset_us: int) -> datetime:
+    """Business time for an offset that was just read."""
     return clock.wall_now() + timedelta(microseconds=offset_us)
 
 

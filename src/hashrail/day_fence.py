@@ -2,6 +2,9 @@
 
 Whoever writes money or stints of a partner shares the fence and learns how far its days are closed; closing holds
 it exclusively. It is the first lock of every transaction; users, accounts and class power follow, each in id order.
+
+The lock is an advisory one of PostgreSQL: it queues fairly, so that a busy partner's days still close (a row lock let
+new writers overtake the waiting close), and sharing it writes nothing.
 """
 
 from dataclasses import dataclass
@@ -9,6 +12,9 @@ from datetime import date, datetime
 
 from hashrail import business_clock, clock
 from hashrail.db import Tx
+
+# Advisory locks have one number space; fences begin here.
+FENCES = 1 << 56
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +35,22 @@ class OpenDay:
 
 async def share(tx: Tx, partner_id: int) -> OpenDay:
     """Keep the partner's days from being closed until this transaction ends."""
-    closed_through = await tx.fetchval(
-        "SELECT closed_through FROM partner_day WHERE partner_id = $1 FOR SHARE", partner_id
+    await tx.execute("SELECT pg_advisory_xact_lock_shared($1)", FENCES + partner_id)
+    # A statement of its own, after the wait: days may have been closed and the clock moved meanwhile.
+    row = await tx.fetchrow(
+        """SELECT p.closed_through, c.offset_us FROM partner_day p CROSS JOIN business_clock c
+           WHERE p.partner_id = $1 AND c.id = 1""",
+        partner_id,
     )
-    # The clock is read after the lock: while we waited, days may have been closed and the clock moved.
-    return OpenDay(partner_id, await business_clock.now(tx), closed_through)
+    assert row is not None, "every partner has a fence"
+    return OpenDay(partner_id, business_clock.at_offset(row["offset_us"]), row["closed_through"])
 
 
 async def hold(tx: Tx, partner_ids: list[int]) -> dict[int, date | None]:
     """Lock the fences of several partners exclusively, in id order; answers how far each is closed."""
+    keys = sorted(FENCES + partner_id for partner_id in partner_ids)
+    await tx.execute("SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key", keys)
     rows = await tx.fetch(
-        """SELECT partner_id, closed_through FROM partner_day
-           WHERE partner_id = ANY($1) ORDER BY partner_id FOR UPDATE""",
-        partner_ids,
+        "SELECT partner_id, closed_through FROM partner_day WHERE partner_id = ANY($1) ORDER BY partner_id", partner_ids
     )
     return {row["partner_id"]: row["closed_through"] for row in rows}

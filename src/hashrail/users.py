@@ -74,10 +74,14 @@ async def get(tx: Tx, partner_id: int, user_id: int) -> User:
 
 
 async def lock(tx: Tx, partner_id: int, user_ids: list[int]) -> dict[int, User]:
-    """The users with their rows locked in id order, so that their miners and settlements change one at a time."""
+    """The users with their rows locked in id order, so that their miners and settlements change one at a time.
+
+    The lock is compatible with the one that a foreign key takes: whoever has just written a row of a user (his new
+    miner, say) may be one of several who want this lock next.
+    """
     rows = await tx.fetch(
         """SELECT partner_id, id, partner_user_id, email, created_at, level_discount, settled_through
-           FROM app_user WHERE partner_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE""",
+           FROM app_user WHERE partner_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE""",
         partner_id,
         user_ids,
     )

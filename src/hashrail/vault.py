@@ -24,7 +24,10 @@ class Vault:
         if not master_keys:
             raise VaultError("no master key given")
         self._master_keys = master_keys
-        self._fernet = MultiFernet([Fernet(key) for key in master_keys])
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in master_keys])
+        except ValueError as error:
+            raise VaultError(f"not a master key: {error}") from error
 
     def seal(self, secret: bytes) -> bytes:
         """`secret` encrypted and authenticated."""

@@ -9,6 +9,7 @@ import signal
 
 import procrastinate
 import structlog
+from procrastinate.jobs import Status
 
 from hashrail import checks, clock, daily, db, jobs
 from hashrail.scenarios import Scenario
@@ -18,6 +19,19 @@ EVERY_MINUTE = "* * * * *"
 EVERY_HOUR = "17 * * * *"
 STOP_SECONDS = 20
 log = structlog.get_logger()
+
+
+async def forget_stalled(queue: procrastinate.App) -> int:
+    """End the jobs of workers that were killed, or their locks would stop such jobs for ever; answers how many.
+
+    They are not run again: every job here is periodic, and its next turn does what was left.
+    """
+    stalled = list(await queue.job_manager.get_stalled_jobs())
+    for job in stalled:
+        assert job.id is not None, "a job that was begun is in the queue's table"
+        await queue.job_manager.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
+        log.warning("stalled job ended", task=job.task_name, job=job.id)
+    return len(stalled)
 
 
 def tasks(queue: procrastinate.App, pool: db.Pool, settings: Settings) -> None:
@@ -33,6 +47,12 @@ def tasks(queue: procrastinate.App, pool: db.Pool, settings: Settings) -> None:
             log.warning("rates missing", day=progress.missing_rates.isoformat(), tick=timestamp)
         counts = await daily.housekeeping(pool)
         log.info("days kept", closed=progress.closed, **counts)
+
+    # Without a lock of its own, which a killed worker would leave behind as well.
+    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.task(name="forget_stalled", queueing_lock="forget_stalled", pass_context=False)
+    async def forget_stalled_jobs(timestamp: int) -> None:
+        await forget_stalled(queue)
 
     @queue.periodic(cron=EVERY_HOUR)
     @queue.task(name="audit", queueing_lock="audit", lock="audit")

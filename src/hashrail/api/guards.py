@@ -9,6 +9,7 @@ from hashrail.api.deployment import Deployment
 from hashrail.auth import signature, token
 from hashrail.errors import ForbiddenError, UnauthorizedError
 from hashrail.partners import ApiKey
+from hashrail_client.causes import EXPLAINED
 from hashrail_client.signing import (
     RECV_WINDOW_HEADER,
     SIGNATURE_HEADER,
@@ -194,7 +195,7 @@ async def signed(
         verified = verify(proof, key.live_secrets, clock.wall_millis(), window, signature.MAX_WINDOW_MS)
     except SignatureFault as fault:
         refusal = signature.refusal(fault)
-        if deployment.sandbox and fault.code.startswith("SIGNATURE"):
+        if deployment.sandbox and fault.code in EXPLAINED:
             refusal.details |= signature.diagnosis(proof, key.live_secrets, ())
         raise refusal from fault
     if scope not in key.scopes:

@@ -12,6 +12,8 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import asyncpg
 import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.table import Table
 
@@ -43,6 +45,13 @@ class OutOfBoundsError(BadRequestError):
     advice = "Amounts have at most 18 decimals, TH 4, W/TH 2, fractions 4; names have 1 to 255 characters."
 
 
+class BadSettingError(BadRequestError):
+    """A setting of the environment has a value that it cannot have."""
+
+    code = "BAD_SETTING"
+    advice = "Correct the environment variable of that name: HASHRAIL_ and the setting in capitals."
+
+
 @dataclass(frozen=True, slots=True)
 class Books:
     """An open deployment: its settings, connections and vault."""
@@ -54,7 +63,13 @@ class Books:
 
 def settings_for(data: Path | None) -> Settings:
     """Settings from the environment; `data` names the folder, if the command line did."""
-    return Settings() if data is None else Settings(data=data)
+    try:
+        return Settings() if data is None else Settings(data=data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        fail(BadSettingError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}"))
+    except SettingsError as error:
+        fail(BadSettingError(str(error)))
 
 
 def migrate(dsn: str) -> list[str]:

@@ -25,6 +25,7 @@ from hashrail.settings import Settings
 MADE = "<!-- Written by `hashrail reference`; edit the code that it describes, not this page. -->"
 SIGNATURE_FIELDS = ("signature", "timestamp", "recvWindow")
 DATABASE_URL = "database_url"
+NO_NEWLINE = r"(?!\n)"
 WORDS_FOR = {int: "NUMBER", Path: "PATH"}
 PLAIN_TYPES: dict[type[models.Type], str] = {
     models.StrType: "text",
@@ -241,7 +242,8 @@ def _shape(found: models.Type) -> str:
         case models.Metadata():
             shown = _shape(found.type)
         case models.StrType(pattern=str(pattern)):
-            shown = f"text, `{pattern}`"
+            # The models shut out a newline before the end; a reader takes that for granted.
+            shown = f"text, `{pattern.removesuffix(NO_NEWLINE)}`"
         case models.StrType(min_length=int(least), max_length=int(most)):
             shown = f"text, {least} to {most} characters"
         case models.IntType(ge=int(least), le=int(most)):
