@@ -9,6 +9,8 @@ import pytest
 from hashrail import business_clock, clock, day_fence, db
 from tests.world import World
 
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
 
 async def test_sharing_tells_business_time_and_the_last_closed_day(world: World) -> None:
     async with db.transaction(world.pool) as tx:

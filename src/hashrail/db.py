@@ -70,6 +70,9 @@ def refusal(error: BaseException) -> UnavailableError | None:
             return DatabaseDownError("the database does not answer")
         case asyncpg.InterfaceError() if "closed" in str(error):
             return DatabaseDownError("the database went away")
+        case asyncpg.InternalClientError() if "operation (2) is in progress" in str(error):
+            # The server has said goodbye on an idle connection, and the end of the line was not seen yet.
+            return DatabaseDownError("the database went away")
     return None
 
 
@@ -77,7 +80,7 @@ def refusal(error: BaseException) -> UnavailableError | None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
         refused = refusal(error)
         if refused is None:
             raise

@@ -28,6 +28,7 @@ from hashrail.settings import Settings
 
 PREFIX = "/api/partner"
 LARGEST_BODY = 64 * 1024
+LONGEST_READ = 16 * LARGEST_BODY
 JSON = "application/json"
 ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 log = structlog.get_logger()
@@ -115,7 +116,7 @@ def build(settings: Settings) -> ASGIApp:
         },
         lifespan=[lifespan],
         openapi_config=None,
-        request_max_body_size=LARGEST_BODY,
+        request_max_body_size=None,
         logging_config=None,
     )
     return Telemetry(app)
@@ -151,10 +152,27 @@ async def _arrival(request: AnyRequest) -> Arrival:
         method=scope["method"],
         path=scope["path"],
         query=scope["query_string"],
-        body=b"" if scope["method"] == "GET" else await request.body(),
+        body=b"" if scope["method"] == "GET" else await _body(request),
         headers=[(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]],
         peer="" if client is None else client[0],
     )
+
+
+async def _body(request: AnyRequest) -> bytes:
+    """The whole body. One that is too large is read on for a while: whoever still sends would not see the answer."""
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise RequestMalformedError("the connection ended before the body did")
+        size += len(message["body"])
+        if size <= LARGEST_BODY:
+            chunks.append(message["body"])
+        more = message["more_body"] and size <= LONGEST_READ
+    if size > LARGEST_BODY:
+        raise BodyTooLargeError(f"the body has more than {LARGEST_BODY} bytes")
+    return b"".join(chunks)
 
 
 def _page(path: str, page: Callable[[AnyRequest], Any]) -> HTTPRouteHandler:
@@ -202,8 +220,6 @@ def _http_refused(request: AnyRequest, error: HTTPException) -> Response[bytes]:
         return _refused(request, RouteNotFoundError("there is no such path", path=request.scope["path"]))
     if isinstance(error, MethodNotAllowedException):
         return _refused(request, MethodNotAllowedError("the path has another method", method=request.scope["method"]))
-    if error.status_code == 413:
-        return _refused(request, BodyTooLargeError(f"the body has more than {LARGEST_BODY} bytes"))
     if isinstance(error, ClientException):
         return _refused(request, RequestMalformedError(error.detail))
     return _failed(request, error)

@@ -91,21 +91,24 @@ async def open_deployment(settings: Settings, dsn: str) -> Deployment:
 
 async def _listen(dsn: str, keys: KeyCache) -> None:
     """Forget keys as their changes are announced, for as long as the process lives; connect again when cut off."""
+    while True:
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await _listen_until_cut_off(dsn, keys)
+        await asyncio.sleep(RECONNECT_SECONDS)
 
+
+async def _listen_until_cut_off(dsn: str, keys: KeyCache) -> None:
     def changed(_connection: object, _pid: int, _channel: str, key: object) -> None:
         keys.forget(str(key))
 
-    while True:
-        lost = asyncio.Event()
-        try:
-            connection = await asyncpg.connect(dsn, server_settings=db.SESSION)
-        except (OSError, asyncpg.PostgresError):
-            await asyncio.sleep(RECONNECT_SECONDS)
-            continue
-        try:
-            connection.add_termination_listener(lambda _, lost=lost: lost.set())
-            await connection.add_listener(partners.KEYS_CHANGED, changed)
-            keys.forget_all()
-            await lost.wait()
-        finally:
+    lost = asyncio.Event()
+    connection = await asyncpg.connect(dsn, server_settings=db.SESSION)
+    try:
+        connection.add_termination_listener(lambda _: lost.set())
+        await connection.add_listener(partners.KEYS_CHANGED, changed)
+        keys.forget_all()
+        await lost.wait()
+    finally:
+        # A line that was cut cannot be closed in good order.
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await connection.close()

@@ -70,7 +70,7 @@ def audit(data: DataOption = None, as_json: JsonOption = False) -> None:
         for finding in broken:
             err.print(f"[red]{finding.name}[/red] is broken by these rows:", highlight=False)
             for row in finding.rows:
-                err.print(f"  {_texts(row)}", highlight=False)
+                err.print(f"  {_texts(row)}", highlight=False, markup=False, soft_wrap=True)
     if broken:
         raise typer.Exit(1)
 

@@ -15,6 +15,7 @@ import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hashrail import bootstrap, clock, db, jobs
@@ -119,9 +120,9 @@ def in_transaction(data: Path | None, work: Callable[[Tx, Books], Awaitable[T]])
 
 def fail(error: HashrailError) -> NoReturn:
     """Show a refusal with its code and what to do next; ends the program with 1."""
-    err.print(f"[red]{error.code}[/red]: {error.message}", highlight=False)
+    err.print(f"[red]{error.code}[/red]: {escape(error.message)}", highlight=False, soft_wrap=True)
     if error.advice:
-        err.print(error.advice, highlight=False)
+        err.print(escape(error.advice), highlight=False, soft_wrap=True)
     raise typer.Exit(1) from error
 
 

@@ -1,0 +1,1 @@
+"""What the platform costs, measured beside baselines in the same run: `python -m benchmarks` writes the tables."""

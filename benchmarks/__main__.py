@@ -1,0 +1,111 @@
+"""python -m benchmarks: run the benchmarks on a PostgreSQL of their own and write docs/benchmarks.md."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from benchmarks import days, reading, report, signed_read, stage, writes
+from benchmarks.dataset import Shape
+from benchmarks.measure import RUNS, Table
+from benchmarks.stage import Stage
+from hashrail.embedded_postgres import EmbeddedPostgres
+
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+COMMAND = "python -m benchmarks"
+
+Benchmark = Callable[[Stage], Coroutine[object, None, list[Table]]]
+app = typer.Typer(add_completion=False)
+
+
+class Name(StrEnum):
+    """The benchmarks."""
+
+    SIGNED_READ = "signed-read"
+    DAYS = "days"
+    READING = "reading"
+    WRITES = "writes"
+
+
+FULL: dict[Name, Benchmark] = {
+    Name.SIGNED_READ: signed_read.run,
+    Name.DAYS: days.run,
+    Name.READING: reading.run,
+    Name.WRITES: writes.run,
+}
+SMALL = Shape(efficiencies=6, levels=5)
+QUICK_DAYS = days.Sizes(
+    miners=(300, 600, 900),
+    shape=SMALL,
+    many_classes=Shape(efficiencies=12, levels=5),
+    many_partners=Shape(efficiencies=6, levels=5, partners=5),
+    history_days=20,
+    history_stints=4,
+    bought_a_day=30,
+    large_user=10,
+)
+QUICK_READING = reading.Sizes(shape=SMALL, days=20, stints=4, others=20, small=10, large=40, deep=500)
+QUICK: dict[Name, Benchmark] = {
+    Name.SIGNED_READ: lambda place: signed_read.run(place, signed_read.Sizes(connections=4, seconds=1)),
+    Name.DAYS: lambda place: days.run(place, QUICK_DAYS),
+    Name.READING: lambda place: reading.run(place, QUICK_READING),
+    Name.WRITES: lambda place: writes.run(place, writes.Sizes(partners=2, users=10, accounts=5, seconds=1)),
+}
+
+
+@app.command()
+def main(
+    only: Annotated[list[Name] | None, typer.Option(help="Run only this benchmark; can be repeated.")] = None,
+    quick: Annotated[bool, typer.Option(help="Tiny sizes and one run, to see that everything works.")] = False,
+    page: Annotated[Path, typer.Option(help="The page that a whole run writes.")] = PAGE,
+) -> None:
+    """Measure the platform beside baselines in the same run: medians of five, with targets.
+
+    A whole run at full size writes docs/benchmarks.md; others only print. Exit code 1 when a target was missed.
+    """
+    chosen = [name for name in Name if not only or name in only]
+    out, err = Console(), Console(stderr=True)
+    runs = 1 if quick else RUNS
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with tempfile.TemporaryDirectory(prefix="hashrail-bench-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        with EmbeddedPostgres(Path(folder)) as server, Progress(*columns, console=err) as progress:
+            facts = asyncio.run(stage.facts(server.dsn))
+            tables = []
+            for name in chosen:
+                task = progress.add_task(name, total=1)
+
+                def tell(text: str, name: Name = name, task: TaskID = task) -> None:
+                    progress.update(task, description=f"{name}: {text}")
+
+                place = Stage(server.dsn, Path(folder), tell, runs)
+                tables += asyncio.run((QUICK if quick else FULL)[name](place))
+                progress.update(task, description=f"{name}: done", completed=1)
+    for what, value in facts:
+        out.print(f"[bold]{what}[/bold] {value}", highlight=False)
+    report.show(out, tables)
+    if not quick and not only:
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(report.markdown(COMMAND, runs, facts, tables))
+        out.print(f"Wrote {page}")
+    _judge(err, report.missed(tables), quick=quick)
+
+
+def _judge(err: Console, missed: list[str], *, quick: bool) -> None:
+    if quick:
+        err.print("Tiny sizes: nothing is judged.")
+        return
+    for line in missed:
+        err.print(f"[red]missed[/red] {line}", highlight=False)
+    if missed:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,53 @@
+"""Tables on the terminal and in docs/benchmarks.md."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from benchmarks.measure import Table
+
+INTRODUCTION = """\
+# Benchmarks
+
+Written by `{command}` (`make bench`); do not edit. {runs}
+
+"""
+
+
+def show(console: Console, tables: list[Table]) -> None:
+    """Print the tables; a missed target is red."""
+    for table in tables:
+        grid = Grid(title=table.title, title_justify="left", caption="\n".join(table.notes), caption_justify="left")
+        for index, column in enumerate((*table.columns, "target", "result")):
+            grid.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+        for line in table.lines:
+            colour = {True: "green", False: "red", None: "default"}[line.verdict]
+            grid.add_row(*line.cells, line.target, f"[{colour}]{line.result}[/{colour}]")
+        console.print(grid)
+
+
+def markdown(command: str, runs: int, facts: list[tuple[str, str]], tables: list[Table]) -> str:
+    """The page: what wrote it, on what, and the tables."""
+    how = f"Figures are medians of {runs} runs after one that does not count, unless a line says otherwise."
+    parts = [INTRODUCTION.format(command=command, runs=how), _rows(("machine and settings", ""), facts)]
+    for table in tables:
+        lines = [(*line.cells, line.target, line.result) for line in table.lines]
+        notes = "".join(f"- {note}\n" for note in table.notes)
+        parts.append(f"\n## {table.title}\n\n{_rows((*table.columns, 'target', 'result'), lines)}\n{notes}")
+    return "".join(parts)
+
+
+def missed(tables: list[Table]) -> list[str]:
+    """The lines whose target was missed, in words."""
+    return [
+        f"{table.title}: {', '.join(cell for cell in line.cells if cell)} ({line.target})"
+        for table in tables
+        for line in table.lines
+        if line.verdict is False
+    ]
+
+
+def _rows(columns: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
+    rule = ["---", *["---:" for _ in columns[1:]]] if len(columns) > 2 else ["---" for _ in columns]
+    return "".join(f"| {' | '.join(line)} |\n" for line in [columns, tuple(rule), *lines])

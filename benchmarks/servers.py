@@ -1,0 +1,104 @@
+"""Servers under load: started as children, awaited, and stopped again."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.load import Connection
+from hashrail import clock
+from hashrail.embedded import tether
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 60
+STOP_SECONDS = 30
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server on this machine: its port and its process."""
+
+    port: int
+    pid: int
+
+
+@asynccontextmanager
+async def api(dsn: str, data: Path, workers: int) -> AsyncIterator[Running]:
+    """Our API on a migrated database; `data` holds the master key."""
+    environment = {"DATABASE_URL": dsn, "HASHRAIL_DATA": str(data), "HASHRAIL_MODE": "production"}
+    port = _free_port()
+    arguments = ["serve", "--port", str(port), "--workers", str(workers)]
+    async with _running(port, "hashrail.cli", arguments, environment, data / "api.log") as server:
+        yield server
+
+
+@asynccontextmanager
+async def raw(dsn: str, data: Path, *, key: str, secret: str, partner_id: int) -> AsyncIterator[Running]:
+    """The raw application with one key."""
+    environment = {
+        "DATABASE_URL": dsn,
+        "BENCHMARK_KEY": key,
+        "BENCHMARK_SECRET": secret,
+        "BENCHMARK_PARTNER": str(partner_id),
+        "PYTHONPATH": str(ROOT),
+    }
+    port = _free_port()
+    async with _running(port, "benchmarks.raw_app", [str(port)], environment, data / "raw.log") as server:
+        yield server
+
+
+@asynccontextmanager
+async def _running(
+    port: int, module: str, arguments: list[str], environment: dict[str, str], log: Path
+) -> AsyncIterator[Running]:
+    """A child that the kernel ends with us; it is stopped in order when the block ends."""
+    facts = [str(os.getpid()), str(os.getuid()), str(os.getgid()), str(int(signal.SIGTERM))]
+    program = [sys.executable, "-m", module, *arguments]
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-S", tether.__file__, *facts, *program],
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        await _answers(port, child, log)
+        yield Running(port, child.pid)
+    finally:
+        child.terminate()
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+async def _answers(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the server answers anything at all."""
+    give_up = clock.monotonic() + START_SECONDS
+    while clock.monotonic() < give_up and child.poll() is None:
+        try:
+            connection = await Connection.open(port)
+            await connection.get("/readyz", {})
+            await connection.close()
+        except ConnectionError:
+            await asyncio.sleep(POLL_SECONDS)
+        else:
+            return
+    raise RuntimeError(f"the server did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,207 @@
+"""Orders and ledger transfers a second, every commit on disk, and whose CPU time they take."""
+
+import itertools
+import os
+import random
+import statistics
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from benchmarks import dataset, load, servers
+from benchmarks.dataset import Shape
+from benchmarks.load import Connection
+from benchmarks.measure import Table
+from benchmarks.stage import CONNECTIONS, Stage, cpu_seconds, postmaster
+from hashrail import catalogue, clock, day_fence, db, discounts, ledger, orders, partners, users
+from hashrail.ledger import Chart, Kind, Transfer
+from hashrail.vault import open_vault
+from hashrail_client.signing import sign_body
+
+CREATE = "/api/partner/s2s/nft-payment/create"
+SUCCESS = "/api/partner/s2s/nft-payment/success"
+TTL = timedelta(hours=1)
+SATOSHI = Decimal(1).scaleb(-8)
+# The books have no transfers between users; settlements move between user accounts in the same way.
+KIND = Kind.SETTLEMENT
+PGLEDGER_PER_SECOND = 1_545
+
+Work = Callable[[int, int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Who writes, and for how many seconds a run."""
+
+    partners: int = 8
+    users: int = 200
+    order_clients: int = 16
+    accounts: int = 50
+    transfer_clients: int = 20
+    seconds: int = 5
+    api_workers: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Where orders are made: the partner and number of each user, what is on sale, and a key a partner."""
+
+    pool: db.Pool
+    users: list[tuple[int, int]]
+    offer: int
+    keys: dict[int, partners.NewKey]
+
+
+async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
+    """The table of orders and of transfers."""
+    table = Table(
+        "Writes",
+        ("what", "partners", "clients", "a second", "PostgreSQL's CPU", "Python's CPU", "PostgreSQL's share"),
+        notes=[
+            f"Every commit is flushed to disk. {sizes.seconds} s a run. No target yet.",
+            "CPU in cores; Python's includes the load generator's.",
+            "An order is two transactions: it is created, and notified as paid, which issues its miner.",
+            "What a partner owes stands in one row, so the orders of one partner commit one after the other.",
+            f"Transfers go from user to user among {sizes.accounts} accounts, drawn at random.",
+            f"A reference only: pgledger made {PGLEDGER_PER_SECOND:,} transfers a second with 50 accounts, 20 clients.",
+        ],
+    )
+    for count in (1, sizes.partners):
+        async with stage.database() as dsn, _market(dsn, stage.folder, sizes, count) as market:
+            what = "orders, verbs"
+            await _measure(stage, sizes, table, (what, count, sizes.order_clients), market.pool, _by_verbs(market))
+            async with (
+                servers.api(dsn, stage.folder, sizes.api_workers) as server,
+                _by_http(market, server.port, sizes.order_clients) as work,
+            ):
+                what = f"orders, HTTP, {sizes.api_workers} API workers"
+                figures = (what, count, sizes.order_clients)
+                await _measure(stage, sizes, table, figures, market.pool, work, server.pid)
+    async with stage.database() as dsn, _market(dsn, stage.folder, sizes, 1) as market:
+        work = await _by_transfers(market, sizes.accounts)
+        await _measure(stage, sizes, table, ("ledger transfers", 1, sizes.transfer_clients), market.pool, work)
+    return [table]
+
+
+async def _measure(
+    stage: Stage,
+    sizes: Sizes,
+    table: Table,
+    figures: tuple[str, int, int],
+    pool: db.Pool,
+    work: Work,
+    server: int | None = None,
+) -> None:
+    """One line: medians over the runs, after one that does not count."""
+    what, partner_count, clients = figures
+    owner = postmaster(await pool.fetchval("SELECT pg_backend_pid()"))
+    rates, of_postgres, of_python = [], [], []
+    for number in range(stage.runs + 1):
+        stage.tell(f"{what}, {partner_count} partners, run {number} of {stage.runs}")
+        before = cpu_seconds(owner), _python_seconds(server)
+        done, elapsed = await load.repeat(clients, sizes.seconds, work)
+        after = cpu_seconds(owner), _python_seconds(server)
+        rates.append(done / elapsed)
+        of_postgres.append((after[0] - before[0]) / elapsed)
+        of_python.append((after[1] - before[1]) / elapsed)
+    rate, postgres, python = (statistics.median(series[1:]) for series in (rates, of_postgres, of_python))
+    table.add(
+        what,
+        f"{partner_count:,}",
+        f"{clients:,}",
+        f"{rate:,.0f}",
+        f"{postgres:.2f}",
+        f"{python:.2f}",
+        f"{postgres / (postgres + python):.0%}",
+    )
+
+
+def _python_seconds(server: int | None) -> float:
+    """CPU time of this process, and of the API if it is under load."""
+    own = os.times()
+    return own.user + own.system + (0 if server is None else cpu_seconds(server))
+
+
+@asynccontextmanager
+async def _market(dsn: str, data: Path, sizes: Sizes, count: int) -> AsyncIterator[Market]:
+    """Partners with users and keys, and one offer; nobody has bought anything."""
+    pool = await db.open_pool(dsn, CONNECTIONS)
+    vault = open_vault(data, None)
+    try:
+        made = await dataset.build(pool, Shape(efficiencies=1, levels=1, partners=count))
+        async with db.transaction(pool) as tx:
+            await discounts.set_levels(tx, catalogue.pairs(catalogue.SAMPLE_LEVELS))
+            await catalogue.put(tx, [(Decimal(1), Decimal(15), Decimal("14.99"))])
+            (offer,) = await catalogue.on_sale(tx)
+            buyers, keys = [], {}
+            for number in range(sizes.users):
+                day = await day_fence.share(tx, made.partner_ids[number % count])
+                user = await users.register(tx, day, partner_user_id=f"user {number}", email=None)
+                buyers.append((day.partner_id, user.id))
+            for partner_id in made.partner_ids:
+                keys[partner_id] = await partners.create_key(tx, vault, partner_id=partner_id, kind="secret")
+        yield Market(pool, buyers, offer.id, keys)
+    finally:
+        await pool.close()
+
+
+def _by_verbs(market: Market) -> Work:
+    async def order(_client: int, number: int) -> None:
+        partner_id, user_id = market.users[number % len(market.users)]
+        external_id = f"verb {uuid.uuid4()}"
+        async with db.transaction(market.pool) as tx:
+            day = await day_fence.share(tx, partner_id)
+            await orders.create(tx, day, user_id=user_id, collection_id=market.offer, external_id=external_id, ttl=TTL)
+        async with db.transaction(market.pool) as tx:
+            day = await day_fence.share(tx, partner_id)
+            await orders.notify_paid(tx, day, external_id=external_id, user_id=user_id)
+
+    return order
+
+
+@asynccontextmanager
+async def _by_http(market: Market, port: int, clients: int) -> AsyncIterator[Work]:
+    """Orders over keep-alive connections, one a client."""
+    connections = [await Connection.open(port) for _ in range(clients)]
+
+    async def post(client: int, key: partners.NewKey, path: str, members: dict[str, object]) -> None:
+        assert key.secret is not None
+        body = sign_body(key.secret, members | {"timestamp": clock.wall_millis()})
+        status, answer = await connections[client].post(path, {"x-partner-api-key": key.key}, body)
+        assert status == 200, answer
+
+    async def order(client: int, number: int) -> None:
+        partner_id, user_id = market.users[number % len(market.users)]
+        members: dict[str, object] = {"userId": user_id, "externalId": f"http {uuid.uuid4()}"}
+        key = market.keys[partner_id]
+        await post(client, key, CREATE, members | {"nftCollectionId": market.offer})
+        await post(client, key, SUCCESS, members)
+
+    yield order
+    for connection in connections:
+        await connection.close()
+
+
+async def _by_transfers(market: Market, count: int) -> Work:
+    """Transfers of one satoshi between random users, who all have plenty."""
+    partner_id = market.users[0][0]
+    chance = random.Random(1)  # the same pairs in every run of the program
+    async with db.transaction(market.pool) as tx:
+        day = await day_fence.share(tx, partner_id)
+        accounts = [await ledger.user_account(tx, partner_id, user, "BTC") for _, user in market.users[:count]]
+        for account in accounts:
+            await ledger.post(tx, day, Transfer(KIND, account, 0, Chart.INCOME_CONTROL, account, Decimal(1_000)))
+    objects = itertools.count(1)
+
+    async def transfer(_client: int, _number: int) -> None:
+        debit, credit = chance.sample(accounts, 2)
+        async with db.transaction(market.pool) as tx:
+            day = await day_fence.share(tx, partner_id)
+            moved = Transfer(KIND, next(objects), 1, debit, credit, SATOSHI)
+            assert await ledger.post(tx, day, moved), "every transfer is a new one"
+
+    return transfer

@@ -1,0 +1,151 @@
+"""Moving the sandbox's clock: POST /api/sandbox/advance."""
+
+import datetime as dt
+from collections.abc import AsyncIterator
+
+import pytest
+
+from hashrail import business_clock, clock
+from tests.api import Api, answered, buy, check_books, check_refused, open_api, open_shared_api
+from tests.world import World
+
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture
+async def api(world: World, dsn: str) -> AsyncIterator[Api]:
+    await world.mine()
+    async with open_api(world, dsn) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def still(server: str, template: str) -> AsyncIterator[Api]:
+    """A sandbox whose clock no test moves."""
+    async with open_shared_api(server, template) as opened:
+        yield opened
+
+
+async def lead_since(api: Api, before: dt.datetime) -> dt.timedelta:
+    """How far the clock moved, without the seconds that passed meanwhile."""
+    moved = await business_clock.now(api.world.pool) - before
+    return dt.timedelta(seconds=round(moved.total_seconds() / 60) * 60)
+
+
+async def test_days_pass_and_are_closed(api: Api) -> None:
+    user = await api.world.user()
+    await buy(api.world, user.id)
+    before = await business_clock.now(api.world.pool)
+    data = answered(await api.server.call("sandbox_advance", days=3))
+    assert await lead_since(api, before) == 3 * DAY
+    assert data["businessTime"].startswith("2026-03-05T12:")
+    assert data == {
+        "businessTime": data["businessTime"],
+        "publishedThrough": "2026-03-04",
+        "closedThrough": "2026-03-04",
+        "daysClosed": 3,
+    }
+    rows = answered(await api.server.call("s2s_income", partnerUserId="alice"))["array"]
+    assert [row["day"] for row in rows] == ["2026-03-04", "2026-03-03"]
+    await check_books(api.world)
+
+
+async def test_seconds_pass(api: Api) -> None:
+    before = await business_clock.now(api.world.pool)
+    data = answered(await api.server.call("sandbox_advance", seconds=7200))
+    assert await lead_since(api, before) == dt.timedelta(hours=2)
+    assert data["daysClosed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("date", "expected", "closed"),
+    [
+        ("2026-03-04", "2026-03-04T00:05:0", "2026-03-03"),
+        ("2026-03-04T00:04:00Z", "2026-03-04T00:04:0", "2026-03-02"),
+        ("2026-03-04T02:04:00+02:00", "2026-03-04T00:04:0", "2026-03-02"),
+    ],
+)
+async def test_to_a_date(api: Api, date: str, expected: str, closed: str) -> None:
+    data = answered(await api.server.call("sandbox_advance", date=date))
+    assert data["businessTime"].startswith(expected)
+    assert (data["publishedThrough"], data["closedThrough"]) == (closed, closed)
+
+
+async def test_the_clock_never_goes_back(api: Api) -> None:
+    before = await business_clock.lead(api.world.pool)
+    details = check_refused(await api.server.call("sandbox_advance", date="2026-03-01"), 400, "CLOCK_BACKWARDS", "date")
+    assert details["businessTime"].startswith("2026-03-02T12:")
+    assert await business_clock.lead(api.world.pool) == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "name"),
+    [
+        ({}, "ADVANCE_ONE_WAY", "days"),
+        ({"days": 1, "seconds": 1}, "ADVANCE_ONE_WAY", "days"),
+        ({"days": 1, "date": "2027-01-01"}, "ADVANCE_ONE_WAY", "days"),
+        ({"days": 0}, "FIELD_OUT_OF_BOUNDS", "days"),
+        ({"days": 3661}, "FIELD_OUT_OF_BOUNDS", "days"),
+        ({"seconds": 0}, "FIELD_OUT_OF_BOUNDS", "seconds"),
+        ({"seconds": 316_224_001}, "FIELD_OUT_OF_BOUNDS", "seconds"),
+        ({"days": "1"}, "FIELD_TYPE", "days"),
+        ({"days": 1, "scenario": "boom"}, "FIELD_OUT_OF_BOUNDS", "scenario"),
+        ({"date": "2027-02-30"}, "BAD_DATE", "date"),
+        ({"date": "2027-02-03T00:00:00"}, "DATE_WITHOUT_TIME_ZONE", "date"),
+        ({"date": "2036-03-10"}, "CLOCK_TOO_FAR", "date"),
+        ({"date": "2150-01-01"}, "CLOCK_TOO_FAR", "date"),
+        ({"date": "9999-12-31T23:59:59Z"}, "CLOCK_TOO_FAR", "date"),
+    ],
+)
+async def test_bad_steps(still: Api, fields: dict[str, object], code: str, name: str) -> None:
+    before = await business_clock.lead(still.world.pool)
+    check_refused(await still.server.call("sandbox_advance", **fields), 400, code, name)
+    assert await business_clock.lead(still.world.pool) == before
+
+
+async def test_the_calendar_ends(world: World, dsn: str) -> None:
+    """With nothing published no day is closed, so that years pass at once."""
+    async with open_api(world, dsn) as api:
+        for _ in range(6):
+            answered(await api.server.call("sandbox_advance", days=3660))
+        # 3660 days after 2086-04-15, noon.
+        check_refused(await api.server.call("sandbox_advance", date="2096-04-23"), 400, "CLOCK_TOO_FAR", "date")
+        answered(await api.server.call("sandbox_advance", date="2096-04-22"))
+        before = await business_clock.lead(world.pool)
+        check_refused(await api.server.call("sandbox_advance", days=3660), 400, "CLOCK_TOO_FAR")
+        assert await business_clock.lead(world.pool) == before
+        data = answered(await api.server.call("sandbox_advance", days=1))
+        assert (data["publishedThrough"], data["closedThrough"], data["daysClosed"]) == (None, None, 0)
+        assert data["businessTime"] > clock.iso(dt.datetime(2096, 4, 23, tzinfo=dt.UTC))
+
+
+async def test_a_repetition_moves_the_clock_once(api: Api) -> None:
+    request = api.server.request("sandbox_advance", days=2)
+    before = await business_clock.now(api.world.pool)
+    first = answered(await api.http.send(request))
+    again = answered(await api.server.send_again(request))
+    assert await lead_since(api, before) == 2 * DAY
+    assert (again["publishedThrough"], again["daysClosed"]) == (first["publishedThrough"], 0)
+    header = {"Idempotency-Key": "advance-1"}
+    for _ in range(2):
+        answered(await api.server.call("sandbox_advance", header, days=1))
+    assert await lead_since(api, before) == 3 * DAY
+    response = await api.server.call("sandbox_advance", header, days=2)
+    check_refused(response, 422, "IDEMPOTENCY_KEY_REUSED")
+    assert await lead_since(api, before) == 3 * DAY
+
+
+@pytest.mark.parametrize(("scenario", "idle"), [("steady", False), ("crash", True)])
+async def test_scenarios(api: Api, scenario: str, idle: bool) -> None:
+    user = await api.world.user()
+    await api.world.miner(user.id)
+    answered(await api.server.call("sandbox_advance", days=3, scenario=scenario))
+    rows = answered(await api.server.call("s2s_income", partnerUserId="alice"))["array"]
+    assert [row["value"] == 0 for row in rows] == [idle, idle]
+
+
+async def test_production_has_no_such_thing(world: World, dsn: str) -> None:
+    async with open_api(world, dsn, mode="production") as api:
+        before = await business_clock.lead(world.pool)
+        check_refused(await api.server.call("sandbox_advance", days=1), 404, "ROUTE_NOT_FOUND")
+        assert await business_clock.lead(world.pool) == before

@@ -1,0 +1,525 @@
+"""Bad input: every documented bound is a 4xx of its own code that names the field, and nothing is ever a 5xx.
+
+`HASHRAIL_EXAMPLES=20000 pytest tests/test_bad_input.py` drives more random requests through every operation.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote_from_bytes, urlencode
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hashrail import clock
+from hashrail.api import app, call
+from hashrail.errors import catalogue
+from hashrail_client.signing import hex_digest, sign_headers
+from hashrail_client.wire import append_member
+from tests.api import (
+    C2S,
+    CONTRACT,
+    KEY_HEADER,
+    S2S,
+    Api,
+    Caller,
+    an_offer,
+    answered,
+    buy,
+    check_books,
+    check_refused,
+    exact,
+    open_shared_api,
+)
+
+EXAMPLES = os.environ.get("HASHRAIL_EXAMPLES")
+LOGIN, MINERS = CONTRACT["s2s_login"][2], CONTRACT["s2s_miners"][2]
+RANGE = {"startDate": "2026-03-01T00:00:00Z", "endDate": "2026-03-31T00:00:00Z"}
+GREATEST = 2**53 - 1
+
+
+@pytest.fixture(scope="module")
+async def api(server: str, template: str) -> AsyncIterator[Api]:
+    async with open_shared_api(server, template) as opened:
+        await opened.world.mine()
+        await opened.world.user()
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def alice(api: Api) -> Caller:
+    return await api.user("alice")
+
+
+def good(operation: str) -> dict[str, Any]:
+    """Fields that are as documented, though what they name need not exist."""
+    fields: dict[str, dict[str, Any]] = {
+        "s2s_login": {"partnerUserId": "alice"},
+        "s2s_refresh": {"refreshToken": "hrr_1_1_1_x"},
+        "s2s_payment_create": {"userId": 1, "nftCollectionId": 1, "externalId": "x"},
+        "s2s_payment_success": {"externalId": "x", "userId": 1},
+        "s2s_income_per_th": {},
+        "sandbox_advance": {"seconds": 1},
+        "s2s_income_by_day": {"partnerUserId": "alice", **RANGE},
+    }
+    signed = CONTRACT[operation][3] == "signed"
+    return fields.get(operation, {"partnerUserId": "alice"} if signed else {})
+
+
+# Bounds of fields
+
+BODIES = [name for name, (_, method, _, _) in CONTRACT.items() if method == "POST"]
+USER_READS = ["s2s_miners", "s2s_income", "s2s_income_by_day", "s2s_balances", "s2s_user_statistics"]
+PAGED = ["s2s_miners", "s2s_income", "s2s_income_by_day", "s2s_balances", "c2s_miners", "c2s_income", "c2s_balances"]
+TEXTS = [("s2s_login", "partnerUserId"), ("s2s_payment_create", "externalId"), ("s2s_payment_success", "externalId")]
+IDS = [
+    ("s2s_payment_create", "userId"),
+    ("s2s_payment_create", "nftCollectionId"),
+    ("s2s_payment_success", "userId"),
+]
+BAD_TEXTS = [
+    ("", "FIELD_OUT_OF_BOUNDS"),
+    ("x" * 256, "FIELD_OUT_OF_BOUNDS"),
+    ("😀" * 256, "FIELD_OUT_OF_BOUNDS"),
+    ("a\x00b", "FIELD_TEXT"),
+    (7, "FIELD_TYPE"),
+    (None, "FIELD_TYPE"),
+    (True, "FIELD_TYPE"),
+    (["x"], "FIELD_TYPE"),
+    ({"x": "y"}, "FIELD_TYPE"),
+]
+BAD_IDS = [
+    (0, "FIELD_OUT_OF_BOUNDS"),
+    (-1, "FIELD_OUT_OF_BOUNDS"),
+    (GREATEST + 1, "FIELD_OUT_OF_BOUNDS"),
+    (2**63, "FIELD_OUT_OF_BOUNDS"),
+    (2**64, "FIELD_OUT_OF_BOUNDS"),
+    (10**60, "FIELD_TYPE"),  # beyond every machine integer it is no integer to the reader
+    (Decimal("1.5"), "FIELD_TYPE"),
+    ("1", "FIELD_TYPE"),
+    (True, "FIELD_TYPE"),
+    (None, "FIELD_TYPE"),
+    ([1], "FIELD_TYPE"),
+]
+
+
+@pytest.mark.parametrize(("value", "code"), BAD_TEXTS, ids=repr)
+@pytest.mark.parametrize(("operation", "name"), TEXTS)
+async def test_texts_in_bodies(api: Api, operation: str, name: str, value: object, code: str) -> None:
+    check_refused(await api.server.call(operation, **good(operation) | {name: value}), 400, code, name)
+
+
+@pytest.mark.parametrize("text", ["x" * 255, "😀" * 255, "\u0001", " ", "\\\"'/", "\u2028"])
+async def test_texts_that_are_fine(api: Api, text: str) -> None:
+    assert answered(await api.server.call("s2s_login", partnerUserId=text))["partnerUserId"] == text
+    assert answered(await api.server.call("s2s_miners", partnerUserId=text)) == {"array": []}
+
+
+@pytest.mark.parametrize(("value", "code"), BAD_IDS, ids=repr)
+@pytest.mark.parametrize(("operation", "name"), IDS)
+async def test_ids_in_bodies(api: Api, operation: str, name: str, value: object, code: str) -> None:
+    check_refused(await api.server.call(operation, **good(operation) | {name: value}), 400, code, name)
+
+
+@pytest.mark.parametrize(("operation", "name"), IDS)
+async def test_the_greatest_id_is_one(api: Api, operation: str, name: str) -> None:
+    response = await api.server.call(operation, **good(operation) | {name: GREATEST})
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize("value", ["", 7, None, "x" * 4097, "a\x00b"], ids=lambda value: repr(value)[:10])
+async def test_the_email_and_the_refresh_token(api: Api, value: object) -> None:
+    kinds = {"": "FIELD_OUT_OF_BOUNDS", "a\x00b": "FIELD_TEXT", "x" * 4097: "FIELD_OUT_OF_BOUNDS"}
+    code = kinds.get(value, "FIELD_TYPE") if isinstance(value, str) else "FIELD_TYPE"
+    response = await api.server.call("s2s_login", partnerUserId="alice", email=value)
+    check_refused(response, 400, code, "email")
+    check_refused(await api.server.call("s2s_refresh", refreshToken=value), 400, code, "refreshToken")
+
+
+@pytest.mark.parametrize("operation", USER_READS)
+async def test_users_in_queries(api: Api, operation: str) -> None:
+    for value, code in (("", "FIELD_OUT_OF_BOUNDS"), ("x" * 256, "FIELD_OUT_OF_BOUNDS"), ("a\x00", "FIELD_TEXT")):
+        fields = good(operation) | {"partnerUserId": value}
+        check_refused(await api.server.call(operation, **fields), 400, code, "partnerUserId")
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "000", "1000", "-1", "+5", "1.0", "1e1", "", " 1", "1\n", "x", "٣", "0x1", "NaN"]
+)
+@pytest.mark.parametrize("operation", PAGED)
+async def test_limits(api: Api, alice: Caller, operation: str, value: str) -> None:
+    caller = alice if operation.startswith("c2s") else api.server
+    response = await caller.call(operation, **good(operation), limit=value)
+    check_refused(response, 400, "FIELD_OUT_OF_BOUNDS", "limit")
+
+
+@pytest.mark.parametrize("value", ["100000", "-1", "1.0", "", "1\n", "x", "٣"])
+@pytest.mark.parametrize("operation", PAGED)
+async def test_offsets(api: Api, alice: Caller, operation: str, value: str) -> None:
+    caller = alice if operation.startswith("c2s") else api.server
+    response = await caller.call(operation, **good(operation), offset=value)
+    check_refused(response, 400, "FIELD_OUT_OF_BOUNDS", "offset")
+    response = await caller.call(operation, **good(operation), offset="99999", limit="1")
+    assert response.status_code == 200
+
+
+async def test_flags(api: Api, alice: Caller) -> None:
+    for value in ("", "TRUE", "1", "yes", "true ", "true\n", "null"):
+        fields = good("s2s_income_by_day") | {"includeIncomesByNfts": value}
+        response = await api.server.call("s2s_income_by_day", **fields)
+        check_refused(response, 400, "FIELD_OUT_OF_BOUNDS", "includeIncomesByNfts")
+        response = await alice.call("c2s_income", groupByDays=value)
+        check_refused(response, 400, "FIELD_OUT_OF_BOUNDS", "groupByDays")
+
+
+@pytest.mark.parametrize("operation", [name for name in CONTRACT if good(name)])
+async def test_missing_fields(api: Api, operation: str) -> None:
+    if operation == "sandbox_advance":
+        check_refused(await api.server.call(operation), 400, "ADVANCE_ONE_WAY", "days")
+        return
+    for name in good(operation):
+        fields = {key: value for key, value in good(operation).items() if key != name}
+        check_refused(await api.server.call(operation, **fields), 400, "FIELD_MISSING", name)
+
+
+@pytest.mark.parametrize("operation", BODIES)
+async def test_unknown_fields_of_a_body(api: Api, operation: str) -> None:
+    for name in ("extra", "partner_user_id", "PartnerUserId", "ext`ra", "__proto__", "x" * 300, "ключ"):
+        response = await api.server.call(operation, **good(operation), **{name: 1})
+        details = check_refused(response, 400, "FIELD_UNKNOWN")
+        assert "`" in name or details["field"] == name
+
+
+@pytest.mark.parametrize("operation", ["s2s_miners", "s2s_income_by_day", "s2s_collections", "c2s_collections"])
+async def test_unknown_parameters_of_a_query_are_left_alone(api: Api, operation: str) -> None:
+    fields = good(operation) | {"extra": "1"}
+    assert (await api.server.call(operation, **fields)).status_code == 200
+
+
+# Bodies that cannot be read
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "BODY_NOT_JSON"),
+        (b" ", "BODY_NOT_JSON"),
+        (b"{", "BODY_NOT_JSON"),
+        (b"{}{}", "BODY_NOT_JSON"),
+        (b"{'a':1}", "BODY_NOT_JSON"),
+        (b'{"a":1,}', "BODY_NOT_JSON"),
+        (b'{"a":01}', "BODY_NOT_JSON"),
+        (b'{"a":NaN}', "BODY_NOT_JSON"),
+        (b'{"a":Infinity}', "BODY_NOT_JSON"),
+        (b'{"a":-Infinity}', "BODY_NOT_JSON"),
+        (b'{"a":1e401}', "BODY_NOT_JSON"),
+        (b'{"a":1e-401}', "BODY_NOT_JSON"),
+        (b'{"a":1e99999999999999999999}', "BODY_NOT_JSON"),
+        (b'{"a":' + b"9" * 5000 + b"}", "BODY_NOT_JSON"),
+        (b'{"a":' + b"[" * 30_000 + b"]" * 30_000 + b"}", "BODY_NOT_JSON"),
+        (b"[" * 60_000, "BODY_NOT_JSON"),
+        (b'{"a":"\n"}', "BODY_NOT_JSON"),
+        (b"\xef\xbb\xbf{}", "BODY_NOT_JSON"),
+        (b'{"a":"\xff"}', "BODY_NOT_UTF8"),
+        (b'{"a":"\xed\xa0\x80"}', "BODY_NOT_UTF8"),
+        (b'{"a":"\xc0\xaf"}', "BODY_NOT_UTF8"),
+        ('{"a":1}'.encode("utf-16"), "BODY_NOT_UTF8"),
+        (b"null", "BODY_NOT_OBJECT"),
+        (b"[]", "BODY_NOT_OBJECT"),
+        (b'"text"', "BODY_NOT_OBJECT"),
+        (b"7", "BODY_NOT_OBJECT"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+@pytest.mark.parametrize("operation", BODIES)
+async def test_unreadable_bodies(api: Api, operation: str, body: bytes, code: str) -> None:
+    check_refused(await api.server.raw("POST", CONTRACT[operation][2], body), 400, code)
+
+
+@pytest.mark.parametrize("operation", BODIES)
+async def test_names_sent_twice(api: Api, operation: str) -> None:
+    path = CONTRACT[operation][2]
+    for body, name in (
+        (b'{"partnerUserId":"alice","partnerUserId":"bob"}', "partnerUserId"),
+        (b'{"partnerUserId":"alice","partner\\u0055serId":"bob"}', "partnerUserId"),
+        (b'{"signature":"a","signature":"b"}', "signature"),
+        (b'{"x":{"y":{"z":1,"z":1}}}', "z"),
+        (b'{"x":[{"y":1,"y":2}]}', "y"),
+        (b'{"\\ud800":1,"\\ud800":2}', "\\ud800"),
+    ):
+        check_refused(await api.server.raw("POST", path, body), 400, "DUPLICATE_FIELD", name)
+
+
+@pytest.mark.parametrize("operation", [name for name, (_, method, _, _) in CONTRACT.items() if method == "GET"])
+async def test_parameters_sent_twice(api: Api, operation: str) -> None:
+    path = CONTRACT[operation][2]
+    for query, name in (
+        ("limit=1&limit=2", "limit"),
+        ("limit=1&li%6Dit=1", "limit"),
+        ("a=1&b=2&a=", "a"),
+        ("signature=1&signature=2", "signature"),
+    ):
+        check_refused(await api.server.raw("GET", f"{path}?{query}"), 400, "DUPLICATE_FIELD", name)
+    for query in ("partnerUserId=%ff", "partnerUserId=%ED%A0%80", "%ff=1", "a=%c0%af"):
+        check_refused(await api.server.raw("GET", f"{path}?{query}"), 400, "QUERY_NOT_UTF8")
+
+
+async def test_lone_surrogates(api: Api) -> None:
+    """JSON can escape half a character; no database can store it."""
+    for text in ('"\\ud800"', '"a\\udfffb"', '"\\udc00\\ud800"'):
+        body = f'{{"partnerUserId":{text}}}'.encode()
+        check_refused(await api.server.raw("POST", LOGIN, body), 400, "BODY_MALFORMED")
+        body = f'{{"partnerUserId":"alice",{text}:1}}'.encode()
+        check_refused(await api.server.raw("POST", LOGIN, body), 400, "BODY_MALFORMED")
+    body = b'{"partnerUserId":"\\ud83d\\ude00"}'
+    assert answered(await api.server.raw("POST", LOGIN, body))["partnerUserId"] == "😀"
+
+
+async def test_large_numbers_where_none_belongs(api: Api) -> None:
+    for number, code in (
+        ("1e400", "FIELD_OUT_OF_BOUNDS"),
+        ("-1e400", "FIELD_OUT_OF_BOUNDS"),
+        ("1" + "0" * 400, "FIELD_OUT_OF_BOUNDS"),
+        ("0." + "0" * 300 + "1", "FIELD_TYPE"),
+        ("123456789.123456789e-5", "FIELD_TYPE"),
+    ):
+        body = f'{{"partnerUserId":{number}}}'.encode()
+        check_refused(await api.server.raw("POST", LOGIN, body), 400, code, "partnerUserId")
+
+
+# Size
+
+
+def of_size(size: int) -> bytes:
+    """A login body of exactly so many bytes."""
+    body = json.dumps({"partnerUserId": "alice"}).encode()
+    return body + b" " * (size - len(body))
+
+
+async def test_bodies_have_64_kib_at_most(api: Api) -> None:
+    assert app.LARGEST_BODY == 65536
+    assert answered(await api.server.raw("POST", LOGIN, of_size(65536)))["partnerUserId"] == "alice"
+    for size in (65537, 200_000):
+        check_refused(await api.server.raw("POST", LOGIN, of_size(size)), 413, "BODY_TOO_LARGE")
+
+
+@pytest.mark.parametrize("operation", BODIES)
+async def test_a_chunked_body_is_counted_too(api: Api, operation: str) -> None:
+    async def chunks(size: int) -> AsyncIterator[bytes]:
+        body = of_size(size)
+        for start in range(0, size, 10_000):
+            yield body[start : start + 10_000]
+
+    path = CONTRACT[operation][2]
+    request = api.http.build_request("POST", path, content=chunks(70_000))
+    assert "content-length" not in request.headers
+    check_refused(await api.http.send(request), 413, "BODY_TOO_LARGE")
+    assert api.server.secret is not None
+    headers = sign_headers(api.server.secret, clock.wall_millis(), "POST", LOGIN, "", of_size(65536))
+    request = api.http.build_request(
+        "POST", LOGIN, content=chunks(65536), headers=headers | {KEY_HEADER: str(api.server.key)}
+    )
+    assert answered(await api.http.send(request))["partnerUserId"] == "alice"
+
+
+async def test_a_body_that_says_another_length(api: Api) -> None:
+    for length in ("abc", "-1", "1.5", "99999999999999999999"):
+        request = api.http.build_request("POST", LOGIN, content=b"{}", headers={"content-length": length})
+        response = await api.http.send(request)
+        assert 400 <= response.status_code < 500, response.text
+        check_refused(response, response.status_code, exact(response)["error"])
+
+
+# Routes and methods
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/api",
+        "/api/partner",
+        f"{S2S}/nothing",
+        f"{LOGIN}/x",
+        f"{C2S}/nft",
+        "/healthz/x",
+        "/%00",
+        "/%ff",
+        "//",
+        "/API/partner",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_unknown_routes(api: Api, path: str, method: str) -> None:
+    details = check_refused(await api.http.request(method, path), 404, "ROUTE_NOT_FOUND")
+    assert list(details) == ["path"]
+
+
+@pytest.mark.parametrize("operation", list(CONTRACT))
+async def test_other_methods(api: Api, operation: str) -> None:
+    _, method, path, _ = CONTRACT[operation]
+    other = "POST" if method == "GET" else "GET"
+    for wrong in (other, "PUT", "PATCH", "DELETE", "BREW"):
+        details = check_refused(await api.http.request(wrong, path), 405, "METHOD_NOT_ALLOWED")
+        assert details == {"method": wrong}
+
+
+# Whatever comes
+
+
+def names(operation: str) -> list[str]:
+    """The fields that an operation knows, and some that it does not."""
+    route = next(found for _, found in app.routes(ROUTES_OF) if found.operation == operation)
+    known = [str(one.encode_name) for one in call.msgspec.structs.fields(route.model)]
+    return [*(name for name in known if name not in ("signature", "timestamp")), "extra", ""]
+
+
+class ROUTES_OF:  # noqa: N801  the route table asks its settings for the mode only
+    mode = "sandbox"
+
+
+TEXT = st.text(st.characters(codec=None, categories=None), max_size=30)  # lone surrogates and NUL included
+# Small or beyond every bound, so that no drawn step takes the sandbox through ten years.
+NUMBERS = st.one_of(st.integers(-2, 2), st.integers(min_value=GREATEST), st.integers(max_value=-GREATEST))
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    NUMBERS,
+    st.floats(),
+    TEXT,
+    st.sampled_from(["alice", "x" * 256, "true", "2026-03-01T00:00:00Z", "2026-03-05", "1", "0", "99999", "crash"]),
+)
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3))
+HEADERS = st.dictionaries(
+    st.sampled_from(
+        [
+            *(
+                "authorization",
+                "idempotency-key",
+                "x-request-id",
+                "content-type",
+                "x-forwarded-for",
+                "origin",
+                "cookie",
+            ),
+            *("accept-encoding", "x-partner-recv-window", "transfer-encoding", "expect", "host", "content-encoding"),
+        ]
+    ),
+    st.one_of(st.binary(max_size=40), st.sampled_from([b"Bearer x", b"Bearer e30.e30.e30", b"1", b"gzip", b"chunked"])),
+    max_size=2,
+)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[str, dict[str, Any], bytes | None, dict[str, bytes]]:
+    """(operation, fields to send well signed, or bytes to send as they are, headers)."""
+    operation = draw(st.sampled_from(list(CONTRACT)))
+    keys = st.one_of(st.sampled_from(names(operation)), TEXT)
+    fields = draw(st.dictionaries(keys, VALUES, max_size=4))
+    if draw(st.booleans()):
+        fields = good(operation) | {name: value for name, value in fields.items() if draw(st.booleans())}
+    junk = draw(st.one_of(st.none(), st.none(), st.binary(max_size=60)))
+    return operation, fields, junk, draw(HEADERS)
+
+
+class Target:
+    """A deployment on a loop of its own, since the property test is no coroutine."""
+
+    def __init__(self, server: str, template: str) -> None:
+        self.runner = asyncio.Runner()
+        self.stack = AsyncExitStack()
+        self.api = self.runner.run(self._open(server, template))
+
+    async def _open(self, server: str, template: str) -> Api:
+        api = await self.stack.enter_async_context(open_shared_api(server, template))
+        await api.world.mine()
+        self.alice = await api.user("alice")
+        user = await api.world.user()
+        await buy(api.world, user.id)
+        offer = await an_offer(api.world)
+        facts = {"userId": user.id, "nftCollectionId": offer.id, "externalId": "x"}
+        answered(await api.server.call("s2s_payment_create", **facts))
+        return api
+
+    def close(self) -> None:
+        """Audit what is left, and go."""
+        self.runner.run(check_books(self.api.world))
+        self.runner.run(self.stack.aclose())
+        self.runner.close()
+
+    def build(
+        self, operation: str, fields: dict[str, Any], junk: bytes | None, extra: dict[str, bytes]
+    ) -> httpx.Request:
+        """The request, signed over whatever it says."""
+        _, method, path, auth = CONTRACT[operation]
+        secret, now = str(self.api.server.secret), clock.wall_millis()
+        headers = {KEY_HEADER: str(self.api.server.key).encode()}
+        if "bearer" in auth:
+            headers["authorization"] = f"Bearer {self.alice.token}".encode()
+        query, body = b"", b""
+        if junk is not None:
+            query, body = (quote_from_bytes(junk, safe="=&%").encode(), b"") if method == "GET" else (b"", junk)
+            signed = sign_headers(secret, now, method, path, query.decode(), body)
+            headers |= {name: value.encode() for name, value in signed.items()}
+        elif method == "GET":
+            pairs = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in fields.items()]
+            text = urlencode([*pairs, ("timestamp", str(now))], errors="surrogatepass")
+            query = f"{text}&signature={hex_digest(secret, text)}".encode()
+        else:
+            text = json.dumps(fields | {"timestamp": now})
+            body = append_member(text, "signature", f'"{hex_digest(secret, text)}"').encode()
+        url = f"{path}?{query.decode()}" if query else path
+        raw = [(name.encode(), value) for name, value in (headers | extra).items()]
+        return self.api.http.build_request(method, url, content=body, headers=raw)
+
+    def send(self, request: httpx.Request) -> httpx.Response:
+        return self.runner.run(self.api.http.send(request))
+
+
+@pytest.fixture(scope="module")
+def target(server: str, template: str) -> Iterator[Target]:
+    opened = Target(server, template)
+    yield opened
+    opened.close()
+
+
+CODES = {(kind.status, kind.code) for kind in catalogue()}
+SEEN: set[tuple[str, int]] = set()
+
+
+@settings(
+    max_examples=int(EXAMPLES or 500),
+    derandomize=EXAMPLES is None,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(asked=requests())
+def test_nothing_is_ever_our_fault(
+    target: Target, asked: tuple[str, dict[str, Any], bytes | None, dict[str, bytes]]
+) -> None:
+    response = target.send(target.build(*asked))
+    assert response.status_code < 500, response.text
+    assert response.headers["x-request-id"]
+    assert response.headers["x-server-time"].isdigit()
+    SEEN.add((asked[0], response.status_code))
+    body = exact(response)
+    if response.status_code == 200:
+        assert "data" in body
+        return
+    assert (response.status_code, body["error"]) in CODES
+    check_refused(response, response.status_code, body["error"])
+
+
+def test_every_operation_was_reached() -> None:
+    """The random requests were neither all good nor all bad."""
+    reached = {operation for operation, status in SEEN if status == 200}
+    refused = {operation for operation, status in SEEN if status == 400}
+    assert refused == set(CONTRACT)
+    assert reached >= set(CONTRACT) - {"s2s_refresh", "s2s_payment_create", "s2s_payment_success"}

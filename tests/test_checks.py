@@ -1,0 +1,322 @@
+"""Every invariant is true of healthy books, and sees exactly the damage that it is there for."""
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+import asyncpg
+import pytest
+
+from hashrail import catalogue, checks, clock, daily, day_fence, db, discounts, ledger, miners, rate_classes, rewards
+from hashrail.db import Tx
+from tests.books import HOUR, advance, broken, buy, cancel, deployment, notify, offer, order, pay
+from tests.world import World
+
+FIRST = dt.date(2026, 3, 1)
+DAY = clock.ONE_DAY
+
+
+@pytest.fixture(scope="module")
+async def books(server: str, template: str) -> AsyncIterator[World]:
+    """Books in which everything has happened that can happen."""
+    async with deployment(server, template) as world:
+        await live(world)
+        yield world
+
+
+async def live(world: World) -> None:
+    """Orders of every end, transfers, programmes, settlements, an adjustment, a checkpoint, two partners, ten days."""
+    other = await world.another_partner("other")
+    alice, bob, carol = await world.user("alice"), await world.user("bob"), await other.user("carol")
+    async with db.transaction(world.pool) as tx:
+        promotion = await discounts.create_programme(tx, "promotion")
+        await discounts.set_fraction(tx, promotion, from_day=FIRST, fraction=Decimal("0.05"))
+        await catalogue.set_capacity(tx, Decimal(10_000))
+        # A class that nobody is in, so that its figures can be damaged without anybody's income.
+        await rate_classes.ensure(
+            tx, energy_efficiency=Decimal(30), level_discount=Decimal(0), programmes=[], from_day=FIRST
+        )
+    sold = await order(world, alice.id, "o-1", await offer(world, "8"))
+    await notify(world, alice.id, "o-1")
+    await order(world, alice.id, "o-2", await offer(world))
+    await cancel(world, "o-2")
+    await order(world, bob.id, "o-3", await offer(world))
+    await world.pool.execute("UPDATE partner_capacity SET committed_th = committed_th + 6 WHERE partner_id = $1", 1)
+    given = await world.miner(bob.id, "6", "15")
+    await pay(world, "50", "SEPA 1")
+    await buy(other, carol.id, "64")
+    await world.next_day()
+    await daily.close_due(world.pool)
+    await join(world, alice.id, promotion)
+    await give(world, given, bob.id, alice.id)
+    await mine_everywhere(world, 2)
+    await daily.housekeeping(world.pool)
+    assert await world.settle(alice.id) > 0
+    assert await other.settle(carol.id) > 0
+    await daily.checkpoint_all(world.pool)
+    async with db.transaction(world.pool) as tx:
+        at = clock.start_of(FIRST)
+        day = FIRST + DAY
+        await rate_classes.adjust(tx, day, reason="typing error", btc_usd=Decimal(70_000), at=at)
+    await mine_everywhere(world, 2)
+    assert await world.settle(bob.id) > 0
+    await order(world, bob.id, "o-4", sold.collection_id)
+    await buy(world, alice.id, "2")
+    await mine_everywhere(world, 2)
+    await daily.close_due(world.pool)
+
+
+async def join(world: World, user_id: int, programme: int) -> None:
+    """Let a user take part."""
+    async with db.transaction(world.pool) as tx:
+        day = await day_fence.share(tx, world.partner.id)
+        await discounts.set_membership(tx, world.partner.id, user_id, programme, member=True)
+        assert await rewards.sync_stints(tx, day, [user_id])
+
+
+async def give(world: World, miner_id: int, seller: int, buyer: int) -> None:
+    """Let a miner change hands."""
+    async with db.transaction(world.pool) as tx:
+        day = await day_fence.share(tx, world.partner.id)
+        await miners.give(tx, world.partner.id, miner_id, from_user=seller, to_user=buyer)
+        assert await rewards.sync_stints(tx, day, [seller, buyer], miner_ids=[miner_id])
+
+
+async def mine_everywhere(world: World, days: int) -> None:
+    """Let days end, and close them for all partners."""
+    for _ in range(days):
+        await world.next_day()
+        await daily.close_due(world.pool)
+
+
+@asynccontextmanager
+async def damaged(world: World, *statements: str) -> AsyncIterator[Tx]:
+    """The books after some statements that no constraint of another table stops; all of it is undone."""
+    async with world.pool.acquire() as connection:
+        undo = connection.transaction(isolation="repeatable_read")
+        await undo.start()
+        try:
+            await connection.execute("SET LOCAL session_replication_role = replica")
+            for statement in statements:
+                status = await connection.execute(statement)
+                assert not status.endswith(" 0"), f"nothing was damaged by: {statement}"
+            yield connection
+        finally:
+            await undo.rollback()
+
+
+# For each invariant, ways to break it and nothing else.
+TRANSFER = (
+    "INSERT INTO transfer (partner_id, kind, object_id, leg, debit_account, credit_account, amount, state, created_at,"
+    " resolved_at, posted_seq) SELECT 1, '{kind}', {object}, 1, {debit}, {credit}, 1, '{state}', '2026-03-01Z',"
+    " '2026-03-01Z', {seq}"
+)
+NEXT = "nextval('transfer_posted_seq')"
+UNUSED = "class_id = (SELECT id FROM rate_class WHERE energy_efficiency = 30)"
+USER = "(SELECT id FROM account WHERE user_id IS NOT NULL AND currency = '{}' ORDER BY id LIMIT 1)"
+LATEST = "(SELECT max(closed_through) FROM partner_day)"
+LAST = f"(SELECT {LATEST} - '0001-01-01'::date + 1)"
+BREAKS: dict[str, list[tuple[str, ...]]] = {
+    "control-equals-unsettled": [
+        (TRANSFER.format(kind="adjustment", object=99, debit=1100, credit=2100, state="posted", seq=NEXT),),
+        (TRANSFER.format(kind="adjustment", object=99, debit=2100, credit=1100, state="posted", seq=NEXT),),
+    ],
+    "day-postings-equal-class-power": [
+        (f"UPDATE transfer SET amount = amount + 1e-18 WHERE kind = 'day' AND leg = 2 AND object_id = {LAST}",),
+        (f"UPDATE transfer SET amount = amount - 1e-18 WHERE kind = 'day' AND leg = 3 AND object_id = {LAST}",),
+        (f"DELETE FROM transfer WHERE kind = 'day' AND leg = 3 AND object_id = {LAST} AND partner_id = 2",),
+        (TRANSFER.format(kind="day", object=1, debit=1100, credit=4100, state="posted", seq=NEXT),),
+    ],
+    "class-power-equals-stints": [
+        ("UPDATE class_power SET power = power + 0.0001",),
+        ("DELETE FROM class_power WHERE partner_id = 2",),
+        (f"INSERT INTO class_power SELECT 1, {UNUSED.removeprefix('class_id = ')}, 0",),
+    ],
+    "deltas-equal-stints": [
+        ("UPDATE class_power_delta SET power = power + 0.0001",),
+        ("DELETE FROM class_power_delta WHERE partner_id = 2",),
+        (f"INSERT INTO class_power_delta SELECT 1, '2026-03-03', {UNUSED.removeprefix('class_id = ')}, 1",),
+    ],
+    "stints-match-miners": [
+        ("UPDATE miner SET energy_efficiency = 14.5 WHERE partner_id = 2",),
+        ("UPDATE miner SET user_id = (SELECT id FROM app_user WHERE partner_user_id = 'bob') WHERE power = 8",),
+        ("UPDATE app_user SET level_discount = 0.001 WHERE partner_id = 2",),
+        ("DELETE FROM user_programme",),
+        ("INSERT INTO user_programme SELECT 2, id, 1 FROM app_user WHERE partner_id = 2",),
+        (
+            "UPDATE miner SET power = power + 1 WHERE partner_id = 2",
+            "UPDATE partner_capacity SET committed_th = committed_th + 1 WHERE partner_id = 2",
+        ),
+        (
+            "INSERT INTO miner SELECT 2, 99, user_id, 'x', 1, 15, created_at FROM miner WHERE partner_id = 2",
+            "UPDATE partner_capacity SET committed_th = committed_th + 1 WHERE partner_id = 2",
+        ),
+    ],
+    "stints-are-seamless": [
+        (
+            """INSERT INTO stint SELECT partner_id, 99, miner_id, user_id, class_id, 1, '2040-01-01', '2040-01-02'
+               FROM stint WHERE partner_id = 2 LIMIT 1""",
+            "INSERT INTO class_power_delta SELECT 2, from_day, class_id, power FROM stint WHERE id = 99",
+            "INSERT INTO class_power_delta SELECT 2, to_day, class_id, -power FROM stint WHERE id = 99",
+        ),
+    ],
+    "balances-equal-transfers": [
+        (f"UPDATE account SET {column} = {column} + 1e-18 WHERE id = 1200 AND partner_id = 1",)
+        for column in ("debits_posted", "credits_posted", "debits_pending", "credits_pending")
+    ],
+    "checkpoints-equal-transfers": [
+        ("UPDATE account_checkpoint SET debits = debits + 1e-18 WHERE account_id = 2100 AND partner_id = 1",),
+        ("UPDATE account_checkpoint SET credits = credits + 1e-18 WHERE account_id = 2100 AND partner_id = 2",),
+        ("UPDATE account_checkpoint SET through_seq = through_seq + 1000 WHERE account_id = 4100",),
+        ("UPDATE account_checkpoint SET through_seq = 0 WHERE account_id = 1100",),
+    ],
+    "transfers-keep-currency": [
+        (TRANSFER.format(kind="x", object=1, debit=1100, credit=1300, state="voided", seq="NULL"),),
+        (TRANSFER.format(kind="x", object=1, debit=4300, credit=4100, state="posted", seq=NEXT),),
+    ],
+    "settled-equals-income": [
+        (
+            """UPDATE transfer SET object_id = (SELECT id FROM app_user WHERE partner_user_id = 'bob')
+               WHERE kind = 'settlement' AND object_id = (SELECT id FROM app_user WHERE partner_user_id = 'alice')""",
+        ),
+    ],
+    "class-days-run-on": [
+        (
+            f"""UPDATE class_day SET {name}_sum = {name}_sum + 1, pool_sum = pool_sum + 1
+                WHERE {UNUSED} AND day = '2026-03-03'""",
+        )
+        for name in ("net", "c1", "c2")
+    ],
+    "classes-are-published": [
+        (f"DELETE FROM class_day WHERE {UNUSED} AND day = {LATEST}",),
+        ("UPDATE rate_class SET first_day = first_day + 1 WHERE energy_efficiency = 30",),
+    ],
+    "days-are-consecutive": [
+        (
+            """INSERT INTO mining_day
+               SELECT '2025-12-31', 0, 1, 1, 0, 0, 0, NULL, NULL, NULL, 'x', '2026-03-01Z', '2026-03-01Z'""",
+        ),
+        ("UPDATE mining_day SET published_at = NULL WHERE day = '2026-03-03'",),
+    ],
+    "orders-match-ledger": [
+        ("UPDATE purchase SET value_usd = value_usd + 1e-18 WHERE external_id = 'o-1'",),
+        ("UPDATE purchase SET attempt = attempt + 1 WHERE external_id = 'o-1'",),
+        ("UPDATE transfer SET amount = amount + 1 WHERE kind = 'purchase' AND state = 'voided'",),
+        (
+            "UPDATE purchase SET state = 'created' WHERE external_id = 'o-2'",
+            "UPDATE partner_capacity SET committed_th = committed_th + 1 WHERE partner_id = 1",
+        ),
+        (
+            "UPDATE purchase SET state = 'expired' WHERE external_id = 'o-4'",
+            "UPDATE partner_capacity SET committed_th = committed_th - 8 WHERE partner_id = 1",
+        ),
+    ],
+    "payments-match-ledger": [
+        ("UPDATE partner_payment SET amount_usd = amount_usd + 1e-18",),
+        ("DELETE FROM partner_payment",),
+        ("INSERT INTO partner_payment SELECT 1, 99, 'SEPA 2', 1, recorded_at FROM partner_payment",),
+    ],
+    "capacity-is-counted": [
+        ("UPDATE partner_capacity SET committed_th = committed_th + 0.0001 WHERE partner_id = 2",),
+        ("UPDATE partner_capacity SET committed_th = committed_th - 0.0001 WHERE partner_id = 1",),
+    ],
+    "capacity-is-kept": [("UPDATE capacity SET cap_th = (SELECT sum(committed_th) FROM partner_capacity) - 0.0001",)],
+    "rates-follow-from-inputs": [
+        ("UPDATE mining_day SET btc_usd = btc_usd + 1 WHERE day = '2026-03-03'",),
+        ("UPDATE mining_day SET pool_btc_per_th = pool_btc_per_th + 1e-14 WHERE day = '2026-03-03'",),
+        ("UPDATE mining_day SET kwh_usd = kwh_usd + 0.01 WHERE day = '2026-03-03'",),
+        ("UPDATE mining_day SET service_usd_per_th = service_usd_per_th + 0.01 WHERE day = '2026-03-03'",),
+        ("UPDATE mining_day SET discount_cap = 0 WHERE day = '2026-03-03'",),
+        ("UPDATE published_fraction SET fraction = 0.06 WHERE day = '2026-03-03'",),
+        ("DELETE FROM published_fraction",),
+        ("UPDATE class_day SET discount = 0.01 WHERE discount = 0",),
+    ],
+}
+
+
+def test_every_invariant_has_a_name_a_rule_and_damage_to_see() -> None:
+    """A new one comes with a way to break it."""
+    names = [name for name, _ in checks.names()]
+    assert names == [*(each.name for each in checks.INVARIANTS), checks.RATES_FROM_INPUTS[0]]
+    assert len(set(names)) == len(names) == 18
+    assert set(BREAKS) == set(names)
+    assert all(ways for ways in BREAKS.values())
+    assert all(rule and rule[0].islower() and not rule.endswith(".") for _, rule in checks.names())
+
+
+async def test_healthy_books_keep_every_invariant(books: World) -> None:
+    """In order, each with its rule; the books have a row of everything."""
+    async with db.snapshot(books.pool) as tx:
+        findings = [finding async for finding in checks.audit(tx)]
+    assert [(each.name, each.rule) for each in findings] == checks.names()
+    assert [each.rows for each in findings] == [[]] * len(findings)
+    for table in ("adjustment", "class_adjustment", "account_checkpoint", "partner_payment", "user_programme", "stint"):
+        assert await books.pool.fetchval(f"SELECT count(*) FROM {table}") > 0, table
+    ends = await books.pool.fetch("SELECT DISTINCT state FROM purchase")
+    assert {row["state"] for row in ends} == {"created", "issued", "cancelled", "expired"}
+
+
+async def test_empty_books_keep_every_invariant(pool: db.Pool) -> None:
+    """Nothing is not broken."""
+    assert await broken(pool) == {}
+    assert await pool.fetchval("SELECT count(*) FROM partner") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "statements"),
+    [
+        pytest.param(name, statements, id=f"{name}-{number}")
+        for name, ways in BREAKS.items()
+        for number, statements in enumerate(ways)
+    ],
+)
+async def test_an_invariant_sees_its_damage_and_no_other_does(
+    books: World, name: str, statements: tuple[str, ...]
+) -> None:
+    """With the rows that break it; afterwards the books are as before."""
+    async with damaged(books, *statements) as tx:
+        found = {each.name: each.rows async for each in checks.audit(tx) if each.rows}
+    assert list(found) == [name]
+    assert all(row for row in found[name])
+    assert 1 <= len(found[name]) <= checks.MOST_ROWS
+
+
+async def test_rows_name_what_is_wrong(books: World) -> None:
+    """Partner, thing, and both figures where there are two."""
+    async with damaged(books, *BREAKS["capacity-is-counted"][0]) as tx:
+        found = {each.name: each.rows async for each in checks.audit(tx)}
+    assert found["capacity-is-counted"] == [{"partner_id": 2, "committed_th": Decimal("64.0001"), "used": Decimal(64)}]
+    async with damaged(books, *BREAKS["control-equals-unsettled"][0]) as tx:
+        rows = {each.name: each.rows async for each in checks.audit(tx)}["control-equals-unsettled"]
+    assert [row["partner_id"] for row in rows] == [1]
+    control, unsettled = rows[0]["control"], rows[0]["unsettled"]
+    assert isinstance(control, Decimal)
+    assert isinstance(unsettled, Decimal)
+    assert control - unsettled == 1
+    async with db.transaction(books.pool) as tx:
+        assert control - 1 == await ledger.balance(tx, 1, ledger.Chart.INCOME_CONTROL)
+
+
+async def test_only_the_first_rows_are_named(books: World) -> None:
+    """Twenty say enough, also of an invariant that is not one query."""
+    flood = (
+        "INSERT INTO partner_payment SELECT 1, n, 'x' || n, 1, '2026-03-01Z' FROM generate_series(100, 200) n",
+        """INSERT INTO mining_day SELECT '2020-01-01'::date + n, 0, 1, 1, 0, 0, 0, NULL, NULL, NULL, 'x', '2020-01-01Z'
+           FROM generate_series(1, 30) n""",
+        f"""INSERT INTO class_day SELECT '2020-01-01'::date + n, class_id, 0.01, pool, c1, c2, net, 0, 0, 0, 0
+            FROM class_day, generate_series(1, 30) n WHERE day = '2026-03-03' AND {UNUSED}""",
+    )
+    async with damaged(books, *flood) as tx:
+        found = {each.name: len(each.rows) async for each in checks.audit(tx)}
+    assert found["payments-match-ledger"] == checks.MOST_ROWS
+    assert found["rates-follow-from-inputs"] == checks.MOST_ROWS
+
+
+async def test_the_audit_only_reads(books: World) -> None:
+    """A snapshot of the books refuses to be written."""
+    async with db.snapshot(books.pool) as tx:
+        assert not [each async for each in checks.audit(tx) if each.rows]
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await tx.execute("UPDATE capacity SET cap_th = 1")
+    assert await advance(books, 0 * HOUR)

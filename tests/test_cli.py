@@ -1,0 +1,584 @@
+"""The operator's command line: what it prints, what it writes, how it ends."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+import pytest
+import typer
+from click.testing import Result
+from cryptography.fernet import Fernet
+from typer.testing import CliRunner
+
+from hashrail import cli
+from hashrail.clock import ONE_DAY
+from tests.books import advance, buy, deployment, newcomer, offer, order
+from tests.conftest import with_database
+from tests.world import World
+
+MASTER_KEY = Fernet.generate_key().decode()
+CSV = "day,btc_usd,pool_btc_per_th,source\n2026-03-01,80000,4.9e-7,bank\n2026-03-02,81000.5,4.8e-7,\n"
+
+
+@dataclass
+class Shell:
+    """A terminal of an operator: the deployment stands in its environment."""
+
+    dsn: str
+    data: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"DATABASE_URL": self.dsn, "HASHRAIL_DATA": str(self.data), "HASHRAIL_MASTER_KEYS": MASTER_KEY}
+
+    def run(self, *words: object, **environment: str) -> Result:
+        """Run a command; whatever it raises must have been turned into an exit."""
+        made = CliRunner().invoke(cli.app, [str(word) for word in words], env=self.environment | environment)
+        assert made.exception is None or isinstance(made.exception, SystemExit), made.exc_info
+        return made
+
+    def ok(self, *words: object) -> str:
+        """What a command prints that ends well."""
+        made = self.run(*words)
+        assert made.exit_code == 0, made.output
+        return made.stdout
+
+    def json(self, *words: object) -> Any:
+        """What a command prints for scripts."""
+        return json.loads(self.ok(*words, "--json"))
+
+    def refused(self, code: str, *words: object, **environment: str) -> str:
+        """What is said by a command that is refused with a code: the code, why, and what to do next."""
+        made = self.run(*words, **environment)
+        assert made.exit_code == 1, made.output
+        said = [line for line in made.stderr.splitlines() if line.strip()]
+        assert said[0].startswith(f"{code}: "), made.stderr
+        assert len(said) >= 2, "advice is missing"
+        assert "Traceback" not in made.output
+        return made.stderr
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """What stands in the database."""
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            cursor = connection.execute(query, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def partner(self, limit: str = "1000") -> str:
+        """A new partner's number."""
+        made = self.json("partner", "create", "--name", uuid.uuid4().hex, "--credit-limit", limit)
+        return str(made["id"])
+
+
+@pytest.fixture(scope="module")
+async def world(server: str, template: str) -> AsyncIterator[World]:
+    """One deployment for the module."""
+    async with deployment(server, template) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def shell(server: str, world: World, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """The deployment's operator."""
+    name = await world.pool.fetchval("SELECT current_database()")
+    return Shell(with_database(server, name), tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+async def closed(server: str, template: str, tmp_path: Path) -> AsyncIterator[tuple[Shell, World]]:
+    """A deployment of a test's own: on 1 March 2026 alice bought 4 TH, bob nothing; it is 4 March."""
+    async with deployment(server, template) as made:
+        alice, _ = await made.user("alice"), await made.user("bob")
+        await buy(made, alice.id, "4")
+        await advance(made, 3 * ONE_DAY)
+        name = await made.pool.fetchval("SELECT current_database()")
+        yield Shell(with_database(server, name), tmp_path), made
+
+
+def leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command with its words, groups included."""
+    yield words, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from leaves(inner, (*words, name))
+
+
+COMMANDS = dict(leaves(typer.main.get_command(cli.app)))
+
+
+# Every command.
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
+    """--help says what it does in a sentence, and every option what it is."""
+    made = CliRunner().invoke(cli.app, [*words, "--help"], env={"COLUMNS": "200"})
+    assert made.exit_code == 0, made.output
+    said = COMMANDS[words].help or ""
+    assert len(said) >= 15
+    assert said.strip().splitlines()[0].rstrip().endswith((".", "demo"))
+    assert said.split()[0] in made.output
+    options = [each for each in COMMANDS[words].params if isinstance(each, click.Option)]
+    for option in options:
+        assert max(option.opts, key=len) in made.output
+
+
+def test_every_command_that_reads_the_books_takes_data() -> None:
+    """And what shows something also shows it to scripts."""
+    with_books = {words: each for words, each in COMMANDS.items() if not hasattr(each, "commands")}
+    options = {words: {opt for param in each.params for opt in param.opts} for words, each in with_books.items()}
+    without = {words for words, known in options.items() if "--data" not in known}
+    assert without <= {("signature", "sign"), ("signature", "verify"), ("reference",)} | {
+        words for words in without if "ton" in " ".join(words)
+    }
+    showing = [words for words in with_books if words[-1] in ("list", "show", "balance", "chart", "audit", "income")]
+    assert len(showing) >= 9
+    assert all("--json" in options[words] for words in showing)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("PARTNER_NOT_FOUND", "partner key list --partner nobody"),
+        ("PARTNER_NOT_FOUND", "partner key create --partner nobody"),
+        ("PARTNER_NOT_FOUND", "partner credit-limit --partner nobody 5"),
+        ("PARTNER_NOT_FOUND", "partner payment record --partner nobody --amount 1 --reference x"),
+        ("PARTNER_NOT_FOUND", "account chart --partner nobody"),
+        ("PARTNER_NOT_FOUND", "order cancel o-1 --partner nobody"),
+        ("PARTNER_NOT_FOUND", "programme join spring --partner nobody"),
+        ("USER_NOT_FOUND", "account balance --partner partner --user nobody"),
+        ("BAD_DATE", "account balance --partner partner --user nobody --at yesterday"),
+        ("DATE_WITHOUT_TIME_ZONE", "account balance --partner partner --user nobody --at 2026-03-01T00:00:00"),
+        ("BAD_DATE", "partner key create --partner partner --expires soon"),
+        ("BAD_SCOPE", "partner key create --partner partner --scope admin"),
+        ("KEY_NOT_FOUND", "partner key rotate 999 --partner partner"),
+        ("KEY_NOT_FOUND", "partner key revoke 999 --partner partner"),
+        ("KEY_NOT_FOUND", "partner key revoke-old 999 --partner partner"),
+        ("OUT_OF_BOUNDS", "partner key revoke 99999999999999999999 --partner partner"),
+        ("PARTNER_EXISTS", "partner create --name partner"),
+        ("OUT_OF_BOUNDS", f"partner create --name {'x' * 256}"),
+        ("OUT_OF_BOUNDS", "partner create --name costly --credit-limit 1e20"),
+        ("OUT_OF_BOUNDS", "partner credit-limit --partner partner 0.0000000000000000001"),
+        ("CREDIT_LIMIT_EXCEEDED", "partner credit-limit --partner partner -- -1"),
+        ("BAD_AMOUNT", "partner payment record --partner partner --amount -1 --reference x"),
+        ("BAD_AMOUNT", "partner payment record --partner partner --amount 1e-19 --reference x"),
+        ("OUT_OF_BOUNDS", f"partner payment record --partner partner --amount 1 --reference {'x' * 256}"),
+        ("OUT_OF_BOUNDS", "catalogue put --power 0 --efficiency 15 --price 1"),
+        ("OUT_OF_BOUNDS", "catalogue put --power 1.00001 --efficiency 15 --price 1"),
+        ("OUT_OF_BOUNDS", "catalogue put --power 1 --efficiency 15 --price -1"),
+        ("OUT_OF_BOUNDS", "catalogue capacity 0.00001"),
+        ("ORDER_NOT_FOUND", "order cancel o-0 --partner partner"),
+        ("PROGRAMME_NOT_FOUND", "programme fraction nothing 0.1 --from 2026-03-05"),
+        ("PROGRAMME_NOT_FOUND", "programme join nothing --partner partner"),
+        ("OUT_OF_BOUNDS", f"programme create {'x' * 256}"),
+        ("BAD_RATES", "rates set 2026-03-01 --btc-usd 80000"),
+        ("BAD_RATES", "rates set 2026-03-01 --btc-usd -1 --pool-btc-per-th 1e-7"),
+        ("BAD_RATES", "rates set 2026-03-01 --btc-usd 1e30 --pool-btc-per-th 1e-7"),
+        ("BAD_RATES", "rates set 2026-03-01 --btc-usd 80000 --pool-btc-per-th 1e-15"),
+        ("OUT_OF_BOUNDS", "rates list --last -1"),
+        ("RATES_MISSING", "day show 2030-01-01"),
+        ("DAY_NOT_PUBLISHED", "day adjust 2030-01-01 --reason x --btc-usd 1"),
+        ("RECORD_NOT_FOUND", "explain income --miner 1 --day 2026-03-01"),
+        ("OUT_OF_BOUNDS", "explain income --miner 99999999999999999999 --day 2026-03-01"),
+    ],
+)
+def test_a_refusal_has_a_code_and_advice(shell: Shell, code: str, words: str) -> None:
+    """And ends with 1, without a traceback."""
+    assert shell.refused(code, *words.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "partner create",
+        "partner create --name x --credit-limit much",
+        "partner create --name x --credit-limit NaN",
+        "partner key create --partner partner --kind golden",
+        "partner key create --partner partner --allow-ip 10.0.0.1/8",
+        "programme fraction spring 1.1 --from 2026-03-05",
+        "programme fraction spring 0.12345 --from 2026-03-05",
+        "programme fraction spring 0.1 --from tomorrow",
+        "catalogue capacity much",
+        "rates set 01.03.2026 --btc-usd 1",
+        "rates import /nonexistent.csv",
+        "day close --through never",
+        "explain income --miner one --day 2026-03-01",
+        "demo --days 0",
+        "no-such-command",
+    ],
+)
+def test_a_slip_of_the_keyboard_shows_the_usage(shell: Shell, words: str) -> None:
+    """Before anything is opened; it ends with 2."""
+    made = shell.run(*words.split())
+    assert made.exit_code == 2
+    assert "Usage:" in made.stderr
+    assert "Traceback" not in made.output
+
+
+def test_what_the_environment_names_wrongly_is_said(shell: Shell, server: str) -> None:
+    """A database that is not there or not migrated, a master key that is none, a setting out of range."""
+    postgres = with_database(server, "postgres")
+    assert "hashrail migrate" in shell.refused("SCHEMA_OUT_OF_DATE", "audit", DATABASE_URL=postgres)
+    for dsn in (with_database(server, "nowhere"), "postgresql://x@127.0.0.1:1/x", "mysql://x@y/z"):
+        shell.refused("DATABASE_DOWN", "audit", DATABASE_URL=dsn)
+    for keys in (" ", "secret"):
+        made = shell.run("partner", "list", HASHRAIL_MASTER_KEYS=keys)
+        assert (made.exit_code, "master key" in made.stderr) == (1, True)
+    for name, value in (("MODE", "toy"), ("TRUSTED_PROXIES", "10.0.0.0/8"), ("ORDER_TTL_SECONDS", "0")):
+        said = shell.refused("BAD_SETTING", "audit", **{f"HASHRAIL_{name}": value})
+        assert name.lower() in said
+
+
+# Partners.
+
+
+def test_partners_are_created_and_listed(shell: Shell) -> None:
+    """For people and for scripts; amounts stay exact."""
+    name = uuid.uuid4().hex
+    shown = shell.ok("partner", "create", "--name", name, "--credit-limit", "12.345678901234567891")
+    listed = {each["name"]: each for each in shell.json("partner", "list")}
+    made = listed[name]
+    assert made["partnerId"] in shown
+    assert f"hashrail partner key create --partner {made['id']}" in shown
+    assert made == {
+        "id": made["id"],
+        "partnerId": made["partnerId"],
+        "name": name,
+        "owedUsd": "0",
+        "reservedUsd": "0",
+        "creditLimitUsd": "12.345678901234567891",
+    }
+    assert "12.345678901234567891" in shell.ok("partner", "list")
+    assert shell.json("partner", "create", "--name", f"{name}-2")["partnerId"].startswith("partner-")
+    assert {each["name"]: each["creditLimitUsd"] for each in shell.json("partner", "list")}[f"{name}-2"] == "10000"
+
+
+def test_a_credit_limit_is_changed(shell: Shell) -> None:
+    """By number, public id or name."""
+    number = shell.partner()
+    assert shell.ok("partner", "credit-limit", "--partner", number, "77.5") == "The limit is set.\n"
+    (found,) = [each for each in shell.json("partner", "list") if str(each["id"]) == number]
+    assert found["creditLimitUsd"] == "77.5"
+    shell.ok("partner", "credit-limit", "--partner", found["partnerId"], "78")
+    shell.ok("partner", "credit-limit", "--partner", found["name"], "79")
+    assert shell.rows("SELECT credit_limit FROM account WHERE id = 1200 AND partner_id = %s", number) == [(79,)]
+
+
+def test_a_payment_is_recorded_once(shell: Shell) -> None:
+    """Again says that nothing changed; with another amount it is refused."""
+    number = shell.partner()
+    record = ("partner", "payment", "record", "--partner", number, "--reference", "SEPA 8821", "--amount")
+    first = shell.ok(*record, "1500.25")
+    assert first.startswith("Recorded.\n")
+    assert "-1500.25" in first
+    again = shell.ok(*record, "1500.250")
+    assert again.startswith("This reference was recorded before; nothing changed.\n")
+    assert "was recorded with 1500.25 USD" in shell.refused("PAYMENT_CONFLICT", *record, "1500.26")
+    assert [each["owedUsd"] for each in shell.json("partner", "list") if str(each["id"]) == number] == ["-1500.25"]
+
+
+# Keys.
+
+
+def test_a_secret_is_shown_once_and_sealed(shell: Shell) -> None:
+    """The table holds it under the master key only; the list never shows it."""
+    number = shell.partner()
+    made = shell.json(
+        *("partner", "key", "create", "--partner", number, "--label", "till", "--scope", "read", "--scope", "order"),
+        *("--allow-ip", "203.0.113.0/24", "--expires", "2030-01-01T00:00:00Z"),
+    )
+    ((sealed,),) = shell.rows("SELECT sealed FROM api_secret WHERE key_id = %s", made["keyId"])
+    assert made["apiSecret"].encode() not in sealed
+    assert Fernet(MASTER_KEY).decrypt(sealed).decode() == made["apiSecret"]
+    (listed,) = shell.json("partner", "key", "list", "--partner", number)
+    assert (listed["id"], listed["key"], listed["kind"]) == (made["keyId"], made["apiKey"], "secret")
+    assert (listed["label"], listed["scopes"], listed["allowed_ips"]) == ("till", ["read", "order"], ["203.0.113.0/24"])
+    assert (listed["expires_at"], listed["revoked_at"]) == ("2030-01-01T00:00:00.000Z", None)
+    table = shell.ok("partner", "key", "list", "--partner", number)
+    assert made["apiKey"] in table
+    assert made["apiSecret"] not in table + json.dumps(listed)
+
+
+def test_a_key_for_people_is_a_table_with_a_warning(shell: Shell) -> None:
+    """The warning goes beside it; a publishable key has no secret to store."""
+    number = shell.partner()
+    made = shell.run("partner", "key", "create", "--partner", number, "--kind", "full")
+    ((sealed,),) = shell.rows("SELECT sealed FROM api_secret WHERE partner_id = %s", number)
+    assert Fernet(MASTER_KEY).decrypt(sealed).decode() in made.stdout
+    assert "not shown again" in made.stderr
+    public = shell.run("partner", "key", "create", "--partner", number, "--kind", "publishable")
+    assert public.exit_code == 0
+    assert "not shown again" not in public.stderr
+    key_id = shell.json("partner", "key", "list", "--partner", number)[1]["id"]
+    shell.refused("KEY_HAS_NO_SECRET", "partner", "key", "rotate", key_id, "--partner", number)
+
+
+def test_a_key_is_rotated_and_revoked(shell: Shell) -> None:
+    """Two secrets live until the rotation is ended; a revoked key cannot be rotated."""
+    number = shell.partner()
+    made = shell.json("partner", "key", "create", "--partner", number)
+    key = ("--partner", number)
+    renewed = shell.json("partner", "key", "rotate", made["keyId"], *key)
+    assert (renewed["apiKey"], renewed["keyId"]) == (made["apiKey"], made["keyId"])
+    assert renewed["apiSecret"] != made["apiSecret"]
+    live = lambda: [each["live_secrets"] for each in shell.json("partner", "key", "list", *key)]  # noqa: E731
+    assert live() == [2]
+    assert shell.ok("partner", "key", "revoke-old", made["keyId"], *key) == "1 old secret(s) revoked.\n"
+    assert live() == [1]
+    ((sealed,),) = shell.rows("SELECT sealed FROM api_secret WHERE key_id = %s AND revoked_at IS NULL", made["keyId"])
+    assert Fernet(MASTER_KEY).decrypt(sealed).decode() == renewed["apiSecret"]
+    assert shell.ok("partner", "key", "revoke", made["keyId"], *key) == f"Key {made['keyId']} is revoked.\n"
+    shell.refused("KEY_IS_REVOKED", "partner", "key", "rotate", made["keyId"], *key)
+    shell.refused("KEY_NOT_FOUND", "partner", "key", "revoke", made["keyId"], "--partner", shell.partner())
+
+
+# Catalogue and orders.
+
+
+def test_the_catalogue_is_seeded_changed_and_listed(closed: tuple[Shell, World]) -> None:
+    """And capped."""
+    shell, _ = closed
+    for table in ("transfer", "purchase", "collection"):
+        shell.rows(f"DELETE FROM {table}")
+    shell.rows("DELETE FROM discount_level")
+    assert shell.json("catalogue", "list") == []
+    assert shell.ok("catalogue", "seed") == "42 offers are on sale.\n"
+    assert shell.rows("SELECT count(*), max(discount) FROM discount_level") == [(21, Decimal("0.06"))]
+    for price in ("41.5", "41.25"):
+        assert shell.ok("catalogue", "put", "--power", "3", "--efficiency", "13.5", "--price", price) == "Offered.\n"
+    found = [each for each in shell.json("catalogue", "list") if each["power"] == "3"]
+    assert [(each["efficiency"], each["usd"]) for each in found] == [("13.5", "41.25")]
+    assert "41.25" in shell.ok("catalogue", "list")
+    for text, stored in (("5000.5", Decimal("5000.5")), ("none", None)):
+        assert shell.ok("catalogue", "capacity", text) == f"Capacity is {text}; 4 TH are promised.\n"
+        assert shell.rows("SELECT cap_th FROM capacity") == [(stored,)]
+
+
+@pytest.fixture
+async def ordered(world: World) -> str:
+    """The number of a partner with an open order o-1."""
+    partner = await newcomer(world)
+    await order(partner, (await partner.user()).id, "o-1", await offer(partner))
+    return str(partner.partner.id)
+
+
+def test_an_order_is_cancelled(shell: Shell, ordered: str) -> None:
+    """By its external id; what it reserved is free, and again is a no-op."""
+    reserved = "SELECT debits_pending FROM account WHERE id = 1200 AND partner_id = %s"
+    assert shell.rows(reserved, ordered) == [(Decimal("14.99"),)]
+    for _ in range(2):
+        assert shell.ok("order", "cancel", "o-1", "--partner", ordered) == "Cancelled.\n"
+    assert shell.rows(reserved, ordered) == [(0,)]
+    assert shell.rows("SELECT state FROM purchase WHERE partner_id = %s", ordered) == [("cancelled",)]
+
+
+# Days.
+
+
+def test_rates_are_entered_imported_and_listed(closed: tuple[Shell, World], tmp_path: Path) -> None:
+    """A bad line is named and enters nothing; a spreadsheet's mark at the beginning does not matter."""
+    shell, _ = closed
+    shown = shell.ok(
+        *("rates", "set", "2026-03-09", "--btc-usd", "78862.65", "--difficulty", "95.67e12"),
+        *("--subsidy-btc", "3.125", "--fees-btc", "0", "--kwh-usd", "0.06"),
+    )
+    assert "0.00000065709495" in shown
+    assert "0.06" in shown
+    file = tmp_path / "rates.csv"
+    file.write_text(CSV + "2026-03-03,-1,4.8e-7,\n")
+    assert "line 4: -1 is out of range" in shell.refused("BAD_RATES", "rates", "import", file)
+    assert shell.rows("SELECT count(*) FROM mining_day") == [(1,)]
+    file.write_bytes(b"day,btc_usd\n\xff\xfe")
+    assert "is not UTF-8" in shell.refused("BAD_RATES", "rates", "import", file)
+    file.write_text("\ufeff" + CSV, encoding="utf-8")
+    for _ in range(2):
+        assert shell.ok("rates", "import", file) == "2 days entered.\n"
+    listed = shell.json("rates", "list")
+    assert [(each["day"], each["btc_usd"], each["source"]) for each in listed] == [
+        ("2026-03-09", "78862.65", "entered"),
+        ("2026-03-02", "81000.5", "entered"),
+        ("2026-03-01", "80000", "bank"),
+    ]
+    assert (listed[1]["kwh_usd"], listed[1]["published_at"]) == ("0.05", None)
+    assert [each["day"] for each in shell.json("rates", "list", "--last", "1")] == ["2026-03-09"]
+    assert "81000.5" in shell.ok("rates", "list")
+
+
+def test_days_are_closed_shown_and_adjusted(closed: tuple[Shell, World], tmp_path: Path) -> None:
+    """Up to the day whose rates are missing; an adjustment is credited with the next day."""
+    shell, _ = closed
+    file = tmp_path / "rates.csv"
+    file.write_text(CSV)
+    shell.ok("rates", "import", file)
+    first = shell.json("day", "close", "--through", "2026-03-01")
+    assert first == {
+        "publishedThrough": "2026-03-01",
+        "dueThrough": "2026-03-03",
+        "missingRates": None,
+        "closed": 1,
+    }
+    said = shell.run("day", "close", "--json")
+    assert said.exit_code == 1
+    assert json.loads(said.stdout)["missingRates"] == "2026-03-03"
+    assert "RATES_MISSING: no rates for 2026-03-03\nEnter them with: hashrail rates set" in said.stderr
+    said = shell.run("day", "close")
+    assert (said.exit_code, said.stdout) == (1, "0 closes; published through 2026-03-02, due through 2026-03-03.\n")
+    shell.refused("DAY_PUBLISHED", "rates", "set", "2026-03-02", "--btc-usd", "1", "--pool-btc-per-th", "0")
+    adjust = ("day", "adjust", "2026-03-02", "--reason", "typing error", "--btc-usd", "79000.5")
+    assert shell.ok(*adjust) == "Adjustment 1 is published.\n"
+    shell.refused("NOTHING_TO_ADJUST", *adjust)
+    shell.ok("rates", "set", "2026-03-03", "--btc-usd", "80000", "--pool-btc-per-th", "4.9e-7")
+    assert shell.json("day", "close")["closed"] == 1
+    shown = shell.json("day", "show", "2026-03-02")
+    assert shown["inputs"]["btc_usd"] == "81000.5"
+    assert [(each["btc_usd"], each["reason"]) for each in shown["adjustments"]] == [("79000.5", "typing error")]
+    assert len(shown["classes"]) == 1
+    assert "typing error" in shell.ok("day", "show", "2026-03-02")
+    assert shell.ok("day", "close") == "0 closes; published through 2026-03-03, due through 2026-03-03.\n"
+
+
+def test_programmes_are_opened_joined_and_left(closed: tuple[Shell, World]) -> None:
+    """One user, or everybody and whoever registers later; a fraction counts from its day."""
+    shell, world = closed
+    number = str(world.partner.id)
+    assert shell.ok("programme", "create", "spring") == "Programme 1 is open.\n"
+    shell.refused("PROGRAMME_EXISTS", "programme", "create", "spring")
+    assert shell.json("programme", "list") == [{"name": "spring", "from_day": None, "fraction": None}]
+    said = shell.ok("programme", "fraction", "spring", "0.05", "--from", "2026-03-05")
+    assert said == "spring gives 0.05 from 2026-03-05 on.\n"
+    assert shell.json("programme", "list") == [{"name": "spring", "from_day": "2026-03-05", "fraction": "0.05"}]
+    assert "0.05" in shell.ok("programme", "list")
+    members = "SELECT u.partner_user_id FROM user_programme JOIN app_user u ON u.id = user_id ORDER BY 1"
+    join = ("programme", "join", "spring", "--partner", number)
+    for words, said, left in (
+        (("--user", "alice"), "1 user(s) take part.\n", ["alice"]),
+        ((), "2 user(s) take part.\n", ["alice", "bob"]),
+        (("--user", "alice", "--leave"), "1 user(s) left.\n", ["bob"]),
+        (("--user", "alice", "--leave"), "1 user(s) left.\n", ["bob"]),
+    ):
+        assert shell.ok(*join, *words) == said
+        assert [name for (name,) in shell.rows(members)] == left
+    assert shell.rows("SELECT partner_id, programme_id FROM partner_programme") == [(world.partner.id, 1)]
+    assert shell.ok(*join, "--leave") == "2 user(s) left.\n"
+    assert shell.rows("SELECT (SELECT count(*) FROM partner_programme), count(*) FROM user_programme") == [(0, 0)]
+    shell.refused("USER_NOT_FOUND", *join, "--user", "nobody")
+    assert shell.json("audit")["ok"] is True
+
+
+def test_balances_and_explanations_lead_to_the_same_income(closed: tuple[Shell, World], tmp_path: Path) -> None:
+    """A record's numbers multiply to its value, the values add up to the balance, the chart balances."""
+    shell, world = closed
+    file = tmp_path / "rates.csv"
+    file.write_text(CSV + "2026-03-03,80000,4.9e-7,\n")
+    shell.ok("rates", "import", file)
+    shell.ok("day", "close")
+    values = []
+    for day in ("2026-03-02", "2026-03-03"):
+        made = shell.json("explain", "income", "--miner", "1001", "--day", day)
+        assert (made["miner"], made["partnerUserId"], made["day"]) == (1001, "alice", day)
+        steps = {each["name"]: each for each in made["steps"]}
+        pool, c1, c2, net = (
+            Decimal(steps[name]["result"]) for name in ("pool reward", "C1 electricity", "C2 service", "net per TH")
+        )
+        assert pool - c1 - c2 == net > 0
+        for name, rate in (("gross", pool), ("c1Value", c1), ("c2Value", c2), ("value", net)):
+            power, times = (Decimal(part.split()[0]) for part in steps[name]["reckoning"].split(" x "))
+            assert (power, times, Decimal(steps[name]["result"])) == (4, rate, 4 * rate)
+        assert Decimal(made["value"]) == 4 * net
+        assert made["value"] in shell.ok("explain", "income", "--miner", "1001", "--day", day)
+        values.append(Decimal(made["value"]))
+    balance = ("account", "balance", "--partner", str(world.partner.id), "--user", "alice")
+    assert Decimal(shell.json(*balance)["btc"]) == sum(values)
+    then = shell.json(*balance, "--at", "2026-03-03T00:05:00Z")
+    assert then == {"partnerUserId": "alice", "at": "2026-03-03T00:05:00.000Z", "btc": f"{values[0]:f}"}
+    assert shell.json(*balance, "--at", "2026-03-03T00:04:59Z")["btc"] == "0"
+    assert f"{sum(values):f}" in shell.ok(*balance)
+    chart = {each["name"]: each for each in shell.json("account", "chart", "--partner", str(world.partner.id))}
+    assert Decimal(chart["income_control"]["balance"]) == sum(values)
+    assert chart["miner_sales"] == {"account": 4300, "name": "miner_sales", "currency": "USD", "balance": "55.99"}
+    assert len(chart) == 7
+    btc = [Decimal(each["balance"]) for each in chart.values() if each["currency"] == "BTC"]
+    assert sum(btc) == 0
+    assert "55.99" in shell.ok("account", "chart", "--partner", str(world.partner.id))
+
+
+# The audit.
+
+
+def test_the_audit_ends_with_one_at_the_first_broken_invariant(closed: tuple[Shell, World]) -> None:
+    """It names the invariant and its rows, to people and to scripts; later ones are not looked at."""
+    shell, world = closed
+    sound = shell.json("audit")
+    assert sound["ok"] is True
+    assert [each["rows"] for each in sound["invariants"]] == [[]] * 18
+    shown = shell.ok("audit")
+    assert all(each["name"] in shown and each["rule"] in shown for each in sound["invariants"])
+    assert shown.count("│ yes ") == 18
+    shell.rows("UPDATE partner_capacity SET committed_th = committed_th + 1")
+    shell.rows("UPDATE purchase SET value_usd = value_usd + 1")
+    made = shell.run("audit", "--json")
+    assert (made.exit_code, made.exception.__class__) == (1, SystemExit)
+    found = json.loads(made.stdout)
+    assert found["ok"] is False
+    assert [each["name"] for each in found["invariants"] if not each["holds"]] == ["orders-match-ledger"]
+    assert found["invariants"][-1]["rows"] == [
+        {"partner_id": str(world.partner.id), "purchase_id": "1", "state": "issued", "transfer": "posted"}
+    ]
+    made = shell.run("audit")
+    assert made.exit_code == 1
+    assert "orders-match-ledger is broken by these rows:" in made.stderr
+    assert "'purchase_id': '1'" in made.stderr
+    assert made.stdout.count("│ no ") == 1
+
+
+# Real processes.
+
+
+def hashrail(shell: Shell, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run the program itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "hashrail.cli", *words],
+        env=os.environ | shell.environment | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_program_migrates_audits_and_ends_as_it_should(dsn: str, tmp_path: Path) -> None:
+    """An empty database is refused, migrated, audited; again there is nothing to apply; damage ends with 1."""
+    shell = Shell(dsn, tmp_path)
+    for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
+        shell.rows(statement)
+    refused = hashrail(shell, "audit")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("SCHEMA_OUT_OF_DATE: the schema lacks 0001_types_and_parties")
+    assert refused.stderr.endswith("Run: hashrail migrate\n")
+    first, again = hashrail(shell, "migrate"), hashrail(shell, "migrate")
+    assert [made.returncode for made in (first, again)] == [0, 0]
+    assert first.stdout.splitlines()[0] == "applied 0001_types_and_parties"
+    assert first.stdout.splitlines()[-1] == again.stdout.strip() == "The schema is up to date."
+    made = hashrail(shell, "partner", "create", "--name", "Wallet Ltd", "--json")
+    assert json.loads(made.stdout)["id"] == 1
+    assert hashrail(shell, "audit", "--json").returncode == 0
+    shell.rows("UPDATE partner_capacity SET committed_th = 1")
+    broken = hashrail(shell, "audit")
+    assert broken.returncode == 1
+    assert "capacity-is-counted is broken" in broken.stderr
+    assert not list(tmp_path.iterdir()), "keys come from the environment, so that nothing is written"
+
+
+def test_without_a_command_it_shows_what_there_is() -> None:
+    """And nothing is opened."""
+    made = subprocess.run(
+        [sys.executable, "-m", "hashrail.cli"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "Begin with: hashrail demo" in made.stdout + made.stderr

@@ -1,0 +1,383 @@
+"""A sandbox with a past: seeded through the real verbs, resumed wherever it was cut off, and run as one program."""
+
+import datetime as dt
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+
+from hashrail import clock, db, demo
+from hashrail.clock import ONE_DAY
+from hashrail.settings import Settings
+from hashrail.vault import Vault
+from hashrail_client.client import SignatureAuth
+from tests.books import broken
+from tests.conftest import with_database
+
+DAYS = 12
+URL = "http://127.0.0.1:1"
+SECONDS = 90
+VAULT = Vault([Fernet.generate_key().decode()])
+# What stands in the books, without the moments at which it was written.
+BOOKS = (
+    "SELECT day, pool_btc_per_th, btc_usd, discount_cap, source FROM mining_day ORDER BY 1",
+    "SELECT * FROM class_day ORDER BY class_id, day",
+    "SELECT * FROM programme_fraction ORDER BY 2",
+    "SELECT id, user_id, name, power, energy_efficiency FROM miner ORDER BY 1",
+    "SELECT * FROM stint ORDER BY id",
+    "SELECT * FROM class_power_delta ORDER BY day, class_id",
+    "SELECT id, external_id, user_id, state, attempt, value_usd, miner_id FROM purchase ORDER BY 1",
+    "SELECT partner_user_id, email, level_discount, settled_through FROM app_user ORDER BY id",
+    "SELECT kind, object_id, leg, debit_account, credit_account, amount, state FROM transfer ORDER BY 1, 2, 3",
+    "SELECT id, debits_posted, credits_posted, debits_pending, credits_pending FROM account ORDER BY 1",
+    "SELECT closed_through FROM partner_day",
+)
+
+
+class CutError(Exception):
+    """What a test raises where somebody pulls the plug."""
+
+
+@contextmanager
+def empty_database(server: str, template: str) -> Iterator[str]:
+    """A migrated database without a partner."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield with_database(server, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def prepare(dsn: str, data: Path, tick: demo.Tick | None = None, url: str = URL) -> demo.Sandbox:
+    """Seed or open a sandbox of twelve days."""
+    data.mkdir(exist_ok=True)
+    settings = Settings(mode="sandbox", data=data)
+    return await demo.prepare(dsn, settings, VAULT, base_url=url, days=DAYS, tick=tick)
+
+
+def books(dsn: str) -> list[list[tuple[Any, ...]]]:
+    """Everything that counts, table by table."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        return [connection.execute(query).fetchall() for query in BOOKS]
+
+
+async def invariants(dsn: str) -> dict[str, Any]:
+    """What is broken."""
+    pool = await db.open_pool(dsn)
+    try:
+        return await broken(pool)
+    finally:
+        await pool.close()
+
+
+async def test_a_sandbox_has_the_past_that_was_planned(dsn: str, tmp_path: Path) -> None:
+    """Twelve closed days, whoever bought by then, income, a level, a programme; and every invariant holds."""
+    seen: list[dt.date] = []
+    made = await prepare(dsn, tmp_path / "data", seen.append)
+    today = clock.day_of(made.clock)
+    yesterday = clock.last_creditable_day(clock.wall_now())
+    assert abs(made.clock - clock.wall_now()) < dt.timedelta(minutes=1)
+    assert seen == [yesterday - number * ONE_DAY for number in range(DAYS - 1, -1, -1)]
+    first = seen[0]
+    assert [name for name, _ in made.users] == ["alice", "bob", "carol", "dave"]
+    with psycopg.connect(dsn, autocommit=True) as connection:
+
+        def rows(query: str) -> list[tuple[Any, ...]]:
+            return connection.execute(query).fetchall()
+
+        miners = rows(
+            """SELECT u.partner_user_id, m.power, m.energy_efficiency, m.created_at::date, s.from_day
+               FROM miner m JOIN app_user u ON u.id = m.user_id
+               JOIN stint s ON s.id = (SELECT min(id) FROM stint WHERE miner_id = m.id) ORDER BY m.id"""
+        )
+        planned = [each for each in demo.PURCHASES if each[1] < DAYS]
+        assert miners == [
+            (name, Decimal(power), Decimal(watts), first + day * ONE_DAY, first + (day + 1) * ONE_DAY)
+            for name, day, power, watts in planned
+        ]
+        assert rows("SELECT DISTINCT state FROM purchase") == [("issued",)]
+        assert rows("SELECT closed_through FROM partner_day") == [(yesterday,)]
+        assert rows("SELECT count(*), min(day), max(day) FROM class_day WHERE class_id = 1")[0][1:] == (
+            first,
+            yesterday,
+        )
+        assert rows("SELECT offset_us FROM business_clock") == [(0,)]
+        fractions = [row[0] for row in rows("SELECT fraction FROM published_fraction ORDER BY day")]
+        assert fractions == [Decimal("0.02")] * 7 + [Decimal("0.03")] * 5
+        assert rows("SELECT count(*) FROM user_programme") == [(4,)]
+        settled = dict(rows("SELECT partner_user_id, settled_through FROM app_user"))
+        assert settled["alice"] == first + 2 * ONE_DAY
+        assert rows("SELECT DISTINCT source FROM mining_day") == [("generated: steady",)]
+    assert today == yesterday + ONE_DAY
+    assert await invariants(dsn) == {}
+
+
+async def test_demo_json_has_what_a_program_needs(dsn: str, tmp_path: Path) -> None:
+    """For its owner's eyes only, and nothing is left beside it."""
+    data = tmp_path / "data"
+    made = await prepare(dsn, data)
+    path = data / "demo.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in data.iterdir()] == ["demo.json"]
+    found = json.loads(path.read_text())
+    assert list(found) == ["baseUrl", "partnerId", "apiKey", "apiSecret", "users", "clock", "dataDir"]
+    assert (found["baseUrl"], found["dataDir"]) == (URL, str(data.resolve()))
+    assert (found["apiKey"], found["apiSecret"]) == (made.api_key, made.api_secret)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        users = connection.execute("SELECT partner_user_id, id FROM app_user ORDER BY id").fetchall()
+        (public_id,) = connection.execute("SELECT public_id FROM partner").fetchall()[0]
+        (sealed,) = connection.execute("SELECT sealed FROM api_secret").fetchall()[0]
+        kinds = connection.execute("SELECT key, kind FROM api_key").fetchall()
+    assert found["users"] == [{"partnerUserId": name, "userId": number} for name, number in users]
+    assert found["partnerId"] == public_id
+    assert VAULT.open(sealed).decode() == found["apiSecret"]
+    assert kinds == [(found["apiKey"], "full")]
+    assert clock.parse_iso(found["clock"], "clock") - made.clock < ONE_DAY
+
+
+async def test_what_was_cut_off_ends_as_if_it_had_not_been(server: str, template: str, tmp_path: Path) -> None:
+    """After the close of a day, three times, and between the end of a day and its close."""
+    with empty_database(server, template) as whole, empty_database(server, template) as cut:
+        await prepare(whole, tmp_path / "whole")
+        # A run that is resumed tells of the day before again; the last cut leaves a day on which nobody buys.
+        for count in (1, 2, 5):
+            with pytest.raises(CutError):
+                await prepare(cut, tmp_path / "cut", cut_after(count))
+            assert not (tmp_path / "cut" / "demo.json").exists()
+        with psycopg.connect(cut, autocommit=True) as connection:
+            connection.execute("UPDATE business_clock SET offset_us = offset_us + 86400000000")
+        await prepare(cut, tmp_path / "cut")
+        for expected, found in zip(books(whole), books(cut), strict=True):
+            assert found == expected
+        assert await invariants(cut) == {}
+
+
+def cut_after(count: int) -> demo.Tick:
+    """Pulls the plug on the count-th day."""
+    days: list[dt.date] = []
+
+    def tick(day: dt.date) -> None:
+        days.append(day)
+        if len(days) == count:
+            raise CutError
+
+    return tick
+
+
+async def test_started_again_it_changes_nothing(dsn: str, tmp_path: Path) -> None:
+    """Same books, same key, same file; another port is written down."""
+    data = tmp_path / "data"
+    first = await prepare(dsn, data)
+    before, file = books(dsn), json.loads((data / "demo.json").read_text())
+    again = await prepare(dsn, data, url="http://127.0.0.1:2")
+    assert books(dsn) == before
+    assert (again.api_key, again.api_secret, again.users) == (first.api_key, first.api_secret, first.users)
+    found = json.loads((data / "demo.json").read_text())
+    assert found.pop("baseUrl") == "http://127.0.0.1:2"
+    assert {name: found[name] for name in found if name != "clock"} == {
+        name: file[name] for name in file if name not in ("clock", "baseUrl")
+    }
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        assert connection.execute("SELECT count(*) FROM api_key").fetchall() == [(1,)]
+
+
+async def test_a_sandbox_that_stood_still_catches_up_and_buys_nothing(dsn: str, tmp_path: Path) -> None:
+    """Days that passed meanwhile are closed; the plan is for the seeding, not for days that the engineer made pass."""
+    data = tmp_path / "data"
+    await prepare(dsn, data)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        before = connection.execute("SELECT max(closed_through) FROM partner_day").fetchall()[0][0]
+        connection.execute("UPDATE business_clock SET offset_us = offset_us + 86400000000")
+        (data / "demo.json").unlink()
+        again = await prepare(dsn, data)
+        counts = connection.execute("SELECT (SELECT count(*) FROM miner), (SELECT count(*) FROM api_key)").fetchall()
+        through = connection.execute("SELECT closed_through FROM partner_day").fetchall()
+    assert counts == [(5, 2)]
+    assert through == [(before + ONE_DAY,)]
+    assert len(again.users) == 4
+    assert again.clock - clock.wall_now() > dt.timedelta(hours=23)
+    assert await invariants(dsn) == {}
+
+
+def test_the_plan_fits_the_credit_and_the_days() -> None:
+    """Everything is on sale, in order of days, and ninety days see all of it."""
+    offers = {(power, watts): value for power, watts, value in demo.catalogue.sample_collections()}
+    values = [offers[Decimal(power), Decimal(watts)] for _, _, power, watts in demo.PURCHASES]
+    assert sum(values) < demo.CREDIT_LIMIT_USD
+    days = [day for _, day, _, _ in demo.PURCHASES]
+    assert days == sorted(days)
+    assert (days[0], days[-1] < 90, len(days)) == (0, True, 18)
+    assert len({power for _, _, power, _ in demo.PURCHASES}) >= 8
+    assert {watts for _, _, _, watts in demo.PURCHASES} == {"12", "15", "20"}
+
+
+# The whole program.
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment() -> dict[str, str]:
+    """Ours, without settings of another deployment."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("HASHRAIL_", "DATABASE_", "PG"))}
+
+
+def hashrail(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command beside the sandbox."""
+    return subprocess.run(
+        [sys.executable, "-m", "hashrail.cli", *words],
+        env=environment() | settings,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def processes_of(data: Path) -> list[str]:
+    """The command lines of processes that name the data folder, in their words or their environment."""
+    needle, found = str(data).encode(), []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                words, settings = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+            if needle in words or needle in settings:
+                found.append(words.replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+class Running:
+    """`hashrail demo` as a process; what it says goes to a file."""
+
+    def __init__(self, data: Path, port: int, log: Path) -> None:
+        self.port, self.log = port, log
+        command = [sys.executable, "-m", "hashrail.cli", "demo", "--port", str(port), "--data", str(data)]
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*command, "--days", "5"], env=environment(), stdout=output, stderr=output, start_new_session=True
+            )
+
+    def summary(self) -> str:
+        """What it says when it is ready."""
+        give_up = clock.monotonic() + SECONDS
+        while "Ctrl-C stops it" not in (said := self.log.read_text()):
+            assert self.process.poll() is None, said
+            assert clock.monotonic() < give_up, said
+            signal.sigtimedwait([], 0.1)
+        return said
+
+    def stop(self, number: signal.Signals) -> str:
+        """What it has said when a signal has ended it."""
+        self.process.send_signal(number)
+        assert self.process.wait(SECONDS) == 0, self.log.read_text()
+        return self.log.read_text()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the embedded server's user can reach."""
+    with tempfile.TemporaryDirectory(prefix="hashrail-demo-", dir="/tmp", ignore_cleanup_errors=True) as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+def test_one_command_runs_it_all(folder: Path) -> None:
+    """Summary, the printed call, a moved clock, an audit beside it, an end without a trace, and a second start."""
+    data = folder / "data"
+    running = Running(data, free_port(), folder / "first.log")
+    try:
+        said = running.summary()
+        facts = json.loads((data / "demo.json").read_text())
+        assert f"A sandbox is running at http://127.0.0.1:{running.port}" in said
+        assert facts["partnerId"] in said
+        assert "the rates of its days are generated, not recorded" in said
+        answer = run_snippet(said)
+        assert [(miner["power"], miner["energyEfficiency"]) for miner in answer["data"]["array"]] == [(1, 20), (4, 15)]
+        assert move_clock(facts, 2) == 2
+        audit = hashrail("audit", "--data", str(data), "--json")
+        assert (audit.returncode, json.loads(audit.stdout)["ok"]) == (0, True), audit.stderr
+        day = said.split("explain income --miner 1001 --day ")[1].split()[0]
+        explained = hashrail("explain", "income", "--miner", "1001", "--day", day, "--data", str(data), "--json")
+        assert json.loads(explained.stdout)["partnerUserId"] == "alice", explained.stderr
+        assert len(processes_of(data)) >= 4
+        said = running.stop(signal.SIGINT)
+    finally:
+        running.process.kill()
+        running.process.wait()
+    assert "Stopped. The sandbox continues when it is started again on the same data." in said
+    assert "Traceback" not in said
+    assert processes_of(data) == []
+    assert hashrail("audit", "--data", str(data)).returncode == 0
+    continue_it(data, facts, folder / "second.log")
+
+
+def continue_it(data: Path, facts: dict[str, Any], log: Path) -> None:
+    """Started again: the same key and clock, and SIGTERM ends it as well."""
+    running = Running(data, free_port(), log)
+    try:
+        said = running.summary()
+        again = json.loads((data / "demo.json").read_text())
+        same = ("partnerId", "apiKey", "apiSecret", "users", "dataDir")
+        assert {name: again[name] for name in same} == {name: facts[name] for name in same}
+        assert again["baseUrl"] == f"http://127.0.0.1:{running.port}"
+        moved = clock.parse_iso(again["clock"], "clock") - clock.parse_iso(facts["clock"], "clock")
+        assert dt.timedelta(days=2) < moved < dt.timedelta(days=2, minutes=10)
+        assert len(run_snippet(said)["data"]["array"]) == 2
+        running.stop(signal.SIGTERM)
+    finally:
+        running.process.kill()
+        running.process.wait()
+    assert processes_of(data) == []
+
+
+def run_snippet(said: str) -> dict[str, Any]:
+    """Copy and paste what the summary prints into a shell; its answer."""
+    start, end = said.index("KEY="), said.index("Then")
+    made = subprocess.run(["bash", "-euc", said[start:end]], capture_output=True, timeout=SECONDS, check=True)
+    answer: dict[str, Any] = json.loads(made.stdout)
+    return answer
+
+
+def move_clock(facts: dict[str, Any], days: int) -> int:
+    """Advance the business clock; how many days were closed."""
+    auth = SignatureAuth(facts["apiKey"], facts["apiSecret"])
+    with httpx.Client(base_url=facts["baseUrl"], auth=auth, timeout=SECONDS) as client:
+        response = client.post("/api/sandbox/advance", json={"days": days})
+    assert response.status_code == 200, response.text
+    closed: int = response.json()["data"]["daysClosed"]
+    return closed
+
+
+def test_a_port_in_use_is_said(dsn: str, folder: Path) -> None:
+    """It ends with 1, names the log, and leaves nothing running."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        words = ("demo", "--port", str(port), "--data", str(folder / "data"), "--days", "1")
+        made = hashrail(*words, DATABASE_URL=dsn)
+    assert made.returncode == 1
+    assert f"The API did not start; is http://127.0.0.1:{port} in use?" in made.stderr.replace("\n", " ")
+    assert "Traceback" not in made.stderr
+    assert processes_of(folder / "data") == []
