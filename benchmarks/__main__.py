@@ -51,11 +51,12 @@ QUICK_DAYS = days.Sizes(
     large_user=10,
 )
 QUICK_READING = reading.Sizes(shape=SMALL, days=20, stints=4, others=20, small=10, large=40, deep=500)
+QUICK_WRITES = writes.Sizes(partners=1, users=20, accounts=5, seconds=0.2, api_workers=1)
 QUICK: dict[Name, Benchmark] = {
     Name.SIGNED_READ: lambda place: signed_read.run(place, signed_read.Sizes(connections=4, seconds=1)),
     Name.DAYS: lambda place: days.run(place, QUICK_DAYS),
     Name.READING: lambda place: reading.run(place, QUICK_READING),
-    Name.WRITES: lambda place: writes.run(place, writes.Sizes(partners=2, users=10, accounts=5, seconds=1)),
+    Name.WRITES: lambda place: writes.run(place, QUICK_WRITES),
 }
 
 
@@ -77,6 +78,7 @@ def main(
         Path(folder).chmod(0o711)
         with EmbeddedPostgres(Path(folder)) as server, Progress(*columns, console=err) as progress:
             facts = asyncio.run(stage.facts(server.dsn))
+            template = asyncio.run(stage.migrated(server.dsn))
             tables = []
             for name in chosen:
                 task = progress.add_task(name, total=1)
@@ -84,7 +86,7 @@ def main(
                 def tell(text: str, name: Name = name, task: TaskID = task) -> None:
                     progress.update(task, description=f"{name}: {text}")
 
-                place = Stage(server.dsn, Path(folder), tell, runs)
+                place = Stage(server.dsn, template, Path(folder), tell, runs)
                 tables += asyncio.run((QUICK if quick else FULL)[name](place))
                 progress.update(task, description=f"{name}: done", completed=1)
     for what, value in facts:

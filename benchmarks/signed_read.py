@@ -92,7 +92,7 @@ def _table(found: dict[str, list[Served]], sizes: Sizes) -> Table:
         notes=[
             "Each in a Granian of its own: 1 worker, uvloop, the same settings. Runs alternate.",
             f"Load by {generator}: {sizes.connections} connections, {sizes.seconds} s a run.",
-            "Both verify the HMAC, look up the key, run the same query on the same kind of pool; the answers are equal.",
+            "Both verify the HMAC, look up the key, run the same query on the same kind of pool, answer alike.",
         ],
     )
     for name, served in found.items():

@@ -22,9 +22,11 @@ SHOWN_PACKAGES = ("asyncpg", "granian", "litestar", "msgspec", "uvloop")
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A server on which databases may be created, a folder for files, how many runs, and where progress is told."""
+    """A server on which databases may be created, a migrated one there to copy, a folder for files, how many runs,
+    and where progress is told."""
 
     server: str
+    template: str
     folder: Path
     tell: Tell
     runs: int = RUNS
@@ -33,13 +35,11 @@ class Stage:
     async def database(self) -> AsyncIterator[str]:
         """The DSN of a migrated database that is dropped afterwards."""
         name = f"bench_{uuid.uuid4().hex[:12]}"
-        await self._execute(f"CREATE DATABASE {name}")
-        dsn = urlunsplit(urlsplit(self.server)._replace(path=f"/{name}"))
+        await _execute(self.server, f"CREATE DATABASE {name} TEMPLATE {self.template}")
         try:
-            await db.migrate_in_thread(dsn)
-            yield dsn
+            yield _with_database(self.server, name)
         finally:
-            await self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+            await _execute(self.server, f"DROP DATABASE {name} WITH (FORCE)")
 
     @asynccontextmanager
     async def pool(self) -> AsyncIterator[db.Pool]:
@@ -51,12 +51,13 @@ class Stage:
             finally:
                 await opened.close()
 
-    async def _execute(self, statement: str) -> None:
-        connection = await asyncpg.connect(self.server)
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
+
+async def migrated(server: str) -> str:
+    """The name of a new database with the whole schema."""
+    name = f"bench_{uuid.uuid4().hex[:12]}"
+    await _execute(server, f"CREATE DATABASE {name}")
+    await db.migrate_in_thread(_with_database(server, name))
+    return name
 
 
 async def facts(server: str) -> list[tuple[str, str]]:
@@ -88,14 +89,21 @@ def postmaster(backend_pid: int) -> int:
 
 def cpu_seconds(parent: int) -> float:
     """CPU time that a process, those it waited for, and its living children have used."""
-    total = _stat(Path(f"/proc/{parent}"))[2]
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            owner, own, _ = _stat(folder)
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while we looked, and its parent counts it now
-        total += own if owner == parent else 0
-    return total / os.sysconf("SC_CLK_TCK")
+    while True:
+        before = _stat(Path(f"/proc/{parent}"))[2]
+        living = sum(_ticks_of_child(folder, parent) for folder in Path("/proc").glob("[0-9]*"))
+        after = _stat(Path(f"/proc/{parent}"))[2]
+        if after == before:  # else a child may have ended while we looked, and be counted twice or not at all
+            return (after + living) / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks_of_child(process: Path, parent: int) -> int:
+    """What a process has used if it is a living child of the parent."""
+    try:
+        owner, own, _ = _stat(process)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return own if owner == parent else 0
 
 
 def _stat(process: Path) -> tuple[int, int, int]:
@@ -103,6 +111,18 @@ def _stat(process: Path) -> tuple[int, int, int]:
     values = (process / "stat").read_text().rpartition(")")[2].split()
     parent, user, system, of_children = int(values[1]), int(values[11]), int(values[12]), values[13:15]
     return parent, user + system, user + system + sum(map(int, of_children))
+
+
+def _with_database(dsn: str, name: str) -> str:
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 def _packages() -> list[str]:

@@ -42,7 +42,7 @@ class Sizes:
     order_clients: int = 16
     accounts: int = 50
     transfer_clients: int = 20
-    seconds: int = 5
+    seconds: float = 5
     api_workers: int = 2
 
 
@@ -70,7 +70,7 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
             f"A reference only: pgledger made {PGLEDGER_PER_SECOND:,} transfers a second with 50 accounts, 20 clients.",
         ],
     )
-    for count in (1, sizes.partners):
+    for count in sorted({1, sizes.partners}):
         async with stage.database() as dsn, _market(dsn, stage.folder, sizes, count) as market:
             what = "orders, verbs"
             await _measure(stage, sizes, table, (what, count, sizes.order_clients), market.pool, _by_verbs(market))
@@ -78,7 +78,7 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
                 servers.api(dsn, stage.folder, sizes.api_workers) as server,
                 _by_http(market, server.port, sizes.order_clients) as work,
             ):
-                what = f"orders, HTTP, {sizes.api_workers} API workers"
+                what = f"orders, HTTP, {sizes.api_workers} API worker processes"
                 figures = (what, count, sizes.order_clients)
                 await _measure(stage, sizes, table, figures, market.pool, work, server.pid)
     async with stage.database() as dsn, _market(dsn, stage.folder, sizes, 1) as market:

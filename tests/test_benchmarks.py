@@ -8,22 +8,22 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from rich.console import Console
-from typer.testing import CliRunner
-
 from benchmarks import dataset, load, measure, reading, report, stage
 from benchmarks.__main__ import COMMAND, QUICK, QUICK_READING, Name, app
 from benchmarks.dataset import Shape
 from benchmarks.measure import Table
 from benchmarks.stage import Stage
+from rich.console import Console
+from typer.testing import CliRunner
+
 from hashrail import checks, clock, daily, db
 
 SHAPE = Shape(efficiencies=6, levels=5)
 
 
 @pytest.fixture
-def place(server: str, tmp_path: Path) -> Stage:
-    return Stage(server, tmp_path, told.append, runs=1)
+def place(server: str, template: str, tmp_path: Path) -> Stage:
+    return Stage(server, template, tmp_path, told.append, runs=1)
 
 
 told: list[str] = []
@@ -103,9 +103,7 @@ async def test_writes(place: Stage) -> None:
     (table,) = await tables_of(Name.WRITES, place)
     assert [line.cells[:3] for line in table.lines] == [
         ("orders, verbs", "1", "16"),
-        ("orders, HTTP, 2 API workers", "1", "16"),
-        ("orders, verbs", "2", "16"),
-        ("orders, HTTP, 2 API workers", "2", "16"),
+        ("orders, HTTP, 1 API worker processes", "1", "16"),
         ("ledger transfers", "1", "20"),
     ]
     for line in table.lines:

@@ -30,7 +30,7 @@ from hashrail.ledger import Chart
 from tests.api import Api, an_offer, answered, buy, check_books, exact, gather_all, open_api, open_shared_api
 from tests.world import World
 
-ROUNDS = int(os.environ.get("HASHRAIL_EXAMPLES") or 3)
+ROUNDS = int(os.environ.get("HASHRAIL_EXAMPLES") or 2)
 FIFTY = range(50)
 
 

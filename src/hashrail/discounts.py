@@ -68,6 +68,12 @@ async def level_of(tx: Tx, total_power_th: Decimal) -> Decimal:
     return Decimal(0) if discount is None else discount
 
 
+async def set_cap(tx: Tx, cap: Decimal) -> None:
+    """The most that discounts add up to, on days that are published from now on. Raises BadDiscountError."""
+    _refuse_bad(cap)
+    await tx.execute("UPDATE publication SET discount_cap = $1 WHERE id = 1", cap)
+
+
 async def create_programme(tx: Tx, name: str) -> int:
     """Open a discount programme; it gives nothing until a fraction is set. Raises ProgrammeExistsError."""
     try:

@@ -27,7 +27,7 @@ from hashrail.commands.common import (
 )
 from hashrail.db import Row, Tx
 from hashrail.income import DISCOUNT_DECIMALS, DayInputs
-from hashrail.money import decimals
+from hashrail.money import decimals, plain
 
 app = typer.Typer(help="Mining days: close them, adjust one, see them.", no_args_is_help=True)
 rates_app = typer.Typer(help="Rates of mining days: enter, import, list.", no_args_is_help=True)
@@ -253,6 +253,39 @@ def set_fraction(
 
     in_transaction(data, work)
     typer.echo(f"{name} gives {fraction} from {from_day} on.")
+
+
+@programmes.command("cap")
+def set_cap(
+    fraction: Annotated[Decimal, typer.Argument(parser=amount, metavar="FRACTION", help="0.35 is 35 percent.")],
+    data: DataOption = None,
+) -> None:
+    """Set the most that levels and programmes add up to, on days published from now on."""
+
+    async def work(tx: Tx, _: Books) -> None:
+        await discounts.set_cap(tx, fraction)
+
+    in_transaction(data, work)
+    typer.echo(f"Discounts add up to at most {plain(fraction)}.")
+
+
+@programmes.command("levels")
+def set_levels(
+    levels: Annotated[list[str], typer.Argument(metavar="TH:FRACTION ...", help="From how many TH, which fraction.")],
+    data: DataOption = None,
+) -> None:
+    """Replace the discount levels by a user's total TH; each user's level follows at his next change.
+
+    Example: hashrail programme levels 0:0 5:0.003 10:0.006 25:0.009
+    """
+    parted = [text.partition(":") for text in levels]
+    table_of_levels = {amount(from_th): amount(fraction) for from_th, _, fraction in parted}
+
+    async def work(tx: Tx, _: Books) -> None:
+        await discounts.set_levels(tx, table_of_levels)
+
+    in_transaction(data, work)
+    typer.echo(f"{len(table_of_levels)} levels are set.")
 
 
 @programmes.command("list")
