@@ -85,6 +85,8 @@ def main(
 
                 def tell(text: str, name: Name = name, task: TaskID = task) -> None:
                     progress.update(task, description=f"{name}: {text}")
+                    if not err.is_terminal:
+                        err.print(f"{name}: {text}", highlight=False)
 
                 place = Stage(server.dsn, template, Path(folder), tell, runs)
                 tables += asyncio.run((QUICK if quick else FULL)[name](place))

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
 from decimal import Decimal
 
+import asyncpg
 import httpx
 import pytest
 
@@ -25,6 +26,7 @@ from hashrail import (
     miners,
     orders,
     rewards,
+    users,
 )
 from hashrail.ledger import Chart
 from tests.api import Api, an_offer, answered, buy, check_books, exact, gather_all, open_api, open_shared_api
@@ -244,9 +246,9 @@ async def test_races_with_closes_and_a_jump_of_ninety_days(world: World, dsn: st
         other = await api.another_partner()
         user_ids = {}
         for one in (api, other):
-            users = [await one.world.user(name) for name in ("alice", "bob", "carol")]
-            user_ids[one.world.partner.id] = [user.id for user in users]
-            for user in users:
+            people = [await one.world.user(name) for name in ("alice", "bob", "carol")]
+            user_ids[one.world.partner.id] = [user.id for user in people]
+            for user in people:
                 await buy(one.world, user.id, "4")
         async with db.transaction(world.pool) as tx:
             programme = await discounts.create_programme(tx, "mining mode")
@@ -292,6 +294,21 @@ async def test_expiry_races_late_notices(api: Api) -> None:
     async with db.transaction(api.world.pool) as tx:
         assert (await billing.receivable(tx, api.world.partner.id)).reserved == 0
     await check_books(api.world)
+
+
+async def test_writing_a_user_s_rows_does_not_keep_others_from_locking_him(world: World) -> None:
+    """Two orders of one user have each made a miner: a lock that waits for the other's foreign key would never come."""
+    user = await world.user()
+    facts = {"user_id": user.id, "name": "miner", "power": Decimal(1), "energy_efficiency": Decimal(20)}
+    async with db.transaction(world.pool) as first, db.transaction(world.pool) as second:
+        for tx in (first, second):
+            await miners.create(tx, world.partner.id, at=clock.wall_now(), **facts)
+            await tx.execute("SET LOCAL lock_timeout = '500ms'")
+        assert list(await users.lock(first, world.partner.id, [user.id])) == [user.id]
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await users.lock(second, world.partner.id, [user.id])
+        await second.execute("ROLLBACK")
+        await second.execute("BEGIN")
 
 
 async def wait_for_the_fence(world: World) -> None:

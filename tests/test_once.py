@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from hashrail import clock, db, once, partners
+from hashrail import clock, db, errors, once, partners
 from hashrail.api import call, s2s
 from hashrail.api.guards import Arrival
 from hashrail.vault import Vault
@@ -245,6 +245,26 @@ async def test_the_replay_is_seen_before_the_idempotency_key(api: Api) -> None:
     )
     with pytest.raises(once.IdempotencyKeyReusedError):
         await send_to(api, twin, other)
+
+
+async def test_a_refusal_beside_the_same_request_is_the_answer(api: Api) -> None:
+    """The same request runs twice at once, and what the first has changed refuses the second: both get one answer."""
+    login = next(route for route in s2s.ROUTES if route.operation == "s2s_login")
+    request = api.server.request("s2s_login", partnerUserId="alice")
+    answers = []
+
+    async def overtaken(*_: object) -> None:
+        answers.append(await send_to(api, login, request))
+        raise errors.ConflictError("the other one has just done it")
+
+    assert await send_to(api, dataclasses.replace(login, handler=overtaken), request) == answers[0]
+
+    async def refused(*_: object) -> None:
+        raise errors.ConflictError("nobody has done it")
+
+    fresh = api.server.request("s2s_login", at=clock.wall_millis() - 5, partnerUserId="alice")
+    with pytest.raises(errors.ConflictError, match="nobody"):
+        await send_to(api, dataclasses.replace(login, handler=refused), fresh)
 
 
 # What is kept

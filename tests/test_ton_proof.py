@@ -336,6 +336,11 @@ def test_the_domain_is_one_of_the_partners() -> None:
         assert (error.code, error.details["sent"]) == ("TON_DOMAIN", "partner.example")
 
 
+def test_the_range_of_a_number_is_told() -> None:
+    error = refusal(changed(signed_body(V4_WALLET), f"{PROOF}.domain.lengthBytes", 2**32))
+    assert str(error) == f"{PROOF}.domain.lengthBytes is not a whole number from 0 to 4294967295"
+
+
 @pytest.mark.parametrize("length", [14, 16, 0])
 def test_the_length_of_the_domain_counts_bytes(length: int) -> None:
     error = refusal(changed(signed_body(V4_WALLET), f"{PROOF}.domain.lengthBytes", length))

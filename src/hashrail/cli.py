@@ -5,7 +5,7 @@ Every command that touches the books takes `--data`; DATABASE_URL names another 
 
 import typer
 
-from hashrail import signature_command
+from hashrail import signature_command, ton_proof_command
 from hashrail.commands import books, day, partner, reference, service
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(day.programmes, name="programme")
 app.add_typer(books.catalogue_app, name="catalogue")
 app.add_typer(books.order_app, name="order")
 app.add_typer(signature_command.app, name="signature")
+app.add_typer(ton_proof_command.app, name="ton-proof")
 app.command("reference", hidden=True)(reference.reference)
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, TypeAlias
-
-from pytoniq_core.boc.cell import Cell
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from hashrail.errors import BadRequestError, HashrailError, UnauthorizedError, UnavailableError
+
+if TYPE_CHECKING:
+    from pytoniq_core.boc.cell import Cell
 
 STATE_INIT_FIELD = "tonWallet.account.walletStateInit"
 KEY_BITS = 256
@@ -121,7 +122,7 @@ class Wallet:
 
     layout: Layout | None
     code_hash: bytes
-    data: Cell
+    data: "Cell"
 
     @property
     def asks_chain(self) -> bool:
@@ -215,7 +216,7 @@ def key_of(wallet: Wallet, on_chain: OnChain | None) -> bytes:
     raise TonKeyUnknownError("the wallet's code is not known", cause="unknown code", codeHash=code_hash)
 
 
-def _root(state_init: bytes) -> Cell:
+def _root(state_init: bytes) -> "Cell":
     """The only root of a bag of cells without pruned parts.
 
     A pruned cell's hash is whatever it says, so that no hash above it proves anything. Of the exotic cells only
@@ -229,7 +230,10 @@ def _root(state_init: bytes) -> Cell:
     return roots[0]
 
 
-def _roots(state_init: bytes) -> list[Cell]:
+def _roots(state_init: bytes) -> "list[Cell]":
+    # Loading the library takes longer than most commands: only who has a proof to read waits for it.
+    from pytoniq_core.boc.cell import Cell  # noqa: PLC0415
+
     try:
         return Cell.from_boc(state_init)
     except Exception as error:
@@ -237,7 +241,7 @@ def _roots(state_init: bytes) -> list[Cell]:
         raise _bad_state_init("is not a bag of cells") from error
 
 
-def _cells(root: Cell) -> Iterator[Cell]:
+def _cells(root: "Cell") -> "Iterator[Cell]":
     """Every cell once. Cells are shared: a small bag has more ways through it than anyone could walk."""
     seen: set[int] = set()
     waiting = [root]
@@ -249,7 +253,7 @@ def _cells(root: Cell) -> Iterator[Cell]:
             yield cell
 
 
-def _code_and_data(root: Cell) -> tuple[Cell, Cell]:
+def _code_and_data(root: "Cell") -> "tuple[Cell, Cell]":
     found = None if root.is_exotic else STATE_INIT_BITS.fullmatch(root.bits.to01())
     if found is None or len(root.refs) != 2 + int(found["library"]):
         raise _bad_state_init("is not the StateInit of a contract with code and data")
