@@ -155,6 +155,25 @@ async def test_orders_at_once_cannot_pass_the_capacity(deployment: Api) -> None:
     await check_books(deployment.world)
 
 
+async def test_with_a_cap_promises_are_made_one_at_a_time(world: World) -> None:
+    """Two partners' promises cannot see each other before they are committed: the second waits for the first."""
+    other = await world.another_partner("other")
+    async with db.transaction(world.pool) as tx:
+        await catalogue.set_capacity(tx, Decimal(20))
+    async with db.transaction(world.pool) as first:
+        await catalogue.commit_capacity(first, world.partner.id, Decimal(16))
+        with pytest.raises(db.BusyError):
+            await promise_at_once(other)
+    with pytest.raises(catalogue.CapacityExceededError):
+        await promise_at_once(other)
+
+
+async def promise_at_once(world: World) -> None:
+    async with db.transaction(world.pool) as tx:
+        await tx.execute("SET LOCAL lock_timeout = '50ms'")
+        await catalogue.commit_capacity(tx, world.partner.id, Decimal(16))
+
+
 # Races with the days
 
 

@@ -32,6 +32,7 @@ async def world(server: str, template: str) -> AsyncIterator[World]:
         await made.mine(btc_usd="1000")
         await adjust(made, FIRST + ONE_DAY)
         await made.mine()
+        await made.next_day()  # published and not closed
         yield made
 
 

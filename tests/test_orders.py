@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -284,6 +285,18 @@ async def test_a_late_notice_issues_at_the_fixed_price(world: World, swept: bool
     assert (await promised(world), len(await miners_of(world, alice.id))) == (4, 1)
     async with db.transaction(world.pool) as tx:
         await catalogue.put(tx, [(Decimal(4), Decimal(15), Decimal("55.99"))])
+
+
+async def test_an_order_is_over_at_the_moment_it_names(world: World) -> None:
+    """A notice that comes just then is late; a microsecond before it is not."""
+    alice = await world.user()
+    for number, early in enumerate((0, 1)):
+        made = await order(world, alice.id, f"o-{number}", await offer(world))
+        async with db.transaction(world.pool) as tx:
+            day = await day_fence.share(tx, world.partner.id)
+            day = replace(day, now=made.expires_at - early * dt.timedelta(microseconds=1))
+            issued = await orders.notify_paid(tx, day, external_id=made.external_id, user_id=alice.id)
+        assert issued.attempt == 2 - early
 
 
 async def assert_refused_late(world: World, user_id: int, code: str) -> None:

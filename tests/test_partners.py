@@ -73,6 +73,12 @@ async def test_a_partner_opens_with_books_and_is_found_by_number_id_or_name(worl
             with pytest.raises(partners.PartnerNotFoundError) as caught:
                 await partners.find(tx, unknown)
             assert (caught.value.status, caught.value.code) == (404, "PARTNER_NOT_FOUND")
+        # The namesake is the older one here, so that what happens to stand first does not decide.
+        elder = await partners.create(tx, name=uuid.uuid4().hex, credit_limit_usd=Decimal(0), at=made.created_at)
+        younger = await partners.create(tx, name=uuid.uuid4().hex, credit_limit_usd=Decimal(0), at=made.created_at)
+        for text in (str(younger.id), younger.public_id):
+            await tx.execute("UPDATE partner SET name = $2 WHERE id = $1", elder.id, text)
+            assert await partners.find(tx, text) == younger
         listed = await partners.every(tx)
         assert listed == sorted(listed, key=lambda each: each.id)
         assert {made, *copycats, world.partner} <= set(listed)

@@ -335,6 +335,6 @@ async def test_an_update_of_the_queue_that_fails_changes_nothing(pool: db.Pool, 
     first = queue_files()[0]
     await pool.execute(f"COMMENT ON SCHEMA procrastinate IS '{first}'")
     before = await queue_state(pool)
-    with pytest.raises(psycopg.Error, match="already exists|does not exist"):
+    with pytest.raises(psycopg.Error, match=r"already exists|does not exist"):
         await asyncio.to_thread(jobs.install, dsn)
     assert await queue_state(pool) == before

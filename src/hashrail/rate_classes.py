@@ -202,7 +202,7 @@ async def _appear(tx: Tx, key: tuple[Decimal, Decimal, list[int]], from_day: dat
     )
     row = await tx.fetchrow(
         """SELECT * FROM rate_class
-           WHERE energy_efficiency = $1 AND level_discount = $2 AND programmes = $3 FOR UPDATE""",
+           WHERE energy_efficiency = $1 AND level_discount = $2 AND programmes = $3 FOR NO KEY UPDATE""",
         *key,
     )
     assert row is not None
