@@ -78,7 +78,7 @@ async def test_days(place: Stage) -> None:
         "660 miners",
         "1 member",
         "600 members",
-        "900 : 300",
+        "up to 900 : 300",
         "10 miners",
     ]
     assert others.notes[0].startswith("A day takes 0.")

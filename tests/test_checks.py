@@ -119,14 +119,19 @@ LATEST = "(SELECT max(closed_through) FROM partner_day)"
 LAST = f"(SELECT {LATEST} - '0001-01-01'::date + 1)"
 BREAKS: dict[str, list[tuple[str, ...]]] = {
     "control-equals-unsettled": [
-        (TRANSFER.format(kind="adjustment", object=99, debit=1100, credit=2100, state="posted", seq=NEXT),),
-        (TRANSFER.format(kind="adjustment", object=99, debit=2100, credit=1100, state="posted", seq=NEXT),),
+        (TRANSFER.format(kind="purchase", object=99, debit=1100, credit=2100, state="posted", seq=NEXT),),
+        (TRANSFER.format(kind="purchase", object=99, debit=2100, credit=1100, state="posted", seq=NEXT),),
     ],
     "day-postings-equal-class-power": [
         (f"UPDATE transfer SET amount = amount + 1e-18 WHERE kind = 'day' AND leg = 2 AND object_id = {LAST}",),
         (f"UPDATE transfer SET amount = amount - 1e-18 WHERE kind = 'day' AND leg = 3 AND object_id = {LAST}",),
         (f"DELETE FROM transfer WHERE kind = 'day' AND leg = 3 AND object_id = {LAST} AND partner_id = 2",),
         (TRANSFER.format(kind="day", object=1, debit=1100, credit=4100, state="posted", seq=NEXT),),
+    ],
+    "adjustment-postings-equal-stints": [
+        ("UPDATE transfer SET amount = amount + 1e-18 WHERE kind = 'adjustment' AND leg = 2",),
+        ("DELETE FROM transfer WHERE kind = 'adjustment' AND leg = 3 AND partner_id = 2",),
+        (TRANSFER.format(kind="adjustment", object=99, debit=1100, credit=4100, state="posted", seq=NEXT),),
     ],
     "class-power-equals-stints": [
         ("UPDATE class_power SET power = power + 0.0001",),
@@ -239,7 +244,7 @@ def test_every_invariant_has_a_name_a_rule_and_damage_to_see() -> None:
     """A new one comes with a way to break it."""
     names = [name for name, _ in checks.names()]
     assert names == [*(each.name for each in checks.INVARIANTS), checks.RATES_FROM_INPUTS[0]]
-    assert len(set(names)) == len(names) == 18
+    assert len(set(names)) == len(names) == 19
     assert set(BREAKS) == set(names)
     assert all(ways for ways in BREAKS.values())
     assert all(rule and rule[0].islower() and not rule.endswith(".") for _, rule in checks.names())

@@ -198,17 +198,16 @@ async def test_old_master_keys_open_their_tokens(api: Api) -> None:
     old, new = Vault(["A" * 43 + "="]), Vault(["B" * 43 + "=", "A" * 43 + "="])
     async with db.transaction(api.world.pool) as tx:
         user = await api.world.user()
-        facts = {
-            "issuer": "hashrail",
-            "partner_id": api.world.partner.id,
-            "partner_public_id": api.world.partner.public_id,
-        }
-        keys = api.deployment.signing_keys
-        tokens = await sessions.log_in(tx, old, keys, user_id=user.id, **facts)
-        renewal = await sessions.refresh(tx, new, keys, refresh_token=tokens.refresh_token, **facts)
+        partner = api.world.partner
+        before, after = (
+            sessions.Issuer("hashrail", vault, api.deployment.signing_keys, partner.id, partner.public_id)
+            for vault in (old, new)
+        )
+        tokens = await sessions.log_in(tx, before, user.id)
+        renewal = await sessions.refresh(tx, after, tokens.refresh_token)
         assert renewal.tokens is not None
         with pytest.raises(sessions.RefreshTokenInvalidError):
-            await sessions.refresh(tx, old, keys, refresh_token=renewal.tokens.refresh_token, **facts)
+            await sessions.refresh(tx, before, renewal.tokens.refresh_token)
 
 
 def test_the_partner_in_a_refresh_token() -> None:

@@ -85,6 +85,27 @@ INVARIANTS = (
         FROM expected e FULL JOIN posted t USING (partner_id, day, leg) WHERE e.amount IS DISTINCT FROM t.amount""",
     ),
     Invariant(
+        "adjustment-postings-equal-stints",
+        "every credited adjustment's postings are the sums over the stints of its day of power x difference",
+        """
+        WITH sums AS (
+            SELECT s.partner_id, a.id, sum(s.power * d.net) AS net, sum(s.power * d.c1) AS c1, sum(s.power * d.c2) AS c2
+            FROM adjustment a
+            JOIN stint s ON s.from_day <= a.day AND (s.to_day IS NULL OR s.to_day > a.day)
+            JOIN partner_day p ON p.partner_id = s.partner_id AND a.effective_day <= p.closed_through
+            JOIN class_adjustment d ON d.adjustment_id = a.id AND d.class_id = s.class_id
+            GROUP BY s.partner_id, a.id),
+        expected AS (
+            SELECT partner_id, id, leg, amount FROM sums
+            CROSS JOIN LATERAL (VALUES (1, net), (2, c1), (3, c2)) AS legs (leg, amount) WHERE amount <> 0),
+        posted AS (
+            SELECT partner_id, object_id AS id, leg,
+                   CASE WHEN debit_account = 1100 THEN amount ELSE -amount END AS amount
+            FROM transfer WHERE kind = 'adjustment' AND state = 'posted')
+        SELECT partner_id, id AS adjustment_id, leg, e.amount AS expected, t.amount AS posted
+        FROM expected e FULL JOIN posted t USING (partner_id, id, leg) WHERE e.amount IS DISTINCT FROM t.amount""",
+    ),
+    Invariant(
         "class-power-equals-stints",
         "class power on the last closed day is the power of the stints that cover it",
         """

@@ -192,11 +192,14 @@ async def totals_by_miner(tx: Tx, partner_id: int, user_id: int) -> list[tuple[i
     """(miner, net BTC over its whole time with this user), by miner; adjustments included."""
     rows = await tx.fetch(
         """SELECT miner_id, sum(net) AS net FROM (
-               SELECT s.miner_id, s.power * (hi.net_sum - lo.net_sum + lo.net) AS net
+               SELECT s.miner_id, s.power * (
+                          (SELECT net_sum FROM class_day hi WHERE hi.class_id = s.class_id AND hi.day = span.last)
+                          - (SELECT net_sum - net FROM class_day lo
+                             WHERE lo.class_id = s.class_id AND lo.day = span.first)) AS net
                FROM stint s JOIN rate_class c ON c.id = s.class_id JOIN partner_day p ON p.partner_id = s.partner_id
-               JOIN class_day lo ON lo.class_id = s.class_id AND lo.day = greatest(s.from_day, c.first_day)
-               JOIN class_day hi ON hi.class_id = s.class_id AND hi.day = least(s.to_day - 1, p.closed_through)
-               WHERE s.partner_id = $1 AND s.user_id = $2 AND lo.day <= hi.day
+               CROSS JOIN LATERAL (SELECT greatest(s.from_day, c.first_day) AS first,
+                                          least(s.to_day - 1, p.closed_through) AS last) AS span
+               WHERE s.partner_id = $1 AND s.user_id = $2 AND p.closed_through IS NOT NULL AND span.first <= span.last
                UNION ALL
                SELECT s.miner_id, s.power * d.net
                FROM partner_day p JOIN adjustment a ON a.effective_day <= p.closed_through

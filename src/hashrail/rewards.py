@@ -122,16 +122,19 @@ async def settle(tx: Tx, day: OpenDay, user_id: int) -> Decimal:
 async def income_between(tx: Tx, partner_id: int, user_id: int, *, after: date | None, through: date) -> Decimal:
     """A user's net income (BTC) credited for days after `after` up to `through`, adjustments included.
 
-    Cost: two look-ups a stint, however many days.
+    Cost: two look-ups a stint, however many days. They are subqueries, since as joins they would tempt the planner to
+    read every class's every day for a user with many stints.
     """
     total: Decimal = await tx.fetchval(
         """SELECT coalesce((
-               SELECT sum(s.power * (hi.net_sum - lo.net_sum + lo.net))
+               SELECT sum(s.power * (
+                          (SELECT net_sum FROM class_day hi WHERE hi.class_id = s.class_id AND hi.day = span.last)
+                          - (SELECT net_sum - net FROM class_day lo
+                             WHERE lo.class_id = s.class_id AND lo.day = span.first)))
                FROM stint s JOIN rate_class c ON c.id = s.class_id
-               JOIN class_day lo ON lo.class_id = s.class_id
-                                AND lo.day = greatest(s.from_day, $3::date + 1, c.first_day)
-               JOIN class_day hi ON hi.class_id = s.class_id AND hi.day = least(s.to_day - 1, $4::date)
-               WHERE s.partner_id = $1 AND s.user_id = $2 AND lo.day <= hi.day), 0)
+               CROSS JOIN LATERAL (SELECT greatest(s.from_day, $3::date + 1, c.first_day) AS first,
+                                          least(s.to_day - 1, $4::date) AS last) AS span
+               WHERE s.partner_id = $1 AND s.user_id = $2 AND span.first <= span.last), 0)
            + coalesce((
                SELECT sum(s.power * d.net)
                FROM adjustment a JOIN stint s ON s.from_day <= a.day AND (s.to_day IS NULL OR s.to_day > a.day)

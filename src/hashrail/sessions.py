@@ -67,6 +67,30 @@ class SigningKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who issues tokens to the users of one partner: the deployment's name, its vault and its signing keys."""
+
+    name: str
+    vault: Vault
+    keys: SigningKeys
+    partner_id: int
+    partner_public_id: str
+
+    def tokens(self, user_id: int, family_id: int, generation: int, now: datetime) -> "Tokens":
+        """The pair of a generation: the refresh token is always the same, the access token is new."""
+        access = token.issue(
+            self.keys.private,
+            self.keys.kid,
+            issuer=self.name,
+            partner_id=self.partner_id,
+            partner_public_id=self.partner_public_id,
+            user_id=user_id,
+            now=now,
+        )
+        return Tokens(access, _refresh_token(self.vault, self.partner_id, family_id, generation))
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """What a login or a refresh answers."""
 
@@ -99,29 +123,18 @@ async def rotate_signing_key(tx: Tx, vault: Vault) -> str:
     return kid
 
 
-async def log_in(
-    tx: Tx, vault: Vault, keys: SigningKeys, *, issuer: str, partner_id: int, partner_public_id: str, user_id: int
-) -> Tokens:
+async def log_in(tx: Tx, issuer: Issuer, user_id: int) -> Tokens:
     """Open a family and answer its first pair."""
     now = clock.wall_now()
     family_id: int = await tx.fetchval(
         """INSERT INTO refresh_family (partner_id, user_id, created_at, rotated_at, expires_at)
            VALUES ($1, $2, $3, $3, $4) RETURNING id""",
-        partner_id,
+        issuer.partner_id,
         user_id,
         now,
         now + LIFETIME,
     )
-    access = token.issue(
-        keys.private,
-        keys.kid,
-        issuer=issuer,
-        partner_id=partner_id,
-        partner_public_id=partner_public_id,
-        user_id=user_id,
-        now=now,
-    )
-    return Tokens(access, _refresh_token(vault, partner_id, family_id, 0))
+    return issuer.tokens(user_id, family_id, 0, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +146,13 @@ class Renewal:
     refusal: UnauthorizedError | None
 
 
-async def refresh(
-    tx: Tx, vault: Vault, keys: SigningKeys, *, issuer: str, partner_id: int, partner_public_id: str, refresh_token: str
-) -> Renewal:
+async def refresh(tx: Tx, issuer: Issuer, refresh_token: str) -> Renewal:
     """Spend a refresh token for a new pair. The caller commits, then raises `refusal` if there is one."""
-    family_id, generation = _parse(vault, partner_id, refresh_token)
+    family_id, generation = _parse(issuer.vault, issuer.partner_id, refresh_token)
     row = await tx.fetchrow(
         """SELECT user_id, generation, rotated_at, expires_at, revoked_at FROM refresh_family
            WHERE partner_id = $1 AND id = $2 FOR UPDATE""",
-        partner_id,
+        issuer.partner_id,
         family_id,
     )
     if row is None:
@@ -151,27 +162,19 @@ async def refresh(
         raise RefreshTokenRevokedError("the session was ended", field="refreshToken")
     if row["expires_at"] <= now:
         raise RefreshTokenExpiredError("the session is too old", field="refreshToken")
-    present: int = row["generation"]
+    user_id, present = row["user_id"], row["generation"]
     if generation == present:
         present += 1
-        await _rotate(tx, partner_id, family_id, present, now)
+        await _rotate(tx, issuer.partner_id, family_id, present, now)
     elif not (generation == present - 1 and now - row["rotated_at"] <= GRACE):
         await tx.execute(
-            "UPDATE refresh_family SET revoked_at = $3 WHERE partner_id = $1 AND id = $2", partner_id, family_id, now
+            "UPDATE refresh_family SET revoked_at = $3 WHERE partner_id = $1 AND id = $2",
+            issuer.partner_id,
+            family_id,
+            now,
         )
-        return Renewal(
-            None, row["user_id"], RefreshTokenReusedError("a spent token was used again", field="refreshToken")
-        )
-    access = token.issue(
-        keys.private,
-        keys.kid,
-        issuer=issuer,
-        partner_id=partner_id,
-        partner_public_id=partner_public_id,
-        user_id=row["user_id"],
-        now=now,
-    )
-    return Renewal(Tokens(access, _refresh_token(vault, partner_id, family_id, present)), row["user_id"], None)
+        return Renewal(None, user_id, RefreshTokenReusedError("a spent token was used again", field="refreshToken"))
+    return Renewal(issuer.tokens(user_id, family_id, present, now), user_id, None)
 
 
 async def forget_expired(tx: Tx, partner_id: int) -> int:

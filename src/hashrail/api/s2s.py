@@ -59,30 +59,14 @@ async def login(call: Call, tx: Tx, body: LoginBody) -> Data[TokensOut]:
     """#4: register the partner's user, or log him in."""
     day = await day_fence.share(tx, call.partner_id)
     user = await users.register(tx, day, partner_user_id=body.partner_user_id, email=given(body.email))
-    tokens = await sessions.log_in(
-        tx,
-        call.deployment.vault,
-        call.deployment.signing_keys,
-        issuer=call.deployment.settings.issuer,
-        partner_id=call.partner_id,
-        partner_public_id=call.caller.partner_public_id,
-        user_id=user.id,
-    )
+    tokens = await sessions.log_in(tx, _issuer(call), user.id)
     return Data(_tokens(tokens, user))
 
 
 async def refresh(call: Call, body: RefreshBody) -> Data[TokensOut]:
     """#5: a new pair for a refresh token. Ending a stolen family is committed before it is refused."""
     async with db.transaction(call.pool) as tx:
-        renewal = await sessions.refresh(
-            tx,
-            call.deployment.vault,
-            call.deployment.signing_keys,
-            issuer=call.deployment.settings.issuer,
-            partner_id=call.partner_id,
-            partner_public_id=call.caller.partner_public_id,
-            refresh_token=body.refresh_token,
-        )
+        renewal = await sessions.refresh(tx, _issuer(call), body.refresh_token)
         user = await users.get(tx, call.partner_id, renewal.user_id)
     if renewal.refusal is not None:
         raise renewal.refusal
@@ -186,6 +170,14 @@ async def balances(call: Call, query: UserPageQuery) -> Data[Listing[WalletBalan
 async def statistics(call: Call, query: UserQuery) -> Data[StatisticsOut]:
     """#29: the user's figures at a glance."""
     return await reads.statistics(call, query.partner_user_id)
+
+
+def _issuer(call: Call) -> sessions.Issuer:
+    """The deployment, issuing tokens to the calling partner's users."""
+    held = call.deployment
+    return sessions.Issuer(
+        held.settings.issuer, held.vault, held.signing_keys, call.partner_id, call.caller.partner_public_id
+    )
 
 
 def _tokens(tokens: sessions.Tokens, user: users.User) -> TokensOut:

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from hashrail import bootstrap, clock, db, jobs
 from hashrail.db import Tx
-from hashrail.errors import BadRequestError, HashrailError
+from hashrail.errors import BadRequestError, HashrailError, NotFoundError
 from hashrail.money import plain
 from hashrail.settings import Settings
 from hashrail.vault import Vault, VaultError, open_vault
@@ -51,6 +51,13 @@ class BadSettingError(BadRequestError):
 
     code = "BAD_SETTING"
     advice = "Correct the environment variable of that name: HASHRAIL_ and the setting in capitals."
+
+
+class NoDeploymentError(NotFoundError):
+    """The data folder holds no deployment: perhaps a typing error."""
+
+    code = "NO_DEPLOYMENT"
+    advice = "Check --data (or HASHRAIL_DATA). A new deployment is made by: hashrail migrate --data FOLDER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,8 @@ def run(data: Path | None, work: Callable[[Books], Awaitable[T]]) -> T:
             await pool.close()
 
     try:
+        if settings.database_url is None and not (settings.data / "postgres").exists():
+            raise NoDeploymentError(f"there is no deployment in {settings.data}")
         with bootstrap.database(settings) as database:
             if database.postgres is not None:
                 migrate(database.dsn)
