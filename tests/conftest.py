@@ -10,10 +10,16 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import psycopg
 import pytest
+from hypothesis import settings
 
 from hashrail import db
 from hashrail.embedded_postgres import EmbeddedPostgres
 from tests.world import World
+
+# The same examples each time, so that a change is to blame when a test fails; HASHRAIL_EXAMPLES looks for new ones.
+# No deadlines: a busy machine is no fault of the code.
+settings.register_profile("hashrail", deadline=None, derandomize="HASHRAIL_EXAMPLES" not in os.environ)
+settings.load_profile("hashrail")
 
 
 def with_database(dsn: str, name: str) -> str:
