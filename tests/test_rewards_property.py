@@ -27,7 +27,20 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hashrail import business_clock, clock, day_fence, db, discounts, ledger, miners, rate_classes, rates, rewards
+from hashrail import (
+    business_clock,
+    catalogue,
+    checks,
+    clock,
+    day_fence,
+    db,
+    discounts,
+    ledger,
+    miners,
+    rate_classes,
+    rates,
+    rewards,
+)
 from hashrail.db import Row, Tx
 from hashrail.ledger import Chart, Kind, Transfer
 from tests import dull_engine
@@ -102,7 +115,13 @@ class Both:
     async def buy(self, user_id: int, power: Decimal, efficiency: Decimal) -> None:
         world = self.worlds[self.dull.users[user_id].partner]
         miner_id = await world.miner(user_id, str(power), str(efficiency))
+        await self.promise(world.partner.id, power)
         self.dull.user_buys(user_id, miner_id, Fraction(power), Fraction(efficiency))
+
+    async def promise(self, partner_id: int, power: Decimal) -> None:
+        """No order has promised the capacity of these miners, so it is done here."""
+        async with db.transaction(self.pool) as tx:
+            await catalogue.commit_capacity(tx, partner_id, power)
 
     async def give(self, miner_id: int, buyer: int) -> None:
         seller = self.dull.miners[miner_id].owner
@@ -120,6 +139,8 @@ class Both:
             day = await day_fence.share(tx, partner_id)
             await miners.improve(tx, partner_id, miner_id, power=power, energy_efficiency=efficiency)
             await rewards.sync_stints(tx, day, [miner.owner], miner_ids=[miner_id])
+        if power is not None:
+            await self.promise(partner_id, power - Decimal(miner.power.numerator) / miner.power.denominator)
         self.dull.miner_improves(
             miner_id,
             miner.power if power is None else Fraction(power),
@@ -230,6 +251,7 @@ class Both:
                 assert Fraction(unsettled) == self.dull.unsettled(user_id)
                 btc = (await ledger.balances_of_user(tx, user.partner, user_id))[0]
                 assert (btc.currency, Fraction(btc.owned)) == ("BTC", user.balance)
+            assert [found async for found in checks.audit(tx) if found.rows] == []
 
     async def compare_range(self, user_id: int, after: dt.date | None, through: dt.date) -> None:
         partner_id = self.dull.users[user_id].partner
