@@ -307,3 +307,26 @@ async def test_what_is_not_closed_is_not_shown(world: World) -> None:
         assert len(await incomes.totals_by_miner(tx, world.partner.id, alice)) == 1
         assert await incomes.holdings(tx, other.partner.id, carol) == Holdings((), ())
         assert await incomes.holdings(tx, other.partner.id, alice) == Holdings((), ())
+
+
+async def test_nothing_counts_before_the_first_close(world: World) -> None:
+    """A stint that ended has income of published days; it is the user's when his partner's days are closed."""
+    seller, buyer = await world.user("seller"), await world.user("buyer")
+    miner_id = await world.miner(seller.id)
+    for _ in range(2):
+        await world.next_day()
+    async with db.transaction(world.pool) as tx:
+        day = await day_fence.share(tx, world.partner.id)
+        await miners.give(tx, world.partner.id, miner_id, from_user=seller.id, to_user=buyer.id)
+        await rewards.sync_stints(tx, day, [seller.id, buyer.id], miner_ids=[miner_id])
+    first, second = await world.next_day(), await world.next_day()
+    async with db.snapshot(world.pool) as tx:
+        assert await incomes.totals_by_miner(tx, world.partner.id, seller.id) == []
+        assert await rewards.unsettled(tx, world.partner.id, seller.id) == 0
+    for back in (3, 2, 1, 0):
+        assert await world.close(second - back * ONE_DAY)
+    assert first == second - ONE_DAY
+    async with db.snapshot(world.pool) as tx:
+        ((earner, net),) = await incomes.totals_by_miner(tx, world.partner.id, seller.id)
+        assert (earner, net) == (miner_id, await rewards.unsettled(tx, world.partner.id, seller.id))
+        assert net > 0

@@ -1,5 +1,6 @@
 """The HTTP application: one route table, one error shape, health and metrics."""
 
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -87,7 +88,11 @@ def routes(settings: Settings) -> list[tuple[str, Route]]:
 
 def create_app() -> ASGIApp:
     """The application of one API process, settings from the environment; Granian calls this."""
-    return build(Settings())
+    app = build(Settings())
+    # What is here now lives as long as the process: a full collection that walked it kept every request waiting.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def build(settings: Settings) -> ASGIApp:
