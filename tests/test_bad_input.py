@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hashrail import clock
-from hashrail.api import app
+from hashrail.api import app, routes
 from hashrail.errors import catalogue
 from hashrail_client.signing import hex_digest, sign_headers
 from hashrail_client.wire import append_member
@@ -375,7 +375,7 @@ async def test_other_methods(api: Api, operation: str) -> None:
 # Whatever comes
 
 
-ROUTES = {route.operation: route for _, route in app.routes(settings_of("postgresql://nowhere"))}
+ROUTES = {route.operation: route for _, route in routes.routes(settings_of("postgresql://nowhere"))}
 
 
 def names(operation: str) -> list[str]:

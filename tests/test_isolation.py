@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from hashrail.api import app
+from hashrail.api import routes
 from hashrail.api.call import Auth
 from tests.api import (
     CONTRACT,
@@ -179,7 +179,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "sandbox_advance": own_days("sandbox_advance"),
 }
 
-OPERATIONS = {route.operation: (path, route) for path, route in app.routes(settings_of("postgresql://nowhere"))}
+OPERATIONS = {route.operation: (path, route) for path, route in routes.routes(settings_of("postgresql://nowhere"))}
 
 
 def test_every_operation_has_an_attempt() -> None:
@@ -197,7 +197,7 @@ def test_the_route_table_is_the_contract_s() -> None:
     }
     table = {name: (route.number, route.method, path, words[route.auth]) for name, (path, route) in OPERATIONS.items()}
     assert table == CONTRACT
-    production = [route.operation for _, route in app.routes(settings_of("x", mode="production"))]
+    production = [route.operation for _, route in routes.routes(settings_of("x", mode="production"))]
     assert production == [name for name in OPERATIONS if not name.startswith("sandbox")]
     assert {name for name, (_, route) in OPERATIONS.items() if route.scope == "order"} == {
         "s2s_payment_create",

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from hashrail import clock, db, errors, once, partners
@@ -210,8 +211,8 @@ async def test_a_key_of_255_characters(api: Api) -> None:
 # Replay on another operation
 
 
-async def send_to(api: Api, route: call.Route, request: httpx.Request) -> bytes:
-    """The bytes of a request as they arrive at a route of our choice."""
+async def send_to(api: Api, route: call.Route, request: httpx.Request) -> call.Reply:
+    """The reply to the bytes of a request as they arrive at a route of our choice."""
     headers = [(name.lower(), value) for name, value in request.headers.multi_items()]
     arrival = Arrival("POST", route.path, b"", request.content, headers, "127.0.0.1")
     return await call.answer(route, api.deployment, arrival)
@@ -223,11 +224,12 @@ async def test_a_signature_used_on_another_operation(api: Api) -> None:
     twin = dataclasses.replace(login, operation="s2s_twin")
     request = api.server.request("s2s_login", partnerUserId="alice")
     first = await send_to(api, login, request)
-    assert await send_to(api, login, request) == first
+    again = await send_to(api, login, request)
+    assert (again.body, first.headers, again.headers) == (first.body, {}, {"idempotency-replayed": "true"})
     with pytest.raises(once.ReplayError, match="another operation"):
         await send_to(api, twin, request)
     other = api.server.request("s2s_login", at=clock.wall_millis() - 5, partnerUserId="alice")
-    assert await send_to(api, twin, other) != first
+    assert (await send_to(api, twin, other)).body != first.body
     with pytest.raises(once.ReplayError):
         await send_to(api, login, other)
     assert (once.ReplayError.status, once.ReplayError.code) == (401, "REPLAY")
@@ -257,7 +259,8 @@ async def test_a_refusal_beside_the_same_request_is_the_answer(api: Api) -> None
         answers.append(await send_to(api, login, request))
         raise errors.ConflictError("the other one has just done it")
 
-    assert await send_to(api, dataclasses.replace(login, handler=overtaken), request) == answers[0]
+    again = await send_to(api, dataclasses.replace(login, handler=overtaken), request)
+    assert again == call.Reply(answers[0].body, {"idempotency-replayed": "true"})
 
     async def refused(*_: object) -> None:
         raise errors.ConflictError("nobody has done it")
@@ -285,7 +288,9 @@ async def test_answers_are_sealed(api: Api) -> None:
 
 
 def answered_text(api: Api, sealed: bytes) -> Any:
-    return json.loads(api.deployment.vault.open(sealed))["data"]
+    reply = msgspec.json.decode(api.deployment.vault.open(sealed), type=call.Reply)
+    assert reply.headers == {}
+    return json.loads(reply.body)["data"]
 
 
 async def test_expired_answers_are_forgotten(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

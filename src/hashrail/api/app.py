@@ -19,18 +19,16 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from hashrail import bootstrap, db, logs
-from hashrail.api import c2s, s2s, sandbox
-from hashrail.api.call import Route, answer
+from hashrail.api.call import JSON, Reply, Route, answer
 from hashrail.api.deployment import Deployment, open_deployment
 from hashrail.api.guards import Arrival
+from hashrail.api.routes import routes
 from hashrail.api.telemetry import FAILED_ASSERTIONS, Telemetry, metrics
 from hashrail.errors import HashrailError
 from hashrail.settings import Settings
 
-PREFIX = "/api/partner"
 LARGEST_BODY = 64 * 1024
 LONGEST_READ = 16 * LARGEST_BODY
-JSON = "application/json"
 ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 log = structlog.get_logger()
 
@@ -77,15 +75,6 @@ class InternalError(HashrailError):
     advice = "Tell the operator the request id."
 
 
-def routes(settings: Settings) -> list[tuple[str, Route]]:
-    """The route table: every path with its operation. Only a sandbox has the sandbox's operations."""
-    operations = (*c2s.ROUTES, *s2s.ROUTES)
-    table = [(PREFIX + path, route) for route in operations for path in (route.path, *route.also_at)]
-    if settings.mode == "sandbox":
-        table += [(route.path, route) for route in sandbox.ROUTES]
-    return table
-
-
 def create_app() -> ASGIApp:
     """The application of one API process, settings from the environment; Granian calls this."""
     app = build(Settings())
@@ -130,13 +119,19 @@ def build(settings: Settings) -> ASGIApp:
 class _Answer:
     """JSON that is encoded already, with status 200; Litestar's own response would look at it once more."""
 
-    def __init__(self, body: bytes) -> None:
-        self.body = body
+    def __init__(self, reply: Reply, media_type: str) -> None:
+        self.reply = reply
+        self.media_type = media_type
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(self.body)).encode())]
+        body = self.reply.body
+        headers = [
+            (b"content-type", self.media_type.encode()),
+            (b"content-length", str(len(body)).encode()),
+            *((name.encode(), value.encode()) for name, value in self.reply.headers.items()),
+        ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _handler(path: str, route: Route) -> HTTPRouteHandler:
@@ -145,7 +140,7 @@ def _handler(path: str, route: Route) -> HTTPRouteHandler:
     async def handle(request: AnyRequest) -> ASGIApp:
         request.scope["state"]["operation"] = route.operation
         deployment: Deployment = request.app.state.deployment
-        return _Answer(await answer(route, deployment, await _arrival(request)))
+        return _Answer(await answer(route, deployment, await _arrival(request)), route.media_type)
 
     return HTTPRouteHandler(path, http_method=HttpMethod(route.method), name=f"{route.operation} {path}")(handle)
 

@@ -6,7 +6,7 @@ commit, so that the request can be sent twice.
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from typing import Any
@@ -21,7 +21,9 @@ from hashrail.api.guards import Arrival, Caller
 from hashrail.errors import HashrailError
 from hashrail_client.signing import SentBody, SentQuery
 
+JSON = "application/json"
 IDEMPOTENCY_HEADER = "idempotency-key"
+REPEATED_HEADER = "idempotency-replayed"
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -33,16 +35,31 @@ class Auth(Enum):
     BEARER = "a user's token"
     KEY_OR_BEARER = "a user's token, or a client's key"
     SIGNED = "signature"
+    ANY_KEY_OR_BEARER = "a user's token, or any key"
+    NONE = "nobody"
+
+
+GUARDS: dict[Auth, guards.Guard] = {
+    Auth.SERVER_KEY: guards.server_key,
+    Auth.CLIENT_KEY: guards.client_key,
+    Auth.BEARER: guards.bearer,
+    Auth.KEY_OR_BEARER: guards.client_key_or_bearer,
+    Auth.ANY_KEY_OR_BEARER: guards.any_key_or_bearer,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request that was let in."""
+    """One request that was let in. `caller` is None where an operation asks for no credential.
+
+    A handler adds to `headers` what its answer is to carry beside the body.
+    """
 
     deployment: Deployment
-    caller: Caller
+    caller: Caller | None
     arrival: Arrival
     operation: str
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def pool(self) -> db.Pool:
@@ -52,18 +69,27 @@ class Call:
     @property
     def partner_id(self) -> int:
         """The calling partner; every query carries it."""
-        return self.caller.partner_id
+        return self.known.partner_id
+
+    @property
+    def known(self) -> Caller:
+        """Who is calling, where the operation asks."""
+        assert self.caller is not None, "nobody calls an operation without a credential"
+        return self.caller
 
     @property
     def user_id(self) -> int:
         """The user whose token it is."""
-        assert self.caller.user_id is not None, "only a token says which user"
-        return self.caller.user_id
+        assert self.known.user_id is not None, "only a token says which user"
+        return self.known.user_id
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation of the API. `number` is the contract's; an extension has none."""
+    """One operation of the API. `number` is the contract's; an extension has none.
+
+    `refuses` are the errors of its own, beside what its `auth` and reading it may refuse.
+    """
 
     number: int | None
     operation: str
@@ -75,10 +101,20 @@ class Route:
     writes: bool = False
     scope: str = "read"
     also_at: tuple[str, ...] = ()
+    refuses: tuple[type[HashrailError], ...] = ()
+    media_type: str = JSON
 
 
-async def answer(route: Route, deployment: Deployment, arrival: Arrival) -> bytes:
-    """Let the caller in, read what was sent and run the operation; answers the JSON to send with status 200."""
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is sent with status 200: the body and the headers that the operation adds."""
+
+    body: bytes
+    headers: dict[str, str]
+
+
+async def answer(route: Route, deployment: Deployment, arrival: Arrival) -> Reply:
+    """Let the caller in, read what was sent and run the operation."""
     sent: SentQuery | SentBody
     sent = guards.sent_query(arrival) if route.method == "GET" else guards.sent_body(arrival)
     caller = await _caller(route, deployment, arrival, sent)
@@ -90,24 +126,19 @@ async def answer(route: Route, deployment: Deployment, arrival: Arrival) -> byte
     call = Call(deployment, caller, arrival, route.operation)
     if route.writes:
         return await _write(route, call, fields)
-    return ENCODER.encode(await route.handler(call, fields))
+    answered = await route.handler(call, fields)
+    return Reply(answered if route.media_type != JSON else ENCODER.encode(answered), call.headers)
 
 
-async def _caller(route: Route, deployment: Deployment, arrival: Arrival, sent: SentQuery | SentBody) -> Caller:
-    match route.auth:
-        case Auth.SIGNED:
-            return await guards.signed(deployment, arrival, sent, operation=route.operation, scope=route.scope)
-        case Auth.SERVER_KEY:
-            return await guards.server_key(deployment, arrival)
-        case Auth.CLIENT_KEY:
-            return await guards.client_key(deployment, arrival)
-        case Auth.BEARER:
-            return await guards.bearer(deployment, arrival)
-        case Auth.KEY_OR_BEARER:
-            return await guards.key_or_bearer(deployment, arrival)
+async def _caller(route: Route, deployment: Deployment, arrival: Arrival, sent: SentQuery | SentBody) -> Caller | None:
+    if route.auth is Auth.NONE:
+        return None
+    if route.auth is Auth.SIGNED:
+        return await guards.signed(deployment, arrival, sent, operation=route.operation, scope=route.scope)
+    return await GUARDS[route.auth](deployment, arrival)
 
 
-async def _write(route: Route, call: Call, fields: msgspec.Struct) -> bytes:
+async def _write(route: Route, call: Call, fields: msgspec.Struct) -> Reply:
     """Run a write once: a repetition gets the kept answer, whichever transaction wrote it."""
     keys = repetition_keys(call)
     deployment, partner_id = call.deployment, call.partner_id
@@ -116,25 +147,32 @@ async def _write(route: Route, call: Call, fields: msgspec.Struct) -> bytes:
         async with db.transaction(call.pool) as tx:
             kept = await once.recall(tx, deployment.vault, partner_id, keys)
             if kept is not None:
-                return kept
-            answered = ENCODER.encode(await route.handler(call, tx, fields))
-            await once.keep(tx, deployment.vault, partner_id, keys, answered, retention=retention)
-            return answered
+                return _repeated(kept)
+            reply = Reply(ENCODER.encode(await route.handler(call, tx, fields)), call.headers)
+            await once.keep(tx, deployment.vault, partner_id, keys, ENCODER.encode(reply), retention=retention)
+            return reply
     except (HashrailError, once.AnsweredMeanwhileError):
         # The same request may have run beside this one and changed what this one found.
         async with db.transaction(call.pool) as tx:
             kept = await once.recall(tx, deployment.vault, partner_id, keys)
         if kept is None:
             raise
-        return kept
+        return _repeated(kept)
+
+
+def _repeated(kept: bytes) -> Reply:
+    """A kept reply as it was, and a header that says that nothing was done this time."""
+    reply = msgspec.json.decode(kept, type=Reply)
+    return Reply(reply.body, reply.headers | {REPEATED_HEADER: "true"})
 
 
 def repetition_keys(call: Call) -> list[once.Key]:
     """What a repetition of this request is recognised by: its signature, and its Idempotency-Key if it has one."""
-    assert call.caller.digest is not None, "writes of this platform are signed"
+    caller = call.known
+    assert caller.digest is not None, "writes of this platform are signed"
     content = hashlib.sha256(_unsigned(call.arrival)).digest()
-    scope = f"{once.SIGNATURE}:{call.caller.key_id}"
-    keys = [once.Key(scope, call.caller.digest, call.operation, content)]
+    scope = f"{once.SIGNATURE}:{caller.key_id}"
+    keys = [once.Key(scope, caller.digest, call.operation, content)]
     idempotency_key = call.arrival.header(IDEMPOTENCY_HEADER)
     if idempotency_key is not None:
         if not 1 <= len(idempotency_key) <= 255:

@@ -1,8 +1,9 @@
 """Who is calling: an API key, a signature, a user's token. Each cause of refusal has its own code."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import TypeAlias
 
 from hashrail import clock
 from hashrail.api.deployment import Deployment
@@ -128,6 +129,9 @@ class Caller:
     digest: bytes | None = None
 
 
+Guard: TypeAlias = Callable[[Deployment, Arrival], Awaitable[Caller]]
+
+
 def sent_query(arrival: Arrival) -> SentQuery:
     """The query, read once. Raises DUPLICATE_FIELD and QUERY_NOT_UTF8 as HTTP errors."""
     try:
@@ -224,11 +228,19 @@ async def bearer(deployment: Deployment, arrival: Arrival) -> Caller:
     return Caller(claims.partner_id, claims.partner_public_id, user_id=claims.user_id)
 
 
-async def key_or_bearer(deployment: Deployment, arrival: Arrival) -> Caller:
+async def client_key_or_bearer(deployment: Deployment, arrival: Arrival) -> Caller:
     """A user by his token, or a client by its key."""
     if arrival.header("authorization") is not None:
         return await bearer(deployment, arrival)
     return await client_key(deployment, arrival)
+
+
+async def any_key_or_bearer(deployment: Deployment, arrival: Arrival) -> Caller:
+    """A user by his token, or a partner by any key: for what is no secret and belongs to nobody."""
+    if arrival.header("authorization") is not None:
+        return await bearer(deployment, arrival)
+    key = await key_of(deployment, arrival)
+    return Caller(key.partner_id, key.partner_public_id, key.id)
 
 
 def _address(deployment: Deployment, arrival: Arrival) -> str:

@@ -46,10 +46,11 @@ async def miners_of(call: Call, user_id: int, limit: int, offset: int) -> Data[L
 
 async def collections(call: Call) -> Data[Listing[CollectionOut]]:
     """#9 and #10; a user's token shows his level."""
+    user_id = call.known.user_id
     async with db.snapshot(call.pool) as tx:
         day = await newest_day(tx)
         discount = ZERO
-        if call.caller.user_id is not None:
+        if user_id is not None:
             discount = (await users.get(tx, call.partner_id, call.user_id)).level_discount
         offers = await catalogue.on_sale(tx)
     return Data(Listing([render.collection(offer, day, discount) for offer in offers]))

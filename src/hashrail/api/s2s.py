@@ -1,15 +1,14 @@
 """Server-to-server operations: the partner's server speaks for the partner's users."""
 
-from datetime import timedelta
 from decimal import Decimal
 
 from msgspec import UNSET
 
-from hashrail import clock, day_fence, db, incomes, orders, sessions, users
+from hashrail import clock, day_fence, db, incomes, sessions, users
 from hashrail import miners as miners_of_users
 from hashrail.api import reads, render
 from hashrail.api.call import Auth, Call, Route
-from hashrail.api.fields import given, number, page
+from hashrail.api.fields import given, page
 from hashrail.api.models import (
     CollectionOut,
     Data,
@@ -21,9 +20,6 @@ from hashrail.api.models import (
     Listing,
     LoginBody,
     MinerOut,
-    PaymentCreateBody,
-    PaymentOut,
-    PaymentSuccessBody,
     Query,
     RecordOut,
     RefreshBody,
@@ -31,11 +27,9 @@ from hashrail.api.models import (
     TokensOut,
     UserPageQuery,
     UserQuery,
-    WalletBalanceOut,
 )
 from hashrail.db import Tx
 from hashrail.errors import BadRequestError
-from hashrail.money import plain
 
 MOST_DAYS = 366
 ZERO = Decimal(0)
@@ -90,27 +84,6 @@ async def collections(call: Call, _query: Query) -> Data[Listing[CollectionOut]]
     return await reads.collections(call)
 
 
-async def payment_create(call: Call, tx: Tx, body: PaymentCreateBody) -> Data[PaymentOut]:
-    """#11: fix the price and reserve the partner's credit."""
-    day = await day_fence.share(tx, call.partner_id)
-    order = await orders.create(
-        tx,
-        day,
-        user_id=body.user_id,
-        collection_id=body.nft_collection_id,
-        external_id=body.external_id,
-        ttl=timedelta(seconds=call.deployment.settings.order_ttl_seconds),
-    )
-    return Data(PaymentOut(value=number(order.value_usd), external_id=order.external_id))
-
-
-async def payment_success(call: Call, tx: Tx, body: PaymentSuccessBody) -> Data[bool]:
-    """#12: the user has paid; his miner exists from now on and earns from tomorrow."""
-    day = await day_fence.share(tx, call.partner_id)
-    await orders.notify_paid(tx, day, external_id=body.external_id, user_id=body.user_id)
-    return Data(data=True)
-
-
 async def income_per_th(call: Call, _body: EmptySignedBody) -> Data[IncomePerThOut]:
     """#14: what a TH earned on the newest published day."""
     return await reads.income_per_th(call)
@@ -147,26 +120,6 @@ async def income_by_day(call: Call, query: IncomeByDayQuery) -> DataWithCount[li
     return DataWithCount([render.income_day(one, with_records=with_records) for one in found], count)
 
 
-async def balances(call: Call, query: UserPageQuery) -> Data[Listing[WalletBalanceOut]]:
-    """#24: what the user can spend and what is held, decimal texts, a row a currency."""
-    user = await users.find(call.pool, call.partner_id, query.partner_user_id)
-    found = await reads.balances(call, user.id, query.limit, query.offset)
-    return Data(
-        Listing(
-            [
-                WalletBalanceOut(
-                    id=account.account_id,
-                    currency=account.currency,
-                    gmt_value=plain(spendable) if account.currency == "GOMINING" else None,
-                    freezed_value=plain(account.debits_pending),
-                    value=plain(spendable),
-                )
-                for account, spendable in found
-            ]
-        )
-    )
-
-
 async def statistics(call: Call, query: UserQuery) -> Data[StatisticsOut]:
     """#29: the user's figures at a glance."""
     return await reads.statistics(call, query.partner_user_id)
@@ -176,7 +129,7 @@ def _issuer(call: Call) -> sessions.Issuer:
     """The deployment, issuing tokens to the calling partner's users."""
     held = call.deployment
     return sessions.Issuer(
-        held.settings.issuer, held.vault, held.signing_keys, call.partner_id, call.caller.partner_public_id
+        held.settings.issuer, held.vault, held.signing_keys, call.partner_id, call.known.partner_public_id
     )
 
 
@@ -194,28 +147,6 @@ ROUTES = (
     Route(5, "s2s_refresh", "POST", "/s2s/auth/refresh", Auth.SERVER_KEY, RefreshBody, refresh),
     Route(7, "s2s_miners", "GET", "/s2s/nft/find-by-user", Auth.SIGNED, UserPageQuery, miners),
     Route(10, "s2s_collections", "GET", "/s2s/nft-collection/find-all-generative", Auth.SERVER_KEY, Query, collections),
-    Route(
-        11,
-        "s2s_payment_create",
-        "POST",
-        "/s2s/nft-payment/create",
-        Auth.SIGNED,
-        PaymentCreateBody,
-        payment_create,
-        writes=True,
-        scope="order",
-    ),
-    Route(
-        12,
-        "s2s_payment_success",
-        "POST",
-        "/s2s/nft-payment/success",
-        Auth.SIGNED,
-        PaymentSuccessBody,
-        payment_success,
-        writes=True,
-        scope="order",
-    ),
     Route(
         14,
         "s2s_income_per_th",
@@ -235,6 +166,5 @@ ROUTES = (
         IncomeByDayQuery,
         income_by_day,
     ),
-    Route(24, "s2s_balances", "GET", "/s2s/wallet/get-balances", Auth.SIGNED, UserPageQuery, balances),
     Route(29, "s2s_user_statistics", "GET", "/s2s/user/get-statistics", Auth.SIGNED, UserQuery, statistics),
 )

@@ -34,7 +34,8 @@ class Telemetry:
     """ASGI around the application: every answer has `X-Request-Id` and `X-Server-Time`, a log line and metrics.
 
     A caller's own `X-Request-Id` is kept when it is plain; otherwise a new one is made. The scope's state carries
-    it as `request_id`; `operation` there names the operation for metrics once it is known.
+    it as `request_id`; `operation` there names the operation for metrics once it is known, and `headers`, if somebody
+    puts it there, names further headers of the answer, whether it is a refusal or not.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -59,6 +60,7 @@ class Telemetry:
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
                     (b"x-server-time", str(clock.wall_millis()).encode()),
+                    *((name.encode(), value.encode()) for name, value in state.get("headers", {}).items()),
                 ]
             await send(message)
 

@@ -42,14 +42,14 @@ def reference(
 ) -> None:
     """Write the reference pages: errors, settings, commands, invariants and operations."""
     # Imported here: every command imports this module, and only this one needs the web framework.
-    from hashrail.api import app as api  # noqa: PLC0415
+    from hashrail.api.routes import routes  # noqa: PLC0415
 
     pages = {
         "errors.md": _errors(),
         "settings.md": _settings(),
         "commands.md": _commands(context.find_root().command),
         "invariants.md": _invariants(),
-        "operations.md": _operations(api.routes(Settings(mode="sandbox"))),
+        "operations.md": _operations(routes(Settings(mode="sandbox"))),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in pages.items():
