@@ -20,8 +20,9 @@ CREATE TABLE post_payment (
     id bigint NOT NULL DEFAULT nextval('post_payment_id_seq'),
     miner_id bigint NOT NULL,
     kind text NOT NULL CHECK (kind IN ('power', 'efficiency')),
-    from_value numeric NOT NULL,
-    to_value numeric NOT NULL,
+    -- TH or W/TH; the domain of power holds both.
+    from_value power_th NOT NULL,
+    to_value power_th NOT NULL,
     value_usd amount NOT NULL CHECK (value_usd >= 0),
     created_at timestamptz NOT NULL,
     PRIMARY KEY (partner_id, id),
