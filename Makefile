@@ -30,6 +30,16 @@ $(VENV)/.tests: requirements-dev.lock $(VENV)/.runs
 	@$(PIP) install -qq --require-hashes -r requirements-dev.lock
 	@touch $@
 
+# The TypeScript client that a test generates and compiles; node comes with the tests' packages.
+$(VENV)/.typescript: tests/typescript/package-lock.json $(VENV)/.tests
+	@if (cd tests/typescript && ../../$(BIN)/npm ci --silent); then touch $@; else \
+	  echo "npm ci failed in tests/typescript: the TypeScript test will be skipped" >&2; test "$$CI" != true; fi
+
+# The Bitcoin node that tests pay with: fetched into .venv, without a trace in the system.
+$(VENV)/.bitcoind: tools/get_bitcoind.sh $(VENV)/.tests
+	@if tools/get_bitcoind.sh $(VENV)/bitcoind; then touch $@; else \
+	  echo "tests with a Bitcoin node will be skipped" >&2; test "$$CI" != true; fi
+
 setup: $(VENV)/.tests
 
 run: $(VENV)/.runs
@@ -40,7 +50,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check
+test: check $(VENV)/.typescript $(VENV)/.bitcoind
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 format: setup
@@ -50,7 +60,9 @@ format: setup
 bench: setup
 	$(BIN)/python -m benchmarks
 
+# The examples first: the document and its page show them.
 reference: setup
+	$(BIN)/python -m tests.examples > /dev/null
 	$(BIN)/hashrail reference --out docs/reference
 
 lock: setup
@@ -60,4 +72,4 @@ lock: setup
 	done
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/typescript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

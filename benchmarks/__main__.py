@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from benchmarks import days, reading, report, signed_read, stage, writes
+from benchmarks import days, latency, reading, report, signed_read, signed_write, stage, ton_login, writes
 from benchmarks.dataset import Shape
 from benchmarks.measure import RUNS, Table
 from benchmarks.stage import Stage
@@ -28,6 +28,9 @@ class Name(StrEnum):
     """The benchmarks."""
 
     SIGNED_READ = "signed-read"
+    SIGNED_WRITE = "signed-write"
+    LATENCY = "latency"
+    TON_LOGIN = "ton-login"
     DAYS = "days"
     READING = "reading"
     WRITES = "writes"
@@ -35,6 +38,9 @@ class Name(StrEnum):
 
 FULL: dict[Name, Benchmark] = {
     Name.SIGNED_READ: signed_read.run,
+    Name.SIGNED_WRITE: signed_write.run,
+    Name.LATENCY: latency.run,
+    Name.TON_LOGIN: ton_login.run,
     Name.DAYS: days.run,
     Name.READING: reading.run,
     Name.WRITES: writes.run,
@@ -53,7 +59,10 @@ QUICK_DAYS = days.Sizes(
 QUICK_READING = reading.Sizes(shape=SMALL, days=20, stints=4, others=20, small=10, large=40, deep=500)
 QUICK_WRITES = writes.Sizes(partners=1, users=20, accounts=5, seconds=0.2, api_workers=1)
 QUICK: dict[Name, Benchmark] = {
-    Name.SIGNED_READ: lambda place: signed_read.run(place, signed_read.Sizes(connections=4, seconds=1)),
+    Name.SIGNED_READ: lambda place: signed_read.run(place, signed_read.Sizes(connections=4, seconds=1, days=30)),
+    Name.SIGNED_WRITE: lambda place: signed_write.run(place, signed_write.Sizes(clients=4, seconds=0.5)),
+    Name.LATENCY: lambda place: latency.run(place, latency.Sizes(connections=4, seconds=1, open_seconds=1)),
+    Name.TON_LOGIN: lambda place: ton_login.run(place, ton_login.Sizes(logins=20, clients=2)),
     Name.DAYS: lambda place: days.run(place, QUICK_DAYS),
     Name.READING: lambda place: reading.run(place, QUICK_READING),
     Name.WRITES: lambda place: writes.run(place, QUICK_WRITES),

@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import subprocess
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -76,6 +76,13 @@ async def repeat(clients: int, seconds: float, work: Callable[[int, int], Awaita
         for index in range(clients):
             group.create_task(client(index))
     return done, clock.monotonic() - started
+
+
+async def together(tasks: Sequence[Coroutine[object, None, None]]) -> None:
+    """Let all of them run at once until the last one is done."""
+    async with asyncio.TaskGroup() as group:
+        for task in tasks:
+            group.create_task(task)
 
 
 def has_wrk() -> bool:

@@ -11,13 +11,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.caller import Caller
 from benchmarks.load import Connection
 from hashrail import clock
 from hashrail.embedded import tether
+from hashrail.settings import MOST_REQUESTS
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 30
+LIMITS = (
+    "HASHRAIL_RATE_LIMIT_PER_MINUTE",
+    "HASHRAIL_RATE_LIMIT_PER_USER_PER_MINUTE",
+    "HASHRAIL_RATE_LIMIT_PER_ADDRESS_PER_MINUTE",
+)
 POLL_SECONDS = 0.1
 
 
@@ -32,7 +39,13 @@ class Running:
 @asynccontextmanager
 async def api(dsn: str, data: Path, workers: int) -> AsyncIterator[Running]:
     """Our API on a migrated database; `data` holds the master key."""
-    environment = {"DATABASE_URL": dsn, "HASHRAIL_DATA": str(data), "HASHRAIL_MODE": "production"}
+    environment = {
+        "DATABASE_URL": dsn,
+        "HASHRAIL_DATA": str(data),
+        "HASHRAIL_MODE": "production",
+        # Requests are counted, and none is refused.
+        **dict.fromkeys(LIMITS, str(MOST_REQUESTS)),
+    }
     port = _free_port()
     arguments = ["serve", "--port", str(port), "--workers", str(workers)]
     async with _running(port, "hashrail.cli", arguments, environment, data / "api.log") as server:
@@ -40,13 +53,14 @@ async def api(dsn: str, data: Path, workers: int) -> AsyncIterator[Running]:
 
 
 @asynccontextmanager
-async def raw(dsn: str, data: Path, *, key: str, secret: str, partner_id: int) -> AsyncIterator[Running]:
-    """The raw application with one key."""
+async def raw(dsn: str, data: Path, caller: Caller) -> AsyncIterator[Running]:
+    """The raw application with one caller's key."""
     environment = {
         "DATABASE_URL": dsn,
-        "BENCHMARK_KEY": key,
-        "BENCHMARK_SECRET": secret,
-        "BENCHMARK_PARTNER": str(partner_id),
+        "BENCHMARK_KEY": caller.key,
+        "BENCHMARK_SECRET": caller.secret,
+        "BENCHMARK_PARTNER": str(caller.partner_id),
+        "BENCHMARK_TOKEN_KEY": caller.token_key,
         "PYTHONPATH": str(ROOT),
     }
     port = _free_port()

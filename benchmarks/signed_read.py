@@ -1,34 +1,65 @@
-"""A signed read (#7, a user with five miners) through Granian, beside a raw application that does the same."""
+"""Reads through Granian beside a raw application that answers the same: #7, #16 and #18 over a leap year."""
 
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
-from pathlib import Path
 
-from benchmarks import dataset, load, servers
+from benchmarks import caller as callers
+from benchmarks import load, servers
+from benchmarks.caller import MINERS, PAGE, YEAR, Caller
 from benchmarks.load import Connection, Load
 from benchmarks.measure import Table
-from benchmarks.raw_app import PATH
 from benchmarks.servers import Running
 from benchmarks.stage import Stage, cpu_seconds
-from hashrail import clock, day_fence, db, miners, partners, rewards, users
-from hashrail.vault import open_vault
-from hashrail_client.signing import sign_query
 
 WANTED = 0.5
-MINERS = 5
-USER = "user-4711"
-SIGNED_URLS = 500
 RAW = "raw ASGI application"
 OURS = "the API"
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many connections load a server, and for how many seconds a run."""
+    """How many connections load a server, for how many seconds a run, and the closed days."""
 
     connections: int = 16
     seconds: int = 5
+    days: int = YEAR
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An operation that is read: its paths and headers, and how often `counted` stands in an answer, over how much."""
+
+    title: str
+    paths: Callable[[Caller], list[str]]
+    headers: Callable[[Caller], dict[str, str]]
+    counted: bytes
+    times: Callable[[Caller], int]
+
+
+QUESTIONS = (
+    Question(
+        f"Signed read: #7 with {MINERS} miners, one query",
+        Caller.miners,
+        lambda caller: caller.by_key,
+        b'"energyEfficiency"',
+        lambda _: MINERS,
+    ),
+    Question(
+        f"Read with a token: #16, a page of {PAGE} records",
+        Caller.income,
+        lambda caller: caller.by_token,
+        b'"nftId"',
+        lambda _: PAGE,
+    ),
+    Question(
+        "Signed read: #18 over all days",
+        Caller.days,
+        lambda caller: caller.by_key,
+        b'"poolReward"',
+        lambda caller: caller.closed_days,
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,60 +70,39 @@ class Served:
     cpu_us: float
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A partner's key with its secret."""
-
-    partner_id: int
-    key: str
-    secret: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What goes with every request."""
-        return {"x-partner-api-key": self.key}
-
-    def paths(self) -> list[str]:
-        """Signed now, all different, valid for a minute less the second in which they were signed."""
-        now = clock.wall_millis()
-        return [
-            f"{PATH}?{sign_query(self.secret, [*self._fields(), ('timestamp', str(now - age))])}"
-            for age in range(SIGNED_URLS)
-        ]
-
-    @staticmethod
-    def _fields() -> list[tuple[str, str]]:
-        return [("partnerUserId", USER), ("limit", "20"), ("recvWindow", "60000")]
-
-
 async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
-    """The table of both servers; runs alternate, so that whatever disturbs one disturbs the other."""
+    """A table an operation; runs alternate between the servers, so that whatever disturbs one disturbs the other."""
     data = stage.folder / "signed_read"
     data.mkdir(exist_ok=True)
     async with stage.database() as dsn:
-        caller = await _prepare(dsn, data)
-        async with (
-            servers.api(dsn, data, 1) as ours,
-            servers.raw(dsn, data, key=caller.key, secret=caller.secret, partner_id=caller.partner_id) as theirs,
-        ):
-            await _assert_same(caller, ours.port, theirs.port)
-            found: dict[str, list[Served]] = {RAW: [], OURS: []}
-            for number in range(stage.runs + 1):
-                for name, server in ((RAW, theirs), (OURS, ours)):
-                    stage.tell(f"{name}, run {number} of {stage.runs}")
-                    found[name].append(await _serve(caller, server, sizes, sizes.seconds if number else 1, stage))
-    return [_table({name: served[1:] for name, served in found.items()}, sizes)]
+        stage.tell(f"{sizes.days} closed days")
+        caller = await callers.prepare(dsn, data, sizes.days)
+        async with servers.api(dsn, data, 1) as ours, servers.raw(dsn, data, caller) as theirs:
+            return [await _measure(stage, sizes, caller, question, ours, theirs) for question in QUESTIONS]
 
 
-def _table(found: dict[str, list[Served]], sizes: Sizes) -> Table:
+async def _measure(
+    stage: Stage, sizes: Sizes, caller: Caller, question: Question, ours: Running, theirs: Running
+) -> Table:
+    await _assert_same(caller, question, ours.port, theirs.port)
+    found: dict[str, list[Served]] = {RAW: [], OURS: []}
+    for number in range(stage.runs + 1):
+        for name, server in ((RAW, theirs), (OURS, ours)):
+            stage.tell(f"{question.title}, {name}, run {number} of {stage.runs}")
+            found[name].append(await _serve(caller, question, server, sizes, sizes.seconds if number else 1, stage))
+    return _table(question.title, {name: served[1:] for name, served in found.items()}, sizes)
+
+
+def _table(title: str, found: dict[str, list[Served]], sizes: Sizes) -> Table:
     generator = "wrk" if load.has_wrk() else f"our own client, since wrk is missing ({load.INSTALL})"
     table = Table(
-        f"Signed read: #7 with {MINERS} miners, one query",
+        title,
         ("server", "answers a second", "CPU an answer", "median", "99 of 100 within"),
         notes=[
             "Each in a Granian of its own: 1 worker, uvloop, the same settings. Runs alternate.",
             f"Load by {generator}: {sizes.connections} connections, {sizes.seconds} s a run.",
-            "Both verify the HMAC, look up the key, run the same query on the same kind of pool, answer alike.",
+            f"The user has {MINERS} miners and {sizes.days} closed days, so {MINERS * sizes.days:,} records.",
+            "Both verify who is calling, run the same queries on the same kind of pool and answer alike.",
         ],
     )
     for name, served in found.items():
@@ -118,12 +128,14 @@ def _table(found: dict[str, list[Served]], sizes: Sizes) -> Table:
     return table
 
 
-async def _serve(caller: Caller, server: Running, sizes: Sizes, seconds: int, stage: Stage) -> Served:
+async def _serve(
+    caller: Caller, question: Question, server: Running, sizes: Sizes, seconds: int, stage: Stage
+) -> Served:
     before = cpu_seconds(server.pid)
     found = await load.read(
         server.port,
-        caller.paths(),
-        caller.headers,
+        question.paths(caller),
+        question.headers(caller),
         connections=sizes.connections,
         seconds=seconds,
         folder=stage.folder,
@@ -132,46 +144,18 @@ async def _serve(caller: Caller, server: Running, sizes: Sizes, seconds: int, st
     return Served(found, used * 1e6 / (found.rate * seconds))
 
 
-async def _prepare(dsn: str, data: Path) -> Caller:
-    """A partner with a key, and a user with five miners beside a thousand others."""
-    pool = await db.open_pool(dsn)
-    try:
-        made = await dataset.build(pool, dataset.Shape(efficiencies=12, levels=5))
-        await made.register(1_000)
-        await made.buy(3_000)
-        partner_id = made.partner_ids[0]
-        async with db.transaction(pool) as tx:
-            day = await day_fence.share(tx, partner_id)
-            user = await users.register(tx, day, partner_user_id=USER, email=None)
-            for number in range(MINERS):
-                await miners.create(
-                    tx,
-                    partner_id,
-                    user_id=user.id,
-                    name=f"Hashrail {number + 1} TH",
-                    power=Decimal(number + 1),
-                    energy_efficiency=Decimal(15),
-                    at=day.now,
-                )
-            await rewards.sync_stints(tx, day, [user.id])
-            key = await partners.create_key(tx, open_vault(data, None), partner_id=partner_id, kind="secret")
-    finally:
-        await pool.close()
-    assert key.secret is not None, "a secret key has a secret"
-    return Caller(partner_id, key.key, key.secret)
-
-
-async def _assert_same(caller: Caller, *ports: int) -> None:
-    """Every server answers the same bytes, and refuses a wrong signature."""
+async def _assert_same(caller: Caller, question: Question, *ports: int) -> None:
+    """Every server answers the same bytes, and refuses who did not prove himself."""
     answers = set()
-    path = caller.paths()[0]
+    path, headers = question.paths(caller)[0], question.headers(caller)
     for port in ports:
         connection = await Connection.open(port)
-        answers.add(await connection.get(path, caller.headers))
-        status, _ = await connection.get(path.replace("limit=20", "limit=21"), caller.headers)
-        assert status == 401, "a wrong signature is refused"
+        answers.add(await connection.get(path, headers))
+        if "signature" in path:
+            status, _ = await connection.get(path.replace("recvWindow=60000", "recvWindow=60001"), headers)
+            assert status == 401, "a wrong signature is refused"
         await connection.close()
     assert len(answers) == 1, f"the answers differ: {answers}"
     status, body = answers.pop()
     assert status == 200, body
-    assert body.count(b'"energyEfficiency"') == MINERS, body
+    assert body.count(question.counted) == question.times(caller), body

@@ -23,17 +23,25 @@ from hashrail.settings import Settings
 from hashrail.vault import Vault
 from hashrail_client.signing import sign_body, sign_headers, sign_query
 from tests.conftest import with_database
+from tests.document import documenting
 from tests.world import World, inputs
 
 MASTER_KEY = Fernet.generate_key().decode()
 KEY_HEADER = "X-PARTNER-API-KEY"
+UNLIMITED = dict.fromkeys(
+    ("rate_limit_per_minute", "rate_limit_per_user_per_minute", "rate_limit_per_address_per_minute"), 0
+)
 S2S, C2S = "/api/partner/s2s", "/api/partner/c2s"
 
 # The contract's operations: number, method, path, what it asks of its caller.
 CONTRACT: dict[str, tuple[int | None, str, str, str]] = {
+    "c2s_generate_payload": (1, "POST", f"{C2S}/auth/generate-payload", "none"),
+    "c2s_check_proof": (2, "POST", f"{C2S}/auth/check-proof", "none"),
+    "c2s_refresh": (3, "POST", f"{C2S}/auth/refresh", "none"),
     "s2s_login": (4, "POST", f"{S2S}/auth/login", "signed"),
     "s2s_refresh": (5, "POST", f"{S2S}/auth/refresh", "key"),
     "c2s_miners": (6, "GET", f"{C2S}/nft/find-by-user", "bearer"),
+    "s2s_transfer": (8, "POST", f"{S2S}/nft/transfer", "signed"),
     "s2s_miners": (7, "GET", f"{S2S}/nft/find-by-user", "signed"),
     "c2s_collections": (9, "GET", f"{C2S}/nft-collection/find-all-generative", "key or bearer"),
     "s2s_collections": (10, "GET", f"{S2S}/nft-collection/find-all-generative", "key"),
@@ -46,8 +54,30 @@ CONTRACT: dict[str, tuple[int | None, str, str, str]] = {
     "s2s_income": (17, "GET", f"{S2S}/nft-income/find-by-user", "signed"),
     "s2s_income_by_day": (18, "GET", f"{S2S}/nft-income/find-aggregated-by-date", "signed"),
     "c2s_balances": (21, "GET", f"{C2S}/wallet/get-balances", "bearer"),
+    "c2s_wallet_bind": (19, "POST", f"{C2S}/wallet/bind", "bearer"),
+    "c2s_wallets": (20, "GET", f"{C2S}/wallet/find-by-user", "bearer"),
+    "s2s_wallet_bind": (22, "POST", f"{S2S}/wallet/bind", "signed"),
+    "s2s_wallets": (23, "GET", f"{S2S}/wallet/find-by-user", "signed"),
+    "s2s_withdraw": (25, "POST", f"{S2S}/income-withdraw/create-order", "signed"),
+    "s2s_withdraw_fast": (26, "POST", f"{S2S}/income-withdraw/create-instant", "signed"),
+    "s2s_withdraw_commission": (27, "GET", f"{S2S}/income-withdraw/get-commission", "signed"),
+    "s2s_withdrawal": (None, "GET", f"{S2S}/income-withdraw/find-one", "signed"),
+    "s2s_withdrawals": (None, "GET", f"{S2S}/income-withdraw/find-all", "signed"),
+    "s2s_withdrawal_cancel": (None, "POST", f"{S2S}/income-withdraw/cancel", "signed"),
+    "s2s_payment": (None, "GET", f"{S2S}/nft-payment/find-one", "signed"),
+    "s2s_upgrade": (30, "POST", f"{S2S}/nft-upgrade/create", "signed"),
+    "s2s_upgrade_price": (31, "GET", f"{S2S}/nft-upgrade/calculate-price", "signed"),
+    "s2s_post_payments": (None, "GET", f"{S2S}/nft-upgrade/find-all", "signed"),
+    "s2s_statement": (None, "GET", f"{S2S}/partner/get-statement", "signed"),
+    "s2s_statement_csv": (None, "GET", f"{S2S}/partner/get-statement.csv", "signed"),
     "s2s_balances": (24, "GET", f"{S2S}/wallet/get-balances", "signed"),
+    "exchange_rates": (28, "GET", f"{C2S}/exchanges/get-prices", "key or bearer"),
+    "market_last_income": (None, "POST", "/api/nft-income-aggregation/get-last", "none"),
+    "market_collections": (None, "GET", "/api/nft-collection/find-all-generative", "none"),
+    "market_upgrade_rates": (None, "POST", "/api/nft/get-upgrade-rate", "none"),
     "s2s_user_statistics": (29, "GET", f"{S2S}/user/get-statistics", "signed"),
+    "api_time": (None, "GET", "/api/time", "none"),
+    "api_errors": (None, "GET", "/api/errors", "none"),
     "sandbox_advance": (None, "POST", "/api/sandbox/advance", "signed"),
 }
 
@@ -101,7 +131,7 @@ class Caller:
         """The request of an operation, signed at `at` (milliseconds; now without it) where that is asked for."""
         _, method, path, auth = CONTRACT[operation]
         sent = dict(headers or {})
-        if self.key is not None and auth != "bearer" and not (auth == "key or bearer" and self.token):
+        if self.key is not None and auth not in ("bearer", "none") and not (auth == "key or bearer" and self.token):
             sent[KEY_HEADER] = self.key
         if self.token is not None and "bearer" in auth:
             sent["Authorization"] = f"Bearer {self.token}"
@@ -175,9 +205,9 @@ class Api:
 
 
 def settings_of(dsn: str, **changes: Any) -> Settings:
-    """Settings of a sandbox on a database, with some of them changed."""
+    """Settings of a sandbox on a database without rate limits, with some of them changed."""
     values: dict[str, Any] = {"mode": "sandbox", "master_keys": MASTER_KEY, "DATABASE_URL": dsn}
-    return Settings(**values | changes)
+    return Settings(**values | UNLIMITED | changes)
 
 
 @asynccontextmanager
@@ -198,10 +228,14 @@ async def lifespan(asgi: Any) -> AsyncIterator[None]:
 @asynccontextmanager
 async def open_api(world: World, dsn: str, *, peer: str = "127.0.0.1", **changes: Any) -> AsyncIterator[Api]:
     """The application on a world's database, called from the address `peer`."""
-    asgi: Any = app.build(settings_of(dsn, **changes))
+    settings = settings_of(dsn, **changes)
+    asgi: Any = app.build(settings)
     world.vault = Vault([MASTER_KEY])
     transport = httpx.ASGITransport(asgi, client=(peer, 50_000))
-    async with lifespan(asgi), httpx.AsyncClient(transport=transport, base_url="http://hashrail.test") as http:
+    client = httpx.AsyncClient(
+        transport=transport, base_url="http://hashrail.test", event_hooks=documenting(settings.mode)
+    )
+    async with lifespan(asgi), client as http:
         api = Api(http, world, asgi.app.state.deployment, Caller(http))
         api.server = await api.caller()
         yield api

@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import psycopg
 
-from hashrail import billing, business_clock, checks, day_fence, db, ledger, orders
+from hashrail import billing, business_clock, checks, day_fence, db, handovers, ledger, orders, upgrades
 from hashrail.ledger import Chart, Transfer
 from hashrail.orders import Order
+from hashrail.upgrades import UpgradeKind
 from tests.conftest import with_database
 from tests.world import World
 
@@ -109,6 +110,32 @@ async def pay(world: World, amount_usd: str, reference: str) -> bool:
     """Record a payment, in a transaction of its own."""
     async with db.transaction(world.pool) as tx:
         return await billing.record_payment(tx, world.partner.id, amount_usd=Decimal(amount_usd), reference=reference)
+
+
+async def upgrade(world: World, miner_id: int | None, kind: UpgradeKind, from_value: str, to_value: str) -> int:
+    """Upgrade a miner, in a transaction of its own; answers the post-payment's id."""
+    assert miner_id is not None
+    async with db.transaction(world.pool) as tx:
+        day = await day_fence.share(tx, world.partner.id)
+        return await upgrades.upgrade(
+            tx, day, kind=kind, miner_id=miner_id, from_value=Decimal(from_value), to_value=Decimal(to_value)
+        )
+
+
+async def hand_over(world: World, miner_id: int | None, from_user: str, to_user: str) -> None:
+    """Give a miner away, in a transaction of its own."""
+    assert miner_id is not None
+    async with db.transaction(world.pool) as tx:
+        day = await day_fence.share(tx, world.partner.id)
+        await handovers.hand_over(tx, day, miner_id=miner_id, from_user=from_user, to_user=to_user)
+
+
+async def picture(world: World) -> list[object]:
+    """Whatever a refused write of miners or money could have changed of the partner's."""
+    tables = ("miner", "stint", "class_power_delta", "post_payment", "transfer", "app_user", "partner_capacity")
+    rows = [f"SELECT to_jsonb(t) AS row FROM {table} t WHERE partner_id = $1" for table in (*tables, "account")]
+    found = await world.pool.fetch(f"{' UNION ALL '.join(rows)} ORDER BY row", world.partner.id)
+    return [row["row"] for row in found]
 
 
 async def broken(pool: db.Pool) -> dict[str, list[dict[str, object]]]:

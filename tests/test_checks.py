@@ -8,9 +8,24 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from hashrail import catalogue, checks, clock, daily, day_fence, db, discounts, ledger, miners, rate_classes, rewards
+from hashrail import (
+    catalogue,
+    checks,
+    clock,
+    daily,
+    day_fence,
+    db,
+    discounts,
+    ledger,
+    miners,
+    rate_classes,
+    rewards,
+    upgrades,
+    withdrawals,
+)
 from hashrail.db import Tx
-from tests.books import HOUR, advance, broken, buy, cancel, deployment, notify, offer, order, pay
+from hashrail.pricing import Tariff
+from tests.books import HOUR, advance, broken, buy, cancel, deployment, notify, offer, order, pay, upgrade
 from tests.world import World
 
 FIRST = dt.date(2026, 3, 1)
@@ -26,7 +41,8 @@ async def books(server: str, template: str) -> AsyncIterator[World]:
 
 
 async def live(world: World) -> None:
-    """Orders of every end, transfers, programmes, settlements, an adjustment, a checkpoint, two partners, ten days."""
+    """Orders of every end, transfers, programmes, settlements, withdrawals, an adjustment, a checkpoint, upgrades, two
+    partners, ten days."""
     other = await world.another_partner("other")
     alice, bob, carol = await world.user("alice"), await world.user("bob"), await other.user("carol")
     async with db.transaction(world.pool) as tx:
@@ -54,6 +70,7 @@ async def live(world: World) -> None:
     await daily.housekeeping(world.pool)
     assert await world.settle(alice.id) > 0
     assert await other.settle(carol.id) > 0
+    await withdraw(world, alice.id)
     await daily.checkpoint_all(world.pool)
     async with db.transaction(world.pool) as tx:
         at = clock.start_of(FIRST)
@@ -62,9 +79,26 @@ async def live(world: World) -> None:
     await mine_everywhere(world, 2)
     assert await world.settle(bob.id) > 0
     await order(world, bob.id, "o-4", sold.collection_id)
-    await buy(world, alice.id, "2")
+    bought = await buy(world, alice.id, "2")
+    await upgrade(world, bought.miner_id, "power", "2", "3")
+    async with db.transaction(world.pool) as tx:
+        await upgrades.set_tariff(tx, Tariff(Decimal(0), Decimal(0), {}, {}))
+    await upgrade(world, bought.miner_id, "efficiency", "15", "14")
     await mine_everywhere(world, 2)
     await daily.close_due(world.pool)
+
+
+async def withdraw(world: World, user_id: int) -> None:
+    """Let a user ask for two fast withdrawals and a daily one, and take one back."""
+    satoshi = Decimal("0.00000001")
+    terms = withdrawals.Terms(minimum_btc=satoshi, fast_commission_btc=2 * satoshi, network="regtest")
+    made = []
+    async with db.transaction(world.pool) as tx:
+        day = await day_fence.share(tx, world.partner.id)
+        for number, speed in enumerate(("fast", "daily", "fast"), start=1):
+            facts = {"speed": speed, "address": "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn", "amount_btc": number * satoshi}
+            made.append(await withdrawals.request(tx, day, terms, user_id=user_id, **facts))
+        await withdrawals.cancel(tx, day, made[-1].id)
 
 
 async def join(world: World, user_id: int, programme: int) -> None:
@@ -117,6 +151,7 @@ UNUSED = "class_id = (SELECT id FROM rate_class WHERE energy_efficiency = 30)"
 USER = "(SELECT id FROM account WHERE user_id IS NOT NULL AND currency = '{}' ORDER BY id LIMIT 1)"
 LATEST = "(SELECT max(closed_through) FROM partner_day)"
 LAST = f"(SELECT {LATEST} - '0001-01-01'::date + 1)"
+OWED = "(SELECT amount FROM transfer WHERE kind = 'post_payment')"
 BREAKS: dict[str, list[tuple[str, ...]]] = {
     "control-equals-unsettled": [
         (TRANSFER.format(kind="purchase", object=99, debit=1100, credit=2100, state="posted", seq=NEXT),),
@@ -217,6 +252,31 @@ BREAKS: dict[str, list[tuple[str, ...]]] = {
             "UPDATE partner_capacity SET committed_th = committed_th - 8 WHERE partner_id = 1",
         ),
     ],
+    "upgrades-match-ledger": [
+        ("UPDATE post_payment SET value_usd = value_usd + 1e-18 WHERE value_usd > 0",),
+        ("UPDATE post_payment SET value_usd = 1e-18 WHERE value_usd = 0",),
+        ("UPDATE post_payment SET value_usd = 0",),
+        ("DELETE FROM post_payment WHERE value_usd > 0",),
+        ("UPDATE transfer SET credit_account = 1300 WHERE kind = 'post_payment'",),
+        ("UPDATE transfer SET leg = 2 WHERE kind = 'post_payment'",),
+        (
+            f"""UPDATE account SET debits_posted = debits_posted - {OWED}, debits_pending = debits_pending + {OWED}
+                WHERE id = 1200 AND partner_id = 1""",
+            "UPDATE transfer SET state = 'pending', resolved_at = NULL, posted_seq = NULL WHERE kind = 'post_payment'",
+        ),
+        (TRANSFER.format(kind="post_payment", object=99, debit=1300, credit=4300, state="voided", seq="NULL"),),
+    ],
+    "withdrawals-match-ledger": [
+        ("UPDATE withdrawal SET state = 'cancelled' WHERE speed = 'daily'",),
+        ("UPDATE withdrawal SET state = 'queued' WHERE state = 'cancelled'",),
+        ("UPDATE withdrawal SET amount_btc = amount_btc + 1e-8 WHERE speed = 'daily'",),
+        ("UPDATE withdrawal SET commission_btc = commission_btc + 1e-8 WHERE state = 'cancelled'",),
+        ("UPDATE withdrawal SET commission_btc = 1e-8 WHERE speed = 'daily'",),
+        ("UPDATE withdrawal SET user_id = (SELECT id FROM app_user WHERE partner_user_id = 'bob')",),
+        ("DELETE FROM withdrawal",),
+        ("UPDATE transfer SET credit_account = 4400 WHERE kind = 'withdrawal' AND leg = 1",),
+        (TRANSFER.format(kind="withdrawal", object=99, debit=1100, credit=2200, state="voided", seq="NULL"),),
+    ],
     "payments-match-ledger": [
         ("UPDATE partner_payment SET amount_usd = amount_usd + 1e-18",),
         ("DELETE FROM partner_payment",),
@@ -244,7 +304,7 @@ def test_every_invariant_has_a_name_a_rule_and_damage_to_see() -> None:
     """A new one comes with a way to break it."""
     names = [name for name, _ in checks.names()]
     assert names == [*(each.name for each in checks.INVARIANTS), checks.RATES_FROM_INPUTS[0]]
-    assert len(set(names)) == len(names) == 19
+    assert len(set(names)) == len(names) == 21
     assert set(BREAKS) == set(names)
     assert all(ways for ways in BREAKS.values())
     assert all(rule and rule[0].islower() and not rule.endswith(".") for _, rule in checks.names())
@@ -256,7 +316,8 @@ async def test_healthy_books_keep_every_invariant(books: World) -> None:
         findings = [finding async for finding in checks.audit(tx)]
     assert [(each.name, each.rule) for each in findings] == checks.names()
     assert [each.rows for each in findings] == [[]] * len(findings)
-    for table in ("adjustment", "class_adjustment", "account_checkpoint", "partner_payment", "user_programme", "stint"):
+    rows = ("adjustment", "class_adjustment", "account_checkpoint", "partner_payment", "user_programme", "stint")
+    for table in (*rows, "post_payment", "withdrawal"):
         assert await books.pool.fetchval(f"SELECT count(*) FROM {table}") > 0, table
     ends = await books.pool.fetch("SELECT DISTINCT state FROM purchase")
     assert {row["state"] for row in ends} == {"created", "issued", "cancelled", "expired"}

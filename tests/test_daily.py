@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from hashrail import business_clock, clock, daily, day_fence, db, ledger, rates, scenarios
+from hashrail import budgets, business_clock, clock, daily, day_fence, db, ledger, rates, scenarios
 from hashrail.clock import ONE_DAY
 from hashrail.daily import Progress
 from hashrail.ledger import Chart
@@ -223,7 +223,7 @@ def test_the_prices_of_the_settings() -> None:
 
 
 async def test_housekeeping_forgets_what_is_past_its_time(world: World) -> None:
-    """Orders by the business clock, answers and sessions by the wall clock, of every partner."""
+    """Orders by the business clock, answers, sessions and payloads by the wall clock, of every partner."""
     other = await world.another_partner("other")
     for partner in (world, other):
         user = await partner.user()
@@ -243,13 +243,25 @@ async def test_housekeeping_forgets_what_is_past_its_time(world: World) -> None:
                 user.id,
                 clock.wall_now() + ends,
             )
-    assert await daily.housekeeping(world.pool) == {"orders": 0, "answers": 2, "sessions": 2}
+            await partner.pool.execute(
+                "INSERT INTO ton_payload VALUES ($1, $2, $3, $4)",
+                f"{name} {partner.partner.id}",
+                partner.partner.id,
+                clock.wall_now() - 3 * HOUR,
+                clock.wall_now() + ends,
+            )
+        await budgets.take(partner.pool, f"key:{partner.partner.id}", 10, None)
+    age = "UPDATE rate_budget SET second = second - 62 WHERE subject = $1"
+    await world.pool.execute(age, f"key:{other.partner.id}")
+    first = {"orders": 0, "answers": 2, "sessions": 2, "payloads": 2, "budgets": 1}
+    assert await daily.housekeeping(world.pool) == first
     await advance(world, HOUR)
-    assert await daily.housekeeping(world.pool) == {"orders": 2, "answers": 0, "sessions": 0}
-    assert await daily.housekeeping(world.pool) == {"orders": 0, "answers": 0, "sessions": 0}
+    assert await daily.housekeeping(world.pool) == {**dict.fromkeys(first, 0), "orders": 2}
+    assert await daily.housekeeping(world.pool) == dict.fromkeys(first, 0)
     assert [await receivable(partner) for partner in (world, other)] == [(0, Decimal("14.99"))] * 2
-    for table in ("answered_write", "refresh_family"):
+    for table in ("answered_write", "refresh_family", "ton_payload"):
         assert await world.pool.fetchval(f"SELECT count(*) FROM {table}") == 2
+    assert await world.pool.fetchval("SELECT subject FROM rate_budget") == f"key:{world.partner.id}"
 
 
 async def test_checkpoints_are_written_for_every_partner(world: World) -> None:

@@ -117,6 +117,8 @@ async def test_a_sandbox_has_the_past_that_was_planned(dsn: str, tmp_path: Path)
             yesterday,
         )
         assert rows("SELECT offset_us FROM business_clock") == [(0,)]
+        assert rows("SELECT ton_domains FROM partner") == [(["localhost", "demo.hashrail.example"],)]
+        assert rows("SELECT origins FROM partner") == [(["http://localhost:3000", "http://localhost:5173"],)]
         fractions = [row[0] for row in rows("SELECT fraction FROM published_fraction ORDER BY day")]
         assert fractions == [Decimal("0.02")] * 7 + [Decimal("0.03")] * 5
         assert rows("SELECT count(*) FROM user_programme") == [(4,)]

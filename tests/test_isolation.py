@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from hashrail.api import routes
+from hashrail.api import cursors, routes
 from hashrail.api.call import Auth
 from tests.api import (
     CONTRACT,
@@ -27,6 +27,8 @@ from tests.api import (
     open_shared_api,
     settings_of,
 )
+from tests.payouts import ADDRESSES
+from tests.ton import proof
 
 RANGE = {"startDate": "2026-03-01T00:00:00Z", "endDate": "2026-03-31T00:00:00Z"}
 
@@ -48,8 +50,9 @@ class Two:
     async def beside_key(self, operation: str) -> httpx.Response:
         """A request with the victim's user's token and the thief's API key, both in headers."""
         headers = {"Authorization": f"Bearer {self.tokens['jwtToken']}", "X-PARTNER-API-KEY": str(self.server.key)}
-        path = CONTRACT[operation][2]
-        return await self.thief.http.send(self.thief.http.build_request("GET", path, headers=headers))
+        _, method, path, _ = CONTRACT[operation]
+        content = b"{}" if method == "POST" else None
+        return await self.thief.http.send(self.thief.http.build_request(method, path, content=content, headers=headers))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,7 @@ async def two(server: str, template: str) -> AsyncIterator[Two]:
         facts = {"userId": user.id, "nftCollectionId": offer.id, "externalId": "open"}
         answered(await victim.server.call("s2s_payment_create", **facts))
         await victim.world.mine()
-        await victim.world.mine()
+        await victim.world.mine(pool_btc_per_th="0.01")
         thief = await victim.another_partner()
         tokens = answered(await victim.server.call("s2s_login", partnerUserId="alice"))
         yield Two(victim, thief, user.id, offer.id, tokens)
@@ -138,6 +141,13 @@ def own_days(operation: str) -> Attempt:
     return attempt
 
 
+async def one_clock(two: Two) -> None:
+    """The clocks are the deployment's."""
+    mine, theirs = (answered(await one.call("api_time")) for one in (two.server, two.victim.server))
+    assert sorted(mine) == ["businessTime", "serverTime"]
+    assert 0 <= theirs["serverTime"] - mine["serverTime"] < 60_000
+
+
 async def same_external_id(two: Two) -> None:
     """An external id is the partner's own: the thief's order of that name is another one, for its own user."""
     order = {"externalId": "open", "nftCollectionId": two.offer_id}
@@ -158,7 +168,147 @@ async def foreign_order(two: Two) -> None:
     assert await two.victim.world.pool.fetchval(state, two.victim.world.partner.id) == "created"
 
 
+async def payload_of_other(two: Two) -> None:
+    """Anybody gets a payload of the victim's, and it is not the thief's."""
+    response = await two.server.call("c2s_generate_payload", partnerId=two.victim.world.partner.public_id)
+    payload = answered(response)["payload"]
+    owner = "SELECT partner_id FROM ton_payload WHERE payload = $1"
+    assert await two.victim.world.pool.fetchval(owner, payload) == two.victim.world.partner.id
+
+
+async def wallet_of_other(two: Two) -> None:
+    """A proof for the victim's site opens nothing at the thief, and one for the thief's nothing at the victim."""
+    sites = {"victim.example": two.victim.world.partner, "thief.example": two.thief.world.partner}
+    for domain, partner in sites.items():
+        await two.victim.world.pool.execute("UPDATE partner SET ton_domains = $2 WHERE id = $1", partner.id, [domain])
+    users: set[int] = set()
+    for domain, partner in sites.items():
+        response = await two.server.call("c2s_generate_payload", partnerId=partner.public_id)
+        payload = answered(response)["payload"]
+        (other,) = set(sites) - {domain}
+        response = await two.server.call("c2s_check_proof", **proof(payload, domain=other))
+        check_refused(response, 401, "TON_DOMAIN", "tonWallet.connectItems.tonProof.proof.domain.value")
+        users.add(answered(await two.server.call("c2s_check_proof", **proof(payload, domain=domain)))["userId"])
+    assert len(users) == 2
+
+
+async def forged_family(two: Two) -> None:
+    """A token of the victim's with the thief's number in it is nobody's."""
+    prefix, _, rest = two.tokens["refreshToken"].split("_", 2)
+    forged = f"{prefix}_{two.thief.world.partner.id}_{rest}"
+    check_refused(await two.server.call("c2s_refresh", refreshToken=forged), 401, "REFRESH_TOKEN_INVALID")
+    two.tokens = answered(await two.server.call("c2s_refresh", refreshToken=two.tokens["refreshToken"]))
+    assert two.tokens["userId"] == two.user_id
+
+
+async def victims_miner(two: Two) -> dict[str, Any]:
+    """The miner of the victim's user."""
+    (found,) = answered(await two.victim.server.call("s2s_miners", partnerUserId="alice"))["array"]
+    return dict(found)
+
+
+async def foreign_miner(two: Two) -> None:
+    """The thief cannot have the victim's miner given to its own user, whatever it calls the one who has it."""
+    miner = await victims_miner(two)
+    fresh = await two.thief.another_partner()
+    facts = {"nftId": miner["id"], "partnerUserId": "alice", "toPartnerUserId": "thief"}
+    check_refused(await fresh.server.call("s2s_transfer", **facts), 404, "USER_NOT_FOUND", "partnerUserId")
+    await fresh.world.user("alice")
+    check_refused(await fresh.server.call("s2s_transfer", **facts), 404, "USER_NOT_FOUND", "toPartnerUserId")
+    await fresh.world.user("thief")
+    check_refused(await fresh.server.call("s2s_transfer", **facts), 404, "MINER_NOT_FOUND", "nftId")
+    assert await victims_miner(two) == miner
+
+
+async def order_of_other(two: Two) -> None:
+    """An external id is looked up among the caller's own orders."""
+    fresh = await two.thief.another_partner()
+    check_refused(await fresh.server.call("s2s_payment", externalId="open"), 404, "ORDER_NOT_FOUND", "externalId")
+
+
+async def foreign_upgrade(two: Two) -> None:
+    """The victim's miner is neither upgraded nor priced by another, and neither partner owes anything for it."""
+    miner = await victims_miner(two)
+    data = {"type": "nftPowerUpgrade", "nftId": miner["id"], "fromPower": miner["power"], "toPower": 17}
+    check_refused(await two.server.call("s2s_upgrade", data=data), 404, "MINER_NOT_FOUND", "data.nftId")
+    assert await victims_miner(two) == miner
+    partners = [api.world.partner.id for api in (two.victim, two.thief)]
+    owed = "SELECT count(*) FROM post_payment WHERE partner_id = ANY($1)"
+    assert await two.victim.world.pool.fetchval(owed, partners) == 0
+
+
+async def foreign_price(two: Two) -> None:
+    miner = await victims_miner(two)
+    asked = {"type": "nftPowerUpgrade", "nftId": miner["id"], "from": miner["power"], "to": 17}
+    check_refused(await two.server.call("s2s_upgrade_price", **asked), 404, "MINER_NOT_FOUND", "nftId")
+
+
+async def own_post_payments(two: Two) -> None:
+    """Also from where a page of another's ended, the thief sees what it owes: nothing."""
+    other = await two.victim.another_partner()
+    miner_id = await buy(other.world, (await other.world.user()).id)
+    for th in (16, 17):
+        data = {"type": "nftPowerUpgrade", "nftId": miner_id, "fromPower": th, "toPower": th + 1}
+        answered(await other.server.call("s2s_upgrade", data=data))
+    theirs = answered(await other.server.call("s2s_post_payments", limit=1))
+    assert len(theirs["array"]) == 1
+    assert answered(await two.server.call("s2s_post_payments")) == {"array": []}
+    assert answered(await two.server.call("s2s_post_payments", cursor=theirs["nextCursor"])) == {"array": []}
+
+
+async def own_statement(two: Two) -> None:
+    """A partner's debt is its own: the victim's lines are not in the thief's."""
+    victims = answered(await two.victim.server.call("s2s_statement", **RANGE))
+    assert victims["owedUsd"] > 0
+    fresh = await two.thief.another_partner(credit_limit_usd="7")
+    found = answered(await fresh.server.call("s2s_statement", **RANGE))
+    zero = dict.fromkeys(("openingUsd", "closingUsd", "owedUsd", "reservedUsd"), 0)
+    assert found == {"array": [], **zero, "creditLimitUsd": 7}
+
+
+async def own_sheet(two: Two) -> None:
+    fresh = await two.thief.another_partner()
+    sheets = [(await one.server.call("s2s_statement_csv", **RANGE)).text for one in (two.victim, fresh)]
+    theirs, own = (sheet.splitlines() for sheet in sheets)
+    assert len(theirs) > 1
+    assert own == theirs[:1]
+
+
+async def victims_withdrawal(two: Two) -> dict[str, Any]:
+    """A withdrawal of the victim's user, asked for at the first call."""
+    found = answered(await two.victim.server.call("s2s_withdrawals", partnerUserId="alice"))["array"]
+    if not found:
+        facts = {"partnerUserId": "alice", "walletAddress": ADDRESSES[0], "amount": Decimal("0.01")}
+        answered(await two.victim.server.call("s2s_withdraw", **facts))
+        found = answered(await two.victim.server.call("s2s_withdrawals", partnerUserId="alice"))["array"]
+    return dict(found[0])
+
+
+def foreign_withdrawal(operation: str) -> Attempt:
+    """A number of the victim's names nothing of the thief's, and the withdrawal stays as it is."""
+
+    async def attempt(two: Two) -> None:
+        known = await victims_withdrawal(two)
+        check_refused(await two.server.call(operation, id=known["id"]), 404, "WITHDRAWAL_NOT_FOUND", "id")
+        assert await victims_withdrawal(two) == known
+
+    return attempt
+
+
+async def own_withdrawals(two: Two) -> None:
+    """Neither all, nor the user's, nor from where a page of the victim's would go on."""
+    known = await victims_withdrawal(two)
+    assert answered(await two.server.call("s2s_withdrawals")) == {"array": []}
+    cursor = cursors.encode(known["id"] + 1)
+    assert answered(await two.victim.server.call("s2s_withdrawals", cursor=cursor))["array"][0] == known
+    assert answered(await two.server.call("s2s_withdrawals", cursor=cursor)) == {"array": []}
+    await no_such_user("s2s_withdrawals")(two)
+
+
 ATTEMPTS: dict[str, Attempt] = {
+    "c2s_generate_payload": payload_of_other,
+    "c2s_check_proof": wallet_of_other,
+    "c2s_refresh": forged_family,
     "s2s_login": own_user("s2s_login"),
     "s2s_refresh": other_family("s2s_refresh"),
     "c2s_miners": token_beside_own_key("c2s_miners"),
@@ -175,11 +325,36 @@ ATTEMPTS: dict[str, Attempt] = {
     "s2s_income_by_day": no_such_user("s2s_income_by_day", **RANGE),
     "c2s_balances": token_beside_own_key("c2s_balances"),
     "s2s_balances": no_such_user("s2s_balances"),
+    "c2s_wallet_bind": token_beside_own_key("c2s_wallet_bind"),
+    "c2s_wallets": token_beside_own_key("c2s_wallets"),
+    "s2s_wallet_bind": no_such_user("s2s_wallet_bind", address=ADDRESSES[0]),
+    "s2s_wallets": no_such_user("s2s_wallets"),
+    "s2s_withdraw": no_such_user("s2s_withdraw", walletAddress=ADDRESSES[0], amount=1),
+    "s2s_withdraw_fast": no_such_user("s2s_withdraw_fast", walletAddress=ADDRESSES[0], amount=1),
+    "s2s_withdraw_commission": no_such_user("s2s_withdraw_commission"),
+    "s2s_withdrawal": foreign_withdrawal("s2s_withdrawal"),
+    "s2s_withdrawals": own_withdrawals,
+    "s2s_withdrawal_cancel": foreign_withdrawal("s2s_withdrawal_cancel"),
+    "exchange_rates": token_beside_own_key("exchange_rates"),
+    "market_last_income": nothing_of_anybody("market_last_income"),
+    "market_collections": nothing_of_anybody("market_collections"),
+    "market_upgrade_rates": nothing_of_anybody("market_upgrade_rates"),
     "s2s_user_statistics": no_such_user("s2s_user_statistics"),
+    "s2s_transfer": foreign_miner,
+    "s2s_payment": order_of_other,
+    "s2s_upgrade": foreign_upgrade,
+    "s2s_upgrade_price": foreign_price,
+    "s2s_post_payments": own_post_payments,
+    "s2s_statement": own_statement,
+    "s2s_statement_csv": own_sheet,
+    "api_time": one_clock,
+    "api_errors": nothing_of_anybody("api_errors"),
     "sandbox_advance": own_days("sandbox_advance"),
 }
 
-OPERATIONS = {route.operation: (path, route) for path, route in routes.routes(settings_of("postgresql://nowhere"))}
+TABLE = routes.routes(settings_of("postgresql://nowhere"))
+# The first path of an operation is its own, further ones come after it.
+OPERATIONS = {route.operation: (path, route) for path, route in reversed(TABLE)}
 
 
 def test_every_operation_has_an_attempt() -> None:
@@ -194,14 +369,17 @@ def test_the_route_table_is_the_contract_s() -> None:
         Auth.CLIENT_KEY: "key",
         Auth.BEARER: "bearer",
         Auth.KEY_OR_BEARER: "key or bearer",
+        Auth.ANY_KEY_OR_BEARER: "key or bearer",
+        Auth.NONE: "none",
     }
     table = {name: (route.number, route.method, path, words[route.auth]) for name, (path, route) in OPERATIONS.items()}
     assert table == CONTRACT
-    production = [route.operation for _, route in routes.routes(settings_of("x", mode="production"))]
-    assert production == [name for name in OPERATIONS if not name.startswith("sandbox")]
+    production = {route.operation for _, route in routes.routes(settings_of("x", mode="production"))}
+    assert production == {name for name in OPERATIONS if not name.startswith("sandbox")}
     assert {name for name, (_, route) in OPERATIONS.items() if route.scope == "order"} == {
         "s2s_payment_create",
         "s2s_payment_success",
+        "s2s_upgrade",
     }
 
 

@@ -31,6 +31,7 @@ GLOBAL = {
     "programme_fraction": "programmes are the operator's",
     "publication": "days are published for everybody",
     "published_fraction": "fractions are published for everybody",
+    "rate_budget": "addresses, whose requests are counted too, belong to nobody",
     "rate_class": "a class depends on efficiency, level and programmes only",
     "signing_key": "tokens are signed by the deployment",
     "ton_payload": "a payload alone says which partner a login is for",

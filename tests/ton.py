@@ -12,6 +12,8 @@ from bitarray import bitarray
 from nacl.signing import SigningKey
 from pytoniq_core.boc.cell import Cell
 
+from hashrail import clock
+
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "ton_proof.json").read_text())
 CASES: dict[str, dict[str, Any]] = {case["id"]: case for case in VECTORS["vectors"]}
 NOW: int = VECTORS["base_policy"]["now"]
@@ -119,6 +121,16 @@ def signed_body(
     }
     account = {"address": address, "chain": "-239", "walletStateInit": base64.b64encode(boc).decode()}
     return {"tonWallet": {"account": account, "connectItems": {"tonProof": {"name": "ton_proof", "proof": proof}}}}
+
+
+def v4_wallet(key: SigningKey = KEY) -> Cell:
+    """The StateInit of a v4 wallet."""
+    return cell("00110", [code_of("v4r2_mainnet"), v4_data(key)])
+
+
+def proof(payload: str, *, domain: str, key: SigningKey = KEY) -> dict[str, Any]:
+    """A check-proof body that the key's v4 wallet has signed this very second."""
+    return signed_body(v4_wallet(key), key=key, payload=payload, domain=domain, timestamp=clock.wall_millis() // 1000)
 
 
 def bag(cells: Sequence[tuple[int, int, bytes, Sequence[int]]], roots: Sequence[int] = (0,)) -> bytes:

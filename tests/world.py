@@ -18,6 +18,7 @@ from hashrail import (
     rate_classes,
     rates,
     rewards,
+    upgrades,
     users,
 )
 from hashrail.income import DayInputs
@@ -54,6 +55,7 @@ class World:
             await business_clock.start(tx, start - clock.wall_now())
             await discounts.set_levels(tx, catalogue.pairs(catalogue.SAMPLE_LEVELS))
             await catalogue.put(tx, catalogue.sample_collections())
+            await upgrades.set_tariff(tx, upgrades.SAMPLE_TARIFF)
             partner = await partners.create(tx, name="partner", credit_limit_usd=Decimal(100_000), at=start)
         return cls(pool, partner)
 

@@ -256,6 +256,39 @@ INVARIANTS = (
               WHEN 'created' THEN 'pending' WHEN 'issued' THEN 'posted' ELSE 'voided' END""",
     ),
     Invariant(
+        "upgrades-match-ledger",
+        "every post-payment of an upgrade that cost something is owed once",
+        """
+        WITH expected AS (
+            SELECT partner_id, id, 1 AS leg, 1200 AS debit, 4300 AS credit, value_usd AS amount, 'posted' AS state
+            FROM post_payment WHERE value_usd > 0),
+        written AS (
+            SELECT partner_id, object_id AS id, leg, debit_account AS debit, credit_account AS credit, amount, state
+            FROM transfer WHERE kind = 'post_payment')
+        SELECT partner_id, id AS post_payment_id, leg, e.amount AS expected, w.amount AS transfer
+        FROM expected e FULL JOIN written w USING (partner_id, id, leg)
+        WHERE (e.debit, e.credit, e.amount, e.state) IS DISTINCT FROM (w.debit, w.credit, w.amount, w.state)""",
+    ),
+    Invariant(
+        "withdrawals-match-ledger",
+        "a withdrawal's amount and commission are held on its user's account while it is queued, and released after",
+        """
+        WITH expected AS (
+            SELECT w.partner_id, w.id, legs.leg, a.id AS debit, legs.credit, legs.amount,
+                   CASE w.state WHEN 'cancelled' THEN 'voided' ELSE 'pending' END AS state
+            FROM withdrawal w
+            JOIN account a ON a.partner_id = w.partner_id AND a.user_id = w.user_id AND a.currency = 'BTC'
+            CROSS JOIN LATERAL (VALUES (1, 2200, w.amount_btc), (2, 4400, w.commission_btc))
+                AS legs (leg, credit, amount)
+            WHERE legs.amount > 0),
+        written AS (
+            SELECT partner_id, object_id AS id, leg, debit_account AS debit, credit_account AS credit, amount, state
+            FROM transfer WHERE kind = 'withdrawal')
+        SELECT partner_id, id AS withdrawal_id, leg, e.state AS expected, w.state AS transfer
+        FROM expected e FULL JOIN written w USING (partner_id, id, leg)
+        WHERE (e.debit, e.credit, e.amount, e.state) IS DISTINCT FROM (w.debit, w.credit, w.amount, w.state)""",
+    ),
+    Invariant(
         "payments-match-ledger",
         "every recorded payment of a partner is posted once",
         """

@@ -9,7 +9,21 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from hashrail import business_clock, clock, db, ledger, once, orders, rate_classes, rates, rewards, scenarios, sessions
+from hashrail import (
+    budgets,
+    business_clock,
+    clock,
+    db,
+    ledger,
+    once,
+    orders,
+    rate_classes,
+    rates,
+    rewards,
+    scenarios,
+    sessions,
+    ton_payloads,
+)
 from hashrail.db import Tx
 from hashrail.scenarios import Scenario
 from hashrail.settings import Settings
@@ -71,8 +85,12 @@ async def enter_generated(pool: db.Pool, settings: Settings, scenario: Scenario,
 
 
 async def housekeeping(pool: db.Pool) -> dict[str, int]:
-    """Expire orders, forget old answers and sessions, and sum up accounts, partner by partner."""
-    counts = {"orders": 0, "answers": 0, "sessions": 0}
+    """Expire orders, forget old answers, sessions, payloads of logins and what was counted for rate limits."""
+    counts = {"orders": 0, "answers": 0, "sessions": 0, "payloads": 0, "budgets": 0}
+    async with db.transaction(pool) as tx:
+        counts["payloads"] += await ton_payloads.forget_expired(tx)
+    async with db.transaction(pool) as tx:
+        counts["budgets"] += await budgets.forget_expired(tx)
     for partner_id in await _partners(pool):
         async with db.transaction(pool) as tx:
             counts["orders"] += await orders.expire_due(tx, partner_id)

@@ -21,8 +21,10 @@ from hashrail import (
     db,
     discounts,
     orders,
+    origins,
     partners,
     rewards,
+    upgrades,
     users,
 )
 from hashrail.scenarios import Scenario
@@ -32,6 +34,8 @@ from hashrail.vault import Vault
 PARTNER = "Demo partner"
 CREDIT_LIMIT_USD = Decimal(250_000)
 PROGRAMME = "Mining mode"
+TON_DOMAINS = ("localhost", "demo.hashrail.example")
+ORIGINS = ("http://localhost:3000", "http://localhost:5173")
 # Who buys what, and how many days after the sandbox's first: (user, day, TH, W/TH).
 PURCHASES = (
     ("alice", 0, "1", "20"),
@@ -125,6 +129,7 @@ async def _open(pool: db.Pool, days: int) -> partners.Partner:
         await business_clock.start(tx, first - clock.day_of(now))
         await discounts.set_levels(tx, catalogue.pairs(catalogue.SAMPLE_LEVELS))
         await catalogue.put(tx, catalogue.sample_collections())
+        await upgrades.set_tariff(tx, upgrades.SAMPLE_TARIFF)
         programme = await discounts.create_programme(tx, PROGRAMME)
         for week in range(0, days, 7):
             fraction = Decimal(2 + week // 7 % 3).scaleb(-2)
@@ -133,6 +138,10 @@ async def _open(pool: db.Pool, days: int) -> partners.Partner:
             tx, name=PARTNER, credit_limit_usd=CREDIT_LIMIT_USD, at=await business_clock.now(tx)
         )
         await discounts.set_partner_programme(tx, partner.id, programme, member=True)
+        for domain in TON_DOMAINS:
+            await partners.add_ton_domain(tx, partner.id, domain)
+        for origin in ORIGINS:
+            await origins.add(tx, partner.id, origin)
         return partner
 
 

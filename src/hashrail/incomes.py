@@ -5,7 +5,7 @@ it was credited. A user's stints are loaded once, and only the days of the page 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -43,6 +43,15 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """Where a record stands in its user's list: the day it was credited with, its adjustment (0 for none), miner."""
+
+    day: date
+    adjustment_id: int
+    miner_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """BTC of one miner: `net = pool - c1 - c2`. `day` is the day that was mined; an adjustment's record is marked."""
 
@@ -54,6 +63,12 @@ class Record:
     c2: Decimal
     net: Decimal
     adjustment_id: int | None
+
+    @property
+    def position(self) -> Position:
+        """Where the record stands, for as long as it exists."""
+        credited_with = clock.day_of(self.credited_at) - clock.ONE_DAY
+        return Position(credited_with, self.adjustment_id or 0, self.miner_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,14 @@ class Holdings:
             day += clock.ONE_DAY
         return dict(reversed(counts.items()))
 
+    def through(self, position: Position, counts: Mapping[date, int]) -> int:
+        """How many records stand up to a position, itself included; `counts` as `days` answers them."""
+        day, place = position.day, (position.adjustment_id, position.miner_id)
+        newer = sum(count for each, count in counts.items() if each > day)
+        mined = sum(s.first <= day <= s.last and (0, s.miner_id) <= place for s in self.stints)
+        adjusted = sum(c.effective_day == day and (c.adjustment_id, c.miner_id) <= place for c in self.corrections)
+        return newer + mined + adjusted
+
 
 async def holdings(tx: Tx, partner_id: int, user_id: int) -> Holdings:
     """A user's stints and corrections, clipped to the days that are closed for his partner."""
@@ -140,12 +163,20 @@ async def holdings(tx: Tx, partner_id: int, user_id: int) -> Holdings:
     )
 
 
-async def records(tx: Tx, held: Holdings, *, limit: int, offset: int) -> list[Record]:
-    """A page of single records, newest day first, by miner within a day. Cost: the stints, and the page's days."""
+async def records(
+    tx: Tx, held: Holdings, *, limit: int, offset: int = 0, after: Position | None = None
+) -> list[Record]:
+    """A page of single records, newest day first, by miner within a day; with `after`, of those behind a position.
+
+    Cost: the stints, and the page's days.
+    """
+    counts = held.days()
+    if after is not None:
+        offset += held.through(after, counts)
     skipped = 0
     days: list[date] = []
     covered = 0
-    for day, count in held.days().items():
+    for day, count in counts.items():
         if not days and skipped + count <= offset:
             skipped += count
             continue
@@ -157,9 +188,11 @@ async def records(tx: Tx, held: Holdings, *, limit: int, offset: int) -> list[Re
     return found[offset - skipped : offset - skipped + limit]
 
 
-async def days(tx: Tx, held: Holdings, *, limit: int, offset: int) -> list[tuple[date, tuple[Record, ...]]]:
-    """A page of days with their single records, newest first."""
-    page = list(held.days())[offset : offset + limit]
+async def days(
+    tx: Tx, held: Holdings, *, limit: int, offset: int = 0, before: date | None = None
+) -> list[tuple[date, tuple[Record, ...]]]:
+    """A page of days with their single records, newest first; with `before`, of those before a day."""
+    page = [day for day in held.days() if before is None or day < before][offset : offset + limit]
     return [(day, tuple(group)) for day, group in await _expand(tx, held, page)]
 
 

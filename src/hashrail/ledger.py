@@ -33,9 +33,11 @@ class Chart(IntEnum):
     PARTNER_RECEIVABLE = 1200  # USD, asset: what the partner owes; carries a credit limit
     CASH = 1300  # USD, asset: what partners have paid
     INCOME_CONTROL = 2100  # BTC, liability: earned by users, not yet settled
+    PAYOUTS_IN_FLIGHT = 2200  # BTC, liability: taken from users, not yet final on chain
     ELECTRICITY_REVENUE = 4100  # BTC, revenue
     SERVICE_REVENUE = 4200  # BTC, revenue
-    MINER_SALES = 4300  # USD, revenue
+    MINER_SALES = 4300  # USD, revenue: miners and their upgrades
+    COMMISSION_REVENUE = 4400  # BTC, revenue: commissions of fast withdrawals
 
 
 CURRENCY_OF = {
@@ -43,9 +45,11 @@ CURRENCY_OF = {
     Chart.PARTNER_RECEIVABLE: "USD",
     Chart.CASH: "USD",
     Chart.INCOME_CONTROL: "BTC",
+    Chart.PAYOUTS_IN_FLIGHT: "BTC",
     Chart.ELECTRICITY_REVENUE: "BTC",
     Chart.SERVICE_REVENUE: "BTC",
     Chart.MINER_SALES: "USD",
+    Chart.COMMISSION_REVENUE: "BTC",
 }
 
 
@@ -56,7 +60,9 @@ class Kind(StrEnum):
     ADJUSTMENT = "adjustment"  # object: adjustment; legs as for a day
     SETTLEMENT = "settlement"  # object: user; leg: ordinal of the day settled through
     PURCHASE = "purchase"  # object: purchase; leg: attempt
+    POST_PAYMENT = "post_payment"  # object: post-payment of an upgrade; leg 1
     PARTNER_PAYMENT = "partner_payment"  # object: partner payment; leg 1
+    WITHDRAWAL = "withdrawal"  # object: withdrawal; legs 1 amount, 2 commission
 
 
 COUNT_DEBIT = """

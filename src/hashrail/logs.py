@@ -22,3 +22,13 @@ def configure(*, json_lines: bool | None = None) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def one_line(event: str, **facts: object) -> None:
+    """One JSON line to standard error from a command, which has no logger of its own."""
+    processors: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.JSONRenderer(),
+    ]
+    structlog.wrap_logger(structlog.WriteLogger(sys.stderr), processors=processors).info(event, **facts)

@@ -47,44 +47,61 @@ async def create(
     return miner_id
 
 
-async def of_user(tx: Reader, partner_id: int, user_id: int, *, limit: int, offset: int) -> list[Miner]:
-    """A page of the user's miners, by id."""
+async def of_user(
+    tx: Reader, partner_id: int, user_id: int, *, limit: int, offset: int = 0, after: int = 0
+) -> list[Miner]:
+    """A page of the user's miners, by id: of those whose id is above `after`."""
     rows = await tx.fetch(
         """SELECT id, user_id, name, power, energy_efficiency, created_at FROM miner
-           WHERE partner_id = $1 AND user_id = $2 ORDER BY id LIMIT $3 OFFSET $4""",
+           WHERE partner_id = $1 AND user_id = $2 AND id > $5 ORDER BY id LIMIT $3 OFFSET $4""",
         partner_id,
         user_id,
         limit,
         offset,
+        after,
     )
     return [Miner(*row.values()) for row in rows]
 
 
 async def of_partner_user(
-    tx: Reader, partner_id: int, partner_user_id: str, *, limit: int, offset: int
+    tx: Reader, partner_id: int, partner_user_id: str, *, limit: int, offset: int = 0, after: int = 0
 ) -> list[Miner] | None:
     """As `of_user` by the partner's own user id, in one query; None when there is no such user."""
     rows = await tx.fetch(
         """SELECT m.id, u.id AS user_id, m.name, m.power, m.energy_efficiency, m.created_at
            FROM app_user u LEFT JOIN LATERAL (
-               SELECT * FROM miner WHERE partner_id = u.partner_id AND user_id = u.id
+               SELECT * FROM miner WHERE partner_id = u.partner_id AND user_id = u.id AND id > $5
                ORDER BY id LIMIT $3 OFFSET $4) m ON true
            WHERE u.partner_id = $1 AND u.partner_user_id = $2 ORDER BY m.id""",
         partner_id,
         partner_user_id,
         limit,
         offset,
+        after,
     )
     if not rows:
         return None
     return [Miner(*row.values()) for row in rows if row["id"] is not None]
 
 
-async def get(tx: Tx, partner_id: int, miner_id: int) -> Miner:
+async def get(tx: Reader, partner_id: int, miner_id: int) -> Miner:
     """One miner of the partner. Raises MinerNotFoundError."""
     row = await tx.fetchrow(
         """SELECT id, user_id, name, power, energy_efficiency, created_at FROM miner
            WHERE partner_id = $1 AND id = $2""",
+        partner_id,
+        miner_id,
+    )
+    if row is None:
+        raise MinerNotFoundError(f"no miner {miner_id}", field="nftId")
+    return Miner(*row.values())
+
+
+async def lock(tx: Tx, partner_id: int, miner_id: int) -> Miner:
+    """As `get`, with the row locked, so that its changes come one at a time."""
+    row = await tx.fetchrow(
+        """SELECT id, user_id, name, power, energy_efficiency, created_at FROM miner
+           WHERE partner_id = $1 AND id = $2 FOR NO KEY UPDATE""",
         partner_id,
         miner_id,
     )

@@ -50,6 +50,11 @@ class Key:
     body_hash: bytes
 
 
+def signature_scope(key_id: int | None) -> str:
+    """Signatures of one API key."""
+    return f"{SIGNATURE}:{key_id}"
+
+
 async def recall(tx: Tx, vault: Vault, partner_id: int, keys: list[Key]) -> bytes | None:
     """The answer kept under one of the keys, the first that has one. Raises ReplayError, IdempotencyKeyReusedError.
 
@@ -74,6 +79,17 @@ async def recall(tx: Tx, vault: Vault, partner_id: int, keys: list[Key]) -> byte
         await _remember(tx, partner_id, keys[:number], row)
         return vault.open(row["answer"])
     return None
+
+
+async def is_known(tx: Tx, partner_id: int, scope: str, text: bytes) -> bool:
+    """Whether an answer is kept under this text."""
+    found: bool = await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM answered_write WHERE partner_id = $1 AND scope = $2 AND key = $3)",
+        partner_id,
+        scope,
+        text,
+    )
+    return found
 
 
 async def keep(tx: Tx, vault: Vault, partner_id: int, keys: list[Key], answer: bytes, *, retention: timedelta) -> None:

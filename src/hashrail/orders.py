@@ -15,12 +15,15 @@ Accounts touched: partner receivable, miner sales.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 from hashrail import catalogue, day_fence, ledger, miners, rewards, users
 from hashrail.day_fence import OpenDay
-from hashrail.db import Row, Tx
+from hashrail.db import Reader, Row, Tx
 from hashrail.errors import ConflictError, NotFoundError
 from hashrail.ledger import Chart, Kind, Transfer
+
+State = Literal["created", "issued", "expired", "cancelled"]
 
 
 class OrderNotFoundError(NotFoundError):
@@ -69,7 +72,7 @@ class Order:
     power: Decimal
     energy_efficiency: Decimal
     value_usd: Decimal
-    state: str
+    state: State
     attempt: int
     created_at: datetime
     expires_at: datetime
@@ -80,7 +83,8 @@ class Order:
 async def create(tx: Tx, day: OpenDay, *, user_id: int, collection_id: int, external_id: str, ttl: timedelta) -> Order:
     """Open an order and reserve its price; again with the same content answers the same order.
 
-    Raises OrderConflictError, UserNotFoundError, CollectionNotFoundError, CapacityExceededError, CreditLimitError.
+    Raises OrderConflictError, UserNotFoundError, UserBlockedError, CollectionNotFoundError, CapacityExceededError,
+    CreditLimitError.
     """
     present = await _find(tx, day.partner_id, external_id)
     if present is None:
@@ -103,6 +107,7 @@ async def create(tx: Tx, day: OpenDay, *, user_id: int, collection_id: int, exte
         )
         if row is not None:
             order = _order(row)
+            await _assert_active(tx, day, order)
             await _reserve(tx, day, order)
             return order
         present = await _find(tx, day.partner_id, external_id)
@@ -112,11 +117,19 @@ async def create(tx: Tx, day: OpenDay, *, user_id: int, collection_id: int, exte
     return present
 
 
+async def get(tx: Reader, partner_id: int, external_id: str) -> Order:
+    """The partner's order with that external id. Raises OrderNotFoundError."""
+    order = await _find(tx, partner_id, external_id)
+    if order is None:
+        raise OrderNotFoundError("the partner has no such order", field="externalId")
+    return order
+
+
 async def notify_paid(tx: Tx, day: OpenDay, *, external_id: str, user_id: int) -> Order:
     """The partner's user has paid: issue the miner, once. Again answers the same order.
 
-    Raises OrderNotFoundError, OrderCancelledError; for an expired order OrderExpiredError, CreditLimitError or
-    CapacityExceededError when it cannot be taken up again.
+    Raises OrderNotFoundError, OrderCancelledError, UserBlockedError; for an expired order OrderExpiredError,
+    CreditLimitError or CapacityExceededError when it cannot be taken up again.
     """
     order = await _find(tx, day.partner_id, external_id, lock=True)
     if order is None or order.user_id != user_id:
@@ -125,6 +138,7 @@ async def notify_paid(tx: Tx, day: OpenDay, *, external_id: str, user_id: int) -
         return order
     if order.state == "cancelled":
         raise OrderCancelledError("the order was cancelled", field="externalId")
+    await _assert_active(tx, day, order)
     late = order.state == "expired" or order.expires_at <= day.now
     if late:
         await _assert_still_on_sale(tx, order)
@@ -160,6 +174,12 @@ async def expire_due(tx: Tx, partner_id: int, *, at_most: int = 500) -> int:
     for row in rows:
         await _expire(tx, day, _order(row))
     return len(rows)
+
+
+async def _assert_active(tx: Tx, day: OpenDay, order: Order) -> None:
+    """The order's user is locked, and not blocked: one who is blocked now buys nothing. Raises UserBlockedError."""
+    found = await users.lock(tx, day.partner_id, [order.user_id])
+    users.assert_active(found[order.user_id])
 
 
 async def _reserve(tx: Tx, day: OpenDay, order: Order) -> None:
@@ -229,7 +249,7 @@ async def _issue(tx: Tx, day: OpenDay, order: Order, miner_id: int) -> Order:
     return await _reload(tx, day, order)
 
 
-async def _find(tx: Tx, partner_id: int, external_id: str, *, lock: bool = False) -> Order | None:
+async def _find(tx: Reader, partner_id: int, external_id: str, *, lock: bool = False) -> Order | None:
     if lock:
         query = "SELECT * FROM purchase WHERE partner_id = $1 AND external_id = $2 FOR UPDATE"
     else:

@@ -20,7 +20,7 @@ from typing import Literal
 import asyncpg
 
 from hashrail import clock, ledger
-from hashrail.db import Row, Tx
+from hashrail.db import Reader, Row, Tx
 from hashrail.errors import BadRequestError, ConflictError, NotFoundError
 from hashrail.vault import Vault
 
@@ -35,6 +35,13 @@ class PartnerNotFoundError(NotFoundError):
 
     code = "PARTNER_NOT_FOUND"
     advice = "List the partners with: hashrail partner list"
+
+
+class PartnerUnknownError(NotFoundError):
+    """No partner has the public id that was sent."""
+
+    code = "PARTNER_UNKNOWN"
+    advice = "Send the partnerId that the operator gave you; a sandbox and production have different ones."
 
 
 class PartnerExistsError(ConflictError):
@@ -72,6 +79,27 @@ class BadScopeError(BadRequestError):
     advice = "Name one or more of read, order, transfer, withdraw."
 
 
+class BadTonDomainError(BadRequestError):
+    """What a wallet signs for is a host and nothing more."""
+
+    code = "BAD_TON_DOMAIN"
+    advice = "Name the host as the wallet shows it: app.example, not https://app.example/"
+
+
+class TonDomainNotListedError(NotFoundError):
+    """The partner has no such TON domain."""
+
+    code = "TON_DOMAIN_NOT_LISTED"
+    advice = "List the domains with: hashrail partner ton-domain list --partner NAME"
+
+
+class UnsignedNeedsAddressesError(BadRequestError):
+    """A key that may leave upgrades unsigned has to be tied to addresses."""
+
+    code = "UNSIGNED_NEEDS_ADDRESSES"
+    advice = "Name the addresses of the partner's servers with --allow-ip, or let the partner sign upgrades."
+
+
 @dataclass(frozen=True, slots=True)
 class Partner:
     """A partner; `public_id` is the id that its own programs know."""
@@ -84,7 +112,11 @@ class Partner:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as the doors need it: who it is, what it may do, and its live secrets, newest first."""
+    """A key as the doors need it: who it is, what it may do, and its live secrets, newest first.
+
+    `unsigned_upgrades` lets it leave out the signature where an operation allows that; `requests_per_minute` is its own
+    rate limit, 0 for none and None for the deployment's.
+    """
 
     partner_id: int
     partner_public_id: str
@@ -95,6 +127,8 @@ class ApiKey:
     allowed_ips: tuple[IPv4Network | IPv6Network, ...]
     expires_at: datetime | None
     revoked_at: datetime | None
+    unsigned_upgrades: bool
+    requests_per_minute: int | None
     live_secrets: tuple[str, ...]
 
 
@@ -134,10 +168,58 @@ async def find(tx: Tx, name_or_id: str) -> Partner:
     return Partner(*row.values())
 
 
+async def by_public_id(tx: Reader, public_id: str) -> Partner:
+    """The partner that its own programs know by this id. Raises PartnerUnknownError."""
+    row = await tx.fetchrow("SELECT id, public_id, name, created_at FROM partner WHERE public_id = $1", public_id)
+    if row is None:
+        raise PartnerUnknownError("no partner has this id", field="partnerId")
+    return Partner(*row.values())
+
+
+async def by_number(tx: Reader, partner_id: int) -> Partner | None:
+    """The partner with that number."""
+    row = await tx.fetchrow("SELECT id, public_id, name, created_at FROM partner WHERE id = $1", partner_id)
+    return None if row is None else Partner(*row.values())
+
+
 async def every(tx: Tx) -> list[Partner]:
     """All partners, oldest first."""
     rows = await tx.fetch("SELECT id, public_id, name, created_at FROM partner ORDER BY id")
     return [Partner(*row.values()) for row in rows]
+
+
+async def add_ton_domain(tx: Tx, partner_id: int, domain: str) -> bool:
+    """Let the partner's users log in with proofs for this domain; False when it is listed already.
+
+    It is kept as given and compared letter by letter: two spellings can be two sites. Raises BadTonDomainError.
+    """
+    if not domain or "/" in domain or " " in domain or not domain.isprintable():
+        raise BadTonDomainError(f"{domain!r} is not a host alone", field="domain")
+    added = await tx.fetchval(
+        """UPDATE partner SET ton_domains = array_append(ton_domains, $2)
+           WHERE id = $1 AND $2 <> ALL (ton_domains) RETURNING true""",
+        partner_id,
+        domain,
+    )
+    return added is not None
+
+
+async def remove_ton_domain(tx: Tx, partner_id: int, domain: str) -> None:
+    """Refuse proofs for this domain from now on. Raises TonDomainNotListedError."""
+    removed = await tx.fetchval(
+        """UPDATE partner SET ton_domains = array_remove(ton_domains, $2)
+           WHERE id = $1 AND $2 = ANY (ton_domains) RETURNING true""",
+        partner_id,
+        domain,
+    )
+    if removed is None:
+        raise TonDomainNotListedError(f"{domain!r} is not listed", field="domain")
+
+
+async def ton_domains(tx: Tx, partner_id: int) -> list[str]:
+    """The domains that the partner's TON users may sign for, oldest first."""
+    domains: list[str] = await tx.fetchval("SELECT ton_domains FROM partner WHERE id = $1", partner_id)
+    return domains
 
 
 async def create_key(
@@ -150,15 +232,22 @@ async def create_key(
     scopes: tuple[str, ...] = SCOPES,
     allowed_ips: tuple[IPv4Network | IPv6Network, ...] = (),
     expires_at: datetime | None = None,
+    unsigned_upgrades: bool = False,
 ) -> NewKey:
-    """Make a key; its secret is in the answer and nowhere else in clear. Raises BadScopeError."""
+    """Make a key; its secret is in the answer and nowhere else in clear.
+
+    Raises BadScopeError, UnsignedNeedsAddressesError.
+    """
     unknown = set(scopes) - set(SCOPES)
     if unknown:
         raise BadScopeError(f"unknown scope {', '.join(sorted(unknown))}", field="scopes")
+    if unsigned_upgrades and not allowed_ips:
+        raise UnsignedNeedsAddressesError("a key without signatures needs an IP allow-list", field="allowed_ips")
     key = f"hrk_{partner_id}_{secrets.token_urlsafe(24)}"
     key_id: int = await tx.fetchval(
-        """INSERT INTO api_key (partner_id, key, kind, label, scopes, allowed_ips, created_at, expires_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id""",
+        """INSERT INTO api_key (partner_id, key, kind, label, scopes, allowed_ips, created_at, expires_at,
+                                unsigned_upgrades)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id""",
         partner_id,
         key,
         kind,
@@ -167,6 +256,7 @@ async def create_key(
         list(allowed_ips),
         clock.wall_now(),
         expires_at,
+        unsigned_upgrades,
     )
     secret = None if kind == "publishable" else await _add_secret(tx, vault, partner_id, key_id)
     return NewKey(key_id, key, secret)
@@ -225,10 +315,23 @@ async def revoke_key(tx: Tx, *, partner_id: int, key_id: int) -> None:
     await _announce(tx, key)
 
 
+async def limit_key(tx: Tx, *, partner_id: int, key_id: int, requests_per_minute: int | None) -> None:
+    """Give a key a rate limit of its own, 0 for none; None for the deployment's. Raises KeyNotFoundError."""
+    key = await _key_text(tx, partner_id, key_id)
+    await tx.execute(
+        "UPDATE api_key SET requests_per_minute = $3 WHERE partner_id = $1 AND id = $2",
+        partner_id,
+        key_id,
+        requests_per_minute,
+    )
+    await _announce(tx, key)
+
+
 async def list_keys(tx: Tx, partner_id: int) -> list[Row]:
     """A partner's keys without their secrets, oldest first."""
     return await tx.fetch(
         """SELECT id, key, kind, label, scopes, allowed_ips, created_at, expires_at, revoked_at, last_used_at,
+                  unsigned_upgrades, requests_per_minute,
                   (SELECT count(*) FROM api_secret s
                    WHERE s.partner_id = k.partner_id AND s.key_id = k.id AND s.revoked_at IS NULL) AS live_secrets
            FROM api_key k WHERE partner_id = $1 ORDER BY id""",
@@ -271,8 +374,25 @@ async def load_key(tx: Tx, vault: Vault, key: str) -> ApiKey | None:
         allowed_ips=tuple(row["allowed_ips"]),
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
+        unsigned_upgrades=row["unsigned_upgrades"],
+        requests_per_minute=row["requests_per_minute"],
         live_secrets=tuple(vault.open(sealed).decode() for sealed in row["sealed"]),
     )
+
+
+async def secrets_beside(tx: Tx, vault: Vault, key: ApiKey, *, at_most: int = 50) -> tuple[str, ...]:
+    """The partner's secrets that do not sign for this key, newest first: those of its other keys, and its own old ones.
+
+    For a sandbox that explains a refused signature.
+    """
+    rows = await tx.fetch(
+        """SELECT sealed FROM api_secret
+           WHERE partner_id = $1 AND (key_id <> $2 OR revoked_at IS NOT NULL) ORDER BY id DESC LIMIT $3""",
+        key.partner_id,
+        key.id,
+        at_most,
+    )
+    return tuple(vault.open(row["sealed"]).decode() for row in rows)
 
 
 async def touch_key(tx: Tx, partner_id: int, key_id: int) -> None:

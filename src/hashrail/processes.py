@@ -6,19 +6,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.server import Server
 
 from hashrail.embedded import tether
 
 STOP_SECONDS = 25
 MOST_RESTARTS = 20
+# Bytes of request line and headers together.
+LARGEST_HEAD = 64 * 1024
 API = "hashrail.api.app:create_app"
 
 
 def serve(host: str, port: int, workers: int, *, application: str = API) -> None:
     """Serve the API until SIGINT or SIGTERM; requests that have begun are answered. Settings from the environment.
 
+    One version of HTTP is spoken, so that there is one way to read a request; a proxy in front may speak others.
     `application` names another factory, to measure against.
     """
     Server(
@@ -28,6 +32,8 @@ def serve(host: str, port: int, workers: int, *, application: str = API) -> None
         port=port,
         interface=Interfaces.ASGI,
         loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(max_buffer_size=LARGEST_HEAD),
         workers=workers,
         websockets=False,
         log_access=False,

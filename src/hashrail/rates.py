@@ -5,7 +5,7 @@ A day's inputs may be entered again until the day is published; then they are fi
 
 import csv
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from hashrail.db import Row, Tx
@@ -142,6 +142,21 @@ async def latest_published(tx: Tx) -> DayInputs | None:
         "SELECT d.* FROM mining_day d JOIN publication p ON p.published_through = d.day WHERE p.id = 1"
     )
     return None if row is None else _inputs(row)
+
+
+async def gross_usd_per_th(tx: Tx, *, through: date, days: int) -> tuple[Decimal, int]:
+    """(USD, days): what a TH earned before costs over at most so many published days, the last one `through`.
+
+    Each day's pool reward at that day's price, as published. Days before the first published one are not counted.
+    """
+    row = await tx.fetchrow(
+        """SELECT coalesce(sum(pool_btc_per_th * btc_usd), 0) AS usd, count(*) AS days FROM mining_day
+           WHERE published_at IS NOT NULL AND day BETWEEN $1 AND $2""",
+        through - timedelta(days=days - 1),
+        through,
+    )
+    assert row is not None, "a sum is always there"
+    return row["usd"], row["days"]
 
 
 async def discount_cap(tx: Tx) -> Decimal:

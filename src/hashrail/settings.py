@@ -7,6 +7,9 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+MOST_REQUESTS = 100_000_000
+Network = Literal["bitcoin", "testnet4", "signet", "regtest"]
+
 
 class Settings(BaseSettings):
     """What an operator may set. `database_url` is also read from DATABASE_URL, the name that hosts use."""
@@ -28,6 +31,12 @@ class Settings(BaseSettings):
     issuer: str = "hashrail"
     """Name of this deployment in its access tokens (`iss`)."""
 
+    route_aliases: dict[str, list[str]] = Field(default_factory=dict)
+    """Further paths by operation id, each from the root: {"s2s_login": ["/api/partner/s2s/login"]}."""
+
+    route_aliases_file: Path | None = None
+    """JSON file that names further paths in the same way; both count."""
+
     recv_windows: dict[str, int] = Field(default_factory=dict)
     """Default recvWindow in milliseconds by operation id, over the table of the contract."""
 
@@ -35,7 +44,17 @@ class Settings(BaseSettings):
     """How long a process may trust what it read of an API key; a revocation is also announced at once."""
 
     trusted_proxies: list[str] = Field(default_factory=list)
-    """Networks whose X-Forwarded-For is believed for the IP allow-list; empty believes nobody."""
+    """Networks whose X-Forwarded-For is believed, for IP allow-lists and rate limits; empty believes nobody."""
+
+    rate_limit_per_minute: int = Field(default=6000, ge=0, le=MOST_REQUESTS)
+    """Requests that an API key may make in a minute where it has no limit of its own; 0 is without limit."""
+
+    rate_limit_per_user_per_minute: int = Field(default=600, ge=0, le=MOST_REQUESTS)
+    """Requests that a user's token may make in a minute; 0 is without limit."""
+
+    rate_limit_per_address_per_minute: int = Field(default=600, ge=0, le=MOST_REQUESTS)
+    """Requests in a minute that an address may make without credential, and with a key that anybody can read out of a
+    page; 0 is without limit."""
 
     income_per_th: Literal["gross", "net"] = "gross"
     """What operations 13 and 14 call incomePerTh."""
@@ -55,8 +74,47 @@ class Settings(BaseSettings):
     order_ttl_seconds: int = Field(default=3600, ge=1)
     """How long a created order keeps its price and credit reserved."""
 
+    bitcoin_network: Network | None = None
+    """Chain that withdrawals are paid on; without it bitcoin, and regtest in a sandbox."""
+
+    withdraw_minimum_btc: Decimal = Field(default=Decimal("0.00005"), ge=Decimal("0.00000546"), decimal_places=8)
+    """The least that can be withdrawn, in BTC; it must be worth more than paying it costs."""
+
+    withdraw_commission_btc: Decimal = Field(default=Decimal("0.00006"), ge=0, decimal_places=8)
+    """Commission of a fast withdrawal in BTC, on top of the amount; one within 24 hours costs nothing."""
+
+    ton_chain: str = "-239"
+    """TON network whose wallets may log in: -239 is mainnet, -3 testnet."""
+
+    ton_workchains: list[Literal[0, -1]] = [0, -1]
+    """Workchains whose accounts may log in."""
+
+    ton_payload_seconds: int = Field(default=900, ge=60, le=86400)
+    """How long a user may take from asking for a payload to logging in with it."""
+
+    ton_max_age_seconds: int = Field(default=900, ge=1, le=86400)
+    """How old a TON proof may be."""
+
+    ton_max_ahead_seconds: int = Field(default=60, ge=0, le=3600)
+    """How far in the future the time of a TON proof may lie: wallets' clocks differ."""
+
+    ton_rpc_url: str | None = Field(default=None, pattern="^https?://.")
+    """JSON-RPC endpoint of a TON HTTP API of the toncenter v2 kind; without it, wallets whose key only the chain knows
+    are refused."""
+
+    ton_rpc_api_key: str | None = None
+    """Sent to the TON endpoint as X-API-Key."""
+
+    ton_rpc_timeout_seconds: int = Field(default=5, ge=1, le=60)
+    """How long the TON endpoint may take to tell an account's key."""
+
     answer_retention_seconds: int = Field(default=86400, ge=120)
     """How long the answer of a write is kept for repetitions; longer than any recvWindow."""
 
     database_connections: int = Field(default=10, ge=1)
     """Connections of one API process."""
+
+    @property
+    def network(self) -> Network:
+        """The chain that addresses must belong to."""
+        return self.bitcoin_network or ("regtest" if self.mode == "sandbox" else "bitcoin")

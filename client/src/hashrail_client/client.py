@@ -118,6 +118,8 @@ def _answer(response: httpx.Response, operation: Operation) -> Any:
     document = _document(response)
     if "data" not in document:
         raise _not_the_api(response)
+    if operation.header is not None:
+        return int(response.headers[operation.header])
     return document if operation.whole else document["data"]
 
 
@@ -202,12 +204,18 @@ class _Nouns:
     """The nouns, the same for both clients; `send` decides whether a verb blocks or is awaited."""
 
     def __init__(self, send: Callable[[Call], Any]) -> None:
+        self.ton = Noun("ton", send)
         self.users = Noun("users", send)
         self.miners = Noun("miners", send)
         self.collections = Noun("collections", send)
         self.payments = Noun("payments", send)
         self.income = Noun("income", send)
         self.balances = Noun("balances", send)
+        self.wallets = Noun("wallets", send)
+        self.withdrawals = Noun("withdrawals", send)
+        self.upgrades = Noun("upgrades", send)
+        self.statement = Noun("statement", send)
+        self.exchange = Noun("exchange", send)
 
 
 class Hashrail(_Nouns):

@@ -16,7 +16,7 @@ class Operation:
     """`client.noun.verb(required..., optional=...)` is `method` on `path`.
 
     `signed` tells whether the call carries a signature beside the API key; `whole` that the answer is the whole
-    document and not only its `data`.
+    document and not only its `data`; `header` that it is the number in that header.
     """
 
     noun: str
@@ -28,6 +28,7 @@ class Operation:
     optional: tuple[str, ...] = ()
     signed: bool = True
     whole: bool = False
+    header: str | None = None
 
     @property
     def signature(self) -> Signature:
@@ -39,6 +40,8 @@ class Operation:
 
 
 PAGING = ("limit", "offset")
+CURSOR = (*PAGING, "cursor")
+WITHDRAWAL = "X-Withdrawal-Id"
 
 OPERATIONS = (
     Operation(
@@ -52,14 +55,34 @@ OPERATIONS = (
         ("refresh_token",), signed=False,
     ),
     Operation(
+        "ton", "generate_payload", "POST", "/c2s/auth/generate-payload",
+        "A text for a user's TON wallet to sign: {payload}. partner_id is your public id. It opens one session.",
+        ("partner_id",), signed=False,
+    ),
+    Operation(
+        "ton", "check_proof", "POST", "/c2s/auth/check-proof",
+        "Register or log in the user whose wallet signed: {jwtToken, refreshToken, userId, partnerUserId}.",
+        ("ton_wallet",), signed=False,
+    ),
+    Operation(
+        "ton", "refresh", "POST", "/c2s/auth/refresh",
+        "Change a refresh token for two new tokens, as users.refresh does, but the call needs no key.",
+        ("refresh_token",), signed=False,
+    ),
+    Operation(
         "users", "statistics", "GET", "/s2s/user/get-statistics",
         "A user and his totals: {user, stats}; totalPowerTH in TH, totalIncome in BTC.",
         ("partner_user_id",),
     ),
     Operation(
         "miners", "list", "GET", "/s2s/nft/find-by-user",
-        "The user's miners: {array}; power in TH, energyEfficiency in W/TH.",
-        ("partner_user_id",), PAGING,
+        "The user's miners: {array, nextCursor}; power in TH, energyEfficiency in W/TH.",
+        ("partner_user_id",), CURSOR,
+    ),
+    Operation(
+        "miners", "transfer", "POST", "/s2s/nft/transfer",
+        "Give a miner of the user to another of your users, who earns from tomorrow: True.",
+        ("partner_user_id", "nft_id", "to_partner_user_id"),
     ),
     Operation(
         "collections", "list", "GET", "/s2s/nft-collection/find-all-generative",
@@ -77,13 +100,44 @@ OPERATIONS = (
         ("external_id", "user_id"),
     ),
     Operation(
+        "payments", "get", "GET", "/s2s/nft-payment/find-one",
+        "The order under your own external_id, with its state and, once it is issued, its nftId; value in USD.",
+        ("external_id",),
+    ),
+    Operation(
+        "upgrades", "price", "GET", "/s2s/nft-upgrade/calculate-price",
+        "What an upgrade costs now: {price in USD}. type is nftPowerUpgrade (TH) or nftEnergyEfficiencyUpgrade (W/TH).",
+        ("type", "nft_id", "from_", "to"),
+    ),
+    Operation(
+        "upgrades", "create", "POST", "/s2s/nft-upgrade/create",
+        "Improve a miner from tomorrow on; you owe the price: {id}. data is {type, nftId, fromPower, toPower} "
+        "or {type, nftId, fromEnergyEfficiency, toEnergyEfficiency}, from its present value.",
+        ("data",),
+    ),
+    Operation(
+        "upgrades", "list", "GET", "/s2s/nft-upgrade/find-all",
+        "What you owe for upgrades, newest first: {array, nextCursor}; value in USD.",
+        (), CURSOR,
+    ),
+    Operation(
+        "statement", "lines", "GET", "/s2s/partner/get-statement",
+        "What you owe by order and upgrade, and what you paid, oldest first: {array, openingUsd, closingUsd, owedUsd}.",
+        ("start_date", "end_date"), ("limit", "cursor"),
+    ),
+    Operation(
+        "exchange", "prices", "GET", "/s2s/exchanges/get-prices",
+        "Prices of the last closed day: {array}; symbol and price in USD.",
+        signed=False,
+    ),
+    Operation(
         "income", "per_th", "POST", "/s2s/income-statistic/get-income-per-th",
         "The last closed day's income of one TH, in BTC, with the rates it was reckoned at, in USD.",
     ),
     Operation(
         "income", "list", "GET", "/s2s/nft-income/find-by-user",
-        "The user's income, one record a miner and day, newest first: {array}; values in BTC.",
-        ("partner_user_id",), PAGING,
+        "The user's income, one record a miner and day, newest first: {array, nextCursor}; values in BTC.",
+        ("partner_user_id",), CURSOR,
     ),
     Operation(
         "income", "by_day", "GET", "/s2s/nft-income/find-aggregated-by-date",
@@ -94,6 +148,46 @@ OPERATIONS = (
         "balances", "list", "GET", "/s2s/wallet/get-balances",
         "The user's balances, one row a currency: {array}; amounts are decimal strings.",
         ("partner_user_id",), PAGING,
+    ),
+    Operation(
+        "wallets", "bind", "POST", "/s2s/wallet/bind",
+        "Bind a Bitcoin address to the user; again changes nothing: True.",
+        ("partner_user_id", "address"),
+    ),
+    Operation(
+        "wallets", "list", "GET", "/s2s/wallet/find-by-user",
+        "The user's bound addresses: {array, nextCursor}.",
+        ("partner_user_id",), CURSOR,
+    ),
+    Operation(
+        "withdrawals", "terms", "GET", "/s2s/income-withdraw/get-commission",
+        "What withdrawing asks and costs, in BTC: {incomeWithdrawMinValue, incomeWithdrawCommission}.",
+        ("partner_user_id",),
+    ),
+    Operation(
+        "withdrawals", "create", "POST", "/s2s/income-withdraw/create-order",
+        "Pay amount (a Decimal, BTC) to the address within 24 hours, without a commission: the withdrawal's number.",
+        ("partner_user_id", "wallet_address", "amount"), header=WITHDRAWAL,
+    ),
+    Operation(
+        "withdrawals", "create_fast", "POST", "/s2s/income-withdraw/create-instant",
+        "Pay amount (a Decimal, BTC) to the address within the hour; the commission comes on top: its number.",
+        ("partner_user_id", "wallet_address", "amount"), header=WITHDRAWAL,
+    ),
+    Operation(
+        "withdrawals", "get", "GET", "/s2s/income-withdraw/find-one",
+        "A withdrawal by its number: state, amount and fee in BTC, txid.",
+        ("id",),
+    ),
+    Operation(
+        "withdrawals", "list", "GET", "/s2s/income-withdraw/find-all",
+        "Your withdrawals or one user's, newest first: {array, nextCursor}.",
+        (), ("partner_user_id", *CURSOR),
+    ),
+    Operation(
+        "withdrawals", "cancel", "POST", "/s2s/income-withdraw/cancel",
+        "Take back a withdrawal that is not on its way; again changes nothing: the withdrawal.",
+        ("id",),
     ),
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -19,9 +20,18 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from hashrail import bootstrap, db, logs
+from hashrail.api import cors, reference_page
 from hashrail.api.call import JSON, Reply, Route, answer
 from hashrail.api.deployment import Deployment, open_deployment
+from hashrail.api.errors import (
+    BodyTooLargeError,
+    InternalError,
+    MethodNotAllowedError,
+    RequestMalformedError,
+    RouteNotFoundError,
+)
 from hashrail.api.guards import Arrival
+from hashrail.api.limits import Spending
 from hashrail.api.routes import routes
 from hashrail.api.telemetry import FAILED_ASSERTIONS, Telemetry, metrics
 from hashrail.errors import HashrailError
@@ -29,50 +39,11 @@ from hashrail.settings import Settings
 
 LARGEST_BODY = 64 * 1024
 LONGEST_READ = 16 * LARGEST_BODY
+LONGEST_METHOD = 32
 ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 log = structlog.get_logger()
 
 AnyRequest = Request[Any, Any, Any]
-
-
-class RouteNotFoundError(HashrailError):
-    """There is no such path."""
-
-    status = 404
-    code = "ROUTE_NOT_FOUND"
-    advice = "Compare the path with the API reference."
-
-
-class MethodNotAllowedError(HashrailError):
-    """The path exists with another method."""
-
-    status = 405
-    code = "METHOD_NOT_ALLOWED"
-    advice = "Use the method that the API reference names."
-
-
-class BodyTooLargeError(HashrailError):
-    """A body has at most 64 KiB."""
-
-    status = 413
-    code = "BODY_TOO_LARGE"
-    advice = "Send at most 65536 bytes."
-
-
-class RequestMalformedError(HashrailError):
-    """The request is no proper HTTP."""
-
-    status = 400
-    code = "REQUEST_MALFORMED"
-    advice = "Check the client library: the request cannot be read."
-
-
-class InternalError(HashrailError):
-    """A bug of the platform; it was logged under the request id, and nothing was changed."""
-
-    status = 500
-    code = "INTERNAL_ERROR"
-    advice = "Tell the operator the request id."
 
 
 def create_app() -> ASGIApp:
@@ -87,6 +58,7 @@ def create_app() -> ASGIApp:
 def build(settings: Settings) -> ASGIApp:
     """The application for given settings; it connects when it starts and gives connections back when it stops."""
     logs.configure()
+    table = routes(settings)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -98,7 +70,10 @@ def build(settings: Settings) -> ASGIApp:
 
     app = Litestar(
         route_handlers=[
-            *[_handler(path, route) for path, route in routes(settings)],
+            # First, or Litestar answers OPTIONS itself.
+            *[_options(path, [route for at, route in table if at == path]) for path in dict(table)],
+            *[_handler(path, route) for path, route in table],
+            *[_kept(path, kept) for path, kept in reference_page.pages(settings).items()],
             _page("/healthz", _healthy),
             _page("/readyz", _ready),
             _page("/metrics", _metrics),
@@ -117,7 +92,7 @@ def build(settings: Settings) -> ASGIApp:
 
 
 class _Answer:
-    """JSON that is encoded already, with status 200; Litestar's own response would look at it once more."""
+    """JSON that is encoded already; Litestar's own response would look at it once more."""
 
     def __init__(self, reply: Reply, media_type: str) -> None:
         self.reply = reply
@@ -125,37 +100,76 @@ class _Answer:
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         body = self.reply.body
-        headers = [
+        about_body = [
             (b"content-type", self.media_type.encode()),
             (b"content-length", str(len(body)).encode()),
+        ]
+        headers = [
+            *(about_body if self.reply.status == HTTPStatus.OK else ()),
             *((name.encode(), value.encode()) for name, value in self.reply.headers.items()),
         ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": int(self.reply.status), "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _handler(path: str, route: Route) -> HTTPRouteHandler:
     """One route of the table as Litestar wants it."""
+    for_pages = cors.is_for_pages(path, route)
 
     async def handle(request: AnyRequest) -> ASGIApp:
         request.scope["state"]["operation"] = route.operation
+        if for_pages:
+            _add_headers(request, cors.answer_headers(request.scope["headers"]))
+        if route.for_every_site:
+            _add_headers(request, cors.EVERY_SITE)
         deployment: Deployment = request.app.state.deployment
-        return _Answer(await answer(route, deployment, await _arrival(request)), route.media_type)
+        arrival = await _arrival(request, for_pages=for_pages)
+        return _Answer(await answer(route, deployment, arrival), route.media_type)
 
     return HTTPRouteHandler(path, http_method=HttpMethod(route.method), name=f"{route.operation} {path}")(handle)
 
 
-async def _arrival(request: AnyRequest) -> Arrival:
+def _options(path: str, routes_of_path: list[Route]) -> HTTPRouteHandler:
+    """What a browser asks before it sends; nothing else is answered to OPTIONS."""
+    methods = sorted({route.method for route in routes_of_path})
+    for_every_site = any(route.for_every_site for route in routes_of_path)
+    for_pages = for_every_site or any(cors.is_for_pages(path, route) for route in routes_of_path)
+
+    async def handle(request: AnyRequest) -> Response[None]:
+        headers = cors.preflight_headers(request.scope["headers"], methods) if for_pages else None
+        if headers is None:
+            raise MethodNotAllowedException(headers={"allow": ", ".join(methods)})
+        request.scope["state"]["operation"] = "preflight"
+        if for_every_site:
+            headers |= cors.EVERY_SITE_ASKING
+        return Response(None, status_code=204, headers=headers)
+
+    return HTTPRouteHandler(path, http_method=HttpMethod.OPTIONS, name=f"OPTIONS {path}")(handle)
+
+
+def _add_headers(request: AnyRequest, headers: dict[str, str]) -> None:
+    """Headers of the answer, be it a refusal or not."""
+    request.scope["state"].setdefault("headers", {}).update(headers)
+
+
+async def _arrival(request: AnyRequest, *, for_pages: bool) -> Arrival:
     scope = request.scope
     client = scope["client"]
     return Arrival(
         method=scope["method"],
-        path=scope["path"],
+        path=_called_path(scope),
         query=scope["query_string"],
         body=b"" if scope["method"] == "GET" else await _body(request),
         headers=[(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]],
         peer="" if client is None else client[0],
+        for_pages=for_pages,
+        spending=Spending(scope["state"].setdefault("headers", {})),
     )
+
+
+def _called_path(scope: Scope) -> str:
+    """The path as it was sent, which is what a client signs; Litestar cuts a slash off its end."""
+    return str(scope["raw_path"].decode("latin-1"))
 
 
 async def _body(request: AnyRequest) -> bytes:
@@ -177,6 +191,19 @@ async def _body(request: AnyRequest) -> bytes:
 
 def _page(path: str, page: Callable[[AnyRequest], Any]) -> HTTPRouteHandler:
     return HTTPRouteHandler(path, http_method=HttpMethod.GET, name=path)(page)
+
+
+def _kept(path: str, kept: reference_page.Kept) -> HTTPRouteHandler:
+    """Something that never changes while the process lives; who has it already is told so."""
+    headers = kept.headers
+
+    async def send(request: AnyRequest) -> Response[bytes]:
+        request.scope["state"]["operation"] = "reference"
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(b"", status_code=304, headers=headers)
+        return Response(kept.body, media_type=kept.media_type, headers=headers)
+
+    return _page(path, send)
 
 
 async def _healthy(request: AnyRequest) -> Response[bytes]:
@@ -203,6 +230,8 @@ async def _metrics(request: AnyRequest) -> Response[bytes]:
 def _refused(request: AnyRequest, error: HashrailError) -> Response[bytes]:
     """The one error shape."""
     state = request.scope["state"]
+    if request.scope["path"].startswith(cors.PATHS):
+        _add_headers(request, cors.answer_headers(request.scope["headers"]))
     state["error"] = error.code
     shape = {
         "statusCode": error.status,
@@ -219,7 +248,10 @@ def _http_refused(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     if isinstance(error, NotFoundException):
         return _refused(request, RouteNotFoundError("there is no such path", path=request.scope["path"]))
     if isinstance(error, MethodNotAllowedException):
-        return _refused(request, MethodNotAllowedError("the path has another method", method=request.scope["method"]))
+        allowed = [method for method in (error.headers or {})["allow"].split(", ") if method != HttpMethod.OPTIONS]
+        _add_headers(request, {"allow": ", ".join(sorted(allowed))})
+        method = request.scope["method"][:LONGEST_METHOD]
+        return _refused(request, MethodNotAllowedError("the path has another method", method=method))
     if isinstance(error, ClientException):
         return _refused(request, RequestMalformedError(error.detail))
     return _failed(request, error)

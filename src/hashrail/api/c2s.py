@@ -3,17 +3,19 @@
 from hashrail import clock
 from hashrail.api import reads
 from hashrail.api.call import Auth, Call, Route
-from hashrail.api.fields import number, page
+from hashrail.api.fields import number
 from hashrail.api.models import (
     BalanceOut,
     CollectionOut,
     Data,
     DayOfRecordsOut,
+    ExchangeRateOut,
     IncomePageQuery,
     IncomePerThOut,
     IncomeTotalOut,
     Listing,
     MinerOut,
+    OffsetQuery,
     PageQuery,
     Query,
     RecordOut,
@@ -22,7 +24,7 @@ from hashrail.api.models import (
 
 async def miners(call: Call, query: PageQuery) -> Data[Listing[MinerOut]]:
     """#6: the user's miners, by id."""
-    return await reads.miners_of(call, call.user_id, *page(query.limit, query.offset))
+    return await reads.miners_of(call, call.user_id, query)
 
 
 async def collections(call: Call, _query: Query) -> Data[Listing[CollectionOut]]:
@@ -43,11 +45,11 @@ async def income_total(call: Call, _query: Query) -> Data[IncomeTotalOut]:
 async def income(call: Call, query: IncomePageQuery) -> Data[Listing[RecordOut]] | Data[Listing[DayOfRecordsOut]]:
     """#16: the user's income, newest first."""
     if query.group_by_days == "true":
-        return await reads.income_grouped(call, call.user_id, query.limit, query.offset)
-    return await reads.income_records(call, call.user_id, query.limit, query.offset, most=reads.MOST_RECORDS)
+        return await reads.income_grouped(call, call.user_id, query)
+    return await reads.income_records(call, call.user_id, query, most=reads.MOST_RECORDS)
 
 
-async def balances(call: Call, query: PageQuery) -> Data[Listing[BalanceOut]]:
+async def balances(call: Call, query: OffsetQuery) -> Data[Listing[BalanceOut]]:
     """#21: what the user can spend, a row a currency."""
     found = await reads.balances(call, call.user_id, query.limit, query.offset)
     return Data(
@@ -65,10 +67,22 @@ async def balances(call: Call, query: PageQuery) -> Data[Listing[BalanceOut]]:
     )
 
 
+async def exchange_rates(call: Call, _query: Query) -> Data[Listing[ExchangeRateOut]]:
+    """#28: what BTC and GOMINING cost in USD on the newest published day."""
+    return await reads.exchange_rates(call)
+
+
 ROUTES = (
-    Route(6, "c2s_miners", "GET", "/c2s/nft/find-by-user", Auth.BEARER, PageQuery, miners),
+    Route(6, "c2s_miners", "GET", "/c2s/nft/find-by-user", Auth.BEARER, PageQuery, miners, refuses=reads.PAGING),
     Route(
-        9, "c2s_collections", "GET", "/c2s/nft-collection/find-all-generative", Auth.KEY_OR_BEARER, Query, collections
+        9,
+        "c2s_collections",
+        "GET",
+        "/c2s/nft-collection/find-all-generative",
+        Auth.KEY_OR_BEARER,
+        Query,
+        collections,
+        refuses=(reads.NoDayPublishedError,),
     ),
     Route(
         13,
@@ -78,8 +92,29 @@ ROUTES = (
         Auth.KEY_OR_BEARER,
         Query,
         income_per_th,
+        refuses=(reads.NoDayPublishedError,),
     ),
     Route(15, "c2s_income_total", "GET", "/c2s/nft-income/find-aggregated", Auth.BEARER, Query, income_total),
-    Route(16, "c2s_income", "GET", "/c2s/nft-income/find-by-user", Auth.BEARER, IncomePageQuery, income),
-    Route(21, "c2s_balances", "GET", "/c2s/wallet/get-balances", Auth.BEARER, PageQuery, balances),
+    Route(
+        16,
+        "c2s_income",
+        "GET",
+        "/c2s/nft-income/find-by-user",
+        Auth.BEARER,
+        IncomePageQuery,
+        income,
+        refuses=reads.PAGING,
+    ),
+    Route(21, "c2s_balances", "GET", "/c2s/wallet/get-balances", Auth.BEARER, OffsetQuery, balances),
+    Route(
+        28,
+        "exchange_rates",
+        "GET",
+        "/c2s/exchanges/get-prices",
+        Auth.ANY_KEY_OR_BEARER,
+        Query,
+        exchange_rates,
+        also_at=("/s2s/exchanges/get-prices",),
+        refuses=(reads.NoDayPublishedError,),
+    ),
 )

@@ -5,16 +5,18 @@ commit, so that the request can be sent twice.
 """
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
 from hashrail import db, once
-from hashrail.api import guards
+from hashrail.api import guards, limits
 from hashrail.api.deployment import Deployment
 from hashrail.api.fields import FieldBoundsError, read_json, read_query
 from hashrail.api.guards import Arrival, Caller
@@ -23,6 +25,8 @@ from hashrail_client.signing import SentBody, SentQuery
 
 JSON = "application/json"
 IDEMPOTENCY_HEADER = "idempotency-key"
+# Visible ASCII: what one proxy trims or decodes in another way than the next would be another key.
+IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 REPEATED_HEADER = "idempotency-replayed"
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -88,7 +92,9 @@ class Call:
 class Route:
     """One operation of the API. `number` is the contract's; an extension has none.
 
-    `refuses` are the errors of its own, beside what its `auth` and reading it may refuse.
+    `refuses` are the errors of its own, beside what its `auth` and reading it may refuse. `may_be_unsigned` lets keys
+    with that setting leave the signature out. What is `for_every_site` may be called by the pages of any site, and with
+    any body: nobody looks at it.
     """
 
     number: int | None
@@ -100,42 +106,82 @@ class Route:
     handler: Callable[..., Awaitable[Any]]
     writes: bool = False
     scope: str = "read"
+    may_be_unsigned: bool = False
     also_at: tuple[str, ...] = ()
     refuses: tuple[type[HashrailError], ...] = ()
     media_type: str = JSON
+    for_every_site: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is sent with status 200: the body and the headers that the operation adds."""
+    """What is sent: the body and the headers that the operation adds. With status 304 there is no body."""
 
     body: bytes
     headers: dict[str, str]
+    status: int = HTTPStatus.OK
 
 
 async def answer(route: Route, deployment: Deployment, arrival: Arrival) -> Reply:
     """Let the caller in, read what was sent and run the operation."""
-    sent: SentQuery | SentBody
-    sent = guards.sent_query(arrival) if route.method == "GET" else guards.sent_body(arrival)
-    caller = await _caller(route, deployment, arrival, sent)
+    if route.for_every_site:
+        arrival = replace(arrival, body=b"{}")
+    sent, caller = await _let_in(route, deployment, arrival)
     fields = (
         read_query(sent.pairs.items(), route.model)
         if isinstance(sent, SentQuery)
-        else read_json(arrival.body, route.model)
+        else read_json(arrival.body, route.model, sent.members)
     )
     call = Call(deployment, caller, arrival, route.operation)
     if route.writes:
         return await _write(route, call, fields)
     answered = await route.handler(call, fields)
-    return Reply(answered if route.media_type != JSON else ENCODER.encode(answered), call.headers)
+    return _unless_known(
+        Reply(answered if route.media_type != JSON else ENCODER.encode(answered), call.headers), arrival
+    )
+
+
+def _unless_known(reply: Reply, arrival: Arrival) -> Reply:
+    """The reply, without its body where the caller says that it has the same."""
+    tag = reply.headers.get("etag")
+    if tag is None:
+        return reply
+    known = {
+        part.strip().removeprefix("W/")
+        for name, value in arrival.headers
+        if name == "if-none-match"
+        for part in value.split(",")
+    }
+    return Reply(b"", reply.headers, HTTPStatus.NOT_MODIFIED) if known & {tag, "*"} else reply
+
+
+async def _let_in(route: Route, deployment: Deployment, arrival: Arrival) -> tuple[SentQuery | SentBody, Caller | None]:
+    """What was sent, and by whom. Whoever is refused before that is known is counted by his address."""
+    try:
+        sent = guards.sent_query(arrival) if route.method == "GET" else guards.sent_body(arrival)
+        return sent, await _caller(route, deployment, arrival, sent)
+    except HashrailError as refusal:
+        if refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            await limits.count_stranger(deployment, arrival.spending, guards.address_of(deployment, arrival))
+        raise
 
 
 async def _caller(route: Route, deployment: Deployment, arrival: Arrival, sent: SentQuery | SentBody) -> Caller | None:
     if route.auth is Auth.NONE:
+        await limits.count_stranger(deployment, arrival.spending, guards.address_of(deployment, arrival))
         return None
     if route.auth is Auth.SIGNED:
-        return await guards.signed(deployment, arrival, sent, operation=route.operation, scope=route.scope)
-    return await GUARDS[route.auth](deployment, arrival)
+        return await guards.signed(
+            deployment,
+            arrival,
+            sent,
+            operation=route.operation,
+            scope=route.scope,
+            may_be_unsigned=route.may_be_unsigned,
+        )
+    caller = await GUARDS[route.auth](deployment, arrival)
+    await guards.check_page(deployment, arrival, caller.partner_id)
+    return caller
 
 
 async def _write(route: Route, call: Call, fields: msgspec.Struct) -> Reply:
@@ -167,17 +213,21 @@ def _repeated(kept: bytes) -> Reply:
 
 
 def repetition_keys(call: Call) -> list[once.Key]:
-    """What a repetition of this request is recognised by: its signature, and its Idempotency-Key if it has one."""
+    """What a repetition of this request is recognised by: its signature and its Idempotency-Key, as far as it has them.
+
+    A write without both is done as often as it is sent.
+    """
     caller = call.known
-    assert caller.digest is not None, "writes of this platform are signed"
     content = hashlib.sha256(_unsigned(call.arrival)).digest()
-    scope = f"{once.SIGNATURE}:{caller.key_id}"
-    keys = [once.Key(scope, caller.digest, call.operation, content)]
+    keys = []
+    if caller.digest is not None:
+        keys.append(once.Key(once.signature_scope(caller.key_id), caller.digest, call.operation, content))
     idempotency_key = call.arrival.header(IDEMPOTENCY_HEADER)
     if idempotency_key is not None:
-        if not 1 <= len(idempotency_key) <= 255:
-            raise FieldBoundsError("Idempotency-Key must have 1 to 255 characters", field=IDEMPOTENCY_HEADER)
-        keys.append(once.Key(once.IDEMPOTENCY_KEY, idempotency_key.encode(), call.operation, content))
+        if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+            raise FieldBoundsError("Idempotency-Key must have 1 to 255 visible characters", field=IDEMPOTENCY_HEADER)
+        who = once.IDEMPOTENCY_KEY if caller.user_id is None else f"{once.IDEMPOTENCY_KEY}:{caller.user_id}"
+        keys.append(once.Key(who, idempotency_key.encode(), call.operation, content))
     return keys
 
 

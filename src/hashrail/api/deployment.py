@@ -1,56 +1,56 @@
-"""What an API process holds: settings, the pool, the vault, and what it may remember of keys.
+"""What an API process holds: settings, the pool, the vault, and what it may remember of keys and partners.
 
-A key that was read is trusted for `key_cache_seconds`; a change of keys is announced by PostgreSQL and forgets it at
-once, so the seconds only bound what a lost announcement can cost.
+An API key or a partner's list of origins that was read is trusted for `key_cache_seconds`; a change of them is
+announced by PostgreSQL and forgets them at once, so the seconds only bound what a lost announcement can cost.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import asyncpg
 
-from hashrail import clock, db, partners, sessions
+from hashrail import clock, db, origins, partners, sessions
+from hashrail.api.answer_cache import AnswerCache
+from hashrail.budgets import Budgets
+from hashrail.gateways.ton import TonGateway
 from hashrail.partners import ApiKey
 from hashrail.settings import Settings
 from hashrail.vault import Vault, open_vault
 
 MOST_REMEMBERED = 10_000
 RECONNECT_SECONDS = 1.0
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass
-class KeyCache:
-    """API keys as read lately; unknown ones are remembered too."""
+class Cache(Generic[K, V]):
+    """What was read lately; that there is nothing to read is remembered too."""
 
-    pool: db.Pool
-    vault: Vault
+    load: Callable[[K], Awaitable[V]]
     seconds: int
-    _read: dict[str, tuple[ApiKey | None, float]] = field(default_factory=dict)
+    _read: dict[K, tuple[V, float]] = field(default_factory=dict)
 
-    async def get(self, key: str) -> ApiKey | None:
-        """The key, revoked or not; None when nobody has it."""
+    async def get(self, key: K) -> V:
+        """What is read for the key, or was within the last seconds."""
         found = self._read.get(key)
         if found is not None and clock.monotonic() < found[1]:
             return found[0]
-        return await self._load(key)
-
-    async def _load(self, key: str) -> ApiKey | None:
-        async with db.transaction(self.pool) as tx:
-            loaded = await partners.load_key(tx, self.vault, key)
-            if loaded is not None and loaded.revoked_at is None:
-                await partners.touch_key(tx, loaded.partner_id, loaded.id)
+        loaded = await self.load(key)
         if len(self._read) >= MOST_REMEMBERED:
             self._read.clear()
         self._read[key] = (loaded, clock.monotonic() + self.seconds)
         return loaded
 
-    def forget(self, key: str) -> None:
-        """Read the key anew at its next use."""
+    def forget(self, key: K) -> None:
+        """Read anew at the key's next use."""
         self._read.pop(key, None)
 
     def forget_all(self) -> None:
-        """Read every key anew: announcements may have been lost."""
+        """Read everything anew: announcements may have been lost."""
         self._read.clear()
 
 
@@ -62,8 +62,12 @@ class Deployment:
     pool: db.Pool
     vault: Vault
     signing_keys: sessions.SigningKeys
-    keys: KeyCache
+    keys: Cache[str, ApiKey | None]
+    origins: Cache[int, frozenset[str]]
+    budgets: Budgets
     listening: "asyncio.Task[None]"
+    ton: TonGateway | None = None
+    answers: AnswerCache = field(default_factory=AnswerCache)
 
     @property
     def sandbox(self) -> bool:
@@ -75,6 +79,8 @@ class Deployment:
         self.listening.cancel()
         with suppress(asyncio.CancelledError):
             await self.listening
+        if self.ton is not None:
+            await self.ton.close()
         await self.pool.close()
 
 
@@ -84,29 +90,62 @@ async def open_deployment(settings: Settings, dsn: str) -> Deployment:
     pool = await db.open_pool(dsn, settings.database_connections)
     async with db.transaction(pool) as tx:
         signing_keys = await sessions.load_signing_keys(tx, vault)
-    keys = KeyCache(pool, vault, settings.key_cache_seconds)
-    listening = asyncio.create_task(_listen(dsn, keys))
-    return Deployment(settings, pool, vault, signing_keys, keys, listening)
+    keys, lists = _caches(pool, vault, settings.key_cache_seconds)
+    listening = asyncio.create_task(_listen(dsn, keys, lists))
+    return Deployment(
+        settings, pool, vault, signing_keys, keys, lists, Budgets(pool), listening, _ton_gateway(settings)
+    )
 
 
-async def _listen(dsn: str, keys: KeyCache) -> None:
-    """Forget keys as their changes are announced, for as long as the process lives; connect again when cut off."""
+def _ton_gateway(settings: Settings) -> TonGateway | None:
+    """The TON endpoint, if the operator names one."""
+    if settings.ton_rpc_url is None:
+        return None
+    return TonGateway(
+        settings.ton_rpc_url, api_key=settings.ton_rpc_api_key, timeout_seconds=settings.ton_rpc_timeout_seconds
+    )
+
+
+def _caches(pool: db.Pool, vault: Vault, seconds: int) -> tuple[Cache[str, ApiKey | None], Cache[int, frozenset[str]]]:
+    """What this process remembers of API keys, by their text, and of partners' origins, by the partner's number."""
+
+    async def load_key(key: str) -> ApiKey | None:
+        async with db.transaction(pool) as tx:
+            loaded = await partners.load_key(tx, vault, key)
+            if loaded is not None and loaded.revoked_at is None:
+                await partners.touch_key(tx, loaded.partner_id, loaded.id)
+            return loaded
+
+    async def load_origins(partner_id: int) -> frozenset[str]:
+        async with db.transaction(pool) as tx:
+            return await origins.load(tx, partner_id)
+
+    return Cache(load_key, seconds), Cache(load_origins, seconds)
+
+
+async def _listen(dsn: str, keys: Cache[str, ApiKey | None], lists: Cache[int, frozenset[str]]) -> None:
+    """Forget what is announced as changed, for as long as the process lives; connect again when cut off."""
     while True:
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            await _listen_until_cut_off(dsn, keys)
+            await _listen_until_cut_off(dsn, keys, lists)
         await asyncio.sleep(RECONNECT_SECONDS)
 
 
-async def _listen_until_cut_off(dsn: str, keys: KeyCache) -> None:
-    def changed(_connection: object, _pid: int, _channel: str, key: object) -> None:
-        keys.forget(str(key))
+async def _listen_until_cut_off(dsn: str, keys: Cache[str, ApiKey | None], lists: Cache[int, frozenset[str]]) -> None:
+    def changed(_connection: object, _pid: int, channel: str, what: object) -> None:
+        if channel == partners.KEYS_CHANGED:
+            keys.forget(str(what))
+        else:
+            lists.forget(int(str(what)))
 
     lost = asyncio.Event()
     connection = await asyncpg.connect(dsn, server_settings=db.SESSION)
     try:
         connection.add_termination_listener(lambda _: lost.set())
-        await connection.add_listener(partners.KEYS_CHANGED, changed)
+        for channel in (partners.KEYS_CHANGED, origins.ORIGINS_CHANGED):
+            await connection.add_listener(channel, changed)
         keys.forget_all()
+        lists.forget_all()
         await lost.wait()
     finally:
         # A line that was cut cannot be closed in good order.

@@ -2,18 +2,24 @@
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from hashrail import clock
 from hashrail.errors import BadRequestError
+from hashrail.money import is_amount
 
 S = TypeVar("S", bound=Struct)
 ONE = Decimal(1)
+MOST_DAYS = 366
 PATH = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
+# What is no decimal was sent as a text, where a number is wanted.
+OTHER_TYPE = re.compile(r"Expected `[^`]*`(, got `|$)|Invalid decimal string")
 NAMED = re.compile(r"field `(?P<name>[^`]*)`")
 PYTHON_NAMES = {"str": "text", "int": "integer", "float": "number", "bool": "boolean", "object": "object"}
 
@@ -53,6 +59,20 @@ class FieldTextError(BadRequestError):
     advice = "Remove the NUL character from the named field."
 
 
+class RangeTooLongError(BadRequestError):
+    """A range of days covers at most a leap year."""
+
+    code = "RANGE_TOO_LONG"
+    advice = "Ask for at most 366 days at a time."
+
+
+class RangeBackwardsError(BadRequestError):
+    """A range of days ends before it begins."""
+
+    code = "RANGE_BACKWARDS"
+    advice = "Send endDate on or after startDate."
+
+
 class BodyMalformedError(BadRequestError):
     """The body is not one JSON document in UTF-8."""
 
@@ -60,8 +80,12 @@ class BodyMalformedError(BadRequestError):
     advice = "Send one JSON object, encoded as UTF-8."
 
 
-def read_json(raw: bytes, model: type[S]) -> S:
-    """A body as its model; numbers keep every digit."""
+# What `day_range` refuses.
+DAY_RANGE = (clock.DateTimeWithoutZoneError, clock.BadDateTimeError, RangeBackwardsError, RangeTooLongError)
+
+
+def read_json(raw: bytes, model: type[S], members: Mapping[str, object]) -> S:
+    """A body as its model; numbers keep every digit. `members` is the body as it was read for the signature."""
     try:
         decoded: S = _decoder(model).decode(raw or b"{}")
     except msgspec.ValidationError as error:
@@ -70,6 +94,7 @@ def read_json(raw: bytes, model: type[S]) -> S:
         raise BodyMalformedError(f"the body cannot be read: {error}") from error
     except RecursionError as error:
         raise BodyMalformedError("the body is nested too deeply") from error
+    _check_numbers(decoded, members)
     return _without_nul(decoded)
 
 
@@ -90,6 +115,17 @@ def page(limit: str | UnsetType, offset: str | UnsetType, *, default: int = 20, 
     return how_many, 0 if offset is UNSET else int(offset)
 
 
+def day_range(start: str, end: str) -> tuple[date, date]:
+    """The UTC days of startDate and endDate, both included. Raises RangeBackwardsError, RangeTooLongError."""
+    first = clock.day_of(clock.parse_iso(start, "startDate"))
+    last = clock.day_of(clock.parse_iso(end, "endDate"))
+    if last < first:
+        raise RangeBackwardsError("endDate is before startDate", field="endDate")
+    if (last - first).days >= MOST_DAYS:
+        raise RangeTooLongError(f"the range covers more than {MOST_DAYS} days", field="endDate")
+    return first, last
+
+
 def given(value: str | UnsetType) -> str | None:
     """An optional text; None when it was not sent."""
     return None if value is UNSET else value
@@ -104,6 +140,22 @@ def number(value: Decimal) -> Decimal:
 @functools.cache
 def _decoder(model: type[S]) -> "msgspec.json.Decoder[Any]":
     return msgspec.json.Decoder(model)
+
+
+def _check_numbers(decoded: Struct, members: Mapping[str, Any], above: str = "") -> None:
+    """Every exact number was sent as a number, is not negative, and the books can hold it."""
+    for name, wire_name in zip(decoded.__struct_fields__, decoded.__struct_encode_fields__, strict=True):
+        value = getattr(decoded, name)
+        if isinstance(value, Struct):
+            _check_numbers(value, members[wire_name], f"{above}{wire_name}.")
+        elif isinstance(value, Decimal):
+            if isinstance(members[wire_name], str):
+                raise FieldTypeError(f"{above}{wire_name}: expected a number, got a text", field=above + wire_name)
+            if value < 0 or not is_amount(value):
+                raise FieldBoundsError(
+                    f"{above}{wire_name} must be 0 or more, below 10^20, with at most 18 decimals",
+                    field=above + wire_name,
+                )
 
 
 def _without_nul(decoded: S) -> S:
@@ -126,5 +178,5 @@ def _refusal(message: str) -> BadRequestError:
         if said.startswith("Object missing"):
             return FieldMissingError(f"{name} is missing", field=name)
         return FieldUnknownError(f"{name} is not a field of this operation", field=name)
-    kind = FieldTypeError if re.match(r"Expected `[^`]*`, got `", said) else FieldBoundsError
+    kind = FieldTypeError if OTHER_TYPE.match(said) else FieldBoundsError
     return kind(f"{path or 'the body'}: {said}", field=path or None)

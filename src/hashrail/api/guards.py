@@ -1,17 +1,19 @@
 """Who is calling: an API key, a signature, a user's token. Each cause of refusal has its own code."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
-from hashrail import clock
+from hashrail import clock, db, once, partners
+from hashrail.api import limits
 from hashrail.api.deployment import Deployment
 from hashrail.auth import signature, token
 from hashrail.errors import ForbiddenError, UnauthorizedError
 from hashrail.partners import ApiKey
 from hashrail_client.causes import EXPLAINED
 from hashrail_client.signing import (
+    HEX_DIGEST,
     RECV_WINDOW_HEADER,
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,
@@ -92,6 +94,13 @@ class KeyIsSecretError(ForbiddenError):
     advice = "Use a key of kind publishable or full for client-to-server operations."
 
 
+class OriginNotAllowedError(ForbiddenError):
+    """A page calls whose origin is not on the partner's list."""
+
+    code = "ORIGIN_NOT_ALLOWED"
+    advice = "Let the operator add the page's origin to your partner's list: hashrail partner origin add."
+
+
 class TokenOfOtherPartnerError(UnauthorizedError):
     """The token and the API key belong to different partners."""
 
@@ -101,7 +110,10 @@ class TokenOfOtherPartnerError(UnauthorizedError):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request as it came: method and path, raw query and body, headers in lower case, the peer's address."""
+    """A request as it came: method and path, raw query and body, headers in lower case, the peer's address.
+
+    `for_pages` says that the path is one that pages in a browser may call, `spending` what it was counted against.
+    """
 
     method: str
     path: str
@@ -109,6 +121,8 @@ class Arrival:
     body: bytes
     headers: list[tuple[str, str]]
     peer: str
+    for_pages: bool = False
+    spending: limits.Spending = field(default_factory=limits.Spending)
 
     def header(self, name: str) -> str | None:
         """A credential header's value. Raises HeaderRepeatedError."""
@@ -161,15 +175,22 @@ async def key_of(deployment: Deployment, arrival: Arrival) -> ApiKey:
     if key.expires_at is not None and key.expires_at <= clock.wall_now():
         raise ApiKeyExpiredError("the API key has expired", field=KEY_HEADER)
     if key.allowed_ips:
-        address = _address(deployment, arrival)
+        address = address_of(deployment, arrival)
         if not _is_in(address, key.allowed_ips):
             raise IpNotAllowedError(f"the key may not be used from {address}", address=address)
     return key
 
 
+async def _key_alone(deployment: Deployment, arrival: Arrival) -> ApiKey:
+    """The live API key of a request that proves nothing more."""
+    key = await key_of(deployment, arrival)
+    await limits.count_key_alone(deployment, arrival.spending, key, address_of(deployment, arrival))
+    return key
+
+
 async def server_key(deployment: Deployment, arrival: Arrival) -> Caller:
     """A partner's server with its key alone."""
-    key = await key_of(deployment, arrival)
+    key = await _key_alone(deployment, arrival)
     if key.kind == "publishable":
         raise KeyCannotSignError("a publishable key does not open server-to-server operations")
     return Caller(key.partner_id, key.partner_public_id, key.id)
@@ -177,19 +198,46 @@ async def server_key(deployment: Deployment, arrival: Arrival) -> Caller:
 
 async def client_key(deployment: Deployment, arrival: Arrival) -> Caller:
     """A partner's client with its key alone."""
-    key = await key_of(deployment, arrival)
+    key = await _key_alone(deployment, arrival)
     if key.kind == "secret":
         raise KeyIsSecretError("a secret key does not belong into a client")
     return Caller(key.partner_id, key.partner_public_id, key.id)
 
 
 async def signed(
-    deployment: Deployment, arrival: Arrival, sent: SentQuery | SentBody, *, operation: str, scope: str
+    deployment: Deployment,
+    arrival: Arrival,
+    sent: SentQuery | SentBody,
+    *,
+    operation: str,
+    scope: str,
+    may_be_unsigned: bool = False,
 ) -> Caller:
-    """A partner's server that signed the request."""
+    """A partner's server that signed the request, or need not, where operation and key allow that."""
     key = await key_of(deployment, arrival)
     if key.kind == "publishable":
+        await limits.count_key_alone(deployment, arrival.spending, key, address_of(deployment, arrival))
         raise KeyCannotSignError("a publishable key cannot sign")
+    digest = None
+    if not (may_be_unsigned and key.unsigned_upgrades and _is_bare(arrival, sent)):
+        digest = await _digest(deployment, arrival, sent, key, operation)
+    await limits.count_server(deployment, arrival.spending, key)
+    if scope not in key.scopes:
+        raise ScopeMissingError(f"the key lacks the scope {scope}", scope=scope)
+    return Caller(key.partner_id, key.partner_public_id, key.id, digest=digest)
+
+
+def _is_bare(arrival: Arrival, sent: SentQuery | SentBody) -> bool:
+    """Whether nothing of a signature was sent, in query, body or headers: half of one is a mistake, and is told."""
+    fields = (sent.signature, sent.timestamp, sent.recv_window)
+    headers = (arrival.header(name.lower()) for name in PROOF_HEADERS)
+    return all(each is None for each in (*fields, *headers))
+
+
+async def _digest(
+    deployment: Deployment, arrival: Arrival, sent: SentQuery | SentBody, key: ApiKey, operation: str
+) -> bytes:
+    """The digest of a signature that holds. Raises what is wrong with it."""
     proof: Sent = sent
     if arrival.header(SIGNATURE_HEADER.lower()) is not None:
         headers = {name: value for name in PROOF_HEADERS if (value := arrival.header(name.lower())) is not None}
@@ -198,13 +246,31 @@ async def signed(
     try:
         verified = verify(proof, key.live_secrets, clock.wall_millis(), window, signature.MAX_WINDOW_MS)
     except SignatureFault as fault:
+        await limits.count_key_alone(deployment, arrival.spending, key, address_of(deployment, arrival))
         refusal = signature.refusal(fault)
         if deployment.sandbox and fault.code in EXPLAINED:
-            refusal.details |= signature.diagnosis(proof, key.live_secrets, ())
+            refusal.details |= await _diagnosis(deployment, key, proof)
         raise refusal from fault
-    if scope not in key.scopes:
-        raise ScopeMissingError(f"the key lacks the scope {scope}", scope=scope)
-    return Caller(key.partner_id, key.partner_public_id, key.id, digest=verified.digest)
+    return verified.digest
+
+
+async def _diagnosis(deployment: Deployment, key: ApiKey, proof: Sent) -> dict[str, object]:
+    """What a sandbox tells of a signature that does not hold: perhaps another secret's, or another request's."""
+    claimed = proof.signature if isinstance(proof.signature, str) and HEX_DIGEST.fullmatch(proof.signature) else ""
+    async with db.transaction(deployment.pool) as tx:
+        beside = await partners.secrets_beside(tx, deployment.vault, key)
+        used = await once.is_known(tx, key.partner_id, once.signature_scope(key.id), bytes.fromhex(claimed))
+    return signature.diagnosis(proof, key.live_secrets, beside, used_before=used)
+
+
+async def check_page(deployment: Deployment, arrival: Arrival, partner_id: int) -> None:
+    """A page in a browser calls for a partner's user only if the partner lists its origin.
+
+    Programs that are no browser name no origin. Raises OriginNotAllowedError.
+    """
+    origin = arrival.header("origin") if arrival.for_pages else None
+    if origin is not None and origin not in await deployment.origins.get(partner_id):
+        raise OriginNotAllowedError("pages of this origin may not call for the partner's users", origin=origin)
 
 
 async def bearer(deployment: Deployment, arrival: Arrival) -> Caller:
@@ -221,6 +287,7 @@ async def bearer(deployment: Deployment, arrival: Arrival) -> Caller:
         issuer=deployment.settings.issuer,
         now=clock.wall_now(),
     )
+    await limits.count_user(deployment, arrival.spending, claims.partner_id, claims.user_id)
     if arrival.header(KEY_HEADER) is not None:
         key = await key_of(deployment, arrival)
         if key.partner_public_id != claims.partner_public_id:
@@ -239,11 +306,11 @@ async def any_key_or_bearer(deployment: Deployment, arrival: Arrival) -> Caller:
     """A user by his token, or a partner by any key: for what is no secret and belongs to nobody."""
     if arrival.header("authorization") is not None:
         return await bearer(deployment, arrival)
-    key = await key_of(deployment, arrival)
+    key = await _key_alone(deployment, arrival)
     return Caller(key.partner_id, key.partner_public_id, key.id)
 
 
-def _address(deployment: Deployment, arrival: Arrival) -> str:
+def address_of(deployment: Deployment, arrival: Arrival) -> str:
     """The caller's address: the peer's, or the last one that trusted proxies did not add."""
     trusted = [ip_network(network) for network in deployment.settings.trusted_proxies]
     chain = [arrival.peer]

@@ -1,34 +1,41 @@
 """What both doors of the API read: the same answers for a partner's server and for its user's token."""
 
+from datetime import date
 from decimal import Decimal
 
 from msgspec import UnsetType
 
-from hashrail import catalogue, db, incomes, ledger, miners, rates, rewards, users
-from hashrail.api import render
+from hashrail import catalogue, db, incomes, ledger, miners, rates, rewards, users, wallets, withdrawals
+from hashrail.api import cursors, render
 from hashrail.api.call import Call
 from hashrail.api.fields import number, page
 from hashrail.api.models import (
     CollectionOut,
     Data,
     DayOfRecordsOut,
+    ExchangeRateOut,
     IncomePerThOut,
     IncomeTotalOut,
     Listing,
     MinerOut,
     MinerTotalOut,
+    PageQuery,
     RecordOut,
     StatisticsOut,
     StatsOut,
+    UserPageQuery,
 )
 from hashrail.db import Tx
 from hashrail.errors import UnavailableError
 from hashrail.income import DayInputs, class_rates
+from hashrail.incomes import Position, Record
 from hashrail.ledger import Balance
+from hashrail.miners import Miner
 from hashrail.money import divide_half_even
 
 ZERO = Decimal(0)
 MOST_RECORDS = 100
+PAGING = (cursors.CursorInvalidError, cursors.CursorWithOffsetError)
 
 
 class NoDayPublishedError(UnavailableError):
@@ -38,10 +45,24 @@ class NoDayPublishedError(UnavailableError):
     advice = "Wait for the first published day; the operator runs: hashrail day close"
 
 
-async def miners_of(call: Call, user_id: int, limit: int, offset: int) -> Data[Listing[MinerOut]]:
+async def miners_of(call: Call, user_id: int, query: PageQuery) -> Data[Listing[MinerOut]]:
     """#6."""
-    found = await miners.of_user(call.pool, call.partner_id, user_id, limit=limit, offset=offset)
-    return Data(Listing([render.miner(one) for one in found]))
+    limit, offset = page(query.limit, query.offset)
+    after = miners_after(query)
+    found = await miners.of_user(call.pool, call.partner_id, user_id, limit=limit + 1, offset=offset, after=after)
+    return Data(miner_listing(found, limit))
+
+
+def miners_after(query: PageQuery | UserPageQuery) -> int:
+    """The miner that a page of #6 or #7 begins behind; 0 for the first page."""
+    cursor = cursors.sent(query.cursor, query.offset)
+    return 0 if cursor is None else cursors.decode(cursor, int)[0]
+
+
+def miner_listing(found: list[Miner], limit: int) -> Listing[MinerOut]:
+    """A page of #6 or #7, of one miner more than it shows where there is one."""
+    shown, next_cursor = cursors.cut(found, limit, lambda one: (one.id,))
+    return Listing([render.miner(one) for one in shown], next_cursor)
 
 
 async def collections(call: Call) -> Data[Listing[CollectionOut]]:
@@ -78,6 +99,14 @@ async def income_per_th(call: Call) -> Data[IncomePerThOut]:
     )
 
 
+async def exchange_rates(call: Call) -> Data[Listing[ExchangeRateOut]]:
+    """#28: prices of the newest published day."""
+    async with db.snapshot(call.pool) as tx:
+        day = await newest_day(tx)
+    prices = {"BTC": day.btc_usd, "GOMINING": day.gomining_usd}
+    return Data(Listing([ExchangeRateOut(symbol=symbol, price=number(price)) for symbol, price in prices.items()]))
+
+
 async def income_total(call: Call, user_id: int) -> Data[IncomeTotalOut]:
     """#15: over the whole life."""
     async with db.snapshot(call.pool) as tx:
@@ -85,6 +114,7 @@ async def income_total(call: Call, user_id: int) -> Data[IncomeTotalOut]:
         held = await incomes.holdings(tx, call.partner_id, user_id)
         newest = await incomes.days(tx, held, limit=1, offset=0)
         balance, unsettled = await btc_balance(tx, call.partner_id, user_id)
+        withdrawn = await withdrawals.withdrawn(tx, call.partner_id, user_id)
     total = sum((net for _, net in totals), ZERO)
     spendable = max(ZERO, balance.spendable + unsettled)
     return Data(
@@ -92,32 +122,54 @@ async def income_total(call: Call, user_id: int) -> Data[IncomeTotalOut]:
             array=[MinerTotalOut(total_value=number(net), nft_id=miner_id) for miner_id, net in totals],
             total_income=number(total),
             last_income=render.last_income(newest[0][1]) if newest else None,
-            withdrawn_amount=ZERO,
+            withdrawn_amount=number(withdrawn),
             on_balance_amount=number(max(ZERO, min(total, spendable))),
         )
     )
 
 
 async def income_records(
-    call: Call, user_id: int, limit: str | UnsetType, offset: str | UnsetType, *, most: int
+    call: Call, user_id: int, query: PageQuery | UserPageQuery, *, most: int
 ) -> Data[Listing[RecordOut]]:
     """#16 ungrouped and #17."""
-    how_many, skip = page(limit, offset, most=most)
+    limit, offset = page(query.limit, query.offset, most=most)
+    cursor = cursors.sent(query.cursor, query.offset)
+    after = None if cursor is None else _position(cursor)
     async with db.snapshot(call.pool) as tx:
         held = await incomes.holdings(tx, call.partner_id, user_id)
-        found = await incomes.records(tx, held, limit=how_many, offset=skip)
-    return Data(Listing([render.record(one) for one in found]))
+        found = await incomes.records(tx, held, limit=limit + 1, offset=offset, after=after)
+    shown, next_cursor = cursors.cut(found, limit, _parts)
+    return Data(Listing([render.record(one) for one in shown], next_cursor))
 
 
-async def income_grouped(
-    call: Call, user_id: int, limit: str | UnsetType, offset: str | UnsetType
-) -> Data[Listing[DayOfRecordsOut]]:
-    """#16 grouped: limit and offset count days."""
-    how_many, skip = page(limit, offset, most=MOST_RECORDS)
+async def income_grouped(call: Call, user_id: int, query: PageQuery) -> Data[Listing[DayOfRecordsOut]]:
+    """#16 grouped: limit and offset count days, and a cursor names one."""
+    limit, offset = page(query.limit, query.offset, most=MOST_RECORDS)
+    cursor = cursors.sent(query.cursor, query.offset)
+    before = None if cursor is None else _day(*cursors.decode(cursor, str))
     async with db.snapshot(call.pool) as tx:
         held = await incomes.holdings(tx, call.partner_id, user_id)
-        found = await incomes.days(tx, held, limit=how_many, offset=skip)
-    return Data(Listing([render.day_of_records(records) for _, records in found]))
+        found = await incomes.days(tx, held, limit=limit + 1, offset=offset, before=before)
+    shown, next_cursor = cursors.cut(found, limit, lambda one: (one[0].isoformat(),))
+    return Data(Listing([render.day_of_records(records) for _, records in shown], next_cursor))
+
+
+def _position(cursor: str) -> Position:
+    """Where a page of income begins behind. Raises CursorInvalidError."""
+    day, adjustment_id, miner_id = cursors.decode(cursor, str, int, int)
+    return Position(_day(day), adjustment_id, miner_id)
+
+
+def _parts(record: Record) -> tuple[cursors.Part, ...]:
+    position = record.position
+    return position.day.isoformat(), position.adjustment_id, position.miner_id
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise cursors.invalid() from error
 
 
 async def balances(
@@ -146,6 +198,7 @@ async def statistics(call: Call, partner_user_id: str) -> Data[StatisticsOut]:
             user.id,
         )
         assert row is not None
+        wallets_count = await wallets.count(tx, call.partner_id, user.id)
         closed = await tx.fetchval("SELECT closed_through FROM partner_day WHERE partner_id = $1", call.partner_id)
         total = (
             ZERO
@@ -157,7 +210,7 @@ async def statistics(call: Call, partner_user_id: str) -> Data[StatisticsOut]:
         StatisticsOut(
             user=render.user(user),
             stats=StatsOut(
-                wallets_count=0,
+                wallets_count=wallets_count,
                 nfts_count=row["miners"],
                 total_power_th=number(row["power"]),
                 avg_energy_efficiency=number(average),

@@ -4,11 +4,11 @@ from decimal import Decimal
 
 from msgspec import UNSET
 
-from hashrail import clock, day_fence, db, incomes, sessions, users
+from hashrail import day_fence, db, handovers, incomes, sessions, users
 from hashrail import miners as miners_of_users
-from hashrail.api import reads, render
+from hashrail.api import logins, reads, render
 from hashrail.api.call import Auth, Call, Route
-from hashrail.api.fields import given, page
+from hashrail.api.fields import DAY_RANGE, day_range, given, page
 from hashrail.api.models import (
     CollectionOut,
     Data,
@@ -25,58 +25,47 @@ from hashrail.api.models import (
     RefreshBody,
     StatisticsOut,
     TokensOut,
+    TransferBody,
     UserPageQuery,
     UserQuery,
 )
 from hashrail.db import Tx
-from hashrail.errors import BadRequestError
 
-MOST_DAYS = 366
 ZERO = Decimal(0)
-
-
-class RangeTooLongError(BadRequestError):
-    """A range of days covers at most a leap year."""
-
-    code = "RANGE_TOO_LONG"
-    advice = "Ask for at most 366 days at a time."
-
-
-class RangeBackwardsError(BadRequestError):
-    """A range of days ends before it begins."""
-
-    code = "RANGE_BACKWARDS"
-    advice = "Send endDate on or after startDate."
 
 
 async def login(call: Call, tx: Tx, body: LoginBody) -> Data[TokensOut]:
     """#4: register the partner's user, or log him in."""
     day = await day_fence.share(tx, call.partner_id)
     user = await users.register(tx, day, partner_user_id=body.partner_user_id, email=given(body.email))
-    tokens = await sessions.log_in(tx, _issuer(call), user.id)
-    return Data(_tokens(tokens, user))
+    return logins.answer(await sessions.log_in(tx, _issuer(call), user.id), user)
 
 
 async def refresh(call: Call, body: RefreshBody) -> Data[TokensOut]:
-    """#5: a new pair for a refresh token. Ending a stolen family is committed before it is refused."""
-    async with db.transaction(call.pool) as tx:
-        renewal = await sessions.refresh(tx, _issuer(call), body.refresh_token)
-        user = await users.get(tx, call.partner_id, renewal.user_id)
-    if renewal.refusal is not None:
-        raise renewal.refusal
-    assert renewal.tokens is not None, "a renewal has tokens or a refusal"
-    return Data(_tokens(renewal.tokens, user))
+    """#5: a new pair for a refresh token, both tokens new."""
+    return await logins.renew(call.pool, _issuer(call), body.refresh_token)
 
 
 async def miners(call: Call, query: UserPageQuery) -> Data[Listing[MinerOut]]:
-    """#7: the user's miners, by id. One query."""
+    """#7: the user's miners, by id."""
+    # One query, user and miners together: this is the read that partners send most.
     limit, offset = page(query.limit, query.offset)
+    after = reads.miners_after(query)
     found = await miners_of_users.of_partner_user(
-        call.pool, call.partner_id, query.partner_user_id, limit=limit, offset=offset
+        call.pool, call.partner_id, query.partner_user_id, limit=limit + 1, offset=offset, after=after
     )
     if found is None:
         raise users.UserNotFoundError("the partner has no such user", field="partnerUserId")
-    return Data(Listing([render.miner(one) for one in found]))
+    return Data(reads.miner_listing(found, limit))
+
+
+async def transfer(call: Call, tx: Tx, body: TransferBody) -> Data[bool]:
+    """#8: the miner goes to another of the partner's users, who earns from tomorrow."""
+    day = await day_fence.share(tx, call.partner_id)
+    await handovers.hand_over(
+        tx, day, miner_id=body.nft_id, from_user=body.partner_user_id, to_user=body.to_partner_user_id
+    )
+    return Data(data=True)
 
 
 async def collections(call: Call, _query: Query) -> Data[Listing[CollectionOut]]:
@@ -92,17 +81,12 @@ async def income_per_th(call: Call, _body: EmptySignedBody) -> Data[IncomePerThO
 async def income(call: Call, query: UserPageQuery) -> Data[Listing[RecordOut]]:
     """#17: the user's income, newest first."""
     user = await users.find(call.pool, call.partner_id, query.partner_user_id)
-    return await reads.income_records(call, user.id, query.limit, query.offset, most=999)
+    return await reads.income_records(call, user.id, query, most=999)
 
 
 async def income_by_day(call: Call, query: IncomeByDayQuery) -> DataWithCount[list[IncomeDayOut]]:
     """#18: the user's days, newest first; without limit all of the range."""
-    first = clock.day_of(clock.parse_iso(query.start_date, "startDate"))
-    last = clock.day_of(clock.parse_iso(query.end_date, "endDate"))
-    if last < first:
-        raise RangeBackwardsError("endDate is before startDate", field="endDate")
-    if (last - first).days >= MOST_DAYS:
-        raise RangeTooLongError(f"the range covers more than {MOST_DAYS} days", field="endDate")
+    first, last = day_range(query.start_date, query.end_date)
     limit, offset = page(query.limit, query.offset)
     with_records = query.include_incomes_by_nfts == "true"
     async with db.snapshot(call.pool) as tx:
@@ -127,26 +111,58 @@ async def statistics(call: Call, query: UserQuery) -> Data[StatisticsOut]:
 
 def _issuer(call: Call) -> sessions.Issuer:
     """The deployment, issuing tokens to the calling partner's users."""
-    held = call.deployment
-    return sessions.Issuer(
-        held.settings.issuer, held.vault, held.signing_keys, call.partner_id, call.known.partner_public_id
-    )
-
-
-def _tokens(tokens: sessions.Tokens, user: users.User) -> TokensOut:
-    return TokensOut(
-        jwt_token=tokens.jwt_token,
-        refresh_token=tokens.refresh_token,
-        user_id=user.id,
-        partner_user_id=user.partner_user_id,
-    )
+    return logins.issuer(call.deployment, call.partner_id, call.known.partner_public_id)
 
 
 ROUTES = (
     Route(4, "s2s_login", "POST", "/s2s/auth/login", Auth.SIGNED, LoginBody, login, writes=True),
-    Route(5, "s2s_refresh", "POST", "/s2s/auth/refresh", Auth.SERVER_KEY, RefreshBody, refresh),
-    Route(7, "s2s_miners", "GET", "/s2s/nft/find-by-user", Auth.SIGNED, UserPageQuery, miners),
-    Route(10, "s2s_collections", "GET", "/s2s/nft-collection/find-all-generative", Auth.SERVER_KEY, Query, collections),
+    Route(
+        5,
+        "s2s_refresh",
+        "POST",
+        "/s2s/auth/refresh",
+        Auth.SERVER_KEY,
+        RefreshBody,
+        refresh,
+        refuses=logins.REFRESH_REFUSALS,
+    ),
+    Route(
+        7,
+        "s2s_miners",
+        "GET",
+        "/s2s/nft/find-by-user",
+        Auth.SIGNED,
+        UserPageQuery,
+        miners,
+        refuses=(users.UserNotFoundError, *reads.PAGING),
+    ),
+    Route(
+        8,
+        "s2s_transfer",
+        "POST",
+        "/s2s/nft/transfer",
+        Auth.SIGNED,
+        TransferBody,
+        transfer,
+        writes=True,
+        scope="transfer",
+        refuses=(
+            users.UserNotFoundError,
+            users.UserBlockedError,
+            handovers.HandoverToSelfError,
+            miners_of_users.MinerNotFoundError,
+        ),
+    ),
+    Route(
+        10,
+        "s2s_collections",
+        "GET",
+        "/s2s/nft-collection/find-all-generative",
+        Auth.SERVER_KEY,
+        Query,
+        collections,
+        refuses=(reads.NoDayPublishedError,),
+    ),
     Route(
         14,
         "s2s_income_per_th",
@@ -155,8 +171,18 @@ ROUTES = (
         Auth.SIGNED,
         EmptySignedBody,
         income_per_th,
+        refuses=(reads.NoDayPublishedError,),
     ),
-    Route(17, "s2s_income", "GET", "/s2s/nft-income/find-by-user", Auth.SIGNED, UserPageQuery, income),
+    Route(
+        17,
+        "s2s_income",
+        "GET",
+        "/s2s/nft-income/find-by-user",
+        Auth.SIGNED,
+        UserPageQuery,
+        income,
+        refuses=(users.UserNotFoundError, *reads.PAGING),
+    ),
     Route(
         18,
         "s2s_income_by_day",
@@ -165,6 +191,16 @@ ROUTES = (
         Auth.SIGNED,
         IncomeByDayQuery,
         income_by_day,
+        refuses=(users.UserNotFoundError, *DAY_RANGE),
     ),
-    Route(29, "s2s_user_statistics", "GET", "/s2s/user/get-statistics", Auth.SIGNED, UserQuery, statistics),
+    Route(
+        29,
+        "s2s_user_statistics",
+        "GET",
+        "/s2s/user/get-statistics",
+        Auth.SIGNED,
+        UserQuery,
+        statistics,
+        refuses=(users.UserNotFoundError,),
+    ),
 )

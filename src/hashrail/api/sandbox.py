@@ -94,4 +94,23 @@ def _day(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
-ROUTES = (Route(None, "sandbox_advance", "POST", "/api/sandbox/advance", Auth.SIGNED, AdvanceBody, advance),)
+ROUTES = (
+    Route(
+        None,
+        "sandbox_advance",
+        "POST",
+        "/api/sandbox/advance",
+        Auth.SIGNED,
+        AdvanceBody,
+        advance,
+        refuses=(
+            AdvanceOneWayError,
+            ClockTooFarError,
+            business_clock.ClockBackwardsError,
+            clock.BadDateTimeError,
+            clock.DateTimeWithoutZoneError,
+            once.ReplayError,
+            once.IdempotencyKeyReusedError,
+        ),
+    ),
+)

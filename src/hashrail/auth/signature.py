@@ -39,6 +39,9 @@ CAUSES_OF = {
     "BODY_NOT_JSON": "The body is not one JSON document.",
     "BODY_NOT_OBJECT": "The body is JSON, but not an object.",
 }
+EXPLANATIONS = CAUSES | {
+    "other-body": "This signature was accepted for another request. Sign each request anew, after its last change.",
+}
 NOT_READABLE = ("DUPLICATE_FIELD", "QUERY_NOT_UTF8", "BODY_NOT_UTF8", "BODY_NOT_JSON", "BODY_NOT_OBJECT")
 
 
@@ -61,11 +64,16 @@ def default_window_ms(operation: str, overrides: dict[str, int]) -> int:
     return overrides.get(operation, LONG_WINDOWS.get(operation, DEFAULT_WINDOW_MS))
 
 
-def diagnosis(sent: Sent, secrets: Sequence[str], other_secrets: Sequence[str]) -> dict[str, object]:
-    """What a sandbox tells beside a refused signature: the text that counted, and what went wrong if it shows."""
-    cause = classify(sent, secrets, other_secrets)
+def diagnosis(
+    sent: Sent, secrets: Sequence[str], other_secrets: Sequence[str], *, used_before: bool
+) -> dict[str, object]:
+    """What a sandbox tells beside a refused signature: the text that counted, and what went wrong if it shows.
+
+    `used_before` says that the signature is one that was accepted lately, so it belongs to another request.
+    """
+    cause = "other-body" if used_before else classify(sent, secrets, other_secrets)
     return {
         "signedText": next(iter(sent.forms()), None),
         "cause": cause,
-        "explanation": None if cause is None else CAUSES[cause],
+        "explanation": None if cause is None else EXPLANATIONS[cause],
     }

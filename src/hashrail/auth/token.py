@@ -9,8 +9,10 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated, Literal
 
 import jwt
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from hashrail import clock
@@ -20,6 +22,8 @@ ALGORITHM = "EdDSA"
 LIFETIME = timedelta(minutes=15)
 LEEWAY = timedelta(seconds=5)
 LONGEST = 4096
+# 9999-12-31, the last day that a date can name.
+LAST_SECOND = 253_402_214_400
 
 
 class TokenMissingError(UnauthorizedError):
@@ -51,6 +55,16 @@ class Claims:
     partner_public_id: str
     user_id: int
     expires_at: datetime
+
+
+class _Access(msgspec.Struct):
+    """The claims of an access token, as far as they are read."""
+
+    typ: Literal["access"]
+    aud: str
+    sub: Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,18}\Z")]
+    pid: int
+    exp: Annotated[int, msgspec.Meta(ge=0, le=LAST_SECOND)]
 
 
 def issue(
@@ -101,10 +115,11 @@ def verify(token: str, keys: Mapping[str, Ed25519PublicKey], *, issuer: str, now
         )
     except jwt.PyJWTError as error:
         raise TokenInvalidError("the token does not hold") from error
-    audience, subject, expiry = claims["aud"], claims["sub"], claims["exp"]
-    if claims.get("typ") != "access" or not isinstance(audience, str) or not isinstance(expiry, int):
-        raise TokenInvalidError("the token is no access token")
-    expires_at = clock.from_seconds(expiry)
+    try:
+        access = msgspec.convert(claims, _Access)
+    except msgspec.ValidationError as error:
+        raise TokenInvalidError("the token is no access token") from error
+    expires_at = clock.from_seconds(access.exp)
     if expires_at + LEEWAY <= now:
         raise TokenExpiredError("the token has expired", expiredAt=clock.iso(expires_at))
-    return Claims(int(claims["pid"]), audience, int(subject), expires_at)
+    return Claims(access.pid, access.aud, int(access.sub), expires_at)

@@ -331,12 +331,13 @@ def examine(claim: Claim, terms: Terms, payload: PayloadState | None) -> Wallet:
     from TonChainError to TonTimeAheadError, and what `ton_wallet.open_state_init` raises."""
     if claim.chain != terms.chain:
         raise TonChainError("the wallet is on another chain", field=f"{ACCOUNT}.chain", expected=terms.chain)
-    _check_domain(claim, _check_payload(payload, terms.now))
+    _check_domain(claim, check_payload(payload, terms.now))
     _check_time(claim.timestamp, terms)
     return ton_wallet.open_state_init(claim.state_init, claim.address)
 
 
-def _check_payload(payload: PayloadState | None, now: datetime) -> PayloadState:
+def check_payload(payload: PayloadState | None, now: datetime) -> PayloadState:
+    """A payload that may be used. Raises TonPayloadUnknownError, TonPayloadUsedError, TonPayloadExpiredError."""
     field = f"{PROOF}.payload"
     if payload is None:
         raise TonPayloadUnknownError("the payload was not issued here", field=field)

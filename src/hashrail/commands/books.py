@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from hashrail import catalogue, checks, clock, day_fence, db, discounts, explain, orders, partners, rewards, users
+from hashrail import (
+    catalogue,
+    checks,
+    clock,
+    day_fence,
+    db,
+    discounts,
+    explain,
+    orders,
+    partners,
+    rewards,
+    upgrades,
+    users,
+)
 from hashrail import ledger as books_of
 from hashrail.commands.common import (
     Books,
@@ -24,6 +37,8 @@ from hashrail.commands.common import (
     table,
 )
 from hashrail.db import Tx
+from hashrail.money import plain
+from hashrail.pricing import Tariff
 
 explain_app = typer.Typer(help="Show how a figure came about.", no_args_is_help=True)
 account_app = typer.Typer(help="Balances, now and at a past time.", no_args_is_help=True)
@@ -162,11 +177,12 @@ def chart(partner: PartnerOption, data: DataOption = None, as_json: JsonOption =
 
 @catalogue_app.command("seed")
 def seed(data: DataOption = None) -> None:
-    """Offer the sample catalogue and set the sample discount levels."""
+    """Offer the sample catalogue, and set the sample discount levels and tariff of upgrades."""
 
     async def work(tx: Tx, _: Books) -> int:
         await catalogue.put(tx, catalogue.sample_collections())
         await discounts.set_levels(tx, catalogue.pairs(catalogue.SAMPLE_LEVELS))
+        await upgrades.set_tariff(tx, upgrades.SAMPLE_TARIFF)
         return len(await catalogue.on_sale(tx))
 
     typer.echo(f"{in_transaction(data, work)} offers are on sale.")
@@ -204,6 +220,60 @@ def list_catalogue(data: DataOption = None, as_json: JsonOption = False) -> None
         table(
             "On sale", ("id", "TH", "W/TH", "USD"), [(c.id, c.power, c.energy_efficiency, c.value_usd) for c in found]
         )
+
+
+@catalogue_app.command("upgrades")
+def tariff(
+    price: Annotated[
+        Decimal | None, typer.Option(parser=amount, metavar="USD", help="Of a TH in the first band.")
+    ] = None,
+    band_discount: Annotated[
+        Decimal | None, typer.Option(parser=amount, metavar="FRACTION", help="Off for each further band.")
+    ] = None,
+    power_steps: Annotated[
+        str | None, typer.Option(metavar="STEPS", help="What a TH costs more by W/TH, as 12-14:2.098 15-19:0.772")
+    ] = None,
+    efficiency_steps: Annotated[
+        str | None, typer.Option(metavar="STEPS", help="What a step of a TH to a lower W/TH costs.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what upgrades cost, in USD, after changing what is given.
+
+    Example: hashrail catalogue upgrades --price 7.5
+    """
+
+    async def work(tx: Tx, _: Books) -> Tariff:
+        if price is not None or band_discount is not None or power_steps is not None or efficiency_steps is not None:
+            await upgrades.change_tariff(
+                tx,
+                power_price=price,
+                band_discount=band_discount,
+                power_steps=None if power_steps is None else upgrades.steps(power_steps),
+                efficiency_steps=None if efficiency_steps is None else upgrades.steps(efficiency_steps),
+            )
+        return await upgrades.load_tariff(tx)
+
+    found = in_transaction(data, work)
+    if as_json:
+        show_json(
+            {
+                "price": found.power_price,
+                "bandDiscount": found.band_discount,
+                "powerSteps": {str(level): usd for level, usd in sorted(found.power_steps.items())},
+                "efficiencySteps": {str(level): usd for level, usd in sorted(found.efficiency_steps.items())},
+            }
+        )
+        return
+    price_of_th, less = plain(found.power_price), plain(found.band_discount)
+    typer.echo(f"A TH costs {price_of_th} USD, {less} less of it for each further band.")
+    levels = sorted({*found.power_steps, *found.efficiency_steps})
+    table(
+        "Steps, USD per TH",
+        ("to W/TH", "a TH costs more", "the step costs"),
+        [(n, found.power_steps.get(n, 0), found.efficiency_steps.get(n, 0)) for n in levels],
+    )
 
 
 @catalogue_app.command("capacity")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hashrail import billing, business_clock, clock, ledger, partners
+from hashrail.commands import access
 from hashrail.commands.common import (
     Books,
     DataOption,
@@ -20,13 +21,18 @@ from hashrail.commands.common import (
 )
 from hashrail.db import Row, Tx
 from hashrail.partners import KeyKind, NewKey, Partner
+from hashrail.settings import MOST_REQUESTS
 
 app = typer.Typer(help="Partners: who sells your hashrate, with which keys, and what they owe.", no_args_is_help=True)
 keys = typer.Typer(help="API keys of a partner: create, rotate, revoke, list.", no_args_is_help=True)
 payments = typer.Typer(help="What a partner has paid.", no_args_is_help=True)
 app.add_typer(keys, name="key")
 app.add_typer(payments, name="payment")
+app.add_typer(access.origins_app, name="origin")
+domains = typer.Typer(help="Domains that a partner's TON users sign for: add, remove, list.", no_args_is_help=True)
+app.add_typer(domains, name="ton-domain")
 
+DomainArgument = Annotated[str, typer.Argument(metavar="DOMAIN", help="The host as the wallet shows it: app.example.")]
 KeyArgument = Annotated[int, typer.Argument(metavar="KEY_ID", help="The key's number, from: partner key list.")]
 
 
@@ -113,6 +119,9 @@ def create_key(
         list[str] | None, typer.Option(help="Network that may use the key, as 10.0.0.0/8; repeat it. Without: any.")
     ] = None,
     expires: Annotated[str | None, typer.Option(help="End of the key, ISO 8601 with time zone.")] = None,
+    unsigned_upgrades: Annotated[
+        bool, typer.Option("--unsigned-upgrades", help="Accept upgrades without a signature; needs --allow-ip.")
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -138,6 +147,7 @@ def create_key(
             scopes=tuple(scope) if scope else partners.SCOPES,
             allowed_ips=networks,
             expires_at=None if expires is None else clock.parse_iso(expires, "expires"),
+            unsigned_upgrades=unsigned_upgrades,
         )
 
     _show_key(in_transaction(data, work), as_json=as_json)
@@ -178,6 +188,32 @@ def revoke_key(key_id: KeyArgument, partner: PartnerOption, data: DataOption = N
     typer.echo(f"Key {key_id} is revoked.")
 
 
+@keys.command("limit")
+def limit_key(
+    key_id: KeyArgument,
+    partner: PartnerOption,
+    per_minute: Annotated[
+        int | None,
+        typer.Option(min=0, max=MOST_REQUESTS, help="Requests a minute, 0 for no limit. Without: the deployment's."),
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Give a key a rate limit of its own, or the deployment's again.
+
+    Example: hashrail partner key limit 3 --partner 1 --per-minute 12000
+    """
+
+    async def work(tx: Tx, _: Books) -> None:
+        partner_id = (await partners.find(tx, partner)).id
+        await partners.limit_key(tx, partner_id=partner_id, key_id=key_id, requests_per_minute=per_minute)
+
+    in_transaction(data, work)
+    if per_minute is None:
+        typer.echo(f"Key {key_id} has the deployment's limit.")
+    else:
+        typer.echo(f"Key {key_id} may make {per_minute or 'any number of'} requests a minute.")
+
+
 @keys.command("list")
 def list_keys(partner: PartnerOption, data: DataOption = None, as_json: JsonOption = False) -> None:
     """List a partner's keys; secrets are never shown again."""
@@ -191,7 +227,7 @@ def list_keys(partner: PartnerOption, data: DataOption = None, as_json: JsonOpti
         return
     table(
         "Keys",
-        ("id", "key", "kind", "label", "scopes", "networks", "secrets", "last used", "revoked"),
+        ("id", "key", "kind", "label", "scopes", "networks", "secrets", "last used", "revoked", "unsigned upgrades", "a minute"),
         [
             (
                 row["id"],
@@ -203,6 +239,8 @@ def list_keys(partner: PartnerOption, data: DataOption = None, as_json: JsonOpti
                 row["live_secrets"],
                 row["last_used_at"],
                 row["revoked_at"],
+                "allowed" if row["unsigned_upgrades"] else None,
+                row["requests_per_minute"],
             )
             for row in rows
         ],
@@ -229,6 +267,45 @@ def record_payment(
     recorded, due = in_transaction(data, work)
     typer.echo("Recorded." if recorded else "This reference was recorded before; nothing changed.")
     table("Receivable", ("owes USD", "reserved USD", "limit USD"), [(due.owed, due.reserved, due.credit_limit)])
+
+
+@domains.command("add")
+def add_domain(domain: DomainArgument, partner: PartnerOption, data: DataOption = None) -> None:
+    """Let a partner's users log in with TON proofs that are signed for a domain.
+
+    Example: hashrail partner ton-domain add app.example --partner 1
+    """
+
+    async def work(tx: Tx, _: Books) -> bool:
+        return await partners.add_ton_domain(tx, (await partners.find(tx, partner)).id, domain)
+
+    added = in_transaction(data, work)
+    typer.echo(f"{domain} is listed." if added else f"{domain} was listed before; nothing changed.")
+
+
+@domains.command("remove")
+def remove_domain(domain: DomainArgument, partner: PartnerOption, data: DataOption = None) -> None:
+    """Refuse TON proofs that are signed for a domain from now on; sessions that are open go on."""
+
+    async def work(tx: Tx, _: Books) -> None:
+        await partners.remove_ton_domain(tx, (await partners.find(tx, partner)).id, domain)
+
+    in_transaction(data, work)
+    typer.echo(f"{domain} is not listed any more.")
+
+
+@domains.command("list")
+def list_domains(partner: PartnerOption, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List the domains that a partner's TON users may sign for."""
+
+    async def work(tx: Tx, _: Books) -> list[str]:
+        return await partners.ton_domains(tx, (await partners.find(tx, partner)).id)
+
+    found = in_transaction(data, work)
+    if as_json:
+        show_json(found)
+    else:
+        table("TON domains", ("domain",), [(domain,) for domain in found])
 
 
 def _show_key(made: NewKey, *, as_json: bool) -> None:

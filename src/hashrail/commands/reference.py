@@ -33,6 +33,7 @@ PLAIN_TYPES: dict[type[models.Type], str] = {
     models.DecimalType: "number",
     models.BoolType: "boolean",
     models.NoneType: "null",
+    models.RawType: "object",
 }
 
 
@@ -151,6 +152,7 @@ def _callers() -> list[str]:
         (Auth.CLIENT_KEY.value, "`X-PARTNER-API-KEY` of a `publishable` or `full` key"),
         (Auth.BEARER.value, "`Authorization: Bearer <jwtToken>`; an API key beside it must be the same partner's"),
         (Auth.KEY_OR_BEARER.value, "either of the two"),
+        (Auth.NONE.value, "no credential"),
     ]
     return [
         *_table(("caller", "what it sends"), rows),
@@ -323,14 +325,19 @@ def _type_name(annotation: Any) -> str:
         return " or ".join(_type_name(part) for part in get_args(annotation) if part is not type(None))
     if annotation == dict[str, int]:
         return "JSON object"
-    if annotation == list[str]:
+    if get_origin(annotation) is list:
         return "JSON list"
     return " or ".join(f"`{choice}`" for choice in get_args(annotation))
 
 
 def _default(field: Any) -> str:
     value = field.get_default(call_default_factory=True)
-    bounds = [f"at least {bound.ge}" if hasattr(bound, "ge") else f"at most {bound.le}" for bound in field.metadata]
+    bounds = [
+        f"{words} {getattr(bound, name)}"
+        for bound in field.metadata
+        for name, words in (("ge", "at least"), ("le", "at most"))
+        if hasattr(bound, name)
+    ]
     shown = "none" if value is None else f"`{value}`"
     return ", ".join([shown, *bounds])
 

@@ -38,6 +38,7 @@ def serve(
     Without DATABASE_URL an embedded PostgreSQL runs in the data folder, for as long as this command does.
     """
     settings = settings_for(data)
+    _check_paths(settings)
     with _database(settings) as dsn:
         os.environ.update(_environment(settings, dsn))
         processes.serve(host, port, workers)
@@ -70,6 +71,7 @@ def demo(
     Started again on the same data it continues. Ctrl-C stops everything. Rates of its days are generated.
     """
     settings = Settings(mode="sandbox", data=settings_for(data).data)
+    _check_paths(settings)
     settings.data.mkdir(parents=True, exist_ok=True)
     # SIGINT too: a shell that starts this in the background has it ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -81,6 +83,17 @@ def demo(
         fail(error)
     except KeyboardInterrupt:
         err.print("Stopped. The sandbox continues when it is started again on the same data.")
+
+
+def _check_paths(settings: Settings) -> None:
+    """Say now what is wrong with the paths that the settings add: a process that has begun only ends again."""
+    # Imported here: the other commands need no web framework.
+    from hashrail.api.routes import routes  # noqa: PLC0415
+
+    try:
+        routes(settings)
+    except HashrailError as error:
+        fail(error)
 
 
 def _run_sandbox(settings: Settings, dsn: str, port: int, days: int) -> None:

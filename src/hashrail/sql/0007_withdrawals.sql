@@ -19,6 +19,9 @@ CREATE TABLE withdrawal (
 CREATE INDEX withdrawal_of_user ON withdrawal (partner_id, user_id, id);
 CREATE INDEX withdrawal_queued ON withdrawal (partner_id, id) WHERE state = 'queued';
 
+-- Whether the same withdrawal asked for twice within seconds is refused; 0 switches the guard off.
+ALTER TABLE partner ADD COLUMN duplicate_seconds integer NOT NULL DEFAULT 60 CHECK (duplicate_seconds BETWEEN 0 AND 86400);
+
 -- Books that exist get the accounts that withdrawals need.
 INSERT INTO account (partner_id, id, kind, currency, carries_balance, created_at)
 SELECT p.id, c.id, c.kind, 'BTC', false, p.created_at FROM partner p

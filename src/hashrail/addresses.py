@@ -1,0 +1,90 @@
+"""Bitcoin addresses: which ones may be bound and paid.
+
+Allowed are P2PKH, P2SH, witness v0 (20 or 32 bytes) and taproot (v1, 32 bytes) of the deployment's network. Refused,
+each with its reason: another network's address, white space, broken checksums, unknown witness versions, anchors
+(pay-to-anchor), and the well-known burn address. Parsing is bdkpython's, the reference library of bitcoindevkit.
+"""
+
+from dataclasses import dataclass
+
+import bdkpython as bdk
+
+from hashrail.errors import BadRequestError
+from hashrail.settings import Network
+
+LONGEST = 100
+BURN_SCRIPTS = frozenset({bytes.fromhex("76a914000000000000000000000000000000000000000088ac")})
+ANCHOR_SCRIPT = bytes.fromhex("51024e73")
+# Another network of bitcoin, or the prefix of another chain.
+FOREIGN = (
+    bdk.AddressParseError.NetworkValidation,
+    bdk.AddressParseError.UnknownHrp,
+    bdk.AddressParseError.InvalidLegacyPrefix,
+)
+
+BDK_NETWORKS: dict[Network, bdk.Network] = {
+    "bitcoin": bdk.Network.BITCOIN,
+    "testnet4": bdk.Network.TESTNET4,
+    "signet": bdk.Network.SIGNET,
+    "regtest": bdk.Network.REGTEST,
+}
+
+
+class AddressInvalidError(BadRequestError):
+    """Not an address that can be paid on this network; `details.reason` says why."""
+
+    code = "ADDRESS_INVALID"
+    advice = "Ask the user for the address once more; details.reason and details.network say what is wrong."
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A payable address: its canonical text, its output script and the script's type."""
+
+    text: str
+    script: bytes
+    kind: str
+
+
+def parse(text: str, network: Network, *, field: str) -> Address:
+    """The address. Raises AddressInvalidError with one of the reasons white space, no address (nothing that could be
+    one), network (another one's), checksum (mistyped), witness version, anchor, burn.
+    """
+    if any(character.isspace() for character in text):
+        raise _refusal("white space", text, network, field)
+    if not 1 <= len(text) <= LONGEST or not text.isascii():
+        raise _refusal("no address", text, network, field)
+    try:
+        parsed = bdk.Address(text, BDK_NETWORKS[network])
+    except FOREIGN as error:
+        raise _refusal("network", text, network, field) from error
+    except bdk.AddressParseError as error:
+        raise _refusal("checksum", text, network, field) from error
+    script = parsed.script_pubkey().to_bytes()
+    return Address(str(parsed), script, _kind(script, text, network, field))
+
+
+def _kind(script: bytes, text: str, network: Network, field: str) -> str:
+    """The script type, if it is one that is paid."""
+    if script in BURN_SCRIPTS:
+        raise _refusal("burn", text, network, field)
+    if script == ANCHOR_SCRIPT:
+        raise _refusal("anchor", text, network, field)
+    match script[0], len(script):
+        case 0x76, 25:
+            return "P2PKH"
+        case 0xA9, 23:
+            return "P2SH"
+        case 0x00, 22:
+            return "P2WPKH"
+        case 0x00, 34:
+            return "P2WSH"
+        case 0x51, 34:
+            return "P2TR"
+    raise _refusal("witness version", text, network, field)
+
+
+def _refusal(reason: str, text: str, network: Network, field: str) -> AddressInvalidError:
+    return AddressInvalidError(
+        f"{text[:LONGEST]!r} cannot be paid: {reason}", field=field, reason=reason, network=network
+    )

@@ -1,0 +1,59 @@
+"""What everybody may ask, without a credential: the time, and the catalogue of errors."""
+
+import inspect
+
+from hashrail import business_clock, clock, errors
+from hashrail.api.call import Auth, Call, Route
+from hashrail.api.models import Answer, Data, Listing, Query
+from hashrail.errors import HashrailError
+
+# A code never changes its meaning; new ones come with new versions.
+CACHED = "public, max-age=3600"
+
+
+class ErrorCodeOut(Answer, kw_only=True):
+    """One code that a refusal may carry in `error`: its HTTP status, what caused it, what to do about it."""
+
+    code: str
+    status: int
+    cause: str
+    advice: str
+
+
+class TimeOut(Answer, kw_only=True):
+    """`serverTime` is the wall clock, milliseconds since 1970 UTC, that signatures are held against.
+
+    `businessTime` is the clock of days and orders, which only a sandbox can move.
+    """
+
+    server_time: int
+    business_time: str
+
+
+async def time(call: Call, _query: Query) -> Data[TimeOut]:
+    """The server's clocks, for a client that corrects its own."""
+    business = await business_clock.now(call.pool)
+    call.headers["cache-control"] = "no-store"
+    return Data(TimeOut(server_time=clock.wall_millis(), business_time=clock.iso(business)))
+
+
+async def catalogue(call: Call, _query: Query) -> Data[Listing[ErrorCodeOut]]:
+    """Every code that a refusal may carry, by status and code, so that a client can look up what to do."""
+    call.headers["cache-control"] = CACHED
+    kinds = [kind for kind in errors.catalogue() if kind.__module__.startswith("hashrail")]
+    return Data(Listing([_error(kind) for kind in kinds]))
+
+
+def _error(kind: type[HashrailError]) -> ErrorCodeOut:
+    return ErrorCodeOut(code=kind.code, status=kind.status, cause=_cause(kind.__doc__ or ""), advice=kind.advice)
+
+
+def _cause(text: str) -> str:
+    """A docstring's first paragraph on one line."""
+    return " ".join(inspect.cleandoc(text).partition("\n\n")[0].split())
+
+
+ROUTES = (
+    Route(None, "api_time", "GET", "/api/time", Auth.NONE, Query, time),
+    Route(None, "api_errors", "GET", "/api/errors", Auth.NONE, Query, catalogue),
+)

@@ -1,0 +1,287 @@
+"""Withdrawals: a user's bitcoin leaves for an address of his.
+
+    queued -> cancelled          taken back before it is signed; the reservation is released
+
+Requesting settles the user's income, checks address, minimum and balance, and reserves the amount and the commission
+(fixed now; 0 for the daily speed) as pending transfers, in one transaction. Batches that pay what is queued on chain
+come with the payment of withdrawals.
+
+A request that was signed anew is a new withdrawal, so the same user, address and amount within a few seconds is
+refused: it is more often a retry than a wish. A partner may switch that off, and may restrict its users to addresses
+that they have bound.
+
+While adjustments have taken back more than a user has, nothing of his can leave: what stands on his account is owed.
+
+Accounts touched: user BTC, payouts in flight, commission revenue.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from hashrail import ledger, rewards, users, wallets
+from hashrail.addresses import parse
+from hashrail.day_fence import OpenDay
+from hashrail.db import Reader, Row, Tx
+from hashrail.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError
+from hashrail.ledger import Chart, InsufficientFundsError, Kind, Transfer
+from hashrail.money import BTC_DECIMALS, decimals
+from hashrail.settings import Network
+
+Speed = Literal["fast", "daily"]
+State = Literal["queued", "cancelled"]
+AMOUNT_LEG, COMMISSION_LEG = 1, 2
+MOST_DUPLICATE_SECONDS = 86_400
+ZERO = Decimal(0)
+
+
+class AmountPrecisionError(BadRequestError):
+    """Bitcoin has 8 decimals on chain."""
+
+    code = "AMOUNT_PRECISION"
+    advice = "Send at most 8 decimals; what is below a satoshi stays in the account."
+
+
+class AmountTooSmallError(BadRequestError):
+    """The amount is below the minimum."""
+
+    code = "AMOUNT_TOO_SMALL"
+    advice = "Send at least incomeWithdrawMinValue of the commission operation (#27)."
+
+
+class DuplicateWithdrawalError(ConflictError):
+    """The same user, address and amount was requested seconds ago."""
+
+    code = "DUPLICATE_WITHDRAWAL"
+    advice = "If it is a retry, read the withdrawal that details.withdrawalId names; if not, wait a little."
+
+
+class AddressNotBoundError(ForbiddenError):
+    """The partner pays only to addresses that its users have bound, and this is none of them."""
+
+    code = "ADDRESS_NOT_BOUND"
+    advice = "Bind the address to the user first (#22), or pay to one that is bound."
+
+
+class WithdrawalNotFoundError(NotFoundError):
+    """The partner has no such withdrawal."""
+
+    code = "WITHDRAWAL_NOT_FOUND"
+    advice = "List the user's withdrawals."
+
+
+class DuplicateSecondsError(BadRequestError):
+    """The duplicate guard looks back between nothing and a day."""
+
+    code = "DUPLICATE_SECONDS"
+    advice = "Give 0 to 86400 seconds; 0 switches the guard off."
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a deployment asks of withdrawals, in BTC, and the chain that it pays on."""
+
+    minimum_btc: Decimal
+    fast_commission_btc: Decimal
+    network: Network
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a partner asks of its users' withdrawals; 0 seconds switch the duplicate guard off."""
+
+    duplicate_seconds: int
+    bound_addresses_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """`amount_btc` arrives at the address; `commission_btc` comes on top."""
+
+    id: int
+    user_id: int
+    partner_user_id: str
+    speed: Speed
+    address: str
+    amount_btc: Decimal
+    commission_btc: Decimal
+    state: State
+    created_at: datetime
+    changed_at: datetime
+
+
+async def request(
+    tx: Tx, day: OpenDay, terms: Terms, *, user_id: int, speed: Speed, address: str, amount_btc: Decimal
+) -> Withdrawal:
+    """Queue a withdrawal and reserve what it takes.
+
+    Raises AddressInvalidError, AmountPrecisionError, AmountTooSmallError, UserBlockedError, AddressNotBoundError,
+    DuplicateWithdrawalError, InsufficientFundsError.
+    """
+    destination = parse(address, terms.network, field="walletAddress").text
+    if decimals(amount_btc) > BTC_DECIMALS:
+        raise AmountPrecisionError(f"{amount_btc} has more than {BTC_DECIMALS} decimals", field="amount")
+    if amount_btc < terms.minimum_btc:
+        raise AmountTooSmallError(f"the minimum is {terms.minimum_btc} BTC", field="amount", minimum=terms.minimum_btc)
+    users.assert_active((await users.lock(tx, day.partner_id, [user_id]))[user_id])
+    await _check_policy(tx, day, user_id, destination, amount_btc)
+    await rewards.settle(tx, day, user_id)
+    if await rewards.unsettled(tx, day.partner_id, user_id) < 0:
+        raise InsufficientFundsError("adjustments took back more than the account holds")
+    withdrawal_id: int = await tx.fetchval(
+        """INSERT INTO withdrawal (partner_id, user_id, speed, address, amount_btc, commission_btc, state,
+                                   created_at, changed_at)
+           VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7) RETURNING id""",
+        day.partner_id,
+        user_id,
+        speed,
+        destination,
+        amount_btc,
+        terms.fast_commission_btc if speed == "fast" else ZERO,
+        day.now,
+    )
+    withdrawal = await get(tx, day.partner_id, withdrawal_id)
+    await _reserve(tx, day, withdrawal)
+    return withdrawal
+
+
+async def cancel(tx: Tx, day: OpenDay, withdrawal_id: int) -> Withdrawal:
+    """Take back a withdrawal that is still queued and release what it reserved; again is a no-op.
+
+    A blocked user's too: nothing leaves by it. Raises WithdrawalNotFoundError.
+    """
+    present = await tx.fetchrow(
+        """SELECT state, amount_btc, commission_btc FROM withdrawal WHERE partner_id = $1 AND id = $2
+           FOR NO KEY UPDATE""",
+        day.partner_id,
+        withdrawal_id,
+    )
+    if present is not None and present["state"] == "queued":
+        for leg, amount in ((AMOUNT_LEG, present["amount_btc"]), (COMMISSION_LEG, present["commission_btc"])):
+            if amount > 0:
+                await ledger.void(tx, day, Kind.WITHDRAWAL, withdrawal_id, leg)
+        await tx.execute(
+            "UPDATE withdrawal SET state = 'cancelled', changed_at = $3 WHERE partner_id = $1 AND id = $2",
+            day.partner_id,
+            withdrawal_id,
+            day.now,
+        )
+    return await get(tx, day.partner_id, withdrawal_id)
+
+
+async def get(tx: Reader, partner_id: int, withdrawal_id: int) -> Withdrawal:
+    """One withdrawal of the partner. Raises WithdrawalNotFoundError."""
+    row = await tx.fetchrow(
+        """SELECT w.*, u.partner_user_id FROM withdrawal w
+           JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
+           WHERE w.partner_id = $1 AND w.id = $2""",
+        partner_id,
+        withdrawal_id,
+    )
+    if row is None:
+        raise WithdrawalNotFoundError(f"no withdrawal {withdrawal_id}", field="id")
+    return _withdrawal(row)
+
+
+async def of_partner(
+    tx: Reader,
+    partner_id: int,
+    *,
+    user_id: int | None = None,
+    limit: int,
+    offset: int = 0,
+    before: int | None = None,
+) -> list[Withdrawal]:
+    """A page of the partner's withdrawals, or of one user's, newest first; `before` is the last page's last id."""
+    rows = await tx.fetch(
+        """SELECT w.*, u.partner_user_id FROM withdrawal w
+           JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
+           WHERE w.partner_id = $1 AND ($2::bigint IS NULL OR w.user_id = $2) AND ($3::bigint IS NULL OR w.id < $3)
+           ORDER BY w.id DESC LIMIT $4 OFFSET $5""",
+        partner_id,
+        user_id,
+        before,
+        limit,
+        offset,
+    )
+    return [_withdrawal(row) for row in rows]
+
+
+async def withdrawn(tx: Reader, partner_id: int, user_id: int) -> Decimal:
+    """BTC that left or is on its way, commissions included."""
+    total: Decimal = await tx.fetchval(
+        """SELECT coalesce(sum(amount_btc + commission_btc), 0) FROM withdrawal
+           WHERE partner_id = $1 AND user_id = $2 AND state <> 'cancelled'""",
+        partner_id,
+        user_id,
+    )
+    return total
+
+
+async def policy_of(tx: Reader, partner_id: int) -> Policy:
+    """What the partner asks of its users' withdrawals."""
+    row = await tx.fetchrow("SELECT duplicate_seconds, bound_addresses_only FROM partner WHERE id = $1", partner_id)
+    assert row is not None, "whoever calls is a partner"
+    return Policy(*row.values())
+
+
+async def set_policy(tx: Tx, partner_id: int, policy: Policy) -> None:
+    """Change what the partner asks; requests from now on are held against it. Raises DuplicateSecondsError."""
+    if not 0 <= policy.duplicate_seconds <= MOST_DUPLICATE_SECONDS:
+        raise DuplicateSecondsError(f"{policy.duplicate_seconds} seconds are not 0 to {MOST_DUPLICATE_SECONDS}")
+    await tx.execute(
+        "UPDATE partner SET duplicate_seconds = $2, bound_addresses_only = $3 WHERE id = $1",
+        partner_id,
+        policy.duplicate_seconds,
+        policy.bound_addresses_only,
+    )
+
+
+async def _check_policy(tx: Tx, day: OpenDay, user_id: int, address: str, amount_btc: Decimal) -> None:
+    """The user is locked, so two requests at once see each other."""
+    policy = await policy_of(tx, day.partner_id)
+    if policy.bound_addresses_only and not await wallets.is_bound(tx, day.partner_id, user_id, address):
+        raise AddressNotBoundError("the user has not bound this address", field="walletAddress")
+    if policy.duplicate_seconds == 0:
+        # Without a guard, nobody looks: who read the clock first may be the second to get here.
+        return
+    twin = await tx.fetchval(
+        """SELECT id FROM withdrawal WHERE partner_id = $1 AND user_id = $2 AND address = $3 AND amount_btc = $4
+           AND state <> 'cancelled' AND created_at > $5 ORDER BY id DESC LIMIT 1""",
+        day.partner_id,
+        user_id,
+        address,
+        amount_btc,
+        day.now - timedelta(seconds=policy.duplicate_seconds),
+    )
+    if twin is not None:
+        raise DuplicateWithdrawalError(
+            f"the same was requested less than {policy.duplicate_seconds} s ago", withdrawalId=twin
+        )
+
+
+async def _reserve(tx: Tx, day: OpenDay, withdrawal: Withdrawal) -> None:
+    account = await ledger.user_account(tx, day.partner_id, withdrawal.user_id, "BTC")
+    legs = (
+        (AMOUNT_LEG, Chart.PAYOUTS_IN_FLIGHT, withdrawal.amount_btc),
+        (COMMISSION_LEG, Chart.COMMISSION_REVENUE, withdrawal.commission_btc),
+    )
+    for leg, credit, amount in legs:
+        if amount > 0:
+            await ledger.reserve(tx, day, Transfer(Kind.WITHDRAWAL, withdrawal.id, leg, account, credit, amount))
+
+
+def _withdrawal(row: Row) -> Withdrawal:
+    return Withdrawal(
+        row["id"],
+        row["user_id"],
+        row["partner_user_id"],
+        row["speed"],
+        row["address"],
+        row["amount_btc"],
+        row["commission_btc"],
+        row["state"],
+        row["created_at"],
+        row["changed_at"],
+    )

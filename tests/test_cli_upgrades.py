@@ -1,0 +1,118 @@
+"""The operator sets and reads what upgrades cost."""
+
+import asyncio
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from hashrail import cli, upgrades
+from hashrail.pricing import Tariff
+from hashrail.upgrades import SAMPLE_TARIFF
+from tests.world import World
+
+
+@pytest.fixture
+def environment(dsn: str) -> dict[str, str]:
+    return {"DATABASE_URL": dsn, "HASHRAIL_MASTER_KEYS": "x" * 43 + "="}
+
+
+async def run(environment: dict[str, str], *words: str) -> Result:
+    """A command has an event loop of its own, so it runs in a thread of its own."""
+    return await asyncio.to_thread(CliRunner().invoke, cli.app, ["catalogue", *words], env=environment)
+
+
+async def shown(environment: dict[str, str], *words: str) -> Any:
+    """What the command prints for scripts."""
+    made = await run(environment, "upgrades", *words, "--json")
+    assert made.exit_code == 0, made.output
+    return json.loads(made.stdout)
+
+
+async def test_the_tariff_is_shown(world: World, environment: dict[str, str]) -> None:
+    """Prices as they are stored, by the level that a step leads to, lowest first; nothing is changed by looking."""
+    found = await shown(environment)
+    assert list(found) == ["price", "bandDiscount", "powerSteps", "efficiencySteps"]
+    assert (found["price"], found["bandDiscount"]) == ("7.626", "0.004")
+    assert found["powerSteps"] == {str(level): f"{usd}" for level, usd in sorted(SAMPLE_TARIFF.power_steps.items())}
+    assert list(found["powerSteps"]) == list(found["efficiencySteps"]) == [str(level) for level in range(12, 50)]
+    assert (found["efficiencySteps"]["12"], found["efficiencySteps"]["49"]) == ("2.667", "0.1")
+    assert await upgrades.load_tariff(world.pool) == SAMPLE_TARIFF
+
+
+async def test_the_tariff_is_shown_to_people(world: World, environment: dict[str, str]) -> None:
+    """A line, and a row for each level that has a price of either sort."""
+    words = ("--price", "7.50", "--power-steps", "15:0.772", "--efficiency-steps", "14:2.667")
+    made = await run(environment, "upgrades", *words)
+    assert made.exit_code == 0, made.output
+    first, *rest = made.stdout.splitlines()
+    assert first == "A TH costs 7.5 USD, 0.004 less of it for each further band."
+    cells = [line.replace("│", " ").split() for line in rest]
+    assert ["14", "0", "2.667"] in cells
+    assert ["15", "0.772", "0"] in cells
+
+
+@pytest.mark.parametrize(
+    ("words", "changed"),
+    [
+        (("--price", "0"), {"power_price": Decimal(0)}),
+        (("--band-discount", "0"), {"band_discount": Decimal(0)}),
+        (("--power-steps", ""), {"power_steps": {}}),
+        (("--efficiency-steps", "12-13:1"), {"efficiency_steps": {12: Decimal(1), 13: Decimal(1)}}),
+        (("--price", "8", "--band-discount", "0.0041"), {"power_price": 8, "band_discount": Decimal("0.0041")}),
+    ],
+)
+async def test_what_is_not_given_stays(
+    world: World, environment: dict[str, str], words: tuple[str, ...], changed: dict[str, Any]
+) -> None:
+    await shown(environment, *words)
+    facts = {name: getattr(SAMPLE_TARIFF, name) for name in SAMPLE_TARIFF.__slots__}
+    assert await upgrades.load_tariff(world.pool) == Tariff(**facts | changed)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--price=-1",),
+        ("--price", "1e9"),
+        ("--band-discount", "1"),
+        ("--band-discount", "0.00001"),
+        ("--power-steps", "12-14"),
+        ("--efficiency-steps", "14-12:1"),
+        ("--price", "1", "--power-steps", "12:1 12:2"),
+    ],
+)
+async def test_a_tariff_that_is_none_changes_nothing(
+    world: World, environment: dict[str, str], words: tuple[str, ...]
+) -> None:
+    made = await run(environment, "upgrades", *words)
+    assert made.exit_code == 1, made.output
+    assert made.stderr.startswith("BAD_TARIFF: ")
+    assert await upgrades.load_tariff(world.pool) == SAMPLE_TARIFF
+
+
+async def test_a_price_that_is_no_number(world: World, environment: dict[str, str]) -> None:
+    assert (await run(environment, "upgrades", "--price", "much")).exit_code == 2
+    assert (await run(environment, "upgrades", "--price", "NaN")).exit_code == 2
+
+
+async def test_before_there_is_a_tariff(world: World, environment: dict[str, str]) -> None:
+    """It says how to get one; a whole one can be given at once, and the sample is set by seeding."""
+    await world.pool.execute("DELETE FROM upgrade_tariff")
+    for words in ((), ("--price", "1")):
+        made = await run(environment, "upgrades", *words)
+        assert made.exit_code == 1
+        assert made.stderr.startswith("NO_UPGRADE_TARIFF: ")
+        assert "hashrail catalogue seed" in made.stderr
+    whole = ("--price", "1", "--band-discount", "0", "--power-steps", "15:2", "--efficiency-steps", "16:3")
+    assert await shown(environment, *whole) == {
+        "price": "1",
+        "bandDiscount": "0",
+        "powerSteps": {"15": "2"},
+        "efficiencySteps": {"16": "3"},
+    }
+    assert (await run(environment, "seed")).exit_code == 0
+    assert await upgrades.load_tariff(world.pool) == SAMPLE_TARIFF
