@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import psycopg
 import pytest
@@ -46,6 +47,8 @@ BOOKS = (
     "SELECT kind, object_id, leg, debit_account, credit_account, amount, state FROM transfer ORDER BY 1, 2, 3",
     "SELECT id, debits_posted, credits_posted, debits_pending, credits_pending FROM account ORDER BY 1",
     "SELECT closed_through FROM partner_day",
+    "SELECT user_id, address FROM wallet ORDER BY id",
+    "SELECT id, user_id, speed, address, amount_btc, commission_btc, state FROM withdrawal ORDER BY id",
 )
 
 
@@ -63,11 +66,13 @@ def empty_database(server: str, template: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-async def prepare(dsn: str, data: Path, tick: demo.Tick | None = None, url: str = URL) -> demo.Sandbox:
+async def prepare(
+    dsn: str, data: Path, tick: demo.Tick | None = None, url: str = URL, days: int = DAYS
+) -> demo.Sandbox:
     """Seed or open a sandbox of twelve days."""
     data.mkdir(exist_ok=True)
     settings = Settings(mode="sandbox", data=data)
-    return await demo.prepare(dsn, settings, VAULT, base_url=url, days=DAYS, tick=tick)
+    return await demo.prepare(dsn, settings, VAULT, base_url=url, days=days, tick=tick)
 
 
 def books(dsn: str) -> list[list[tuple[Any, ...]]]:
@@ -127,6 +132,35 @@ async def test_a_sandbox_has_the_past_that_was_planned(dsn: str, tmp_path: Path)
         assert rows("SELECT DISTINCT source FROM mining_day") == [("generated: steady",)]
     assert today == yesterday + ONE_DAY
     assert await invariants(dsn) == {}
+
+
+async def test_users_have_bound_addresses_and_withdraw(server: str, template: str, tmp_path: Path) -> None:
+    """Half of what each has on his day, to the address that he has bound; the same when it was cut off on that day."""
+    with empty_database(server, template) as whole, empty_database(server, template) as cut:
+        await prepare(whole, tmp_path / "whole", days=90)
+        with psycopg.connect(whole, autocommit=True) as connection:
+            found = connection.execute(
+                """SELECT u.partner_user_id, w.created_at::date - p.created_at::date, w.speed, w.state,
+                          w.amount_btc > 0.0001, w.address = a.address
+                   FROM withdrawal w JOIN partner p ON p.id = w.partner_id JOIN app_user u ON u.id = w.user_id
+                   JOIN wallet a ON a.user_id = u.id ORDER BY w.id"""
+            ).fetchall()
+            bound = connection.execute("SELECT count(*), count(DISTINCT address) FROM wallet").fetchall()
+        assert found == [(name, day, speed, "queued", True, True) for name, day, speed in demo.WITHDRAWALS]
+        assert bound == [(6, 6)]
+        with pytest.raises(CutError):
+            await prepare(cut, tmp_path / "cut", cut_after(42), days=90)
+        with psycopg.connect(cut, autocommit=True) as connection:
+            ((present,),) = connection.execute("SELECT offset_us FROM business_clock").fetchall()
+            connection.execute(f"ALTER TABLE business_clock ADD CONSTRAINT stuck CHECK (offset_us <= {present})")
+            with pytest.raises(asyncpg.CheckViolationError):
+                await prepare(cut, tmp_path / "cut", days=90)
+            assert connection.execute("SELECT count(*) FROM withdrawal").fetchall() == [(2,)]
+            connection.execute("ALTER TABLE business_clock DROP CONSTRAINT stuck")
+        await prepare(cut, tmp_path / "cut", days=90)
+        for expected, made in zip(books(whole), books(cut), strict=True):
+            assert made == expected
+        assert await invariants(whole) == {}
 
 
 async def test_demo_json_has_what_a_program_needs(dsn: str, tmp_path: Path) -> None:

@@ -186,16 +186,9 @@ async def live(server: str, template: str, tmp_path_factory: pytest.TempPathFact
 
 def use_what_exists(case: schemathesis.Case, known: dict[str, Any]) -> None:
     """Valid data names users and miners that exist, so that it gets past the question whether they do."""
-    for fields in (case.query, case.body):
-        if isinstance(fields, dict):
-            for name, value in known.items():
-                if name in fields and next(COUNTER) % OFTEN:
-                    fields[name] = str(value) if fields is case.query else value
-            for name, value in SHORTEST.items():
-                if isinstance(fields.get(name), int | float):
-                    fields[name] = value
-    if "externalId" in case.query:
-        case.query["externalId"] = "order-1"
+    _use_in(case.query, {name: str(value) for name, value in known.items()} | {"externalId": "order-1"})
+    if isinstance(case.body, dict):
+        _use_in(case.body, known)
     if "endDate" in case.query:
         case.query["endDate"] = case.query["startDate"]
     if next(COUNTER) % OFTEN:
@@ -204,6 +197,15 @@ def use_what_exists(case: schemathesis.Case, known: dict[str, Any]) -> None:
     if IDEMPOTENCY_KEY in case.headers:
         # One key for one write: another write under the same key is refused, and rightly so.
         case.headers[IDEMPOTENCY_KEY] = f"{case.headers[IDEMPOTENCY_KEY][:200]}-{next(COUNTER)}"
+
+
+def _use_in(fields: dict[str, Any], known: dict[str, Any]) -> None:
+    for name in fields.keys() & known.keys():
+        if next(COUNTER) % OFTEN:
+            fields[name] = known[name]
+    for name in fields.keys() & SHORTEST.keys():
+        if isinstance(fields[name], int | float):
+            fields[name] = SHORTEST[name]
 
 
 def is_valid(case: schemathesis.Case) -> bool:

@@ -81,10 +81,10 @@ unpack() {
 
 main() {
   local folder work mirror suites
-  folder=$(realpath -m "${1:?the folder to put it into}")
-  [[ -x $folder/bin/bitcoind ]] && exit 0
+  [[ -x ${1:?the folder to put it into}/bin/bitcoind ]] && exit 0
   [[ $(uname -s) == Linux ]] || give_up "Debian's package runs on Linux only"
   command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || give_up "apt-get and dpkg-deb are missing"
+  folder=$(realpath -m "$1")
   [[ -r $KEYRING ]] || give_up "Debian's keys are missing: apt-get install debian-archive-keyring"
   echo "Fetching a Bitcoin node for the tests (18 MB) ..."
   work=$(mktemp -d)

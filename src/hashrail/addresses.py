@@ -64,6 +64,11 @@ def parse(text: str, network: Network, *, field: str) -> Address:
     return Address(str(parsed), script, _kind(script, text, network, field))
 
 
+def from_script(script: bytes, network: Network) -> str:
+    """The address of an output script."""
+    return str(bdk.Address.from_script(bdk.Script(script), BDK_NETWORKS[network]))
+
+
 def _kind(script: bytes, text: str, network: Network, field: str) -> str:
     """The script type, if it is one that is paid."""
     if script in BURN_SCRIPTS:

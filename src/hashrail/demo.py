@@ -5,6 +5,7 @@ is bought on which day is fixed, so a seeding that was cut off goes on where it 
 complete is only opened again.
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from hashrail import (
+    addresses,
     business_clock,
     catalogue,
     clock,
@@ -20,16 +22,21 @@ from hashrail import (
     day_fence,
     db,
     discounts,
+    ledger,
     orders,
     origins,
     partners,
     rewards,
     upgrades,
     users,
+    wallets,
+    withdrawals,
 )
+from hashrail.money import BTC_DECIMALS, floor_to
 from hashrail.scenarios import Scenario
-from hashrail.settings import Settings
+from hashrail.settings import Network, Settings
 from hashrail.vault import Vault
+from hashrail.withdrawals import Speed, Terms
 
 PARTNER = "Demo partner"
 CREDIT_LIMIT_USD = Decimal(250_000)
@@ -56,6 +63,14 @@ PURCHASES = (
     ("carol", 70, "128", "12"),
     ("dave", 77, "4", "15"),
     ("erin", 84, "32", "12"),
+)
+
+# Who withdraws half of what he has, and how many days after the sandbox's first. Before, nobody has earned enough.
+WITHDRAWALS: tuple[tuple[str, int, Speed], ...] = (
+    ("bob", 40, "daily"),
+    ("erin", 42, "fast"),
+    ("carol", 52, "fast"),
+    ("alice", 88, "daily"),
 )
 
 Tick = Callable[[date], None]
@@ -158,13 +173,15 @@ async def _live_through(pool: db.Pool, settings: Settings, partner: partners.Par
         async with db.transaction(pool) as tx:
             if await business_clock.lead(tx) >= timedelta(0):
                 return
-        await _buy(pool, partner, (today - first).days)
+        index = (today - first).days
+        await _buy(pool, settings, partner, index)
+        await _withdraw(pool, settings, partner, index)
         async with db.transaction(pool) as tx:
             await business_clock.advance_by(tx, clock.ONE_DAY)
 
 
-async def _buy(pool: db.Pool, partner: partners.Partner, index: int) -> None:
-    """The purchases of one day of the sandbox; those that exist are left as they are."""
+async def _buy(pool: db.Pool, settings: Settings, partner: partners.Partner, index: int) -> None:
+    """The purchases of one day of the sandbox; those that exist are left as they are. Who buys binds an address too."""
     for number, (name, day_index, power, efficiency) in enumerate(PURCHASES):
         if day_index != index:
             continue
@@ -188,6 +205,32 @@ async def _buy(pool: db.Pool, partner: partners.Partner, index: int) -> None:
             await orders.notify_paid(tx, day, external_id=external_id, user_id=user.id)
             if index % 2:
                 await rewards.settle(tx, day, user.id)
+            network = settings.network
+            await wallets.bind(tx, day, user_id=user.id, address=address_of(name, network), network=network)
+
+
+async def _withdraw(pool: db.Pool, settings: Settings, partner: partners.Partner, index: int) -> None:
+    """The withdrawals of one day of the sandbox, where the user has enough; those that exist are left as they are."""
+    terms = Terms(settings.withdraw_minimum_btc, settings.withdraw_commission_btc, settings.network)
+    for name, day_index, speed in WITHDRAWALS:
+        if day_index != index:
+            continue
+        async with db.transaction(pool) as tx:
+            day = await day_fence.share(tx, partner.id)
+            user = await users.find(tx, partner.id, name)
+            await rewards.settle(tx, day, user.id)
+            amount = floor_to((await ledger.balances_of_user(tx, partner.id, user.id))[0].spendable / 2, BTC_DECIMALS)
+            known = await withdrawals.of_partner(tx, partner.id, user_id=user.id, limit=1)
+            if not known and amount >= terms.minimum_btc + terms.fast_commission_btc:
+                address = address_of(name, terms.network)
+                await withdrawals.request(
+                    tx, day, terms, user_id=user.id, speed=speed, address=address, amount_btc=amount
+                )
+
+
+def address_of(name: str, network: Network) -> str:
+    """An address for a user of the sandbox, the same each time; nobody has its key."""
+    return addresses.from_script(b"\x00\x14" + hashlib.sha256(name.encode()).digest()[:20], network)
 
 
 async def _credentials(pool: db.Pool, vault: Vault, partner: partners.Partner, data: Path) -> tuple[str, str]:

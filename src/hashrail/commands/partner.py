@@ -227,7 +227,19 @@ def list_keys(partner: PartnerOption, data: DataOption = None, as_json: JsonOpti
         return
     table(
         "Keys",
-        ("id", "key", "kind", "label", "scopes", "networks", "secrets", "last used", "revoked", "unsigned upgrades", "a minute"),
+        (
+            "id",
+            "key",
+            "kind",
+            "label",
+            "scopes",
+            "networks",
+            "secrets",
+            "last used",
+            "revoked",
+            "unsigned upgrades",
+            "a minute",
+        ),
         [
             (
                 row["id"],

@@ -34,6 +34,7 @@ PLAIN_TYPES: dict[type[models.Type], str] = {
     models.BoolType: "boolean",
     models.NoneType: "null",
     models.RawType: "object",
+    models.BytesType: "a file",
 }
 
 
@@ -230,7 +231,9 @@ def _structs(found: models.Type) -> Iterator[type]:
 def _skeleton(found: models.Type) -> str:
     """`{"data": {"array": [{"id": integer}]}}`."""
     if isinstance(found, models.StructType):
-        return "{" + ", ".join(f'"{field.encode_name}": {_skeleton(field.type)}' for field in found.fields) + "}"
+        tag = [] if found.tag_field is None else [f'"{found.tag_field}": "{found.tag}"']
+        fields = [f'"{field.encode_name}": {_skeleton(field.type)}' for field in found.fields]
+        return "{" + ", ".join([*tag, *fields]) + "}"
     if isinstance(found, models.CollectionType):
         return f"[{_skeleton(found.item_type)}]"
     if isinstance(found, models.UnionType):
@@ -250,6 +253,16 @@ def _shape(found: models.Type) -> str:
             shown = f"text, {least} to {most} characters"
         case models.IntType(ge=int(least), le=int(most)):
             shown = f"integer, {least} to {most}"
+        case models.StrType(max_length=int(most)):
+            shown = f"text, at most {most} characters"
+        case models.LiteralType():
+            shown = "one of " + ", ".join(f"`{value}`" for value in found.values)
+        case models.TupleType(item_types=()):
+            shown = "[]"
+        case models.StructType() | models.CollectionType():
+            shown = f"`{_skeleton(found)}`"
+        case models.UnionType():
+            shown = " or ".join(_shape(part) for part in found.types if not isinstance(part, models.CustomType))
         case models.EnumType():
             shown = "one of " + ", ".join(f"`{member.value}`" for member in found.cls)
         case _:

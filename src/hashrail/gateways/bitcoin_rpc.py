@@ -1,0 +1,162 @@
+"""JSON-RPC of a Bitcoin node, with three ways for a call to fail.
+
+Whoever moves money has to know what a failed call has done, so a failure says what is proven:
+
+- `NodeRefusedError`: the node read the call and answered with an error;
+- `NodeUnreachableError`: nobody listened, so nothing was sent;
+- `NodeUnknownError`: all else. The request may have been carried out, whether its answer was late, cut off or unreadable.
+
+Each call has a connection of its own: one that was kept may be dead, and then nobody could tell whether the request
+arrived. Numbers become `Decimal` from their text.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import asyncio
+import httpx
+import msgspec
+
+from hashrail import money
+from hashrail.errors import HashrailError
+
+T = TypeVar("T")
+ID = "hashrail"
+COOKIE_USER = "__cookie__"
+
+
+class NodeRefusedError(HashrailError):
+    """The Bitcoin node answered a call with an error; `rpc_code` is its number in the node's own list."""
+
+    status = 502
+    code = "BITCOIN_NODE_REFUSED"
+    advice = "details.rpcCode and the message are the node's own words."
+
+    def __init__(self, method: str, rpc_code: int, message: str) -> None:
+        super().__init__(f"{method}: {message}", method=method, rpcCode=rpc_code)
+        self.rpc_code = rpc_code
+        self.reason = message
+
+
+class NodeUnreachableError(HashrailError):
+    """Nobody listens where the Bitcoin node should be, or its cookie is not there: nothing was sent."""
+
+    status = 503
+    code = "BITCOIN_NODE_UNREACHABLE"
+    advice = "Start the node, and compare HASHRAIL_BITCOIN_RPC_URL and HASHRAIL_BITCOIN_RPC_COOKIE with its settings."
+
+
+class NodeUnknownError(HashrailError):
+    """No answer of the Bitcoin node that can be read: whether it carried out the call is not known."""
+
+    status = 502
+    code = "BITCOIN_NODE_UNKNOWN"
+    advice = "Ask the node what it has now before anything is done again; see its log for the cause."
+
+
+class _RpcError(msgspec.Struct):
+    code: int
+    message: str
+
+
+class _Reply(msgspec.Struct):
+    id: str
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    error: _RpcError | None = None
+
+
+class NodeRpc:
+    """Calls of one node. `auth` is `(user, password)`, or the path of the node's cookie file, read for each call.
+
+    A whole call may take `timeout_seconds`.
+    """
+
+    def __init__(self, url: str, *, auth: tuple[str, str] | Path, timeout_seconds: float = 30.0) -> None:
+        self._url = url.rstrip("/")
+        self._auth = auth
+        self._timeout_seconds = timeout_seconds
+        one_each = httpx.Limits(max_keepalive_connections=0)
+        # No proxy of the environment stands between us and the node; `call` has the deadline.
+        self._client = httpx.AsyncClient(timeout=None, limits=one_each, trust_env=False)  # noqa: S113
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def call(
+        self, method: str, *params: object, kind: type[T], wallet: str | None = None, timeout_seconds: float | None = None
+    ) -> T:
+        """The result of one call, read as `kind`; `wallet` names the wallet that is asked."""
+        limit_seconds = self._timeout_seconds if timeout_seconds is None else timeout_seconds
+        path = "/" if wallet is None else f"/wallet/{quote(wallet, safe='')}"
+        question = {"jsonrpc": "1.0", "id": ID, "method": method, "params": _texts(params)}
+        user, password = self._credentials()
+        try:
+            async with asyncio.timeout(limit_seconds):
+                response = await self._client.post(
+                    self._url + path, content=msgspec.json.encode(question), auth=httpx.BasicAuth(user, password)
+                )
+        except httpx.ConnectError as error:
+            raise NodeUnreachableError(f"{method}: nobody listens at {self._url}", method=method) from error
+        except TimeoutError as error:
+            raise NodeUnknownError(f"{method}: no answer within {limit_seconds} s", method=method) from error
+        except httpx.RequestError as error:
+            raise NodeUnknownError(f"{method}: {type(error).__name__}", method=method) from error
+        return _result(method, response, kind)
+
+    def _credentials(self) -> tuple[str, str]:
+        if isinstance(self._auth, tuple):
+            return self._auth
+        try:
+            user, _, password = self._auth.read_text().strip().partition(":")
+        except OSError as error:
+            # A node writes its cookie when it starts and takes it away when it stops.
+            raise NodeUnreachableError(f"the cookie of the node cannot be read: {self._auth}") from error
+        return user, password
+
+
+def _result(method: str, response: httpx.Response, kind: type[T]) -> T:
+    """What the node answered, whichever HTTP status it chose for it."""
+    try:
+        reply = msgspec.json.decode(response.content, type=_Reply)
+        if reply.id == ID and reply.error is None:
+            return msgspec.json.decode(reply.result, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NodeUnknownError(f"{method}: {_unreadable(response)}", method=method) from error
+    if reply.id != ID or reply.error is None:
+        raise NodeUnknownError(f"{method}: the answer of another call", method=method)
+    raise NodeRefusedError(method, reply.error.code, reply.error.message)
+
+
+def _unreadable(response: httpx.Response) -> str:
+    match response.status_code:
+        case httpx.codes.UNAUTHORIZED:
+            return "the node does not accept user and password"
+        case httpx.codes.OK:
+            return "not the documented answer"
+        case status:
+            return f"HTTP status {status}"
+
+
+def _texts(value: Any) -> Any:
+    """Decimals as plain texts, which the node takes for amounts; an exponent it would refuse."""
+    match value:
+        case Decimal():
+            return money.plain(value)
+        case dict():
+            return {name: _texts(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_texts(each) for each in value]
+        case _:
+            return value
