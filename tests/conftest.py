@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from hashrail import db
 from hashrail.embedded_postgres import EmbeddedPostgres
+from tests.bitcoin import Node, running
 from tests.world import World
 
 # The same examples each time, so that a change is to blame when a test fails; HASHRAIL_EXAMPLES looks for new ones.
@@ -75,3 +76,10 @@ async def pool(dsn: str) -> AsyncIterator[db.Pool]:
 async def world(pool: db.Pool) -> World:
     """A small deployment: a partner, levels and the sample catalogue, its clock ten days ago."""
     return await World.create(pool)
+
+
+@pytest.fixture(scope="session")
+def bitcoin_node() -> Iterator[Node]:
+    """A Bitcoin node on regtest for tests that leave each other's wallets alone."""
+    with running() as node:
+        yield node

@@ -149,6 +149,16 @@ async def test_each_second_comes_back_by_itself(pool: db.Pool, time: Time) -> No
     assert allowed(await spend(process, 9, 10)) == 4
 
 
+async def test_the_time_told_is_never_over(pool: db.Pool, time: Time) -> None:
+    """A lease may outlive the oldest requests that were counted when it was taken."""
+    process = Budgets(pool)
+    await spend(process, 3, 500)
+    time.pass_by(61_500)
+    assert [answer.seconds for answer in await spend(process, 1, 500)] == [1]
+    time.pass_by(700)
+    assert [answer.seconds for answer in await spend(process, 1, 500)] == [1]
+
+
 # Several processes
 
 

@@ -141,7 +141,7 @@ async def test_users_have_bound_addresses_and_withdraw(server: str, template: st
         with psycopg.connect(whole, autocommit=True) as connection:
             found = connection.execute(
                 """SELECT u.partner_user_id, w.created_at::date - p.created_at::date, w.speed, w.state,
-                          w.amount_btc > 0.0001, w.address = a.address
+                          w.amount_btc >= 0.00005, w.address = a.address
                    FROM withdrawal w JOIN partner p ON p.id = w.partner_id JOIN app_user u ON u.id = w.user_id
                    JOIN wallet a ON a.user_id = u.id ORDER BY w.id"""
             ).fetchall()

@@ -292,6 +292,7 @@ SAID = [
     ("commands.md", "| `--port NUMBER` | `8080` | Port of the API. |"),
     ("commands.md", "| `--method GET\\|POST` | required | GET: a query string. POST: a JSON body. |"),
     ("commands.md", "| `--leave` |  | Take out instead. |"),
+    ("commands.md", "| `--bound-only / --any-address` |  | Pay to addresses that users have bound, or to any. |"),
     ("commands.md", "typed. Also from `HASHRAIL_API_SECRET`. |"),
     (
         "commands.md",
@@ -359,7 +360,7 @@ def faults_of_command(rest: str) -> list[str]:
         if words[0] not in command.commands:
             return [f"there is no command {words[0]}"]
         command = command.commands[words.pop(0)]
-    known = {option for part in command.params for option in part.opts} | {"--help"}
+    known = {option for part in command.params for option in (*part.opts, *part.secondary_opts)} | {"--help"}
     return [f"there is no option {word}" for word in words if word.startswith("--") and word not in known]
 
 

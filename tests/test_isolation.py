@@ -143,7 +143,7 @@ def own_days(operation: str) -> Attempt:
 
 async def one_clock(two: Two) -> None:
     """The clocks are the deployment's."""
-    mine, theirs = (answered(await one.call("api_time")) for one in (two.server, two.victim.server))
+    mine, theirs = [answered(await one.call("api_time")) for one in (two.server, two.victim.server)]
     assert sorted(mine) == ["businessTime", "serverTime"]
     assert 0 <= theirs["serverTime"] - mine["serverTime"] < 60_000
 

@@ -200,10 +200,10 @@ def use_what_exists(case: schemathesis.Case, known: dict[str, Any]) -> None:
 
 
 def _use_in(fields: dict[str, Any], known: dict[str, Any]) -> None:
-    for name in fields.keys() & known.keys():
+    for name in sorted(fields.keys() & known.keys()):
         if next(COUNTER) % OFTEN:
             fields[name] = known[name]
-    for name in fields.keys() & SHORTEST.keys():
+    for name in sorted(fields.keys() & SHORTEST.keys()):
         if isinstance(fields[name], int | float):
             fields[name] = SHORTEST[name]
 

@@ -352,6 +352,20 @@ async def test_the_guard_looks_back_so_many_seconds(world: World, alice: int) ->
     assert caught.value.details == {"withdrawalId": first.id}
 
 
+async def test_the_guard_s_last_moment(world: World, alice: int) -> None:
+    """To the microsecond: once a whole minute has passed, it is another wish."""
+    first = await asked(world, alice, "0.01")
+    facts: dict[str, Any] = {"speed": "daily", "address": ADDRESSES[0], "amount_btc": Decimal("0.01")}
+    async with db.transaction(world.pool) as tx:
+        day = await day_fence.share(tx, world.partner.id)
+        over = first.created_at + 60 * SECOND
+        with pytest.raises(withdrawals.DuplicateWithdrawalError):
+            early = replace(day, now=over - dt.timedelta(microseconds=1))
+            await withdrawals.request(tx, early, TERMS, user_id=alice, **facts)
+        made = await withdrawals.request(tx, replace(day, now=over), TERMS, user_id=alice, **facts)
+    assert made.created_at == over
+
+
 async def test_the_guard_can_be_switched_off(world: World, alice: int) -> None:
     """Then nothing is compared, not even with one whose clock was read later."""
     await policy(world, 0)

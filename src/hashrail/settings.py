@@ -77,6 +77,48 @@ class Settings(BaseSettings):
     bitcoin_network: Network | None = None
     """Chain that withdrawals are paid on; without it bitcoin, and regtest in a sandbox."""
 
+    bitcoin_rpc_url: str | None = Field(default=None, pattern="^https?://.")
+    """JSON-RPC endpoint of the Bitcoin node that pays, for example http://127.0.0.1:8332; without it nothing is paid."""
+
+    bitcoin_rpc_cookie: Path | None = None
+    """The node's cookie file, read for each call; it wins over user and password."""
+
+    bitcoin_rpc_user: str | None = None
+    """User of the node's JSON-RPC."""
+
+    bitcoin_rpc_password: str | None = None
+    """Password of that user."""
+
+    bitcoin_rpc_timeout_seconds: int = Field(default=30, ge=1, le=600)
+    """How long the node may take for an answer; after that, whether it acted counts as unknown."""
+
+    bitcoin_wallet: str = "hashrail"
+    """Wallet on the node that pays; with a signer it only watches."""
+
+    bitcoin_signer_file: Path | None = None
+    """File with the keys of an external signer, readable by its owner only; without a signer the node's wallet signs."""
+
+    bitcoin_signer: str | None = None
+    """The same keys as text, for hosts that hand out secrets as variables; the file wins."""
+
+    bitcoin_fee_fallback: Decimal = Field(default=Decimal(10), ge=1, le=10_000, decimal_places=3)
+    """Fee rate in sat/vB where the node has no estimate."""
+
+    bitcoin_fee_minimum: Decimal = Field(default=Decimal(1), ge=Decimal("0.1"), le=10_000, decimal_places=3)
+    """The least fee rate in sat/vB."""
+
+    bitcoin_fee_cap: Decimal = Field(default=Decimal(200), ge=1, le=10_000, decimal_places=3)
+    """The most that is paid in sat/vB, whatever the node estimates."""
+
+    bitcoin_pinned_height: int | None = Field(default=None, ge=0)
+    """Height of a block whose hash the operator knows from elsewhere."""
+
+    bitcoin_pinned_hash: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """Hash of that block; a node that has another one there does not pay."""
+
+    bitcoin_allow_knots: bool = False
+    """Let Bitcoin Knots pay on bitcoin and testnet4, where it may have left the chain that others are on."""
+
     withdraw_minimum_btc: Decimal = Field(default=Decimal("0.00005"), ge=Decimal("0.00000546"), decimal_places=8)
     """The least that can be withdrawn, in BTC; it must be worth more than paying it costs."""
 

@@ -28,7 +28,6 @@ DATABASE_URL = "database_url"
 NO_NEWLINE = r"(?!\n)"
 WORDS_FOR = {int: "NUMBER", Path: "PATH"}
 PLAIN_TYPES: dict[type[models.Type], str] = {
-    models.StrType: "text",
     models.IntType: "integer",
     models.DecimalType: "number",
     models.BoolType: "boolean",
@@ -137,7 +136,9 @@ def _operations(routes: Iterable[tuple[str, Route]]) -> list[str]:
     lines = _head(
         "Operations",
         "The operations of the partner API by the numbers of its contract; those without a number are "
-        "Hashrail's own. A body is JSON with no unknown fields; unknown query parameters are ignored.",
+        "Hashrail's own. A body is JSON with no unknown fields; unknown query parameters are ignored. "
+        "A deployment serves the same with examples and error codes at `/api/docs`, and for programs at "
+        "`/api/openapi.json`: see [generate a client](../how-to/generate-a-client.md).",
     )
     lines += [*_callers(), ""]
     for route, paths in sorted(table.values(), key=lambda found: found[0].number or len(table) * 100):
@@ -246,11 +247,8 @@ def _shape(found: models.Type) -> str:
     match found:
         case models.Metadata():
             shown = _shape(found.type)
-        case models.StrType(pattern=str(pattern)):
-            # The models shut out a newline before the end; a reader takes that for granted.
-            shown = f"text, `{pattern.removesuffix(NO_NEWLINE)}`"
-        case models.StrType(min_length=int(least), max_length=int(most)):
-            shown = f"text, {least} to {most} characters"
+        case models.StrType():
+            shown = _text(found)
         case models.IntType(ge=int(least), le=int(most)):
             shown = f"integer, {least} to {most}"
         case models.StrType(max_length=int(most)):
@@ -268,6 +266,17 @@ def _shape(found: models.Type) -> str:
         case _:
             shown = PLAIN_TYPES[type(found)]
     return shown
+
+
+def _text(found: models.StrType) -> str:
+    """A text's bounds, in words."""
+    if found.pattern is not None:
+        # The models shut out a newline before the end; a reader takes that for granted.
+        return f"text, `{found.pattern.removesuffix(NO_NEWLINE)}`"
+    if found.max_length is None:
+        return "text"
+    least = f"{found.min_length} to" if found.min_length else "at most"
+    return f"text, {least} {found.max_length} characters"
 
 
 def _struct_fields(model: type[msgspec.Struct]) -> tuple[models.Field, ...]:
@@ -300,10 +309,10 @@ def _argument(part: Any) -> str:
 
 
 def _option(part: Any) -> str:
-    """`--port NUMBER`."""
+    """`--port NUMBER`, or `--on / --off`."""
     kind = part.type_descriptor.annotation
     if kind is bool:
-        return str(part.opts[0])
+        return " / ".join([part.opts[0], *part.secondary_opts])
     shown = "|".join(member.value for member in kind) if issubclass(kind, Enum) else WORDS_FOR.get(kind, "TEXT")
     return f"{part.opts[0]} {part.metavar or shown}"
 

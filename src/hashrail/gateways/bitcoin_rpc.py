@@ -4,19 +4,19 @@ Whoever moves money has to know what a failed call has done, so a failure says w
 
 - `NodeRefusedError`: the node read the call and answered with an error;
 - `NodeUnreachableError`: nobody listened, so nothing was sent;
-- `NodeUnknownError`: all else. The request may have been carried out, whether its answer was late, cut off or unreadable.
+- `NodeUnknownError`: all else. The answer was late, cut off or unreadable, and the call may have been carried out.
 
 Each call has a connection of its own: one that was kept may be dead, and then nobody could tell whether the request
 arrived. Numbers become `Decimal` from their text.
 """
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote
 
-import asyncio
 import httpx
 import msgspec
 
@@ -63,8 +63,8 @@ class _RpcError(msgspec.Struct):
 
 
 class _Reply(msgspec.Struct):
-    id: str
-    result: msgspec.Raw = msgspec.Raw(b"null")
+    id: Literal["hashrail"]  # an error without it answers no call of ours
+    result: msgspec.Raw
     error: _RpcError | None = None
 
 
@@ -95,7 +95,12 @@ class NodeRpc:
         await self._client.aclose()
 
     async def call(
-        self, method: str, *params: object, kind: type[T], wallet: str | None = None, timeout_seconds: float | None = None
+        self,
+        method: str,
+        *params: object,
+        kind: type[T],
+        wallet: str | None = None,
+        timeout_seconds: float | None = None,
     ) -> T:
         """The result of one call, read as `kind`; `wallet` names the wallet that is asked."""
         limit_seconds = self._timeout_seconds if timeout_seconds is None else timeout_seconds
@@ -130,13 +135,11 @@ def _result(method: str, response: httpx.Response, kind: type[T]) -> T:
     """What the node answered, whichever HTTP status it chose for it."""
     try:
         reply = msgspec.json.decode(response.content, type=_Reply)
-        if reply.id == ID and reply.error is None:
-            return msgspec.json.decode(reply.result, type=kind)
+        if reply.error is not None:
+            raise NodeRefusedError(method, reply.error.code, reply.error.message)
+        return msgspec.json.decode(reply.result, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NodeUnknownError(f"{method}: {_unreadable(response)}", method=method) from error
-    if reply.id != ID or reply.error is None:
-        raise NodeUnknownError(f"{method}: the answer of another call", method=method)
-    raise NodeRefusedError(method, reply.error.code, reply.error.message)
 
 
 def _unreadable(response: httpx.Response) -> str:

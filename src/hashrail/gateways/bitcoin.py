@@ -1,0 +1,454 @@
+"""A Bitcoin node, as far as payouts need it: the chain, the wallet's coins, payments from PSBT to broadcast.
+
+Amounts are BTC with at most 8 decimals, fee rates sat/vB with at most 3. How a call can fail stands in
+`bitcoin_rpc.py`; methods below raise those three errors unless they say otherwise.
+
+A payment takes five steps, and the node keeps nothing of it before the last: `create_funded_psbt` over pinned inputs,
+signatures (`process_psbt`, or a signer outside the node), `finalize_psbt`, `test_accept`, `broadcast`. The same raw
+transaction may be broadcast again at any time; `sendtoaddress` and its like would pay again, so they are not here.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from hashrail.errors import BadRequestError, HashrailError
+from hashrail.gateways.bitcoin_records import (
+    Acceptance,
+    Accepted,
+    AlreadyKnown,
+    Broadcast,
+    BumpedPsbt,
+    ChainInfo,
+    Coin,
+    Descriptor,
+    FeeRate,
+    FeeTerms,
+    FinalizedPsbt,
+    FundedPsbt,
+    MempoolEntry,
+    Outpoint,
+    Output,
+    ProcessedPsbt,
+    RawTransaction,
+    Refused,
+    TransactionState,
+    Unknown,
+    WalletHistory,
+    WalletInfo,
+)
+from hashrail.gateways.bitcoin_rpc import NodeRefusedError, NodeRpc, NodeUnknownError, NodeUnreachableError
+from hashrail.money import BTC_DECIMALS, decimals
+from hashrail.settings import Settings
+
+T = TypeVar("T")
+# Codes of Bitcoin Core's protocol.h.
+NOT_FOUND = -5
+BAD_PARAMETER = -8
+WALLET_NOT_FOUND = -18
+UNREADABLE = -22
+INVALID_TRANSACTION = -25
+REJECTED = -26
+ALREADY_MINED = -27
+IMPORT_SECONDS = 3600
+
+
+class NoNodeError(HashrailError):
+    """This deployment has no Bitcoin node."""
+
+    status = 503
+    code = "BITCOIN_NODE_NOT_CONFIGURED"
+    advice = "Set HASHRAIL_BITCOIN_RPC_URL, and HASHRAIL_BITCOIN_RPC_COOKIE or a user and password."
+
+
+class NodeWalletError(BadRequestError):
+    """The wallet on the node is not what is asked for."""
+
+    code = "BITCOIN_WALLET"
+    advice = "Name another wallet in HASHRAIL_BITCOIN_WALLET: keys belong either to the node or to the signer."
+
+
+class _Chain(msgspec.Struct):
+    chain: str
+    blocks: int
+    headers: int
+    best_hash: str = msgspec.field(name="bestblockhash")
+    initial_download: bool = msgspec.field(name="initialblockdownload")
+    median_time: int = msgspec.field(name="mediantime")
+
+
+class _Network(msgspec.Struct):
+    subversion: str
+
+
+class _Deployments(msgspec.Struct):
+    deployments: dict[str, Any]
+
+
+class _Descriptors(msgspec.Struct):
+    descriptors: list[Descriptor]
+
+
+class _Imported(msgspec.Struct):
+    success: bool
+    error: dict[str, Any] = {}
+
+
+class _AddressInfo(msgspec.Struct):
+    is_mine: bool = msgspec.field(name="ismine")
+
+
+class _TestFees(msgspec.Struct):
+    base: Decimal
+
+
+class _Tested(msgspec.Struct):
+    txid: str
+    allowed: bool
+    vsize: int | None = None
+    fees: _TestFees | None = None
+    reason: str | None = msgspec.field(name="reject-reason", default=None)
+
+
+class _Seen(msgspec.Struct):
+    confirmations: int = 0
+    block_hash: str | None = msgspec.field(name="blockhash", default=None)
+    conflicts: tuple[str, ...] = msgspec.field(name="walletconflicts", default=())
+    raw: str = msgspec.field(name="hex", default="")
+
+
+class _Spending(msgspec.Struct):
+    txid: str
+    vout: int
+    by: str | None = msgspec.field(name="spendingtxid", default=None)
+
+
+class _Script(msgspec.Struct):
+    hex: str
+    address: str | None = None
+
+
+class _Paid(msgspec.Struct):
+    value: Decimal
+    script: _Script = msgspec.field(name="scriptPubKey")
+
+
+class _Input(msgspec.Struct):
+    sequence: int
+    txid: str = ""
+    vout: int = 0
+
+
+class _Decoded(msgspec.Struct):
+    txid: str
+    vsize: int
+    vin: list[_Input]
+    vout: list[_Paid]
+
+
+class _Estimate(msgspec.Struct):
+    feerate: Decimal | None = None
+
+
+class _Mempool(msgspec.Struct):
+    least: Decimal = msgspec.field(name="mempoolminfee")
+
+
+class BitcoinNode(NodeRpc):
+    """One node, and the wallet on it that pays. Use it as an asynchronous context, or call `close`."""
+
+    def __init__(
+        self, url: str, *, auth: tuple[str, str] | Path, wallet: str | None = None, timeout_seconds: float = 30.0
+    ) -> None:
+        super().__init__(url, auth=auth, timeout_seconds=timeout_seconds)
+        self.wallet = wallet
+
+    # The chain
+
+    async def chain_info(self, pinned_height: int | None = None) -> ChainInfo:
+        """Where the node is, and which block it has at `pinned_height`."""
+        chain = await self.call("getblockchaininfo", kind=_Chain)
+        network = await self.call("getnetworkinfo", kind=_Network)
+        deployments = await self.call("getdeploymentinfo", kind=_Deployments)
+        return ChainInfo(
+            **msgspec.structs.asdict(chain),
+            subversion=network.subversion,
+            deployments=frozenset(deployments.deployments),
+            pinned_hash=None if pinned_height is None else await self.block_hash(pinned_height),
+        )
+
+    async def block_hash(self, height: int) -> str | None:
+        """Hash of the best chain's block at `height`; None above its tip."""
+        return await self._or_none(BAD_PARAMETER, "getblockhash", height, kind=str)
+
+    async def unspent(self, outpoint: Outpoint, *, with_mempool: bool) -> bool:
+        """Whether an output exists and nothing in the chain, or in the mempool too, spends it."""
+        found = await self.call("gettxout", outpoint.txid, outpoint.vout, with_mempool, kind=msgspec.Raw)
+        return bytes(found) != b"null"
+
+    async def spends(self, outpoints: Sequence[Outpoint]) -> dict[Outpoint, str]:
+        """Which of the outputs a transaction of the mempool spends, and its txid."""
+        asked = [{"txid": each.txid, "vout": each.vout} for each in outpoints]
+        found = await self.call("gettxspendingprevout", asked, kind=list[_Spending]) if asked else []
+        return {Outpoint(each.txid, each.vout): each.by for each in found if each.by is not None}
+
+    async def mempool_entry(self, txid: str) -> MempoolEntry | None:
+        """A transaction that waits for a block; None if it does not."""
+        return await self._or_none(NOT_FOUND, "getmempoolentry", txid, kind=MempoolEntry)
+
+    async def raw_transaction(self, txid: str) -> str | None:
+        """A transaction's bytes, in hexadecimal: of the wallet, of the mempool, and with `txindex` any of the chain."""
+        found = await self._seen(txid)
+        return None if found is None else found.raw
+
+    async def transaction(self, txid: str) -> TransactionState:
+        """Where the best chain has a transaction."""
+        # The mempool first: what is mined between the two questions then counts as confirmed, not as lost.
+        waits = await self.mempool_entry(txid) is not None
+        of_wallet = await self._of_wallet(txid)
+        seen = of_wallet or await self._of_chain(txid)
+        if seen is None:
+            return TransactionState("mempool" if waits else "unknown")
+        if seen.confirmations > 0:
+            return TransactionState("confirmed", seen.confirmations, seen.block_hash)
+        if seen.confirmations < 0:
+            return TransactionState("conflicted", seen.confirmations, conflicts=seen.conflicts)
+        if waits:
+            return TransactionState("mempool", conflicts=seen.conflicts)
+        return TransactionState("absent" if of_wallet else "unknown", conflicts=seen.conflicts)
+
+    async def estimate_fee(self, blocks: int, terms: FeeTerms) -> FeeRate:
+        """The fee rate for confirmation within `blocks`, between what the mempool takes and the cap."""
+        estimate = (await self.call("estimatesmartfee", blocks, kind=_Estimate)).feerate
+        mempool = (await self.call("getmempoolinfo", kind=_Mempool)).least
+        wanted = terms.fallback if estimate is None else _per_vb(estimate)
+        wanted = max(wanted, terms.minimum, _per_vb(mempool))
+        source: Literal["estimate", "fallback"] = "fallback" if estimate is None else "estimate"
+        return FeeRate(min(wanted, terms.cap), source, capped=wanted > terms.cap)
+
+    # The wallet
+
+    async def wallet_info(self) -> WalletInfo:
+        """The wallet that is configured."""
+        return await self._ask_wallet("getwalletinfo", kind=WalletInfo)
+
+    async def open_wallet(self, *, watch_only: bool) -> WalletInfo:
+        """Load the wallet, or create it: without keys if it is to watch only. Again is a no-op."""
+        assert self.wallet is not None, "a wallet without a name cannot be opened"
+        if self.wallet not in await self.call("listwallets", kind=list[str]):
+            loaded = await self._or_none(WALLET_NOT_FOUND, "loadwallet", self.wallet, True, kind=dict[str, Any])
+            if loaded is None:
+                blank = watch_only
+                options = (self.wallet, watch_only, blank, None, False, True, True)
+                await self.call("createwallet", *options, kind=dict[str, Any])
+        info = await self.wallet_info()
+        if info.private_keys == watch_only:
+            raise NodeWalletError(f"wallet {info.name!r} {'has' if info.private_keys else 'lacks'} private keys")
+        return info
+
+    async def import_descriptors(
+        self, external: str, internal: str, *, since: datetime | None = None, last_index: int = 999
+    ) -> None:
+        """Let the wallet watch two public descriptors: addresses to receive with, and change.
+
+        Without `since` they count from now on, and again is a no-op; with it the chain is looked through from then on.
+        Raises NodeWalletError where the wallet does not take them.
+        """
+        timestamp: int | str = "now" if since is None else int(since.timestamp())
+        kept = {_body(each.text): each for each in await self.list_descriptors()}
+        requests: list[dict[str, object]] = []
+        for text, change in ((external, False), (internal, True)):
+            known = kept.get(_body(text))
+            if known is None or since is not None:
+                # A range may only grow, and the wallet lets it grow with every address it gives.
+                last = max(last_index, known.range[1] if known else 0)
+                facts = {"active": True, "internal": change, "range": [0, last], "timestamp": timestamp}
+                requests.append({"desc": text, **facts})
+        answers = await self._ask_wallet(
+            "importdescriptors", requests, kind=list[_Imported], timeout_seconds=IMPORT_SECONDS
+        )
+        for answer in answers:
+            if not answer.success:
+                raise NodeWalletError(f"the wallet did not take a descriptor: {answer.error.get('message')}")
+
+    async def list_descriptors(self) -> list[Descriptor]:
+        """The wallet's public descriptors."""
+        return (await self._ask_wallet("listdescriptors", kind=_Descriptors)).descriptors
+
+    async def derive_addresses(self, descriptor: str, first: int, last: int) -> list[str]:
+        """Addresses of a descriptor with checksum, from index `first` to `last`, both included."""
+        return await self.call("deriveaddresses", descriptor, [first, last], kind=list[str])
+
+    async def new_address(self, *, change: bool = False) -> str:
+        """The next address of the wallet's active descriptor."""
+        return await self._ask_wallet("getrawchangeaddress" if change else "getnewaddress", kind=str)
+
+    async def owns(self, address: str) -> bool:
+        """Whether the wallet can sign for an address, or watches it."""
+        return (await self._ask_wallet("getaddressinfo", address, kind=_AddressInfo)).is_mine
+
+    async def list_unspent(self, *, confirmations: int = 1) -> list[Coin]:
+        """Coins of the wallet with at least so many confirmations that nothing spends, locked ones left out."""
+        assert confirmations >= 1, "payments spend confirmed outputs only"
+        return await self._ask_wallet("listunspent", confirmations, kind=list[Coin])
+
+    async def wallet_transactions(self, since: str | None = None, *, depth: int = 1) -> WalletHistory:
+        """Lines of the wallet's history, change included, from the block after `since` on; None is from the beginning.
+
+        Lines that wait for a block, and those that a reorg took out, are always there. `last_block` lies `depth` - 1
+        blocks below the tip, so asking with it tells everything shallower again.
+        """
+        watched, removed, change = True, True, True
+        return await self._ask_wallet(
+            "listsinceblock", since or "", depth, watched, removed, change, kind=WalletHistory
+        )
+
+    # Payments
+
+    async def create_funded_psbt(
+        self,
+        inputs: Sequence[Outpoint],
+        outputs_btc: Mapping[str, Decimal],
+        *,
+        sat_per_vb: Decimal,
+        change_address: str | None = None,
+    ) -> FundedPsbt:
+        """An unsigned payment of exactly these inputs, BTC by address; what is left over comes back as change.
+
+        The inputs may be spent by a transaction of the mempool, which it then replaces. NodeRefusedError where they do
+        not suffice.
+        """
+        assert inputs, "inputs are pinned"
+        assert all(decimals(amount) <= BTC_DECIMALS for amount in outputs_btc.values())
+        options: dict[str, object] = {"add_inputs": False, "fee_rate": sat_per_vb, "replaceable": True}
+        if change_address is not None:
+            options["changeAddress"] = change_address
+        spent = [{"txid": each.txid, "vout": each.vout} for each in inputs]
+        paid = [{address: amount} for address, amount in outputs_btc.items()]
+        return await self._ask_wallet("walletcreatefundedpsbt", spent, paid, 0, options, kind=FundedPsbt)
+
+    async def bump_psbt(self, txid: str, *, sat_per_vb: Decimal) -> BumpedPsbt:
+        """An unsigned replacement of a payment that waits: the same inputs and outputs, the fee out of the change.
+
+        The node may add inputs and must know the payment; `create_funded_psbt` over its inputs needs neither.
+        """
+        return await self._ask_wallet("psbtbumpfee", txid, {"fee_rate": sat_per_vb}, kind=BumpedPsbt)
+
+    async def process_psbt(self, psbt: str) -> ProcessedPsbt:
+        """Let the wallet on the node sign what it has keys for."""
+        return await self._ask_wallet("walletprocesspsbt", psbt, kind=ProcessedPsbt)
+
+    async def finalize_psbt(self, psbt: str) -> FinalizedPsbt:
+        """The transaction of a PSBT, if all signatures are there."""
+        return await self.call("finalizepsbt", psbt, kind=FinalizedPsbt)
+
+    async def decode_raw(self, raw: str) -> RawTransaction:
+        """What stands in a raw transaction. NodeRefusedError if it is none."""
+        return _transaction(await self.call("decoderawtransaction", raw, kind=_Decoded))
+
+    async def test_accept(self, raw: str) -> Acceptance:
+        """Whether the mempool would take a transaction. What it has, or what is mined, it would not take again."""
+        (tested,) = await self.call("testmempoolaccept", [raw], kind=list[_Tested])
+        fee = None if tested.fees is None else tested.fees.base
+        return Acceptance(tested.txid, tested.allowed, tested.reason, tested.vsize, fee)
+
+    async def broadcast(self, raw: str) -> Broadcast:
+        """Send a transaction out. The same bytes may be sent any number of times. Raises nothing."""
+        try:
+            return Accepted(await self.call("sendrawtransaction", raw, kind=str))
+        except NodeRefusedError as error:
+            return await self._why_refused(raw, error)
+        except (NodeUnreachableError, NodeUnknownError) as error:
+            return Unknown(error.message)
+
+    async def _why_refused(self, raw: str, error: NodeRefusedError) -> Broadcast:
+        """A transaction whose outputs are spent already is refused like one whose inputs are: the node is asked."""
+        if error.rpc_code not in (UNREADABLE, INVALID_TRANSACTION, REJECTED, ALREADY_MINED):
+            return Unknown(error.message)
+        if error.rpc_code == UNREADABLE:
+            return Refused(error.rpc_code, error.reason)
+        try:
+            txid = (await self.decode_raw(raw)).txid
+            state = (await self.transaction(txid)).state
+        except (NodeRefusedError, NodeUnreachableError, NodeUnknownError) as unclear:
+            return Unknown(unclear.message)
+        if error.rpc_code == ALREADY_MINED or state in ("mempool", "confirmed"):
+            return AlreadyKnown(txid)
+        return Refused(error.rpc_code, error.reason)
+
+    # How it asks
+
+    async def _ask_wallet(self, method: str, *params: object, kind: type[T], timeout_seconds: float | None = None) -> T:
+        return await self.call(method, *params, kind=kind, wallet=self.wallet, timeout_seconds=timeout_seconds)
+
+    async def _or_none(
+        self, absent: int, method: str, *params: object, kind: type[T], wallet: str | None = None
+    ) -> T | None:
+        """The answer, or None where the node refuses with the code `absent`."""
+        try:
+            return await self.call(method, *params, kind=kind, wallet=wallet)
+        except NodeRefusedError as error:
+            if error.rpc_code != absent:
+                raise
+            return None
+
+    async def _of_wallet(self, txid: str) -> _Seen | None:
+        return await self._or_none(NOT_FOUND, "gettransaction", txid, kind=_Seen, wallet=self.wallet)
+
+    async def _of_chain(self, txid: str) -> _Seen | None:
+        return await self._or_none(NOT_FOUND, "getrawtransaction", txid, True, kind=_Seen)
+
+    async def _seen(self, txid: str) -> _Seen | None:
+        return await self._of_wallet(txid) or await self._of_chain(txid)
+
+
+def open_node(settings: Settings) -> BitcoinNode:
+    """The node that the settings name. Raises NoNodeError where they name none."""
+    url, cookie = settings.bitcoin_rpc_url, settings.bitcoin_rpc_cookie
+    user, password = settings.bitcoin_rpc_user, settings.bitcoin_rpc_password
+    if url is None:
+        raise NoNodeError("no Bitcoin node is configured")
+    auth: tuple[str, str] | Path
+    if cookie is not None:
+        auth = cookie
+    elif user is not None and password is not None:
+        auth = (user, password)
+    else:
+        raise NoNodeError("the Bitcoin node has neither a cookie nor a user and password")
+    timeout_seconds = settings.bitcoin_rpc_timeout_seconds
+    return BitcoinNode(url, auth=auth, wallet=settings.bitcoin_wallet, timeout_seconds=timeout_seconds)
+
+
+def to_sat(amount_btc: Decimal) -> int:
+    """A whole number of satoshi; more than 8 decimals are our bug."""
+    assert decimals(amount_btc) <= BTC_DECIMALS, "bitcoin has 8 decimals"
+    return int(amount_btc.scaleb(BTC_DECIMALS))
+
+
+def to_btc(sat: int) -> Decimal:
+    """So many satoshi in BTC."""
+    return Decimal(sat).scaleb(-BTC_DECIMALS)
+
+
+def _per_vb(btc_per_kvb: Decimal) -> Decimal:
+    """sat/vB; the node's 8 decimals of BTC leave 3."""
+    return btc_per_kvb * 100_000
+
+
+def _body(descriptor: str) -> str:
+    """A descriptor without checksum, hardened steps marked in one way, so that two can be compared."""
+    return descriptor.partition("#")[0].replace("'", "h")
+
+
+def _transaction(decoded: _Decoded) -> RawTransaction:
+    return RawTransaction(
+        decoded.txid,
+        decoded.vsize,
+        tuple(Outpoint(each.txid, each.vout) for each in decoded.vin),
+        tuple(each.sequence for each in decoded.vin),
+        tuple(Output(each.value, each.script.hex, each.script.address) for each in decoded.vout),
+    )

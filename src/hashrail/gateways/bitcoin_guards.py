@@ -1,0 +1,74 @@
+"""Whether a Bitcoin node may be paid through: named findings, and none means yes.
+
+A payment on another chain than the rest of the world's is lost, or can be taken over to it. Bitcoin Knots has left the
+main chain before, with deployments that Bitcoin Core does not know, so it pays on regtest and signet only, unless the
+operator allows it by hand. The checks are made before each batch; `hashrail payouts node` shows them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hashrail.clock import from_seconds
+from hashrail.gateways.bitcoin_records import ChainInfo
+from hashrail.settings import Network, Settings
+
+CHAINS: dict[Network, str] = {"bitcoin": "main", "testnet4": "testnet4", "signet": "signet", "regtest": "regtest"}
+# Chains with other people's blocks, on which a node of other rules would part from them.
+SHARED = frozenset({"main", "testnet4"})
+FOREIGN_DEPLOYMENTS = frozenset({"blake2b", "reduced_data"})
+MOST_BLOCKS_BEHIND = 3
+# The median time of the last eleven blocks lies an hour back; five hours without a block do not happen.
+OLDEST_TIP = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the operator expects of the node. Height and hash of a block that he knows go together."""
+
+    network: Network
+    pinned_height: int | None = None
+    pinned_hash: str | None = None
+    allow_knots: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Terms":
+        """The terms that the settings name."""
+        height, block = settings.bitcoin_pinned_height, settings.bitcoin_pinned_hash
+        return cls(settings.network, height, block, settings.bitcoin_allow_knots)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason not to pay through this node: a stable code, and the figures."""
+
+    code: str
+    message: str
+
+
+def check_node(info: ChainInfo, terms: Terms, *, now: datetime) -> list[Finding]:
+    """Everything that speaks against paying through a node.
+
+    `info` must have been asked with the `pinned_height` of the terms; `now` is the wall clock.
+    """
+    shared = info.chain in SHARED
+    expected = CHAINS[terms.network]
+    behind = info.headers - info.blocks
+    age = now - from_seconds(info.median_time)
+    foreign = sorted(info.deployments & FOREIGN_DEPLOYMENTS)
+    knots = "knots" in info.subversion.lower()
+    pinned = (terms.pinned_height is not None, terms.pinned_hash is not None)
+    checks = [
+        ("NODE_WRONG_CHAIN", info.chain != expected, f"the node is on {info.chain}, payments go out on {expected}"),
+        ("NODE_INITIAL_DOWNLOAD", info.initial_download, f"the node is still downloading, at block {info.blocks}"),
+        ("NODE_BLOCKS_BEHIND", behind > MOST_BLOCKS_BEHIND, f"the node is {behind} blocks behind its headers"),
+        ("NODE_TIP_OLD", shared and age > OLDEST_TIP, f"the newest blocks are {age} old"),
+        ("NODE_KNOTS", shared and knots and not terms.allow_knots, f"the node is {info.subversion}"),
+        ("NODE_FOREIGN_DEPLOYMENT", shared and bool(foreign), f"the node has {', '.join(foreign)}"),
+        ("NODE_PIN_INCOMPLETE", pinned in {(True, False), (False, True)}, "height and hash of the block go together"),
+        (
+            "NODE_OTHER_BLOCK",
+            all(pinned) and info.pinned_hash != terms.pinned_hash,
+            f"block {terms.pinned_height} is {info.pinned_hash or 'not there'}, not {terms.pinned_hash}",
+        ),
+    ]
+    return [Finding(code, message) for code, found, message in checks if found]

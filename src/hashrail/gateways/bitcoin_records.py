@@ -1,0 +1,235 @@
+"""What a Bitcoin node tells: records of the chain, of the wallet's coins, of payments and how they fare.
+
+Amounts are BTC with at most 8 decimals, fee rates sat/vB, scripts and transactions hexadecimal.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+State = Literal["mempool", "confirmed", "conflicted", "absent", "unknown"]
+
+
+class Outpoint(msgspec.Struct, frozen=True, order=True):
+    """An output of a transaction: what an input spends."""
+
+    txid: str
+    vout: int
+
+
+class ChainInfo(msgspec.Struct, frozen=True):
+    """Where a node is. `pinned_hash` is the hash of the block at the height that was asked for, if it has one."""
+
+    chain: str
+    blocks: int
+    headers: int
+    best_hash: str
+    initial_download: bool
+    median_time: int
+    subversion: str
+    deployments: frozenset[str]
+    pinned_hash: str | None = None
+
+
+class WalletInfo(msgspec.Struct, frozen=True):
+    """A wallet on the node; without private keys it only watches."""
+
+    name: str = msgspec.field(name="walletname")
+    private_keys: bool = msgspec.field(name="private_keys_enabled")
+
+
+class Descriptor(msgspec.Struct, frozen=True):
+    """A public descriptor of the wallet; an active internal one gives change addresses."""
+
+    text: str = msgspec.field(name="desc")
+    active: bool
+    internal: bool = False
+    range: tuple[int, int] = (0, 0)
+
+
+class Coin(msgspec.Struct, frozen=True):
+    """An output that the wallet can spend; `script` is hexadecimal."""
+
+    txid: str
+    vout: int
+    amount_btc: Decimal = msgspec.field(name="amount")
+    script: str = msgspec.field(name="scriptPubKey")
+    confirmations: int
+    solvable: bool
+    safe: bool
+    address: str | None = None
+
+    @property
+    def outpoint(self) -> Outpoint:
+        """What an input names."""
+        return Outpoint(self.txid, self.vout)
+
+
+class FundedPsbt(msgspec.Struct, frozen=True):
+    """An unsigned payment. `change_position` is the output that comes back to the wallet, -1 for none."""
+
+    psbt: str
+    fee_btc: Decimal = msgspec.field(name="fee")
+    change_position: int = msgspec.field(name="changepos")
+
+
+class ProcessedPsbt(msgspec.Struct, frozen=True):
+    """A PSBT after the wallet signed what it can."""
+
+    psbt: str
+    complete: bool
+
+
+class FinalizedPsbt(msgspec.Struct, frozen=True):
+    """`raw` is the transaction in hexadecimal once all signatures are there."""
+
+    complete: bool
+    raw: str | None = msgspec.field(name="hex", default=None)
+
+
+class BumpedPsbt(msgspec.Struct, frozen=True):
+    """An unsigned replacement of a payment, with the fee of both."""
+
+    psbt: str
+    old_fee_btc: Decimal = msgspec.field(name="origfee")
+    fee_btc: Decimal = msgspec.field(name="fee")
+
+
+class Acceptance(msgspec.Struct, frozen=True):
+    """Whether the mempool would take a transaction; `vsize` and `fee_btc` are there if it would."""
+
+    txid: str
+    allowed: bool
+    reason: str | None = None
+    vsize: int | None = None
+    fee_btc: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The transaction is in the node's mempool, now or since an earlier broadcast."""
+
+    txid: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyKnown:
+    """The transaction is in the chain, or in the mempool with other witnesses: an earlier broadcast has arrived."""
+
+    txid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """This node will not take the transaction now, and does not have it. Other nodes may still have it."""
+
+    rpc_code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody can tell whether the transaction went out. Broadcast the same bytes again."""
+
+    cause: str
+
+
+Broadcast = Accepted | AlreadyKnown | Refused | Unknown
+
+
+class TransactionState(msgspec.Struct, frozen=True):
+    """Where the best chain has a transaction.
+
+    - `mempool`: waiting for a block, `confirmations` 0;
+    - `confirmed`: `confirmations` blocks deep, the newest counts 1, in block `block_hash`;
+    - `conflicted`: a block has spent an input otherwise; `confirmations` is minus the depth of that block;
+    - `absent`: the wallet knows it, but neither chain nor mempool has it: evicted, replaced, or never taken;
+    - `unknown`: the node has never seen it, or cannot say without `txindex`.
+
+    `conflicts` are the transactions that spend the same inputs.
+    """
+
+    state: State
+    confirmations: int = 0
+    block_hash: str | None = None
+    conflicts: tuple[str, ...] = ()
+
+
+class MempoolFees(msgspec.Struct, frozen=True):
+    """What an entry of the mempool pays, in BTC: itself, and with everything that spends from it."""
+
+    base_btc: Decimal = msgspec.field(name="base")
+    descendant_btc: Decimal = msgspec.field(name="descendant")
+
+
+class MempoolEntry(msgspec.Struct, frozen=True):
+    """A transaction that waits for a block."""
+
+    vsize: int
+    fees: MempoolFees
+    descendants: int = msgspec.field(name="descendantcount")
+    spent_by: tuple[str, ...] = msgspec.field(name="spentby")
+
+
+class Output(msgspec.Struct, frozen=True):
+    """What a transaction pays; `script` is hexadecimal, `address` None where the script has none."""
+
+    amount_btc: Decimal
+    script: str
+    address: str | None
+
+
+class RawTransaction(msgspec.Struct, frozen=True):
+    """What stands in a raw transaction."""
+
+    txid: str
+    vsize: int
+    inputs: tuple[Outpoint, ...]
+    sequences: tuple[int, ...]
+    outputs: tuple[Output, ...]
+
+
+class WalletEntry(msgspec.Struct, frozen=True):
+    """One line of the wallet's history: an output that it sent (negative) or received."""
+
+    txid: str
+    category: str
+    amount_btc: Decimal = msgspec.field(name="amount")
+    vout: int
+    confirmations: int
+    address: str | None = None
+    fee_btc: Decimal | None = msgspec.field(name="fee", default=None)
+    block_hash: str | None = msgspec.field(name="blockhash", default=None)
+    conflicts: tuple[str, ...] = msgspec.field(name="walletconflicts", default=())
+    abandoned: bool = False
+
+
+class WalletHistory(msgspec.Struct, frozen=True):
+    """The wallet's lines since a block. `removed` are those that a reorg took out of the chain.
+
+    Ask with `last_block` the next time.
+    """
+
+    entries: tuple[WalletEntry, ...] = msgspec.field(name="transactions")
+    last_block: str = msgspec.field(name="lastblock")
+    removed: tuple[WalletEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FeeTerms:
+    """Fee rates in sat/vB: what is paid where the node has no estimate, the least, and the most."""
+
+    fallback: Decimal
+    minimum: Decimal
+    cap: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class FeeRate:
+    """A fee rate, where it comes from, and whether the cap cut it."""
+
+    sat_per_vb: Decimal
+    source: Literal["estimate", "fallback"]
+    capped: bool
