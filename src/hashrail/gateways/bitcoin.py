@@ -284,8 +284,12 @@ class BitcoinNode(NodeRpc):
         return await self.call("deriveaddresses", descriptor, [first, last], kind=list[str])
 
     async def new_address(self, *, change: bool = False) -> str:
-        """The next address of the wallet's active descriptor."""
-        return await self._ask_wallet("getrawchangeaddress" if change else "getnewaddress", kind=str)
+        """The next address of the wallet: native segwit where it has such descriptors, else taproot."""
+        active = [each for each in await self.list_descriptors() if each.active and each.internal == change]
+        kind = "bech32" if any(each.text.startswith("wpkh(") for each in active) else "bech32m"
+        if change:
+            return await self._ask_wallet("getrawchangeaddress", kind, kind=str)
+        return await self._ask_wallet("getnewaddress", "", kind, kind=str)
 
     async def owns(self, address: str) -> bool:
         """Whether the wallet can sign for an address, or watches it."""

@@ -27,14 +27,14 @@ import bdkpython as bdk
 from hashrail.addresses import BDK_NETWORKS, parse
 from hashrail.errors import BadRequestError, HashrailError
 from hashrail.gateways.bitcoin import BitcoinNode, to_btc, to_sat
-from hashrail.gateways.bitcoin_records import Outpoint
+from hashrail.gateways.bitcoin_records import Outpoint, RawTransaction
 from hashrail.settings import Network, Settings
 
 # The only shape that bdkpython is given: a hardened wildcard, for one, would end the process.
 DESCRIPTOR = re.compile(r"(wpkh|tr)\((\[[0-9a-f]{8}(/\d+['h])*\])?[xt]prv\w+(/\d+['h]?)*/\*\)(#\w{8})?")
 FACTORIES = {"bip84": bdk.Descriptor.new_bip84, "bip86": bdk.Descriptor.new_bip86}
 KEY_ERRORS = (bdk.Bip39Error, bdk.DescriptorKeyError, bdk.DescriptorError, bdk.CreateWithPersistError)
-MOST_INDEX = 2**31 - 1
+HARDENED = 2**31
 REPLACEABLE = 0xFFFFFFFD
 SIGNING = bdk.SignOptions(
     trust_witness_utxo=False,  # an amount that the signature does not prove could hide a fee
@@ -58,7 +58,7 @@ class SigningRefusedError(HashrailError):
 
     status = 409
     code = "SIGNING_REFUSED"
-    advice = "Do not pay through this node before details.reason is understood: it built another payment than asked for."
+    advice = "Do not pay through this node before details.reason is understood: it built another payment."
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,30 +118,32 @@ class KeySigner:
 
     async def sign(self, psbt: str, intent: Intent) -> Signed:
         """The signed transaction. Raises SigningRefusedError where the PSBT is not what was meant."""
-        payment = _read(psbt)
-        ours = {script for position, script in enumerate(payment.scripts) if self._derived(payment.psbt, position, script)}
+        opened, payment = _read(psbt)
+        outputs = zip(payment.scripts, opened.output(), strict=True)
+        ours = {script for script, output in outputs if self._derives(script, output)}
         _check(payment, intent, ours, self._network)
         try:
-            complete = self._wallet.sign(payment.psbt, SIGNING)
+            complete = self._wallet.sign(opened, SIGNING)
         except bdk.SignerError as error:
             _refuse("keys", f"the signer cannot sign: {type(error).__name__}")
         if not complete:
             _refuse("keys", "an input is not the signer's")
-        signed = payment.psbt.extract_tx_unchecked_fee_rate()
+        signed = opened.extract_tx_unchecked_fee_rate()
         return Signed(signed.serialize().hex(), str(signed.compute_txid()), to_btc(payment.fee_sat), signed.vsize())
 
-    def _derived(self, psbt: bdk.Psbt, position: int, script: bytes) -> bool:
-        """Whether an output's script is ours at the index that the PSBT names; the claim is derived anew."""
-        output = psbt.output()[position]
+    def _derives(self, script: bytes, output: bdk.Output) -> bool:
+        """Whether a script is ours at an index that the PSBT names; the claim is derived anew."""
         sources = [*output.bip32_derivation.values(), *(each.key_source for each in output.tap_key_origins.values())]
         for source in sources:
-            index = (source.path.to_u32_vec() or [MOST_INDEX + 1])[-1]
-            if index <= MOST_INDEX:
-                for descriptor in (self._external, self._internal):
-                    address = descriptor.derive_address(index, BDK_NETWORKS[self._network])
-                    if address.script_pubkey().to_bytes() == script:
-                        return True
+            (index,) = source.path.to_u32_vec()[-1:] or [HARDENED]
+            if index < HARDENED and script in self._scripts(index):
+                return True
         return False
+
+    def _scripts(self, index: int) -> list[bytes]:
+        network = BDK_NETWORKS[self._network]
+        addresses = [each.derive_address(index, network) for each in (self._external, self._internal)]
+        return [each.script_pubkey().to_bytes() for each in addresses]
 
 
 class NodeSigner:
@@ -157,18 +159,28 @@ class NodeSigner:
         final = await self._node.finalize_psbt(processed.psbt)
         if final.raw is None:
             _refuse("keys", "the wallet on the node cannot sign every input")
+        _, asked = _read(processed.psbt)
         decoded = await self._node.decode_raw(final.raw)
-        addresses = [each.address for each in decoded.outputs if each.address not in (None, *intent.outputs_btc)]
-        ours = {
-            parse(each, self._network, field="address").script
-            for each in addresses
-            if each is not None and await self._node.owns(each)
-        }
-        payment = _read(psbt)
-        _check(payment, intent, ours, self._network)
-        if decoded.txid != payment.txid:
-            _refuse("transaction", "the wallet on the node signed another transaction")
+        amounts_sat = [to_sat(each.amount_btc) for each in decoded.outputs]
+        payment = _Payment(
+            list(decoded.inputs),
+            list(decoded.sequences),
+            [bytes.fromhex(each.script) for each in decoded.outputs],
+            amounts_sat,
+            asked.fee_sat + sum(asked.amounts_sat) - sum(amounts_sat),
+        )
+        _check(payment, intent, await self._ours(decoded, intent), self._network)
         return Signed(final.raw, decoded.txid, to_btc(payment.fee_sat), decoded.vsize)
+
+    async def _ours(self, decoded: RawTransaction, intent: Intent) -> set[bytes]:
+        """Scripts of change: outputs that were not meant, and belong to the wallet."""
+        ours = set()
+        for output in decoded.outputs:
+            if output.address is None or output.address in intent.outputs_btc:
+                continue
+            if await self._node.owns(output.address):
+                ours.add(bytes.fromhex(output.script))
+        return ours
 
 
 def signer_of(settings: Settings) -> KeySigner | None:
@@ -182,10 +194,8 @@ def signer_of(settings: Settings) -> KeySigner | None:
 
 @dataclass(frozen=True, slots=True)
 class _Payment:
-    """What a PSBT does."""
+    """What a transaction does."""
 
-    psbt: bdk.Psbt
-    txid: str
     inputs: list[Outpoint]
     sequences: list[int]
     scripts: list[bytes]
@@ -193,7 +203,7 @@ class _Payment:
     fee_sat: int
 
 
-def _read(text: str) -> _Payment:
+def _read(text: str) -> tuple[bdk.Psbt, _Payment]:
     try:
         psbt = bdk.Psbt(text)
         fee_sat = psbt.fee()
@@ -202,15 +212,14 @@ def _read(text: str) -> _Payment:
     transaction = psbt.extract_tx_unchecked_fee_rate()
     spent = [each.previous_output for each in transaction.input()]
     outputs = transaction.output()
-    return _Payment(
-        psbt,
-        str(transaction.compute_txid()),
+    payment = _Payment(
         [Outpoint(str(each.txid), each.vout) for each in spent],
         [each.sequence for each in transaction.input()],
         [each.script_pubkey.to_bytes() for each in outputs],
         [each.value.to_sat() for each in outputs],
         fee_sat,
     )
+    return psbt, payment
 
 
 def _check(payment: _Payment, intent: Intent, ours: set[bytes], network: Network) -> None:
