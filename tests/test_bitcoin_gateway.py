@@ -154,8 +154,8 @@ async def test_a_watching_wallet_takes_public_descriptors_once(node: Node, btc: 
         assert await watching.list_unspent() == []
         with pytest.raises(NodeWalletError, match="lacks private keys"):
             await watching.open_wallet(watch_only=False)
-        with pytest.raises(NodeWalletError, match=r"did not take a descriptor: .*checksum"):
-            await watching.import_descriptors(external.text[:-1], internal.text)
+        with pytest.raises(NodeWalletError, match="did not take a descriptor: Missing checksum"):
+            await watching.import_descriptors(external.text.replace("/0/*", "/7/*").split("#")[0], internal.text)
         node.rpc("unloadwallet", watching.wallet)
         assert (await watching.open_wallet(watch_only=True)).name == watching.wallet
 

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from hashrail import clock
-from hashrail.gateways.bitcoin_guards import Terms, check_node
-from hashrail.gateways.bitcoin_records import ChainInfo
+from hashrail.gateways.bitcoin_guards import Terms, check_node, check_wallet
+from hashrail.gateways.bitcoin_records import ChainInfo, Descriptor, WalletInfo
 from hashrail.settings import Network, Settings
 from tests.bitcoin import Node
 
@@ -113,3 +113,31 @@ async def test_a_real_node(bitcoin_node: Node) -> None:
     assert check_node(info, Terms("regtest", 0, genesis), now=clock.wall_now()) == []
     other = check_node(info, Terms("bitcoin", 0, HASH), now=clock.wall_now())
     assert [finding.code for finding in other] == ["NODE_WRONG_CHAIN", "NODE_OTHER_BLOCK"]
+
+
+SIGNER = ("wpkh([00000000/84'/0']xpub/0/*)#aaaaaaaa", "wpkh([00000000/84'/0']xpub/1/*)#bbbbbbbb")
+EXTERNAL = Descriptor("wpkh([00000000/84h/0h]xpub/0/*)#cccccccc", active=True)
+INTERNAL = Descriptor("wpkh([00000000/84h/0h]xpub/1/*)#dddddddd", active=True, internal=True)
+LACKS = "WALLET_DOES_NOT_WATCH"
+
+
+@pytest.mark.parametrize(
+    ("keys", "kept", "signer", "codes"),
+    [
+        (True, [], None, []),
+        (False, [], None, ["WALLET_WITHOUT_KEYS"]),
+        (False, [INTERNAL, EXTERNAL], SIGNER, []),
+        (True, [INTERNAL, EXTERNAL], SIGNER, ["WALLET_WITH_KEYS"]),
+        (False, [EXTERNAL], SIGNER, [LACKS]),
+        (False, [INTERNAL], SIGNER, [LACKS]),
+        (False, [EXTERNAL, msgspec.structs.replace(INTERNAL, active=False)], SIGNER, [LACKS]),
+        (False, [EXTERNAL, msgspec.structs.replace(INTERNAL, internal=False)], SIGNER, [LACKS]),
+        (True, [], SIGNER, ["WALLET_WITH_KEYS", LACKS]),
+    ],
+)
+def test_the_wallet_fits_the_signer(
+    keys: bool, kept: list[Descriptor], signer: tuple[str, str] | None, codes: list[str]
+) -> None:
+    found = check_wallet(WalletInfo("w", keys), kept, signer)
+    assert [finding.code for finding in found] == codes
+    assert all("wallet 'w' " in finding.message for finding in found)

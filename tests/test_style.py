@@ -27,6 +27,7 @@ FLOORS = (
         *("settings", "db", "embedded.tether", "embedded.files", "embedded.binaries", "embedded.processes"),
         *("embedded_postgres", "auth.signature", "auth.token", "auth.ton_wallet", "auth.ton_proof"),
         *("gateways.bitcoin_records", "gateways.bitcoin_rpc", "gateways.bitcoin", "gateways.bitcoin_guards"),
+        "gateways.coins",
         *("gateways.prices", "gateways.ton", "vault", "scenarios", "logs", "addresses", "gateways.signer"),
     ),
     ("business_clock", "gateways.sandbox", "jobs", "once", "events", "day_fence", "budgets"),

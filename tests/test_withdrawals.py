@@ -359,8 +359,8 @@ async def test_the_guard_s_last_moment(world: World, alice: int) -> None:
     async with db.transaction(world.pool) as tx:
         day = await day_fence.share(tx, world.partner.id)
         over = first.created_at + 60 * SECOND
+        early = replace(day, now=over - dt.timedelta(microseconds=1))
         with pytest.raises(withdrawals.DuplicateWithdrawalError):
-            early = replace(day, now=over - dt.timedelta(microseconds=1))
             await withdrawals.request(tx, early, TERMS, user_id=alice, **facts)
         made = await withdrawals.request(tx, replace(day, now=over), TERMS, user_id=alice, **facts)
     assert made.created_at == over

@@ -6,7 +6,7 @@ Every command that touches the books takes `--data`; DATABASE_URL names another 
 import typer
 
 from hashrail import signature_command, ton_proof_command
-from hashrail.commands import access, books, day, partner, payouts, reference, service
+from hashrail.commands import access, books, day, partner, payouts, payouts_node, reference, service
 
 app = typer.Typer(
     help="Sell tokenised Bitcoin hashrate through partners. Begin with: hashrail demo",
@@ -30,6 +30,7 @@ app.add_typer(day.programmes, name="programme")
 app.add_typer(books.catalogue_app, name="catalogue")
 app.add_typer(books.order_app, name="order")
 app.add_typer(payouts.app, name="withdrawal")
+app.add_typer(payouts_node.app, name="payouts")
 app.add_typer(signature_command.app, name="signature")
 app.add_typer(ton_proof_command.app, name="ton-proof")
 app.command("reference", hidden=True)(reference.reference)

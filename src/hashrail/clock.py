@@ -70,7 +70,9 @@ def last_creditable_day(now: datetime) -> date:
 def iso(moment: datetime) -> str:
     """`2026-09-09T00:05:00.000Z`: ISO 8601 UTC with milliseconds, as the wire shows every date."""
     assert moment.tzinfo is not None, "a time without zone cannot be shown"
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    # The database's moments are UTC already, and an answer shows many of them.
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def parse_iso(text: str, field: str) -> datetime:

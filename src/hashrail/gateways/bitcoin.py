@@ -40,6 +40,7 @@ from hashrail.gateways.bitcoin_records import (
     Unknown,
     WalletHistory,
     WalletInfo,
+    descriptor_body,
 )
 from hashrail.gateways.bitcoin_rpc import NodeRefusedError, NodeRpc, NodeUnknownError, NodeUnreachableError
 from hashrail.money import BTC_DECIMALS, decimals
@@ -259,10 +260,10 @@ class BitcoinNode(NodeRpc):
         Raises NodeWalletError where the wallet does not take them.
         """
         timestamp: int | str = "now" if since is None else int(since.timestamp())
-        kept = {_body(each.text): each for each in await self.list_descriptors()}
+        kept = {descriptor_body(each.text): each for each in await self.list_descriptors()}
         requests: list[dict[str, object]] = []
         for text, change in ((external, False), (internal, True)):
-            known = kept.get(_body(text))
+            known = kept.get(descriptor_body(text))
             if known is None or since is not None:
                 # A range may only grow, and the wallet lets it grow with every address it gives.
                 last = max(last_index, known.range[1] if known else 0)
@@ -441,11 +442,6 @@ def to_btc(sat: int) -> Decimal:
 def _per_vb(btc_per_kvb: Decimal) -> Decimal:
     """sat/vB; the node's 8 decimals of BTC leave 3."""
     return btc_per_kvb * 100_000
-
-
-def _body(descriptor: str) -> str:
-    """A descriptor without checksum, hardened steps marked in one way, so that two can be compared."""
-    return descriptor.partition("#")[0].replace("'", "h")
 
 
 def _transaction(decoded: _Decoded) -> RawTransaction:

@@ -5,11 +5,12 @@ main chain before, with deployments that Bitcoin Core does not know, so it pays 
 operator allows it by hand. The checks are made before each batch; `hashrail payouts node` shows them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hashrail.clock import from_seconds
-from hashrail.gateways.bitcoin_records import ChainInfo
+from hashrail.gateways.bitcoin_records import ChainInfo, Descriptor, WalletInfo, descriptor_body
 from hashrail.settings import Network, Settings
 
 CHAINS: dict[Network, str] = {"bitcoin": "main", "testnet4": "testnet4", "signet": "signet", "regtest": "regtest"}
@@ -72,3 +73,19 @@ def check_node(info: ChainInfo, terms: Terms, *, now: datetime) -> list[Finding]
         ),
     ]
     return [Finding(code, message) for code, found, message in checks if found]
+
+
+def check_wallet(info: WalletInfo, kept: Iterable[Descriptor], signer: tuple[str, str] | None) -> list[Finding]:
+    """Everything that speaks against paying out of a wallet, whose descriptors are `kept`.
+
+    `signer` are the public descriptors of an external signer: addresses to receive with, and change.
+    """
+    if signer is None:
+        return [] if info.private_keys else [Finding("WALLET_WITHOUT_KEYS", f"wallet {info.name!r} only watches")]
+    findings = []
+    if info.private_keys:
+        findings.append(Finding("WALLET_WITH_KEYS", f"wallet {info.name!r} has keys, but a signer is configured"))
+    watched = {(descriptor_body(each.text), each.internal) for each in kept if each.active}
+    if not {(descriptor_body(signer[0]), False), (descriptor_body(signer[1]), True)} <= watched:
+        findings.append(Finding("WALLET_DOES_NOT_WATCH", f"wallet {info.name!r} lacks descriptors of the signer"))
+    return findings

@@ -12,6 +12,11 @@ import msgspec
 State = Literal["mempool", "confirmed", "conflicted", "absent", "unknown"]
 
 
+def descriptor_body(text: str) -> str:
+    """A descriptor without checksum, hardened steps marked in one way, so that two can be compared."""
+    return text.partition("#")[0].replace("'", "h")
+
+
 class Outpoint(msgspec.Struct, frozen=True, order=True):
     """An output of a transaction: what an input spends."""
 
