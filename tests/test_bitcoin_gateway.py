@@ -137,7 +137,7 @@ async def test_a_watching_wallet_takes_public_descriptors_once(node: Node, btc: 
     # The same with the other sign for hardened steps, as our signer writes it.
     apostrophes = re.sub(r"/(\d+)h", r"/\1'", external.text).split("#")[0]
     otherwise = f"{apostrophes}#{node.rpc('getdescriptorinfo', apostrophes)['checksum']}"
-    async with node.open(f"watch {uuid.uuid4().hex}/é") as watching:
+    async with node.open(f"watch {uuid.uuid4().hex}/é%41?#") as watching:
         for _ in range(2):
             info = await watching.open_wallet(watch_only=True)
             assert (info.name, info.private_keys) == (watching.wallet, False)
@@ -372,12 +372,38 @@ async def test_a_lost_answer_is_unknown_whether_or_not_the_node_acted(
 
 
 async def test_an_answer_that_is_lost_while_a_refusal_is_looked_into(node: Node, btc: BitcoinNode) -> None:
-    raw = await payment(node, btc)
+    coin = (await btc.list_unspent())[0].outpoint
+    raw, rival = await payment(node, btc, coin), await payment(node, btc, coin)
     await btc.broadcast(raw)
-    node.mine()
     async with proxy(node) as before, node.open(btc.wallet, url=before.url) as lossy:
         before.faults["gettransaction"] = Fault.LOSE_ANSWER
-        assert await lossy.broadcast(raw) == Unknown("gettransaction: RemoteProtocolError")
+        assert await lossy.broadcast(rival) == Unknown("gettransaction: RemoteProtocolError")
+        node.mine()
+        known = await lossy.broadcast(raw)
+        assert known == AlreadyKnown((await btc.decode_raw(raw)).txid)
+
+
+async def test_each_call_has_a_connection_of_its_own() -> None:
+    """This server would keep them."""
+    heads: list[bytes] = []
+    connections: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        while head := await reader.read(10_000):
+            heads.append(head)
+            body = '{"result":"00","error":null,"id":"hashrail"}'
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with BitcoinNode(url, auth=("user", "password")) as btc:
+        assert [await btc.block_hash(0) for _ in range(3)] == ["00"] * 3
+    server.close()
+    await server.wait_closed()
+    assert len(connections) == 3
+    assert all(b"Authorization: Basic dXNlcjpwYXNzd29yZA==" in head for head in heads)
 
 
 async def test_a_wrong_password_is_said(node: Node) -> None:
@@ -389,13 +415,13 @@ async def test_a_wrong_password_is_said(node: Node) -> None:
 async def test_the_cookie_is_read_anew(alone: Node) -> None:
     async with alone.open() as btc:
         assert await btc.block_hash(0) is not None
-        before = alone.cookie.read_text()
+        before, mined = alone.cookie.read_text(), alone.mine(2)
         alone.kill()
         with pytest.raises(NodeUnreachableError):
             await btc.block_hash(0)
         alone.start()
         assert alone.cookie.read_text() != before
-        assert await btc.block_hash(0) is not None
+        assert await btc.block_hash(2) == mined[1]
         user, _, password = alone.cookie.read_text().partition(":")
         async with BitcoinNode(alone.url + "/", auth=(user, password)) as known:
             assert await known.block_hash(0) == await btc.block_hash(0)
@@ -417,6 +443,8 @@ async def test_the_fee_rate_without_an_estimate(alone: Node) -> None:
 
 async def check_fallbacks(btc: BitcoinNode, relayed: Decimal) -> None:
     assert await btc.estimate_fee(6, TERMS) == FeeRate(Decimal(10), "fallback", capped=False)
+    equal = FeeTerms(fallback=Decimal(10), minimum=Decimal(1), cap=Decimal(10))
+    assert await btc.estimate_fee(6, equal) == FeeRate(Decimal(10), "fallback", capped=False)
     low = FeeTerms(fallback=Decimal("0.5"), minimum=Decimal("1.5"), cap=Decimal(200))
     assert await btc.estimate_fee(6, low) == FeeRate(Decimal("1.5"), "fallback", capped=False)
     relay = FeeTerms(fallback=Decimal("0.01"), minimum=Decimal("0.01"), cap=Decimal(200))
@@ -441,7 +469,7 @@ async def test_a_bump_replaces_the_payment(node: Node, btc: BitcoinNode) -> None
     raw = await payment(node, btc)
     old = await btc.decode_raw(raw)
     await btc.broadcast(raw)
-    bumped = await btc.bump_psbt(old.txid, sat_per_vb=Decimal(20))
+    bumped = await btc.bump_psbt(old.txid, sat_per_vb=Decimal("2E+1"))
     assert bumped.fee_btc > bumped.old_fee_btc == to_btc(to_sat(bumped.old_fee_btc))
     new = await btc.decode_raw(next_raw := await signed(btc, bumped.psbt))
     assert set(old.inputs) <= set(new.inputs)

@@ -1,5 +1,6 @@
 """Signing: by keys beside the program, and by the wallet on the node. What was not meant is not signed."""
 
+import base64
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -245,6 +246,62 @@ async def test_a_psbt_without_amounts(bitcoin_node: Node) -> None:
         assert (await refused(signer, bare, intent))[0] == "psbt"
 
 
+def maps_of(psbt: str) -> list[list[bytes]]:
+    """A PSBT's maps, global, inputs, outputs, each a list of entries as they stand (BIP 174)."""
+    data, found, entries, at = base64.b64decode(psbt), [], list[bytes](), 5
+    while at < len(data):
+        start = at
+        if data[at] == 0:
+            found.append(entries)
+            entries, at = [], at + 1
+            continue
+        for _ in ("key", "value"):
+            length, at = data[at], at + 1
+            if length == 0xFD:
+                length, at = int.from_bytes(data[at : at + 2], "little"), at + 2
+            at += length
+        entries.append(data[start:at])
+    return found
+
+
+def psbt_of(maps: list[list[bytes]]) -> str:
+    return base64.b64encode(b"psbt\xff" + b"".join(b"".join(entries) + b"\0" for entries in maps)).decode()
+
+
+@pytest.mark.parametrize("purpose", ["bip84", "bip86"])
+async def test_a_claim_that_an_output_is_ours_is_derived_anew(bitcoin_node: Node, purpose: str) -> None:
+    """A node that was taken over writes our own derivation path beside its own address."""
+    signer = KeySigner(f"{purpose} {WORDS}", "regtest")
+    async with watching(bitcoin_node, signer, coins=1) as btc:
+        (coin,) = await newest(btc)
+        outputs = {address_on(bitcoin_node): Decimal("0.1")}
+        made = {}
+        for change in (await btc.new_address(change=True), address_on(bitcoin_node)):
+            options = {"fee_rate": 2, "changePosition": 1, "changeAddress": change, "replaceable": True}
+            spent = [{"txid": coin.txid, "vout": coin.vout}]
+            funded = bitcoin_node.rpc("walletcreatefundedpsbt", spent, outputs, 0, options, wallet=btc.wallet)
+            made[change] = maps_of(funded["psbt"])
+            assert psbt_of(made[change]) == funded["psbt"]
+        ours, theirs = made.values()
+        assert (len(ours[3]) > 0, len(theirs[3])) == (True, 0)
+        intent = Intent(frozenset({coin.outpoint}), outputs, BUDGET)
+        assert (await refused(signer, psbt_of([*theirs[:3], ours[3]]), intent))[0] == "output"
+        assert (await signer.sign(psbt_of(ours), intent)).txid
+
+
+async def test_an_amount_must_be_proven(bitcoin_node: Node) -> None:
+    """The signature of P2WPKH does not tell what other inputs are worth, so the spent transaction must be there."""
+    signer = KeySigner("bip84 " + TPRV, "regtest")
+    async with watching(bitcoin_node, signer, coins=1) as btc:
+        psbt, intent = await built(btc, {address_on(bitcoin_node): Decimal("0.1")})
+        maps = maps_of(psbt)
+        proof = [entry for entry in maps[1] if entry[:2] == b"\x01\x00"]
+        assert len(proof) == 1
+        maps[1].remove(proof[0])
+        reason, message = await refused(signer, psbt_of(maps), intent)
+        assert (reason, message) == ("keys", "the signer cannot sign: MissingNonWitnessUtxo")
+
+
 # Keys
 
 
@@ -292,6 +349,7 @@ BAD_KEYS: dict[str, tuple[str, Network]] = {
 def test_keys_that_cannot_be_used(text: str, network: Network) -> None:
     with pytest.raises(SignerKeyError) as error:
         KeySigner(text, network)
+    assert error.value.details["reason"]
     said = f"{error.value.message} {error.value.details} {error.value.__cause__}"
     assert not any(secret in said for secret in (TPRV[10:30], XPRV[10:30], "abandon"))
 

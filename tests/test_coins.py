@@ -1,0 +1,71 @@
+"""The choice of coins, by itself and against what a real node makes of it."""
+
+import uuid
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from hashrail.gateways.bitcoin_records import Coin, Outpoint
+from hashrail.gateways.coins import WalletShortError, choose
+from hashrail.gateways.signer import Intent, NodeSigner
+from tests.bitcoin import Node
+from tests.test_signer import address_on
+
+WITNESS, TAPROOT, LEGACY = "0014" + "00" * 20, "5120" + "00" * 32, "76a914" + "00" * 20 + "88ac"
+
+
+def coin(amount_btc: str, script: str = WITNESS, vout: int = 0) -> Coin:
+    return Coin("aa" * 32, vout, Decimal(amount_btc), script, confirmations=1, solvable=True, safe=True)
+
+
+def chosen(
+    coins: list[Coin], pays_btc: str, sat_per_vb: str = "1", reserved: frozenset[Outpoint] = frozenset()
+) -> list[str]:
+    found = choose(coins, {"a": Decimal(pays_btc)}, sat_per_vb=Decimal(sat_per_vb), reserved=reserved)
+    return [str(each.amount_btc) for each in found]
+
+
+def test_the_largest_come_first_and_no_more_than_needed() -> None:
+    coins = [coin("0.1"), coin("0.4", vout=1), coin("0.2", vout=2)]
+    assert chosen(coins, "0.3") == ["0.4"]
+    assert chosen(coins, "0.4") == ["0.4", "0.2"]
+    assert chosen(coins, "0.65") == ["0.4", "0.2", "0.1"]
+
+
+@pytest.mark.parametrize(("script", "vb"), [(WITNESS, 69), (TAPROOT, 58), (LEGACY, 149)])
+def test_the_fee_is_covered_to_the_satoshi(script: str, vb: int) -> None:
+    """98 vB are there in any case: the transaction itself, one payment and change."""
+    for rate, fee in (("1", 98 + vb), ("2.5", 245 + -(-5 * vb // 2)), ("0.001", 2)):
+        exact = Decimal(100_000_000 - fee).scaleb(-8)
+        assert chosen([coin("1", script)], str(exact), rate) == ["1"]
+        with pytest.raises(WalletShortError) as short:
+            chosen([coin("1", script)], str(exact + Decimal("0.00000001")), rate)
+        assert short.value.details == {"haveBtc": 1, "needBtc": Decimal("1.00000001")}
+
+
+def test_what_is_promised_or_not_safe_is_left_alone() -> None:
+    promised, free = coin("5"), coin("1", vout=1)
+    assert chosen([promised, free], "0.5", reserved=frozenset({promised.outpoint})) == ["1"]
+    for change in ({"safe": False}, {"solvable": False}):
+        assert chosen([msgspec.structs.replace(promised, **change), free], "0.5") == ["1"]
+    with pytest.raises(WalletShortError, match=r"has 0(\.0+)? BTC in confirmed coins, 0\.50000098 are needed"):
+        chosen([], "0.5")
+
+
+async def test_a_node_can_pay_with_what_was_chosen(bitcoin_node: Node) -> None:
+    """Every kind of coin, at a high rate, with hardly anything left over."""
+    wallet = bitcoin_node.wallet(uuid.uuid4().hex)
+    kinds = ("bech32", "bech32m", "legacy", "p2sh-segwit")
+    bitcoin_node.pay(*[bitcoin_node.rpc("getnewaddress", "", kind, wallet=wallet) for kind in kinds])
+    async with bitcoin_node.open(wallet) as btc:
+        coins = await btc.list_unspent()
+        outputs = {address_on(bitcoin_node): Decimal("1.9"), address_on(bitcoin_node, "bech32m"): Decimal("2.0991")}
+        rate = Decimal(150)
+        found = choose(coins, outputs, sat_per_vb=rate)
+        assert len(found) == 4
+        inputs = [each.outpoint for each in found]
+        funded = await btc.create_funded_psbt(inputs, outputs, sat_per_vb=rate)
+        intent = Intent(frozenset(inputs), outputs, Decimal("0.001"))
+        signed = await NodeSigner(btc, "regtest").sign(funded.psbt, intent)
+        assert (await btc.test_accept(signed.raw)).allowed
