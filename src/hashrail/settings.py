@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     """Chain that withdrawals are paid on; without it bitcoin, and regtest in a sandbox."""
 
     bitcoin_rpc_url: str | None = Field(default=None, pattern="^https?://.")
-    """JSON-RPC endpoint of the Bitcoin node that pays, for example http://127.0.0.1:8332; without it nothing is paid."""
+    """JSON-RPC endpoint of the Bitcoin node that pays, like http://127.0.0.1:8332; without it nothing is paid."""
 
     bitcoin_rpc_cookie: Path | None = None
     """The node's cookie file, read for each call; it wins over user and password."""
@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     """Wallet on the node that pays; with a signer it only watches."""
 
     bitcoin_signer_file: Path | None = None
-    """File with the keys of an external signer, readable by its owner only; without a signer the node's wallet signs."""
+    """File with the keys of an external signer, readable by its owner only; without one the node's wallet signs."""
 
     bitcoin_signer: str | None = None
     """The same keys as text, for hosts that hand out secrets as variables; the file wins."""

@@ -378,12 +378,10 @@ class BitcoinNode(NodeRpc):
             return Refused(error.rpc_code, error.reason)
         try:
             txid = (await self.decode_raw(raw)).txid
-            state = (await self.transaction(txid)).state
+            known = error.rpc_code == ALREADY_MINED or (await self.transaction(txid)).state in ("mempool", "confirmed")
         except (NodeRefusedError, NodeUnreachableError, NodeUnknownError) as unclear:
             return Unknown(unclear.message)
-        if error.rpc_code == ALREADY_MINED or state in ("mempool", "confirmed"):
-            return AlreadyKnown(txid)
-        return Refused(error.rpc_code, error.reason)
+        return AlreadyKnown(txid) if known else Refused(error.rpc_code, error.reason)
 
     # How it asks
 

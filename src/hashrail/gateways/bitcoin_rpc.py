@@ -11,16 +11,14 @@ arrived. Numbers become `Decimal` from their text.
 """
 
 import asyncio
-from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
 import msgspec
 
-from hashrail import money
 from hashrail.errors import HashrailError
 
 T = TypeVar("T")
@@ -105,7 +103,7 @@ class NodeRpc:
         """The result of one call, read as `kind`; `wallet` names the wallet that is asked."""
         limit_seconds = self._timeout_seconds if timeout_seconds is None else timeout_seconds
         path = "/" if wallet is None else f"/wallet/{quote(wallet, safe='')}"
-        question = {"jsonrpc": "1.0", "id": ID, "method": method, "params": _texts(params)}
+        question = {"jsonrpc": "1.0", "id": ID, "method": method, "params": params}  # Decimals go as texts
         user, password = self._credentials()
         try:
             async with asyncio.timeout(limit_seconds):
@@ -150,16 +148,3 @@ def _unreadable(response: httpx.Response) -> str:
             return "not the documented answer"
         case status:
             return f"HTTP status {status}"
-
-
-def _texts(value: Any) -> Any:
-    """Decimals as plain texts, which the node takes for amounts; an exponent it would refuse."""
-    match value:
-        case Decimal():
-            return money.plain(value)
-        case dict():
-            return {name: _texts(each) for name, each in value.items()}
-        case list() | tuple():
-            return [_texts(each) for each in value]
-        case _:
-            return value
