@@ -29,7 +29,11 @@ from tests.world import World, inputs
 MASTER_KEY = Fernet.generate_key().decode()
 KEY_HEADER = "X-PARTNER-API-KEY"
 UNLIMITED = dict.fromkeys(
-    ("rate_limit_per_minute", "rate_limit_per_user_per_minute", "rate_limit_per_address_per_minute"), 0
+    (
+        *("rate_limit_per_minute", "rate_limit_per_user_per_minute", "rate_limit_per_address_per_minute"),
+        "ton_rpc_asks_per_address_per_minute",
+    ),
+    0,
 )
 S2S, C2S = "/api/partner/s2s", "/api/partner/c2s"
 

@@ -162,6 +162,10 @@ async def test_the_cache_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -
     await silently_revoke(api, made.key_id)
     for number in range(4):
         check_refused(await read(Caller(api.http, f"hrk_1_{number}", "x")), 401, "API_KEY_UNKNOWN")
+    assert (await read(caller)).status_code == 200, "strangers push out strangers only"
+    for _ in range(4):
+        another = await api.key()
+        assert (await read(Caller(api.http, another.key, another.secret))).status_code == 200
     check_refused(await read(caller), 401, "API_KEY_REVOKED")
 
 
@@ -289,6 +293,11 @@ async def test_scopes(api: Api) -> None:
         ("10.0.0.9", [" 203.0.113.7 , 10.0.0.8"], ["10.0.0.0/24"], None),
         ("10.0.0.9", ["203.0.113.7, 198.51.100.1"], ["10.0.0.0/24"], "198.51.100.1"),
         ("10.0.0.9", ["203.0.113.7", "198.51.100.1"], ["10.0.0.0/24"], "198.51.100.1"),
+        ("10.0.0.9", ["203.0.113.7", "10.0.0.8"], ["10.0.0.0/24"], None),
+        ("10.0.0.9", ["198.51.100.1, 203.0.113.7", "10.0.0.7,10.0.0.8"], ["10.0.0.0/24"], None),
+        ("::ffff:203.0.113.7", [], [], None),
+        ("::ffff:203.0.113.8", [], [], "203.0.113.8"),
+        ("::ffff:10.0.0.9", ["::ffff:203.0.113.7"], ["10.0.0.0/24"], None),
         ("10.0.1.9", ["203.0.113.7"], ["10.0.0.0/24"], "10.0.1.9"),
         ("10.0.0.9", [], ["10.0.0.0/24"], "10.0.0.9"),
         ("10.0.0.9", ["10.0.0.8"], ["10.0.0.0/24"], "10.0.0.8"),

@@ -58,6 +58,15 @@ async def test_the_age_counts_from_before_the_reading(now: list[float]) -> None:
     assert await cache.get("a", make) == 2
 
 
+async def test_what_is_not_kept_is_made_once_for_a_crowd() -> None:
+    cache, make = AnswerCache(), Maker()
+    crowd = [asyncio.create_task(cache.get("a", make, seconds=0)) for _ in range(50)]
+    await asyncio.sleep(0)
+    make.may_go.set()
+    assert await asyncio.gather(*crowd) == [1] * 50
+    assert [await cache.get("a", make, seconds=0) for _ in range(2)] == [2, 3]
+
+
 async def test_one_makes_it_for_all_who_wait() -> None:
     cache, make = AnswerCache(), Maker()
     crowd = [asyncio.create_task(cache.get("a", make)) for _ in range(50)]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hashrail import incomes
 from hashrail.income import class_rates
 from hashrail.money import divide_half_even, round_half_even
 from tests.api import MARCH, Caller, Earned, Past, answered, check_refused, exact, open_api, open_past
@@ -276,3 +277,27 @@ async def test_an_unknown_user_is_not_found(past: Past) -> None:
     for operation in ("s2s_income", "s2s_income_by_day"):
         response = await past.api.server.call(operation, partnerUserId="nobody", **RANGE)
         check_refused(response, 404, "USER_NOT_FOUND", "partnerUserId")
+
+
+async def test_one_answer_has_so_many_records(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Days are cheap; their single records are made in one go, and so there is a bound."""
+    alice = await past.api.user("alice")
+    days: dict[dt.date, int] = {}
+    for one in past.records["alice"]:
+        days[one.credited] = days.get(one.credited, 0) + 1
+    newest, second, third, *_ = days.values()
+    range_ = {"startDate": f"{MARCH[0]}T00:00:00Z", "endDate": f"{MARCH[5]}T00:00:00Z"}
+    by_date = {"partnerUserId": "alice", **range_}
+    # A page reads one day more, to know whether something follows.
+    monkeypatch.setattr(incomes, "MOST_RECORDS", newest + second + third)
+    assert len(answered(await alice.call("c2s_income", groupByDays="true", limit="2"))["array"]) == 2
+    monkeypatch.setattr(incomes, "MOST_RECORDS", newest + second)
+    with_records = await past.api.server.call("s2s_income_by_day", includeIncomesByNfts="true", limit="2", **by_date)
+    assert len(exact(with_records)["data"]) == 2
+    monkeypatch.setattr(incomes, "MOST_RECORDS", newest + second + third - 1)
+    refused = await alice.call("c2s_income", groupByDays="true", limit="2")
+    check_refused(refused, 400, "TOO_MANY_RECORDS", "limit")
+    monkeypatch.setattr(incomes, "MOST_RECORDS", newest + second - 1)
+    refused = await past.api.server.call("s2s_income_by_day", includeIncomesByNfts="true", limit="2", **by_date)
+    check_refused(refused, 400, "TOO_MANY_RECORDS", "limit")
+    assert exact(await past.api.server.call("s2s_income_by_day", **by_date))["totalCount"] == len(days)

@@ -151,12 +151,12 @@ async def test_who_may_bind(api: Api) -> None:
     assert check_refused(response, 403, "SCOPE_MISSING") == {"scope": "withdraw"}
     async with db.transaction(api.world.pool) as tx:
         await users.block(tx, api.world.partner.id, "alice")
-    for caller, operation, fields in (
-        (client, "c2s_wallet_bind", {}),
-        (api.server, "s2s_wallet_bind", {"partnerUserId": "alice"}),
+    for caller, operation, fields, named in (
+        (client, "c2s_wallet_bind", {}, "authorization"),
+        (api.server, "s2s_wallet_bind", {"partnerUserId": "alice"}, "partnerUserId"),
     ):
         response = await caller.call(operation, address=ADDRESSES[1], **fields)
-        check_refused(response, 403, "USER_BLOCKED", "userId")
+        check_refused(response, 403, "USER_BLOCKED", named)
     assert len(answered(await client.call("c2s_wallets"))["array"]) == 1
 
 
@@ -328,7 +328,7 @@ async def test_refusals_name_their_field(api: Api, alice: int, operation: str) -
     answered(await api.server.call("s2s_wallet_bind", partnerUserId="alice", address=ADDRESSES[0]))
     async with db.transaction(api.world.pool) as tx:
         await users.block(tx, api.world.partner.id, "alice")
-    check_refused(await api.server.call(operation, **good), 403, "USER_BLOCKED", "userId")
+    check_refused(await api.server.call(operation, **good), 403, "USER_BLOCKED", "partnerUserId")
     assert answered(await api.server.call("s2s_withdrawals")) == {"array": []}
     assert await spendable(api.world, alice) == EARNED
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hashrail import business_clock, clock, db, upgrades, users
+from hashrail.api import selling
 from hashrail.api.selling import COLUMNS
 from tests.api import CONTRACT, Api, an_offer, answered, buy, check_books, check_refused, open_shared_api
 from tests.books import cancel, notify, order, pay, receivable
@@ -529,6 +530,8 @@ async def test_a_position_of_another_operation(api: Api, miner_id: int) -> None:
 
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", '=HYPERLINK("x";"y")']
+# Some spreadsheets begin a cell at a semicolon, whatever stands around it.
+SPLIT = {"a;=1": "a;'=1", "b; +2;-3": "b; '+2;'-3"}
 HARMLESS = ["a=b", "1-2", " =1", "'=1", 'x, "y"\r\nz', "\u00fc\u20ac", "0"]
 
 
@@ -536,14 +539,14 @@ async def test_a_reference_is_no_formula(api: Api) -> None:
     """What a spreadsheet would reckon gets an apostrophe; anything else, however odd, arrives as it is."""
     user = await api.world.user()
     offer = await an_offer(api.world, "1")
-    for name in (*FORMULAS, *HARMLESS):
+    for name in (*FORMULAS, *HARMLESS, *SPLIT):
         await order(api.world, user.id, name, offer.id)
         await notify(api.world, user.id, name)
     await pay(api.world, "1", "=PAID()")
     references = [row[2] for row in (await sheet(api))[1:]]
-    assert references == [*(f"'{name}" for name in FORMULAS), *HARMLESS, "'=PAID()"]
+    assert references == [*(f"'{name}" for name in FORMULAS), *HARMLESS, *SPLIT.values(), "'=PAID()"]
     array = (await statement(api))["array"]
-    assert [one["reference"] for one in array] == [*FORMULAS, *HARMLESS, "=PAID()"]
+    assert [one["reference"] for one in array] == [*FORMULAS, *HARMLESS, *SPLIT, "=PAID()"]
 
 
 async def test_statements_are_the_partner_s_own(api: Api, miner_id: int) -> None:
@@ -560,3 +563,14 @@ async def test_the_statement_is_signed(api: Api) -> None:
     thief = replace(api.server, secret="of somebody else")
     for operation in ("s2s_statement", "s2s_statement_csv"):
         check_refused(await thief.call(operation, **MARCH), 401, "SIGNATURE_MISMATCH")
+
+
+async def test_a_file_has_so_many_lines(api: Api, miner_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order that made the miner and one upgrade: two lines are as many as fit, and then too many."""
+    answered(await api.server.call("s2s_upgrade", **power(miner_id, 16, 17)))
+    monkeypatch.setattr(selling, "MOST_LINES", 2)
+    assert len((await api.server.call("s2s_statement_csv", **MARCH)).text.splitlines()) == 3
+    monkeypatch.setattr(selling, "MOST_LINES", 1)
+    refused = await api.server.call("s2s_statement_csv", **MARCH)
+    check_refused(refused, 400, "STATEMENT_TOO_LONG", "endDate")
+    assert len(answered(await api.server.call("s2s_statement", **MARCH))["array"]) == 2

@@ -138,7 +138,7 @@ async def test_a_blocked_user_logs_in_and_reads(api: Api, alice: users.User) -> 
     await buy(api.world, alice.id)
     session = answered(await api.server.call("s2s_login", partnerUserId="alice"))
     await block(api.world)
-    again = answered(await api.server.call("s2s_login", partnerUserId="alice"))
+    again = answered(await api.server.call("s2s_login", partnerUserId="alice", email="new@example.com"))
     renewed = answered(await api.server.call("s2s_refresh", refreshToken=session["refreshToken"]))
     assert session["userId"] == again["userId"] == renewed["userId"] == alice.id
     for token in (session["jwtToken"], again["jwtToken"], renewed["jwtToken"]):
@@ -146,7 +146,21 @@ async def test_a_blocked_user_logs_in_and_reads(api: Api, alice: users.User) -> 
         assert len(answered(await client.call("c2s_miners"))["array"]) == 1
         for operation in ("c2s_income", "c2s_income_total", "c2s_balances"):
             assert answered(await client.call(operation))["array"] is not None
-    assert answered(await api.server.call("s2s_user_statistics", partnerUserId="alice"))["stats"]["nftsCount"] == 1
+    found = answered(await api.server.call("s2s_user_statistics", partnerUserId="alice"))
+    assert (found["stats"]["nftsCount"], found["user"]["email"]) == (1, None)
+
+
+async def test_the_field_that_names_the_user_is_told(api: Api, alice: users.User) -> None:
+    """As the operation calls it; a user's own token is what names him."""
+    client = await api.user("alice")
+    await block(api.world)
+    address = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+    named: dict[str, Any] = {"partnerUserId": "alice"}
+    response = await api.server.call("s2s_wallet_bind", **named, address=address)
+    check_refused(response, 403, "USER_BLOCKED", "partnerUserId")
+    response = await api.server.call("s2s_withdraw", **named, walletAddress=address, amount=1)
+    check_refused(response, 403, "USER_BLOCKED", "partnerUserId")
+    check_refused(await client.call("c2s_wallet_bind", address=address), 403, "USER_BLOCKED", "authorization")
 
 
 async def test_a_blocked_user_s_miners_go_on_earning(server: str, template: str) -> None:

@@ -18,7 +18,10 @@ from tests.world import World
 
 PAGE, OTHER = "https://app.example.com", "https://evil.example.com"
 MINERS, BIND = f"{C2S}/nft/find-by-user", f"{C2S}/wallet/bind"
-LISTED = ("x-request-id", "x-server-time", "ratelimit", "ratelimit-policy", "retry-after", "x-withdrawal-id")
+LISTED = (
+    *("x-request-id", "x-server-time", "ratelimit", "ratelimit-policy", "retry-after", "x-withdrawal-id"),
+    "idempotency-replayed",
+)
 FOR_PAGES = {operation: each for operation, each in CONTRACT.items() if each[2].startswith(C2S)}
 
 

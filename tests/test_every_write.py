@@ -161,7 +161,7 @@ async def stock(server: str, template: str) -> AsyncIterator[Stock]:
         pool = await db.open_pool(dsn, connections=20)
         async with open_api(await World.create(pool), dsn) as api:
             made = []
-            for _ in range(6 * len(WRITES) + 1):
+            for _ in range(7 * len(WRITES) + 1):
                 partner = await api.another_partner()
                 users = [await partner.world.user(name) for name in ("alice", "bob", "carol")]
                 await buy(partner.world, users[0].id)
@@ -251,6 +251,23 @@ async def test_signed_anew_under_one_key(stock: Stock, operation: str) -> None:
     state = await case.state()
     for later in (1, 2):
         check_repeated(first, await case.api.http.send(case.request("key-1", now - later)))
+    assert await case.state() == state
+    await case.check_one_effect()
+
+
+@pytest.mark.parametrize("operation", SIGNED)
+async def test_a_key_that_comes_later(stock: Stock, operation: str) -> None:
+    """The first time without a key, then the same bytes under one, then signed anew under it: one effect."""
+    case = await Case.of(operation, stock.partner())
+    now = clock.wall_millis()
+    request = case.request(at=now)
+    first = await case.api.http.send(request)
+    state = await case.state()
+    for key in ("key-1", "key-2"):
+        request.headers["Idempotency-Key"] = key
+        check_repeated(first, await case.caller.send_again(request))
+    for later, key in enumerate(("key-1", "key-2"), start=1):
+        check_repeated(first, await case.api.http.send(case.request(key, now - later)))
     assert await case.state() == state
     await case.check_one_effect()
 

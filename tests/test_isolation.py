@@ -380,6 +380,7 @@ def test_the_route_table_is_the_contract_s() -> None:
         "s2s_payment_create",
         "s2s_payment_success",
         "s2s_upgrade",
+        "sandbox_advance",
     }
 
 

@@ -242,6 +242,10 @@ async def test_whoever_has_the_answer_gets_no_body(api: Api, method: str, path: 
     assert (await api.http.request(method, path)).headers["etag"] == tag
     for known in (tag, f"W/{tag}", f'"other", {tag}', f'"a",{tag},"b"', "*"):
         again = await api.http.request(method, path, headers={"if-none-match": known})
+        if method == "POST":
+            # HTTP knows "not modified" of a GET only.
+            assert (again.status_code, again.content) == (200, first.content)
+            continue
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == tag
         assert again.headers["cache-control"] == "public, max-age=60"

@@ -35,7 +35,7 @@ class Processes:
 @pytest.fixture(scope="module")
 async def processes(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Processes]:
     folder = tmp_path_factory.mktemp("limited")
-    limits = dict(zip(UNLIMITED, (LIMIT, LIMIT, PER_ADDRESS), strict=True))
+    limits = dict(zip(UNLIMITED, (LIMIT, LIMIT, PER_ADDRESS, 0), strict=True))
     async with open_database(server, template) as dsn, AsyncExitStack() as clients:
         pool = await db.open_pool(dsn)
         world = await World.create(pool)

@@ -262,13 +262,13 @@ async def test_health_and_metrics_are_not_limited(api: Api, here: dict[str, str]
 
 async def test_what_operators_may_set(monkeypatch: pytest.MonkeyPatch) -> None:
     defaults = Settings()
-    assert [getattr(defaults, name) for name in UNLIMITED] == [6000, 600, 600]
+    assert [getattr(defaults, name) for name in UNLIMITED] == [6000, 600, 600, 30]
     for name in UNLIMITED:
         monkeypatch.setenv(f"HASHRAIL_{name.upper()}", "-1")
         with pytest.raises(ValueError, match="greater than or equal to 0"):
             Settings()
         monkeypatch.setenv(f"HASHRAIL_{name.upper()}", "0")
-    assert [getattr(Settings(), name) for name in UNLIMITED] == [0, 0, 0]
+    assert [getattr(Settings(), name) for name in UNLIMITED] == [0, 0, 0, 0]
 
 
 async def test_no_limit_at_all(server: str, template: str) -> None:

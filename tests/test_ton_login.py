@@ -526,6 +526,25 @@ async def test_no_connection_is_held_while_the_chain_is_asked(
     assert busy == [0]
 
 
+async def test_the_chain_is_asked_so_often_for_an_address_only(
+    api: Api, anyone: Caller, rotating: dict[str, Any], node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends proofs without end does not use up what others need; wallets that ask nothing go on."""
+    chain_as_in({"state": "error"}, node)
+    limited = api.deployment.settings.model_copy(update={"ton_rpc_asks_per_address_per_minute": 2})
+    monkeypatch.setattr(api.deployment, "settings", limited)
+    async with TonGateway(node.url) as gateway:
+        monkeypatch.setattr(api.deployment, "ton", gateway)
+        for _ in range(2):
+            assert (await anyone.call("c2s_check_proof", **rotating)).status_code == 503
+        asked = len(node.asked)
+        refused = await anyone.call("c2s_check_proof", **rotating)
+        details = check_refused(refused, 429, "RATE_LIMITED")
+        assert (details["limit"], details["requestsPerMinute"]) == ("ton-chain", 2)
+        assert len(node.asked) == asked
+        assert (await log_in(api))["partnerUserId"] == ADDRESS
+
+
 async def test_a_wallet_that_keeps_its_key_is_not_asked_for(
     api: Api, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -186,13 +186,21 @@ async def test_the_level_follows_the_owners_total(partner: World) -> None:
     ]
 
 
-async def test_an_upgrade_for_nothing_is_on_record_and_posts_nothing(world: World) -> None:
+async def test_nothing_is_given_away(world: World) -> None:
+    """Where the tariff's steps do not reach, the price is 0: it can be asked, and the upgrade is refused."""
     _, miner_id = await owner_with_miner(world)
     await set_tariff(world, NOTHING)
+    assert (await quoted(world, miner_id, "power", "2", "3")).value_usd == 0
+    before = await picture(world)
+    for kind, present, wanted in (("power", "2", "3"), ("efficiency", "15", "14")):
+        with pytest.raises(upgrades.UpgradeNotPricedError) as caught:
+            await upgrade(world, miner_id, kind, present, wanted)
+        assert caught.value.details == {"field": "to"}
+    assert await picture(world) == before
+    assert await owed(world) == []
+    await set_tariff(world, Tariff(Decimal("0.00000001"), Decimal(0), {}, {}))
     await upgrade(world, miner_id, "power", "2", "3")
-    assert [(one.value_usd, one.to_value) for one in await owed(world)] == [(0, 3)]
-    assert await receivable(world) == (BOUGHT, 0)
-    assert await world.pool.fetchval("SELECT count(*) FROM transfer WHERE kind = 'post_payment'") == 0
+    assert [(one.value_usd, one.to_value) for one in await owed(world)] == [(Decimal("0.00000001"), 3)]
     assert await broken(world.pool) == {}
 
 

@@ -12,10 +12,20 @@ from decimal import Decimal
 
 from hashrail import clock
 from hashrail.db import Tx
+from hashrail.errors import BadRequestError
 from hashrail.income import ClassRates, usd_of
 from hashrail.money import divide_half_even
 
 ZERO = Decimal(0)
+# What one answer is made of in one go, while everybody else waits: about a third of a second.
+MOST_RECORDS = 20_000
+
+
+class TooManyRecordsError(BadRequestError):
+    """The days that were asked for hold more single records than one answer may."""
+
+    code = "TOO_MANY_RECORDS"
+    advice = "Ask for fewer days at a time: send a smaller limit."
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +202,9 @@ async def days(
     tx: Tx, held: Holdings, *, limit: int, offset: int = 0, before: date | None = None
 ) -> list[tuple[date, tuple[Record, ...]]]:
     """A page of days with their single records, newest first; with `before`, of those before a day."""
-    page = [day for day in held.days() if before is None or day < before][offset : offset + limit]
+    counts = held.days()
+    page = [day for day in counts if before is None or day < before][offset : offset + limit]
+    _assert_few(counts, page)
     return [(day, tuple(group)) for day, group in await _expand(tx, held, page)]
 
 
@@ -209,8 +221,11 @@ async def day_totals(
     """A page of the user's days from `first` to `last` (mined days, both included), newest first; and how many
     there are. A day with an adjustment credited shows it in its sums.
     """
-    chosen = [day for day in held.days() if first <= day <= last]
+    counts = held.days()
+    chosen = [day for day in counts if first <= day <= last]
     page = chosen[offset : None if limit is None else offset + limit]
+    if with_records:
+        _assert_few(counts, page)
     if not page:
         return [], len(chosen)
     courses = await _courses(tx, page)
@@ -245,6 +260,13 @@ async def totals_by_miner(tx: Tx, partner_id: int, user_id: int) -> list[tuple[i
         user_id,
     )
     return [(row["miner_id"], row["net"]) for row in rows]
+
+
+def _assert_few(counts: Mapping[date, int], page: Sequence[date]) -> None:
+    """A page of days that can be expanded. Raises TooManyRecordsError."""
+    records = sum(counts[day] for day in page)
+    if records > MOST_RECORDS:
+        raise TooManyRecordsError(f"{len(page)} days hold {records} records, more than {MOST_RECORDS}", field="limit")
 
 
 async def _expand(tx: Tx, held: Holdings, wanted: Sequence[date]) -> list[tuple[date, list[Record]]]:

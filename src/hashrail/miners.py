@@ -3,9 +3,9 @@
 What a miner earns follows from its stints (`rewards.py`); whoever changes a miner synchronises them.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from hashrail.db import Reader, Tx
 from hashrail.errors import NotFoundError
@@ -18,9 +18,8 @@ class MinerNotFoundError(NotFoundError):
     advice = "Read the user's miners (#7); a miner belongs to one user of one partner."
 
 
-@dataclass(frozen=True, slots=True)
-class Miner:
-    """`power` TH/s at `energy_efficiency` W/TH."""
+class Miner(NamedTuple):
+    """`power` TH/s at `energy_efficiency` W/TH. A tuple, since a list of them is what is read most."""
 
     id: int
     user_id: int

@@ -58,8 +58,8 @@ def signature_scope(key_id: int | None) -> str:
 async def recall(tx: Tx, vault: Vault, partner_id: int, keys: list[Key]) -> bytes | None:
     """The answer kept under one of the keys, the first that has one. Raises ReplayError, IdempotencyKeyReusedError.
 
-    Keys before it are remembered with it: whoever sends a repetition once more, without its Idempotency-Key, must
-    not get a second effect.
+    The other keys are remembered with it: whoever sends a repetition once more, without its Idempotency-Key or signed
+    anew with it, must not get a second effect.
     """
     for number, key in enumerate(keys):
         row = await tx.fetchrow(
@@ -76,7 +76,7 @@ async def recall(tx: Tx, vault: Vault, partner_id: int, keys: list[Key]) -> byte
                 raise ReplayError("this signature was used for another operation")
         elif (row["operation"], row["body_hash"]) != (key.operation, key.body_hash):
             raise IdempotencyKeyReusedError("this Idempotency-Key was used for another request")
-        await _remember(tx, partner_id, keys[:number], row)
+        await _remember(tx, partner_id, [*keys[:number], *keys[number + 1 :]], row)
         return vault.open(row["answer"])
     return None
 

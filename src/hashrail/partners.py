@@ -27,6 +27,7 @@ from hashrail.vault import Vault
 KeyKind = Literal["full", "secret", "publishable"]
 SCOPES = ("read", "order", "transfer", "withdraw")
 LIVE_SECRETS = 2
+LONGEST_KEY = 64
 KEYS_CHANGED = "hashrail_keys_changed"
 
 
@@ -341,6 +342,8 @@ async def list_keys(tx: Tx, partner_id: int) -> list[Row]:
 
 def partner_of_key(key: str) -> int | None:
     """The partner number that a key carries; None for a text that is no key."""
+    if len(key) > LONGEST_KEY:
+        return None
     prefix, _, rest = key.partition("_")
     number, _, token = rest.partition("_")
     if prefix != "hrk" or not token or not number.isascii() or not number.isdigit() or len(number) > 18:

@@ -150,6 +150,9 @@ class Settings(BaseSettings):
     ton_rpc_timeout_seconds: int = Field(default=5, ge=1, le=60)
     """How long the TON endpoint may take to tell an account's key."""
 
+    ton_rpc_asks_per_address_per_minute: int = Field(default=30, ge=0)
+    """Logins from one address in a minute that ask the TON endpoint; 0 is without limit."""
+
     answer_retention_seconds: int = Field(default=86400, ge=120)
     """How long the answer of a write is kept for repetitions; longer than any recvWindow."""
 

@@ -11,7 +11,6 @@ from decimal import Decimal
 from itertools import accumulate
 
 from hashrail.db import Reader
-from hashrail.ledger import Chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ async def lines(
 ) -> list[Line]:
     """Lines posted from `first` to just before `before`, oldest first; `after` is the last one of the page before.
 
-    Read it in one snapshot. Cost: what was posted up to the page, once, for the balance that it begins with.
+    Read it in one snapshot. Cost: what was posted since the page began, once, for the balance that it begins with.
     """
     # Positions begin at 1. A position from another range is no reason for balances that leave something out.
     begin = (first, 0) if after is None else max(after, (first, 0))
@@ -50,36 +49,48 @@ async def lines(
         """SELECT t.resolved_at, t.posted_seq, t.kind,
                   coalesce(o.external_id, f.reference, t.object_id::text) AS reference,
                   coalesce(o.miner_id, u.miner_id) AS miner_id,
-                  CASE WHEN t.debit_account = $2 THEN t.amount ELSE -t.amount END AS amount
+                  CASE WHEN t.debit_account = 1200 THEN t.amount ELSE -t.amount END AS amount
            FROM transfer t
            LEFT JOIN purchase o ON t.kind = 'purchase' AND o.partner_id = t.partner_id AND o.id = t.object_id
            LEFT JOIN post_payment u ON t.kind = 'post_payment' AND u.partner_id = t.partner_id AND u.id = t.object_id
            LEFT JOIN partner_payment f
              ON t.kind = 'partner_payment' AND f.partner_id = t.partner_id AND f.id = t.object_id
-           WHERE t.partner_id = $1 AND (t.debit_account = $2 OR t.credit_account = $2) AND t.state = 'posted'
-             AND (t.resolved_at, t.posted_seq) > ($3, $4) AND t.resolved_at < $5
-           ORDER BY t.resolved_at, t.posted_seq LIMIT $6""",
+           WHERE t.partner_id = $1 AND (t.debit_account = 1200 OR t.credit_account = 1200) AND t.state = 'posted'
+             AND (t.resolved_at, t.posted_seq) > ($2, $3) AND t.resolved_at < $4
+           ORDER BY t.resolved_at, t.posted_seq LIMIT $5""",
         partner_id,
-        Chart.PARTNER_RECEIVABLE.value,
         *begin,
         before,
         limit,
     )
     opening = await owed_before(tx, partner_id, *begin)
+    balances = _balances(opening, [row["amount"] for row in rows])
     return [
-        Line(*row.values(), balance_usd=balance)  # type: ignore[misc]
-        for row, balance in zip(rows, _balances(opening, [row["amount"] for row in rows]), strict=True)
+        Line(
+            row["resolved_at"],
+            row["posted_seq"],
+            row["kind"],
+            row["reference"],
+            row["miner_id"],
+            row["amount"],
+            balance,
+        )
+        for row, balance in zip(rows, balances, strict=True)
     ]
 
 
 async def owed_before(tx: Reader, partner_id: int, moment: datetime, position: int = 0) -> Decimal:
-    """What the partner owed (USD) before `moment`, or right after the line at (`moment`, `position`)."""
+    """What the partner owed (USD) before `moment`, or right after the line at (`moment`, `position`).
+
+    It is what is owed now less what was posted since, so the newer the moment the cheaper.
+    """
     owed: Decimal = await tx.fetchval(
-        """SELECT coalesce(sum(CASE WHEN debit_account = $2 THEN amount ELSE -amount END), 0) FROM transfer
-           WHERE partner_id = $1 AND (debit_account = $2 OR credit_account = $2) AND state = 'posted'
-             AND (resolved_at, posted_seq) <= ($3, $4)""",
+        """SELECT a.debits_posted - a.credits_posted - coalesce((
+                   SELECT sum(CASE WHEN t.debit_account = a.id THEN t.amount ELSE -t.amount END) FROM transfer t
+                   WHERE t.partner_id = $1 AND (t.debit_account = 1200 OR t.credit_account = 1200)
+                     AND t.state = 'posted' AND (t.resolved_at, t.posted_seq) > ($2, $3)), 0)
+           FROM account a WHERE a.partner_id = $1 AND a.id = 1200""",
         partner_id,
-        Chart.PARTNER_RECEIVABLE.value,
         moment,
         position,
     )

@@ -47,6 +47,13 @@ class BadTariffError(BadRequestError):
     advice = "Give prices in USD, steps as 12-14:2.098 15-19:0.772, and the discount as a fraction with 4 decimals."
 
 
+class UpgradeNotPricedError(ConflictError):
+    """The tariff makes this upgrade cost nothing, and nothing is given away."""
+
+    code = "UPGRADE_NOT_PRICED"
+    advice = "Ask the operator for a price: the tariff's steps do not reach this miner."
+
+
 class NoTariffError(UnavailableError):
     """The operator has not set what upgrades cost."""
 
@@ -126,13 +133,15 @@ async def upgrade(
 ) -> int:
     """Apply an upgrade and book its post-payment; answers the post-payment's id.
 
-    Raises what `quote` raises, and UserBlockedError, CapacityExceededError, CreditLimitError.
+    Raises what `quote` raises, and UserBlockedError, UpgradeNotPricedError, CapacityExceededError, CreditLimitError.
     """
     _check_bounds(kind, from_value, to_value)
     miner = await miners.lock(tx, day.partner_id, miner_id)
     owner = (await users.lock(tx, day.partner_id, [miner.user_id]))[miner.user_id]
     users.assert_active(owner)
     quoted = await _quote(tx, miner, kind, from_value, to_value)
+    if quoted.value_usd == 0:
+        raise UpgradeNotPricedError("the tariff has no price for this upgrade", field="to")
     if kind == "power":
         await miners.improve(tx, day.partner_id, miner_id, power=to_value)
     else:
@@ -249,14 +258,11 @@ async def _owe(tx: Tx, day: OpenDay, quoted: Quote) -> int:
         quoted.value_usd,
         day.now,
     )
-    if quoted.value_usd > 0:
-        await ledger.post(
-            tx,
-            day,
-            Transfer(
-                Kind.POST_PAYMENT, post_payment_id, 1, Chart.PARTNER_RECEIVABLE, Chart.MINER_SALES, quoted.value_usd
-            ),
-        )
+    await ledger.post(
+        tx,
+        day,
+        Transfer(Kind.POST_PAYMENT, post_payment_id, 1, Chart.PARTNER_RECEIVABLE, Chart.MINER_SALES, quoted.value_usd),
+    )
     return post_payment_id
 
 

@@ -59,7 +59,8 @@ async def register(tx: Tx, day: OpenDay, *, partner_user_id: str, email: str | N
     if email is not None:
         await tx.execute(
             """UPDATE app_user SET email = $3
-               WHERE partner_id = $1 AND partner_user_id = $2 AND email IS DISTINCT FROM $3""",
+               WHERE partner_id = $1 AND partner_user_id = $2 AND email IS DISTINCT FROM $3
+                 AND blocked_at IS NULL""",
             day.partner_id,
             partner_user_id,
             email,

@@ -23,10 +23,15 @@ class Wallet:
     created_at: datetime
 
 
-async def bind(tx: Tx, day: OpenDay, *, user_id: int, address: str, network: Network) -> bool:
-    """Bind an address to a user; False when it was bound before. Raises AddressInvalidError, UserBlockedError."""
+async def bind(
+    tx: Tx, day: OpenDay, *, user_id: int, address: str, network: Network, field: str = "partnerUserId"
+) -> bool:
+    """Bind an address to a user; False when it was bound before. Raises AddressInvalidError, UserBlockedError.
+
+    `field` is what the caller named the user in.
+    """
     checked = parse(address, network, field="address")
-    users.assert_active((await users.lock(tx, day.partner_id, [user_id]))[user_id])
+    users.assert_active((await users.lock(tx, day.partner_id, [user_id]))[user_id], field=field)
     bound = await tx.fetchval(
         """INSERT INTO wallet (partner_id, user_id, address, created_at) VALUES ($1, $2, $3, $4)
            ON CONFLICT (partner_id, user_id, address) DO NOTHING RETURNING true""",

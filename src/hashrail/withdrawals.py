@@ -124,7 +124,7 @@ async def request(
         raise AmountPrecisionError(f"{amount_btc} has more than {BTC_DECIMALS} decimals", field="amount")
     if amount_btc < terms.minimum_btc:
         raise AmountTooSmallError(f"the minimum is {terms.minimum_btc} BTC", field="amount", minimum=terms.minimum_btc)
-    users.assert_active((await users.lock(tx, day.partner_id, [user_id]))[user_id])
+    users.assert_active((await users.lock(tx, day.partner_id, [user_id]))[user_id], field="partnerUserId")
     await _check_policy(tx, day, user_id, destination, amount_btc)
     await rewards.settle(tx, day, user_id)
     if await rewards.unsettled(tx, day.partner_id, user_id) < 0:

@@ -22,23 +22,26 @@ class AnswerCache:
     _kept: dict[str, tuple[Any, float]] = field(default_factory=dict)
     _making: dict[str, "asyncio.Task[Any]"] = field(default_factory=dict)
 
-    async def get(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
-        """The answer of that name, made anew when it is stale. A refusal reaches all who wait, and is not kept."""
+    async def get(self, name: str, make: Callable[[], Awaitable[T]], seconds: int = SECONDS) -> T:
+        """The answer of that name, made anew when it is stale. A refusal reaches all who wait, and is not kept.
+
+        With 0 seconds nothing is kept, and still only one of a crowd makes the answer.
+        """
         kept = self._kept.get(name)
         if kept is not None and clock.monotonic() < kept[1]:
             known: T = kept[0]
             return known
         making = self._making.get(name)
         if making is None:
-            making = asyncio.create_task(self._make(name, make))
+            making = asyncio.create_task(self._make(name, make, seconds))
             self._making[name] = making
             making.add_done_callback(lambda done: self._made(name, done))
         # Whoever goes away must not take the answer from the others.
         made: T = await asyncio.shield(making)
         return made
 
-    async def _make(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
-        stale_at = clock.monotonic() + SECONDS
+    async def _make(self, name: str, make: Callable[[], Awaitable[T]], seconds: int) -> T:
+        stale_at = clock.monotonic() + seconds
         made = await make()
         self._kept[name] = (made, stale_at)
         return made

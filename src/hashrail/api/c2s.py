@@ -20,6 +20,7 @@ from hashrail.api.models import (
     Query,
     RecordOut,
 )
+from hashrail.incomes import TooManyRecordsError
 
 
 async def miners(call: Call, query: PageQuery) -> Data[Listing[MinerOut]]:
@@ -103,7 +104,7 @@ ROUTES = (
         Auth.BEARER,
         IncomePageQuery,
         income,
-        refuses=reads.PAGING,
+        refuses=(*reads.PAGING, TooManyRecordsError),
     ),
     Route(21, "c2s_balances", "GET", "/c2s/wallet/get-balances", Auth.BEARER, OffsetQuery, balances),
     Route(

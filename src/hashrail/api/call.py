@@ -7,13 +7,14 @@ commit, so that the request can be sent twice.
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from hashrail import db, once
 from hashrail.api import guards, limits
@@ -52,8 +53,7 @@ GUARDS: dict[Auth, guards.Guard] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request that was let in. `caller` is None where an operation asks for no credential.
 
     A handler adds to `headers` what its answer is to carry beside the body.
@@ -113,8 +113,7 @@ class Route:
     for_every_site: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What is sent: the body and the headers that the operation adds. With status 304 there is no body."""
 
     body: bytes
@@ -125,7 +124,7 @@ class Reply:
 async def answer(route: Route, deployment: Deployment, arrival: Arrival) -> Reply:
     """Let the caller in, read what was sent and run the operation."""
     if route.for_every_site:
-        arrival = replace(arrival, body=b"{}")
+        arrival = msgspec.structs.replace(arrival, body=b"{}")
     sent, caller = await _let_in(route, deployment, arrival)
     fields = (
         read_query(sent.pairs.items(), route.model)
@@ -144,7 +143,7 @@ async def answer(route: Route, deployment: Deployment, arrival: Arrival) -> Repl
 def _unless_known(reply: Reply, arrival: Arrival) -> Reply:
     """The reply, without its body where the caller says that it has the same."""
     tag = reply.headers.get("etag")
-    if tag is None:
+    if tag is None or arrival.method != "GET":
         return reply
     known = {
         part.strip().removeprefix("W/")

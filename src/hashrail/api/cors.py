@@ -15,7 +15,9 @@ SERVER_PATHS = "/api/partner/s2s/"
 # Visible characters; what is longer than any host's name is sent back to nobody.
 SHOWN = pattern(rb"[!-~]{1,300}")
 MAY_SEND = "authorization, x-partner-api-key, content-type, idempotency-key, x-request-id"
-MAY_READ = "x-request-id, x-server-time, ratelimit, ratelimit-policy, retry-after, x-withdrawal-id"
+MAY_READ = (
+    "x-request-id, x-server-time, ratelimit, ratelimit-policy, retry-after, x-withdrawal-id, idempotency-replayed"
+)
 REMEMBER_SECONDS = "600"
 # What is for every site: any header may be sent (a star does not cover the one that is named beside it).
 EVERY_SITE = {"access-control-allow-origin": "*", "access-control-expose-headers": f"etag, {MAY_READ}"}

@@ -28,30 +28,38 @@ V = TypeVar("V")
 
 @dataclass
 class Cache(Generic[K, V]):
-    """What was read lately; that there is nothing to read is remembered too."""
+    """What was read lately; that there is nothing to read is remembered too, apart from what there is.
+
+    Strangers may ask for as many keys as they like that nobody has: these push out each other only.
+    """
 
     load: Callable[[K], Awaitable[V]]
     seconds: int
     _read: dict[K, tuple[V, float]] = field(default_factory=dict)
+    _absent: dict[K, tuple[V, float]] = field(default_factory=dict)
 
     async def get(self, key: K) -> V:
         """What is read for the key, or was within the last seconds."""
-        found = self._read.get(key)
+        found = self._read.get(key) or self._absent.get(key)
         if found is not None and clock.monotonic() < found[1]:
             return found[0]
         loaded = await self.load(key)
-        if len(self._read) >= MOST_REMEMBERED:
-            self._read.clear()
-        self._read[key] = (loaded, clock.monotonic() + self.seconds)
+        self.forget(key)
+        kept = self._absent if loaded is None else self._read
+        if len(kept) >= MOST_REMEMBERED:
+            kept.clear()
+        kept[key] = (loaded, clock.monotonic() + self.seconds)
         return loaded
 
     def forget(self, key: K) -> None:
         """Read anew at the key's next use."""
         self._read.pop(key, None)
+        self._absent.pop(key, None)
 
     def forget_all(self) -> None:
         """Read everything anew: announcements may have been lost."""
         self._read.clear()
+        self._absent.clear()
 
 
 @dataclass

@@ -1,9 +1,10 @@
 """Who is calling: an API key, a signature, a user's token. Each cause of refusal has its own code."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from hashrail import clock, db, once, partners
 from hashrail.api import limits
@@ -108,8 +109,7 @@ class TokenOfOtherPartnerError(UnauthorizedError):
     advice = "Send the API key of the partner whose user the token is for, or none."
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """A request as it came: method and path, raw query and body, headers in lower case, the peer's address.
 
     `for_pages` says that the path is one that pages in a browser may call, `spending` what it was counted against.
@@ -132,8 +132,7 @@ class Arrival:
         return values[0] if values else None
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Who is calling: a partner, perhaps for one user, perhaps with a signature."""
 
     partner_id: int
@@ -167,7 +166,8 @@ async def key_of(deployment: Deployment, arrival: Arrival) -> ApiKey:
     text = arrival.header(KEY_HEADER)
     if text is None:
         raise ApiKeyMissingError("there is no API key", field=KEY_HEADER)
-    key = await deployment.keys.get(text)
+    # What cannot be a key is neither looked up nor remembered.
+    key = await deployment.keys.get(text) if partners.partner_of_key(text) is not None else None
     if key is None:
         raise ApiKeyUnknownError("nobody has this API key", field=KEY_HEADER)
     if key.revoked_at is not None:
@@ -313,14 +313,18 @@ async def any_key_or_bearer(deployment: Deployment, arrival: Arrival) -> Caller:
 def address_of(deployment: Deployment, arrival: Arrival) -> str:
     """The caller's address: the peer's, or the last one that trusted proxies did not add."""
     trusted = [ip_network(network) for network in deployment.settings.trusted_proxies]
-    chain = [arrival.peer]
-    for name, value in arrival.headers:
-        if name == "x-forwarded-for":
-            chain = [*(part.strip() for part in value.split(",")), arrival.peer]
+    # Several lines are one list, in their order.
+    lines = [value for name, value in arrival.headers if name == "x-forwarded-for"]
+    chain = [*(_unmapped(part.strip()) for line in lines for part in line.split(",")), _unmapped(arrival.peer)]
     address = chain.pop()
     while chain and _is_in(address, trusted):
         address = chain.pop()
     return address
+
+
+def _unmapped(address: str) -> str:
+    """An IPv4 address as itself where a listener of both kinds shows it within IPv6."""
+    return address.removeprefix("::ffff:") if "." in address else address
 
 
 def _is_in(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:

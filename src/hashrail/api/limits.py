@@ -72,6 +72,12 @@ async def count_stranger(deployment: Deployment, spending: Spending, address: st
     await _count(deployment, spending, Limit("address", f"address:{_place(address)}", requests))
 
 
+async def count_chain(deployment: Deployment, spending: Spending, address: str) -> None:
+    """A login that makes us ask the TON endpoint, which counts our own requests and is needed by other users."""
+    requests = deployment.settings.ton_rpc_asks_per_address_per_minute
+    await _count(deployment, spending, Limit("ton-chain", f"ton-chain:{_place(address)}", requests))
+
+
 async def _count(deployment: Deployment, spending: Spending, *limits: Limit) -> None:
     """Count the request against each budget in turn; the first that has nothing left refuses it.
 

@@ -140,12 +140,12 @@ async def balances(call: Call, query: UserOffsetQuery) -> Data[Listing[WalletBal
 async def bind_for_user(call: Call, tx: Tx, body: BindForUserBody) -> Data[bool]:
     """#22: bind an address to the partner's user; again changes nothing."""
     user = await users.find(tx, call.partner_id, body.partner_user_id)
-    return await _bind(call, tx, user.id, body.address)
+    return await _bind(call, tx, user.id, body.address, field="partnerUserId")
 
 
 async def bind(call: Call, tx: Tx, body: BindBody) -> Data[bool]:
     """#19: the user binds an address; again changes nothing."""
-    return await _bind(call, tx, call.user_id, body.address)
+    return await _bind(call, tx, call.user_id, body.address, field="authorization")
 
 
 async def wallets_for_user(call: Call, query: UserPageQuery) -> Data[Listing[WalletOut]]:
@@ -209,9 +209,10 @@ async def cancel(call: Call, tx: Tx, body: CancelBody) -> Data[WithdrawalOut]:
     return Data(_withdrawal(await withdrawals.cancel(tx, day, body.id)))
 
 
-async def _bind(call: Call, tx: Tx, user_id: int, address: str) -> Data[bool]:
+async def _bind(call: Call, tx: Tx, user_id: int, address: str, *, field: str) -> Data[bool]:
     day = await day_fence.share(tx, call.partner_id)
-    await wallets.bind(tx, day, user_id=user_id, address=address, network=call.deployment.settings.network)
+    network = call.deployment.settings.network
+    await wallets.bind(tx, day, user_id=user_id, address=address, network=network, field=field)
     return Data(data=True)
 
 

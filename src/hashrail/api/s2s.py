@@ -191,7 +191,7 @@ ROUTES = (
         Auth.SIGNED,
         IncomeByDayQuery,
         income_by_day,
-        refuses=(users.UserNotFoundError, *DAY_RANGE),
+        refuses=(users.UserNotFoundError, incomes.TooManyRecordsError, *DAY_RANGE),
     ),
     Route(
         29,

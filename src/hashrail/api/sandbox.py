@@ -103,6 +103,7 @@ ROUTES = (
         Auth.SIGNED,
         AdvanceBody,
         advance,
+        scope="order",
         refuses=(
             AdvanceOneWayError,
             ClockTooFarError,

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -35,7 +36,7 @@ from hashrail.api.models import (
     Usd,
 )
 from hashrail.db import Tx
-from hashrail.errors import HashrailError
+from hashrail.errors import BadRequestError, HashrailError
 from hashrail.money import plain
 from hashrail.orders import Order
 from hashrail.statements import Line
@@ -55,6 +56,9 @@ BODY_FIELDS: dict[UpgradeKind, dict[str, str]] = {
     "efficiency": {"from": "data.fromEnergyEfficiency", "to": "data.toEnergyEfficiency"},
 }
 CSV = "text/csv; charset=utf-8"
+MOST_LINES = 50_000
+# Where a cell may begin, a semicolon included, since some spreadsheets split there: what makes a formula of it.
+FORMULA = re.compile(r"(^|;\s*)(?=[=+\-@\t\r\n])")
 COLUMNS = ("date", "type", "reference", "nftId", "amountUsd", "balanceUsd")
 
 Quantity = Annotated[
@@ -63,6 +67,13 @@ Quantity = Annotated[
 QuantityText = Annotated[str, Meta(max_length=20, pattern=r"^[0-9]+(\.[0-9]+)?$(?!\n)")]
 ThOrWattsPerTh = Annotated[Decimal, Meta(description="TH/s or W/TH, by the type")]
 IdText = Annotated[str, Meta(pattern=r"^[0-9]{1,16}$(?!\n)")]
+
+
+class StatementTooLongError(BadRequestError):
+    """A file holds so many lines and no more, since it is made in one piece."""
+
+    code = "STATEMENT_TOO_LONG"
+    advice = "Ask for a shorter range, or read the statement page by page with cursors."
 
 
 class EfficiencyUpgrade(Body, kw_only=True, tag_field="type", tag=EFFICIENCY_UPGRADE):
@@ -288,7 +299,9 @@ async def statement_csv(call: Call, query: StatementQuery) -> bytes:
     """The same lines as a CSV file, all of them."""
     first, before = _range(query)
     async with db.snapshot(call.pool) as tx:
-        found = await statements.lines(tx, call.partner_id, first=first, before=before, limit=None)
+        found = await statements.lines(tx, call.partner_id, first=first, before=before, limit=MOST_LINES + 1)
+    if len(found) > MOST_LINES:
+        raise StatementTooLongError(f"the range has more than {MOST_LINES} lines", field="endDate")
     sheet = io.StringIO()
     writer = csv.writer(sheet)
     writer.writerow(COLUMNS)
@@ -325,7 +338,7 @@ def _end_of(line: Line) -> tuple[int, int]:
 
 def _harmless(text: str) -> str:
     """A text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+    return FORMULA.sub(r"\1'", text)
 
 
 def _order(one: Order) -> OrderOut:
@@ -422,7 +435,7 @@ ROUTES = (
         scope="order",
         may_be_unsigned=True,
         # Bounds: for a number of more decimals than any amount has.
-        refuses=(FieldBoundsError, *PRICING, *ORDERING),
+        refuses=(FieldBoundsError, upgrades.UpgradeNotPricedError, *PRICING, *ORDERING),
     ),
     Route(
         31,
@@ -463,7 +476,7 @@ ROUTES = (
         Auth.SIGNED,
         StatementQuery,
         statement_csv,
-        refuses=DAY_RANGE,
+        refuses=(*DAY_RANGE, StatementTooLongError),
         media_type=CSV,
     ),
 )

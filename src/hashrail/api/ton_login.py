@@ -10,7 +10,7 @@ from typing import Annotated
 from msgspec import Meta, Raw
 
 from hashrail import clock, day_fence, db, partners, sessions, ton_payloads, users
-from hashrail.api import guards, logins
+from hashrail.api import guards, limits, logins
 from hashrail.api.call import Auth, Call, Route
 from hashrail.api.models import Answer, Body, Data, RefreshBody, Text, TokensOut
 from hashrail.auth import ton_proof
@@ -114,7 +114,11 @@ def _terms(settings: Settings) -> Terms:
 async def _on_chain(call: Call, claim: Claim, wallet: Wallet) -> OnChain | None:
     """What the chain says, where only it knows the key; None if there is no chain to ask."""
     gateway = call.deployment.ton
-    return None if gateway is None or not wallet.asks_chain else await gateway.get_public_key(claim.address)
+    if gateway is None or not wallet.asks_chain:
+        return None
+    address = guards.address_of(call.deployment, call.arrival)
+    await limits.count_chain(call.deployment, call.arrival.spending, address)
+    return await gateway.get_public_key(claim.address)
 
 
 async def _log_in(call: Call, issued: Issued, payload: str, address: str) -> Data[TokensOut]:

@@ -23,9 +23,12 @@ CREATE TABLE post_payment (
     -- TH or W/TH; the domain of power holds both.
     from_value power_th NOT NULL,
     to_value power_th NOT NULL,
-    value_usd amount NOT NULL CHECK (value_usd >= 0),
+    value_usd amount NOT NULL CHECK (value_usd > 0),
     created_at timestamptz NOT NULL,
     PRIMARY KEY (partner_id, id),
     FOREIGN KEY (partner_id, miner_id) REFERENCES miner
 );
+-- What a partner owes, in the order of its statement; 1200 is its receivable.
+CREATE INDEX transfer_of_receivable ON transfer (partner_id, resolved_at, posted_seq)
+    WHERE state = 'posted' AND (debit_account = 1200 OR credit_account = 1200);
 CREATE INDEX post_payment_of_miner ON post_payment (partner_id, miner_id);
