@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from hashrail import business_clock, clock, db, upgrades, users
-from hashrail.api import selling
-from hashrail.api.selling import COLUMNS
+from hashrail import business_clock, clock, db, tariffs, users
+from hashrail.api import statement as statement_door
+from hashrail.api.statement import COLUMNS
 from tests.api import CONTRACT, Api, an_offer, answered, buy, check_books, check_refused, open_shared_api
 from tests.books import cancel, notify, order, pay, receivable
 
@@ -306,7 +306,7 @@ async def test_without_a_tariff(deployment: Api, api: Api, miner_id: int) -> Non
         check_refused(await api.server.call("s2s_upgrade", **power(miner_id, 16, 17)), 503, "NO_UPGRADE_TARIFF")
     finally:
         async with db.transaction(deployment.world.pool) as tx:
-            await upgrades.set_tariff(tx, upgrades.SAMPLE_TARIFF)
+            await tariffs.put(tx, tariffs.SAMPLE)
 
 
 async def test_an_upgrade_needs_its_scope(api: Api, miner_id: int) -> None:
@@ -568,9 +568,9 @@ async def test_the_statement_is_signed(api: Api) -> None:
 async def test_a_file_has_so_many_lines(api: Api, miner_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The order that made the miner and one upgrade: two lines are as many as fit, and then too many."""
     answered(await api.server.call("s2s_upgrade", **power(miner_id, 16, 17)))
-    monkeypatch.setattr(selling, "MOST_LINES", 2)
+    monkeypatch.setattr(statement_door, "MOST_LINES", 2)
     assert len((await api.server.call("s2s_statement_csv", **MARCH)).text.splitlines()) == 3
-    monkeypatch.setattr(selling, "MOST_LINES", 1)
+    monkeypatch.setattr(statement_door, "MOST_LINES", 1)
     refused = await api.server.call("s2s_statement_csv", **MARCH)
     check_refused(refused, 400, "STATEMENT_TOO_LONG", "endDate")
     assert len(answered(await api.server.call("s2s_statement", **MARCH))["array"]) == 2

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hashrail import clock
-from hashrail.api import app, routes
+from hashrail.api import endpoints, routes
 from hashrail.errors import catalogue
 from hashrail_client.signing import hex_digest, sign_headers
 from hashrail_client.wire import append_member
@@ -257,7 +257,7 @@ def of_size(size: int) -> bytes:
 
 
 async def test_bodies_have_64_kib_at_most(api: Api) -> None:
-    assert app.LARGEST_BODY == 65536
+    assert endpoints.LARGEST_BODY == 65536
     assert answered(await api.server.raw("POST", LOGIN, of_size(65536)))["partnerUserId"] == "alice"
     for size in (65537, 200_000):
         check_refused(await api.server.raw("POST", LOGIN, of_size(size)), 413, "BODY_TOO_LARGE")

@@ -9,9 +9,9 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from hashrail import cli, upgrades
+from hashrail import cli, tariffs
 from hashrail.pricing import Tariff
-from hashrail.upgrades import SAMPLE_TARIFF
+from hashrail.tariffs import SAMPLE
 from tests.world import World
 
 
@@ -37,10 +37,10 @@ async def test_the_tariff_is_shown(world: World, environment: dict[str, str]) ->
     found = await shown(environment)
     assert list(found) == ["price", "bandDiscount", "powerSteps", "efficiencySteps"]
     assert (found["price"], found["bandDiscount"]) == ("7.626", "0.004")
-    assert found["powerSteps"] == {str(level): f"{usd}" for level, usd in sorted(SAMPLE_TARIFF.power_steps.items())}
+    assert found["powerSteps"] == {str(level): f"{usd}" for level, usd in sorted(SAMPLE.power_steps.items())}
     assert list(found["powerSteps"]) == list(found["efficiencySteps"]) == [str(level) for level in range(12, 50)]
     assert (found["efficiencySteps"]["12"], found["efficiencySteps"]["49"]) == ("2.667", "0.1")
-    assert await upgrades.load_tariff(world.pool) == SAMPLE_TARIFF
+    assert await tariffs.load(world.pool) == SAMPLE
 
 
 async def test_the_tariff_is_shown_to_people(world: World, environment: dict[str, str]) -> None:
@@ -69,8 +69,8 @@ async def test_what_is_not_given_stays(
     world: World, environment: dict[str, str], words: tuple[str, ...], changed: dict[str, Any]
 ) -> None:
     await shown(environment, *words)
-    facts = {name: getattr(SAMPLE_TARIFF, name) for name in SAMPLE_TARIFF.__slots__}
-    assert await upgrades.load_tariff(world.pool) == Tariff(**facts | changed)
+    facts = {name: getattr(SAMPLE, name) for name in SAMPLE.__slots__}
+    assert await tariffs.load(world.pool) == Tariff(**facts | changed)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ async def test_a_tariff_that_is_none_changes_nothing(
     made = await run(environment, "upgrades", *words)
     assert made.exit_code == 1, made.output
     assert made.stderr.startswith("BAD_TARIFF: ")
-    assert await upgrades.load_tariff(world.pool) == SAMPLE_TARIFF
+    assert await tariffs.load(world.pool) == SAMPLE
 
 
 async def test_a_price_that_is_no_number(world: World, environment: dict[str, str]) -> None:
@@ -115,4 +115,4 @@ async def test_before_there_is_a_tariff(world: World, environment: dict[str, str
         "efficiencySteps": {"16": "3"},
     }
     assert (await run(environment, "seed")).exit_code == 0
-    assert await upgrades.load_tariff(world.pool) == SAMPLE_TARIFF
+    assert await tariffs.load(world.pool) == SAMPLE

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hashrail import catalogue, clock, db, rate_classes, rates, upgrades
+from hashrail import catalogue, clock, db, rate_classes, rates, tariffs
 from hashrail.api import market
 from hashrail.api.answer_cache import SECONDS
 from hashrail.api.call import Auth
@@ -133,7 +133,7 @@ async def test_what_upgrades_cost(api: Api) -> None:
         "energyEfficiencyUpgradePriceConfig",
     ]
     assert data["energyEfficiencyPriceConfig"] == []
-    tariff = upgrades.SAMPLE_TARIFF
+    tariff = tariffs.SAMPLE
     for name, steps in (
         ("powerUpgradePriceConfig", tariff.power_steps),
         ("energyEfficiencyUpgradePriceConfig", tariff.efficiency_steps),
@@ -141,7 +141,7 @@ async def test_what_upgrades_cost(api: Api) -> None:
         assert data[name] == [{"toLevel": level, "priceUsd": steps[level]} for level in sorted(steps)]
         assert data[name][0] != data[name][-1]
     async with db.transaction(api.world.pool) as tx:
-        await upgrades.set_tariff(tx, Tariff(Decimal(1), Decimal(0), {19: Decimal("0.10"), 12: Decimal(2)}, {}))
+        await tariffs.put(tx, Tariff(Decimal(1), Decimal(0), {19: Decimal("0.10"), 12: Decimal(2)}, {}))
     forget(api)
     data = answered(await api.http.post(UPGRADES))
     assert data["powerUpgradePriceConfig"] == [

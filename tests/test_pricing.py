@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hashrail import pricing
 from hashrail.pricing import Tariff, efficiency_quote, power_quote
-from hashrail.upgrades import SAMPLE_TARIFF, steps
+from hashrail.tariffs import SAMPLE, steps
 
 UPGRADES: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "income.json").read_text())["upgrades"]
 # The vector says 7.35581583 for 128 to 129 TH; 7.626 x 0.996^9 is 7.355815823..., which no rounding brings there.
@@ -29,11 +29,11 @@ def by_level(ranges: dict[str, str]) -> dict[int, Decimal]:
     return steps(" ".join(f"{levels}:{price}" for levels, price in ranges.items()))
 
 
-def power(from_th: str, to_th: str, watts: str = "20", tariff: Tariff = SAMPLE_TARIFF) -> Decimal:
+def power(from_th: str, to_th: str, watts: str = "20", tariff: Tariff = SAMPLE) -> Decimal:
     return power_quote(tariff, energy_efficiency=d(watts), from_th=d(from_th), to_th=d(to_th))
 
 
-def efficiency(th: str, from_w: str, to_w: str, tariff: Tariff = SAMPLE_TARIFF) -> Decimal:
+def efficiency(th: str, from_w: str, to_w: str, tariff: Tariff = SAMPLE) -> Decimal:
     return efficiency_quote(tariff, power=d(th), from_w=d(from_w), to_w=d(to_w))
 
 
@@ -75,9 +75,9 @@ def test_the_sample_tariff_is_the_field_s() -> None:
             by_level(UPGRADES["power_by_to_level"]),
             by_level(UPGRADES["efficiency_by_to_level"]),
         )
-        == SAMPLE_TARIFF
+        == SAMPLE
     )
-    assert sorted(SAMPLE_TARIFF.power_steps) == sorted(SAMPLE_TARIFF.efficiency_steps) == list(range(12, 50))
+    assert sorted(SAMPLE.power_steps) == sorted(SAMPLE.efficiency_steps) == list(range(12, 50))
 
 
 @pytest.mark.parametrize("case", UPGRADES["cases"], ids=lambda case: f"{case['type']} {case['from']} to {case['to']}")

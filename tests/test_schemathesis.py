@@ -22,7 +22,7 @@ import schemathesis
 from requests.auth import AuthBase
 from schemathesis.config import SchemathesisConfig
 
-from hashrail import clock, db, partners, upgrades
+from hashrail import clock, db, partners, tariffs
 from hashrail.vault import Vault
 from hashrail_client.signing import sign_body, sign_headers, sign_query
 from tests.api import MASTER_KEY, Caller, an_offer, answered, buy, open_database
@@ -145,7 +145,7 @@ async def live(server: str, template: str, tmp_path_factory: pytest.TempPathFact
         world = await World.create(pool)
         world.vault = Vault([MASTER_KEY])
         async with db.transaction(pool) as tx:
-            await upgrades.set_tariff(tx, upgrades.SAMPLE_TARIFF)
+            await tariffs.put(tx, tariffs.SAMPLE)
         user = await world.user("alice")
         await world.user("bob")
         nft_id = await buy(world, user.id)

@@ -32,7 +32,7 @@ FLOORS = (
     ),
     ("business_clock", "gateways.sandbox", "jobs", "once", "events", "day_fence", "budgets"),
     ("ledger", "operators", "partners", "origins", "billing", "users", "sessions", "ton_payloads"),
-    ("rates", "rate_classes", "discounts", "catalogue", "miners", "wallets"),
+    ("rates", "tariffs", "rate_classes", "discounts", "catalogue", "miners", "wallets"),
     (
         *(
             "rewards",
@@ -65,6 +65,7 @@ FLOORS = (
             "api.c2s",
             "api.s2s",
             "api.selling",
+            "api.statement",
         ),
         *("api.paying", "api.public", "api.market", "api.admin", "console.*", "api.sandbox", "api.health", "worker"),
     ),
@@ -72,6 +73,7 @@ FLOORS = (
         "bootstrap",
         "api.routes",
         *("api.refusals", "api.schemas", "api.openapi_words", "api.openapi", "api.reference_page"),
+        "api.endpoints",
         "api.app",
         "demo",
         "processes",

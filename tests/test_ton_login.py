@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from hashrail import clock, daily, db, ton_payloads
-from hashrail.api import app, ton_login
+from hashrail.api import endpoints, ton_login
 from hashrail.api.deployment import Deployment
 from hashrail.auth.ton_wallet import NoAnswer, TonProofRefusal
 from hashrail.errors import catalogue
@@ -433,7 +433,7 @@ async def test_nothing_stands_beside_the_wallet(api: Api, anyone: Caller) -> Non
 
 async def test_a_body_that_is_too_large(api: Api, anyone: Caller) -> None:
     body = proof(await payload_of(api), domain=DOMAIN)
-    room = app.LARGEST_BODY - len(json.dumps(changed(body, "tonWallet.more", "")).encode())
+    room = endpoints.LARGEST_BODY - len(json.dumps(changed(body, "tonWallet.more", "")).encode())
     for more, fits in ((1, False), (0, True)):
         sent = json.dumps(changed(body, "tonWallet.more", "x" * (room + more))).encode()
         response = await api.http.post(CHECK_PROOF, content=sent)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from hashrail import cli, db, partners, upgrades
+from hashrail import cli, db, partners, tariffs
 from hashrail.api import routes
 from tests.api import (
     CONTRACT,
@@ -36,7 +36,7 @@ UPGRADE, PRICE = CONTRACT["s2s_upgrade"][2], CONTRACT["s2s_upgrade_price"][2]
 async def deployment(server: str, template: str) -> AsyncIterator[Api]:
     async with open_shared_api(server, template) as opened:
         async with db.transaction(opened.world.pool) as tx:
-            await upgrades.set_tariff(tx, upgrades.SAMPLE_TARIFF)
+            await tariffs.put(tx, tariffs.SAMPLE)
         await opened.world.mine()
         yield opened
 

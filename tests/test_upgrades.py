@@ -9,16 +9,14 @@ from typing import Any
 
 import pytest
 
-from hashrail import catalogue, db, ledger, miners, rewards, upgrades, users
+from hashrail import catalogue, db, ledger, miners, rewards, tariffs, upgrades, users
 from hashrail.catalogue import CapacityExceededError
 from hashrail.errors import HashrailError
 from hashrail.ledger import Chart, CreditLimitError
 from hashrail.miners import MinerNotFoundError
 from hashrail.pricing import Tariff
+from hashrail.tariffs import SAMPLE, BadTariffError, NoTariffError
 from hashrail.upgrades import (
-    SAMPLE_TARIFF,
-    BadTariffError,
-    NoTariffError,
     PostPayment,
     UpgradeKind,
     UpgradeOutOfBoundsError,
@@ -96,7 +94,7 @@ async def unchanged_by(world: World, error: type[HashrailError], *asked: Any) ->
 async def set_tariff(world: World, tariff: Tariff) -> None:
     """Set what upgrades cost, in a transaction of its own."""
     async with db.transaction(world.pool) as tx:
-        await upgrades.set_tariff(tx, tariff)
+        await tariffs.put(tx, tariff)
 
 
 # What an upgrade does
@@ -429,14 +427,14 @@ async def test_the_books_hold_when_days_close_between(world: World) -> None:
 
 async def test_a_tariff_is_kept_as_it_is_set(world: World) -> None:
     """Every part, whatever was there before."""
-    assert await upgrades.load_tariff(world.pool) == SAMPLE_TARIFF
+    assert await tariffs.load(world.pool) == SAMPLE
     for tariff in (
         Tariff(Decimal("999999999.999"), Decimal("0.9999"), {1: Decimal(3), 999: Decimal(4)}, {}),
         NOTHING,
         Tariff(Decimal("0.000000000000000001"), Decimal(0), {}, {15: Decimal(7)}),
     ):
         await set_tariff(world, tariff)
-        assert await upgrades.load_tariff(world.pool) == tariff
+        assert await tariffs.load(world.pool) == tariff
     assert await world.pool.fetchval("SELECT count(*) FROM upgrade_tariff") == 1
 
 
@@ -456,7 +454,7 @@ async def test_bad_tariffs(shop: World, tariff: Tariff, field: str) -> None:
     with pytest.raises(BadTariffError) as caught:
         await set_tariff(shop, tariff)
     assert (caught.value.status, caught.value.details["field"]) == (400, field)
-    assert await upgrades.load_tariff(shop.pool) == SAMPLE_TARIFF
+    assert await tariffs.load(shop.pool) == SAMPLE
 
 
 async def test_the_dearest_upgrade_is_an_amount(world: World) -> None:
@@ -473,10 +471,10 @@ async def test_parts_of_a_tariff_are_changed(world: World) -> None:
 
     async def change(**parts: Any) -> Tariff:
         async with db.transaction(world.pool) as tx:
-            await upgrades.change_tariff(tx, **parts)
-            return await upgrades.load_tariff(tx)
+            await tariffs.change(tx, **parts)
+            return await tariffs.load(tx)
 
-    expected = SAMPLE_TARIFF
+    expected = SAMPLE
     for parts in (
         {"power_price": Decimal("7.5")},
         {"band_discount": Decimal("0.005")},
@@ -492,18 +490,18 @@ async def test_parts_of_a_tariff_are_changed(world: World) -> None:
 async def test_two_who_change_different_parts_at_once(world: World) -> None:
     """The second waits for the first, and keeps what that has changed."""
     async with db.transaction(world.pool) as tx:
-        await upgrades.change_tariff(tx, power_price=Decimal(9))
+        await tariffs.change(tx, power_price=Decimal(9))
 
         async def other() -> None:
             async with db.transaction(world.pool) as second:
-                await upgrades.change_tariff(second, band_discount=Decimal("0.01"))
+                await tariffs.change(second, band_discount=Decimal("0.01"))
 
         waiting = asyncio.create_task(other())
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         while not await world.pool.fetchval(query):
             assert not waiting.done()
     await waiting
-    found = await upgrades.load_tariff(world.pool)
+    found = await tariffs.load(world.pool)
     assert (found.power_price, found.band_discount) == (9, Decimal("0.01"))
 
 
@@ -518,10 +516,10 @@ async def test_without_a_tariff(world: World) -> None:
         await quoted(world, miner_id, "power", "2", "3")
     async with db.transaction(world.pool) as tx:
         with pytest.raises(NoTariffError):
-            await upgrades.change_tariff(tx, power_price=Decimal(1))
-        facts = {name: getattr(SAMPLE_TARIFF, name) for name in SAMPLE_TARIFF.__slots__}
-        await upgrades.change_tariff(tx, **facts)
-        assert await upgrades.load_tariff(tx) == SAMPLE_TARIFF
+            await tariffs.change(tx, power_price=Decimal(1))
+        facts = {name: getattr(SAMPLE, name) for name in SAMPLE.__slots__}
+        await tariffs.change(tx, **facts)
+        assert await tariffs.load(tx) == SAMPLE
 
 
 @pytest.mark.parametrize(
@@ -535,7 +533,7 @@ async def test_without_a_tariff(world: World) -> None:
     ],
 )
 def test_steps(text: str, found: dict[int, str]) -> None:
-    assert upgrades.steps(text) == {level: Decimal(price) for level, price in found.items()}
+    assert tariffs.steps(text) == {level: Decimal(price) for level, price in found.items()}
 
 
 @pytest.mark.parametrize(
@@ -548,5 +546,5 @@ def test_steps(text: str, found: dict[int, str]) -> None:
 )
 def test_steps_that_cannot_be_read(text: str) -> None:
     with pytest.raises(BadTariffError) as caught:
-        upgrades.steps(text)
+        tariffs.steps(text)
     assert caught.value.details == {"field": "steps"}

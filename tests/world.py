@@ -18,7 +18,7 @@ from hashrail import (
     rate_classes,
     rates,
     rewards,
-    upgrades,
+    tariffs,
     users,
 )
 from hashrail.income import DayInputs
@@ -55,7 +55,7 @@ class World:
             await business_clock.start(tx, start - clock.wall_now())
             await discounts.set_levels(tx, catalogue.pairs(catalogue.SAMPLE_LEVELS))
             await catalogue.put(tx, catalogue.sample_collections())
-            await upgrades.set_tariff(tx, upgrades.SAMPLE_TARIFF)
+            await tariffs.put(tx, tariffs.SAMPLE)
             partner = await partners.create(tx, name="partner", credit_limit_usd=Decimal(100_000), at=start)
         return cls(pool, partner)
 

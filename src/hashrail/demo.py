@@ -27,7 +27,7 @@ from hashrail import (
     origins,
     partners,
     rewards,
-    upgrades,
+    tariffs,
     users,
     wallets,
     withdrawals,
@@ -144,7 +144,7 @@ async def _open(pool: db.Pool, days: int) -> partners.Partner:
         await business_clock.start(tx, first - clock.day_of(now))
         await discounts.set_levels(tx, catalogue.pairs(catalogue.SAMPLE_LEVELS))
         await catalogue.put(tx, catalogue.sample_collections())
-        await upgrades.set_tariff(tx, upgrades.SAMPLE_TARIFF)
+        await tariffs.put(tx, tariffs.SAMPLE)
         programme = await discounts.create_programme(tx, PROGRAMME)
         for week in range(0, days, 7):
             fraction = Decimal(2 + week // 7 % 3).scaleb(-2)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from hashrail import clock
 from hashrail.db import Tx
@@ -28,9 +29,11 @@ class TooManyRecordsError(BadRequestError):
     advice = "Ask for fewer days at a time: send a smaller limit."
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """A stint as far as its days are closed: `first` to `last`, both included. Power in TH."""
+class Holding(NamedTuple):
+    """A stint as far as its days are closed: `first` to `last`, both included. Power in TH.
+
+    Holdings and records are tuples, since a user may have thousands of them.
+    """
 
     miner_id: int
     class_id: int
@@ -61,8 +64,7 @@ class Position:
     miner_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """BTC of one miner: `net = pool - c1 - c2`. `day` is the day that was mined; an adjustment's record is marked."""
 
     miner_id: int
@@ -158,7 +160,7 @@ async def holdings(tx: Tx, partner_id: int, user_id: int) -> Holdings:
         user_id,
     )
     return Holdings(
-        tuple(Holding(*row.values()) for row in stints),
+        tuple(Holding._make(row) for row in stints),
         tuple(
             Correction(
                 row["id"],

@@ -59,7 +59,7 @@ async def of_user(
         offset,
         after,
     )
-    return [Miner(*row.values()) for row in rows]
+    return [Miner._make(row) for row in rows]
 
 
 async def of_partner_user(
@@ -80,7 +80,7 @@ async def of_partner_user(
     )
     if not rows:
         return None
-    return [Miner(*row.values()) for row in rows if row["id"] is not None]
+    return [Miner._make(row) for row in rows if row["id"] is not None]
 
 
 async def get(tx: Reader, partner_id: int, miner_id: int) -> Miner:

@@ -1,7 +1,7 @@
 """Client-to-server operations: a user's token opens that user's data; a client's key opens the catalogue."""
 
 from hashrail import clock
-from hashrail.api import reads
+from hashrail.api import cursors, reads
 from hashrail.api.call import Auth, Call, Route
 from hashrail.api.fields import number
 from hashrail.api.models import (
@@ -74,7 +74,7 @@ async def exchange_rates(call: Call, _query: Query) -> Data[Listing[ExchangeRate
 
 
 ROUTES = (
-    Route(6, "c2s_miners", "GET", "/c2s/nft/find-by-user", Auth.BEARER, PageQuery, miners, refuses=reads.PAGING),
+    Route(6, "c2s_miners", "GET", "/c2s/nft/find-by-user", Auth.BEARER, PageQuery, miners, refuses=cursors.REFUSALS),
     Route(
         9,
         "c2s_collections",
@@ -104,7 +104,7 @@ ROUTES = (
         Auth.BEARER,
         IncomePageQuery,
         income,
-        refuses=(*reads.PAGING, TooManyRecordsError),
+        refuses=(*cursors.REFUSALS, TooManyRecordsError),
     ),
     Route(21, "c2s_balances", "GET", "/c2s/wallet/get-balances", Auth.BEARER, OffsetQuery, balances),
     Route(

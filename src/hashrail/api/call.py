@@ -6,7 +6,7 @@ commit, so that the request can be sent twice.
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -145,13 +145,18 @@ def _unless_known(reply: Reply, arrival: Arrival) -> Reply:
     tag = reply.headers.get("etag")
     if tag is None or arrival.method != "GET":
         return reply
+    return Reply(b"", reply.headers, HTTPStatus.NOT_MODIFIED) if is_known(tag, arrival.headers) else reply
+
+
+def is_known(tag: str, headers: Iterable[tuple[str, str]]) -> bool:
+    """Whether the caller says that it has the answer with this tag."""
     known = {
         part.strip().removeprefix("W/")
-        for name, value in arrival.headers
+        for name, value in headers
         if name == "if-none-match"
         for part in value.split(",")
     }
-    return Reply(b"", reply.headers, HTTPStatus.NOT_MODIFIED) if known & {tag, "*"} else reply
+    return bool(known & {tag, "*"})
 
 
 async def _let_in(route: Route, deployment: Deployment, arrival: Arrival) -> tuple[SentQuery | SentBody, Caller | None]:

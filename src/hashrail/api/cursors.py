@@ -41,6 +41,10 @@ class CursorWithOffsetError(BadRequestError):
     advice = "Send cursor or offset, not both."
 
 
+# What `sent` and `decode` refuse.
+REFUSALS = (CursorInvalidError, CursorWithOffsetError)
+
+
 def encode(*parts: Part) -> str:
     """A position as a text that may stand in a query as it is. Whole numbers are 0 to 2^53 - 1."""
     text = urlsafe_b64encode(msgspec.json.encode([VERSION, *parts])).decode().rstrip("=")
@@ -83,6 +87,12 @@ def sent(cursor: str | UnsetType, offset: str | UnsetType) -> str | None:
     if offset is not UNSET:
         raise CursorWithOffsetError("cursor and offset exclude each other", field="cursor")
     return cursor
+
+
+def last_id(cursor: str | UnsetType, offset: str | UnsetType) -> int | None:
+    """The id that the page before ended with, of a list in the order of ids; None for the first page."""
+    text = sent(cursor, offset)
+    return None if text is None else decode(text, int)[0]
 
 
 def cut(found: list[T], limit: int, position: Callable[[T], tuple[Part, ...]]) -> tuple[list[T], str | UnsetType]:

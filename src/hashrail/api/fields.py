@@ -21,7 +21,6 @@ PATH = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
 # What is no decimal was sent as a text, where a number is wanted.
 OTHER_TYPE = re.compile(r"Expected `[^`]*`(, got `|$)|Invalid decimal string")
 NAMED = re.compile(r"field `(?P<name>[^`]*)`")
-PYTHON_NAMES = {"str": "text", "int": "integer", "float": "number", "bool": "boolean", "object": "object"}
 
 
 class FieldMissingError(BadRequestError):

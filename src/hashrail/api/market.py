@@ -17,7 +17,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-from hashrail import catalogue, clock, db, rates, upgrades
+from hashrail import catalogue, clock, db, rates, tariffs
 from hashrail.api import reads
 from hashrail.api.call import ENCODER, Auth, Call, Route
 from hashrail.api.fields import number
@@ -150,7 +150,7 @@ def _levels(offers: list[Collection]) -> dict[int, int]:
 
 async def _read_upgrade_rates(pool: db.Pool) -> Data[UpgradeRatesOut]:
     async with db.snapshot(pool) as tx:
-        tariff = await upgrades.load_tariff(tx)
+        tariff = await tariffs.load(tx)
     power, efficiency = (
         [UpgradeStepOut(to_level=level, price_usd=number(price)) for level, price in steps.items()]
         for steps in (tariff.power_steps, tariff.efficiency_steps)
@@ -200,7 +200,7 @@ ROUTES = (
         Auth.NONE,
         AnyBody,
         upgrade_rates,
-        refuses=(upgrades.NoTariffError,),
+        refuses=(tariffs.NoTariffError,),
         for_every_site=True,
     ),
 )

@@ -130,6 +130,14 @@ class IncomePageQuery(PageQuery, kw_only=True):
     group_by_days: Flag | UnsetType = UNSET
 
 
+class SignedPageQuery(SignedQuery, kw_only=True):
+    """A page of a list of the partner's, from an offset or from where another page ended."""
+
+    limit: Limit | UnsetType = UNSET
+    offset: Offset | UnsetType = UNSET
+    cursor: Cursor | UnsetType = UNSET
+
+
 class UserQuery(SignedQuery, kw_only=True):
     """A partner's user."""
 

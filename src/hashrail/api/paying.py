@@ -15,17 +15,15 @@ from hashrail.api.models import (
     Answer,
     Body,
     Btc,
-    Cursor,
     Data,
     Digits,
     Id,
-    Limit,
     Listing,
     Moment,
     NonEmpty,
-    Offset,
     PageQuery,
     SignedBody,
+    SignedPageQuery,
     SignedQuery,
     Text,
     UserOffsetQuery,
@@ -77,13 +75,10 @@ class WithdrawalQuery(SignedQuery, kw_only=True):
     id: Annotated[Digits, Meta(max_length=16)]
 
 
-class WithdrawalsQuery(SignedQuery, kw_only=True):
+class WithdrawalsQuery(SignedPageQuery, kw_only=True):
     """A page of the partner's withdrawals, or of one user's."""
 
     partner_user_id: Text | UnsetType = UNSET
-    limit: Limit | UnsetType = UNSET
-    offset: Offset | UnsetType = UNSET
-    cursor: Cursor | UnsetType = UNSET
 
 
 class WalletOut(Answer, kw_only=True):
@@ -189,7 +184,6 @@ async def withdrawal(call: Call, query: WithdrawalQuery) -> Data[WithdrawalOut]:
 async def every_withdrawal(call: Call, query: WithdrawalsQuery) -> Data[Listing[WithdrawalOut]]:
     """The partner's withdrawals or one user's, newest first."""
     limit, offset = page(query.limit, query.offset)
-    cursor = cursors.sent(query.cursor, query.offset)
     name = query.partner_user_id
     found = await withdrawals.of_partner(
         call.pool,
@@ -197,7 +191,7 @@ async def every_withdrawal(call: Call, query: WithdrawalsQuery) -> Data[Listing[
         user_id=None if name is UNSET else (await users.find(call.pool, call.partner_id, name)).id,
         limit=limit + 1,
         offset=offset,
-        before=None if cursor is None else cursors.decode(cursor, int)[0],
+        before=cursors.last_id(query.cursor, query.offset),
     )
     shown, following = cursors.cut(found, limit, lambda one: (one.id,))
     return Data(Listing([_withdrawal(one) for one in shown], following))
@@ -218,14 +212,13 @@ async def _bind(call: Call, tx: Tx, user_id: int, address: str, *, field: str) -
 
 async def _wallets(call: Call, user_id: int, query: PageQuery | UserPageQuery) -> Data[Listing[WalletOut]]:
     limit, offset = page(query.limit, query.offset)
-    cursor = cursors.sent(query.cursor, query.offset)
     found = await wallets.of_user(
         call.pool,
         call.partner_id,
         user_id,
         limit=limit + 1,
         offset=offset,
-        after=0 if cursor is None else cursors.decode(cursor, int)[0],
+        after=cursors.last_id(query.cursor, query.offset) or 0,
     )
     shown, following = cursors.cut(found, limit, lambda one: (one.id,))
     return Data(Listing([_wallet(one) for one in shown], following))
@@ -272,7 +265,6 @@ def _withdrawal(one: Withdrawal) -> WithdrawalOut:
 
 
 BINDING = (AddressInvalidError, UserBlockedError)
-PAGING = (cursors.CursorInvalidError, cursors.CursorWithOffsetError)
 WITHDRAWING = (
     # For an amount of more decimals than any amount has.
     FieldBoundsError,
@@ -290,7 +282,14 @@ WITHDRAW = "/s2s/income-withdraw"
 ROUTES = (
     Route(19, "c2s_wallet_bind", "POST", "/c2s/wallet/bind", Auth.BEARER, BindBody, bind, writes=True, refuses=BINDING),
     Route(
-        20, "c2s_wallets", "GET", "/c2s/wallet/find-by-user", Auth.BEARER, PageQuery, wallets_of_user, refuses=PAGING
+        20,
+        "c2s_wallets",
+        "GET",
+        "/c2s/wallet/find-by-user",
+        Auth.BEARER,
+        PageQuery,
+        wallets_of_user,
+        refuses=cursors.REFUSALS,
     ),
     Route(
         22,
@@ -312,7 +311,7 @@ ROUTES = (
         Auth.SIGNED,
         UserPageQuery,
         wallets_for_user,
-        refuses=(UserNotFoundError, *PAGING),
+        refuses=(UserNotFoundError, *cursors.REFUSALS),
     ),
     Route(
         24,
@@ -376,7 +375,7 @@ ROUTES = (
         Auth.SIGNED,
         WithdrawalsQuery,
         every_withdrawal,
-        refuses=(UserNotFoundError, *PAGING),
+        refuses=(UserNotFoundError, *cursors.REFUSALS),
     ),
     Route(
         None,

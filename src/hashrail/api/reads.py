@@ -35,7 +35,6 @@ from hashrail.money import divide_half_even
 
 ZERO = Decimal(0)
 MOST_RECORDS = 100
-PAGING = (cursors.CursorInvalidError, cursors.CursorWithOffsetError)
 
 
 class NoDayPublishedError(UnavailableError):
@@ -55,8 +54,7 @@ async def miners_of(call: Call, user_id: int, query: PageQuery) -> Data[Listing[
 
 def miners_after(query: PageQuery | UserPageQuery) -> int:
     """The miner that a page of #6 or #7 begins behind; 0 for the first page."""
-    cursor = cursors.sent(query.cursor, query.offset)
-    return 0 if cursor is None else cursors.decode(cursor, int)[0]
+    return cursors.last_id(query.cursor, query.offset) or 0
 
 
 def miner_listing(found: list[Miner], limit: int) -> Listing[MinerOut]:

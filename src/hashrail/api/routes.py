@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from hashrail.api import c2s, market, paying, public, s2s, sandbox, selling, ton_login
+from hashrail.api import c2s, market, paying, public, s2s, sandbox, selling, statement, ton_login
 from hashrail.api.call import Route
 from hashrail.errors import BadRequestError
 from hashrail.settings import Settings
@@ -23,6 +23,7 @@ OPERATIONS = (
     *c2s.ROUTES,
     *s2s.ROUTES,
     *selling.ROUTES,
+    *statement.ROUTES,
     *paying.ROUTES,
     *market.ROUTES,
     *public.ROUTES,

@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from hashrail import day_fence, db, handovers, incomes, sessions, users
 from hashrail import miners as miners_of_users
-from hashrail.api import logins, reads, render
+from hashrail.api import cursors, logins, reads, render
 from hashrail.api.call import Auth, Call, Route
 from hashrail.api.fields import DAY_RANGE, day_range, given, page
 from hashrail.api.models import (
@@ -134,7 +134,7 @@ ROUTES = (
         Auth.SIGNED,
         UserPageQuery,
         miners,
-        refuses=(users.UserNotFoundError, *reads.PAGING),
+        refuses=(users.UserNotFoundError, *cursors.REFUSALS),
     ),
     Route(
         8,
@@ -181,7 +181,7 @@ ROUTES = (
         Auth.SIGNED,
         UserPageQuery,
         income,
-        refuses=(users.UserNotFoundError, *reads.PAGING),
+        refuses=(users.UserNotFoundError, *cursors.REFUSALS),
     ),
     Route(
         18,

@@ -1,65 +1,50 @@
-"""Selling miners: orders and upgrades, and what the partner owes for them."""
+"""Selling miners: orders and upgrades, which the partner owes the price of."""
 
-import csv
-import io
-import re
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, UnsetType, field
+from msgspec import Meta, field
 
-from hashrail import billing, catalogue, clock, day_fence, db, ledger, miners, orders, statements, upgrades
+from hashrail import catalogue, clock, day_fence, db, ledger, miners, orders, tariffs, upgrades
 from hashrail.api import cursors
 from hashrail.api.call import Auth, Call, Route
-from hashrail.api.fields import DAY_RANGE, FieldBoundsError, day_range, number, page
+from hashrail.api.fields import FieldBoundsError, number, page
 from hashrail.api.models import (
     ANY_AMOUNT,
     Answer,
     Body,
-    Cursor,
     Data,
     Efficiency,
     Id,
-    Limit,
     Listing,
     Moment,
-    Offset,
     PaymentCreateBody,
     PaymentOut,
     PaymentSuccessBody,
     Power,
     SignedBody,
+    SignedPageQuery,
     SignedQuery,
-    SomeMoment,
     Text,
     Usd,
 )
 from hashrail.db import Tx
-from hashrail.errors import BadRequestError, HashrailError
-from hashrail.money import plain
+from hashrail.errors import HashrailError
 from hashrail.orders import Order
-from hashrail.statements import Line
 from hashrail.upgrades import PostPayment, UpgradeKind
 from hashrail.users import UserBlockedError, UserNotFoundError
 
 EFFICIENCY_UPGRADE: Literal["nftEnergyEfficiencyUpgrade"] = "nftEnergyEfficiencyUpgrade"
 POWER_UPGRADE: Literal["nftPowerUpgrade"] = "nftPowerUpgrade"
 UpgradeType = Literal["nftEnergyEfficiencyUpgrade", "nftPowerUpgrade"]
-LineType = Literal["order", "upgrade", "payment"]
 KINDS: dict[UpgradeType, UpgradeKind] = {EFFICIENCY_UPGRADE: "efficiency", POWER_UPGRADE: "power"}
 TYPES = {kind: name for name, kind in KINDS.items()}
-LINE_TYPES: dict[str, LineType] = {"purchase": "order", "post_payment": "upgrade", "partner_payment": "payment"}
 # How a refusal's field is called in the body of #30.
 BODY_FIELDS: dict[UpgradeKind, dict[str, str]] = {
     "power": {"from": "data.fromPower", "to": "data.toPower", "nftCollectionId": "data.toPower"},
     "efficiency": {"from": "data.fromEnergyEfficiency", "to": "data.toEnergyEfficiency"},
 }
-CSV = "text/csv; charset=utf-8"
-MOST_LINES = 50_000
-# Where a cell may begin, a semicolon included, since some spreadsheets split there: what makes a formula of it.
-FORMULA = re.compile(r"(^|;\s*)(?=[=+\-@\t\r\n])")
-COLUMNS = ("date", "type", "reference", "nftId", "amountUsd", "balanceUsd")
 
 Quantity = Annotated[
     Decimal, Meta(description="TH with at most 4 decimals, or W/TH with at most 2", extra_json_schema=ANY_AMOUNT)
@@ -67,13 +52,6 @@ Quantity = Annotated[
 QuantityText = Annotated[str, Meta(max_length=20, pattern=r"^[0-9]+(\.[0-9]+)?$(?!\n)")]
 ThOrWattsPerTh = Annotated[Decimal, Meta(description="TH/s or W/TH, by the type")]
 IdText = Annotated[str, Meta(pattern=r"^[0-9]{1,16}$(?!\n)")]
-
-
-class StatementTooLongError(BadRequestError):
-    """A file holds so many lines and no more, since it is made in one piece."""
-
-    code = "STATEMENT_TOO_LONG"
-    advice = "Ask for a shorter range, or read the statement page by page with cursors."
 
 
 class EfficiencyUpgrade(Body, kw_only=True, tag_field="type", tag=EFFICIENCY_UPGRADE):
@@ -111,28 +89,6 @@ class OrderQuery(SignedQuery, kw_only=True):
     """An order by the partner's own id of it."""
 
     external_id: Text
-
-
-class PostPaymentsQuery(SignedQuery, kw_only=True):
-    """A page of the partner's post-payments."""
-
-    limit: Limit | UnsetType = UNSET
-    offset: Offset | UnsetType = UNSET
-    cursor: Cursor | UnsetType = UNSET
-
-
-class StatementQuery(SignedQuery, kw_only=True):
-    """Days from startDate to endDate, both included, UTC."""
-
-    start_date: SomeMoment
-    end_date: SomeMoment
-
-
-class StatementPageQuery(StatementQuery, kw_only=True):
-    """A page of the statement."""
-
-    limit: Limit | UnsetType = UNSET
-    cursor: Cursor | UnsetType = UNSET
 
 
 class UpgradeOut(Answer, kw_only=True):
@@ -173,32 +129,6 @@ class PostPaymentOut(Answer, kw_only=True):
     to: ThOrWattsPerTh
     value: Usd
     created_at: Moment
-
-
-class LineOut(Answer, kw_only=True):
-    """A line of the statement, USD: what it adds to the debt, and the debt after it. A payment is negative.
-
-    `reference` is the order's externalId, the post-payment's id, or the reference of the payment.
-    """
-
-    date: Moment
-    type: LineType
-    reference: str
-    nft_id: int | None
-    amount_usd: Usd
-    balance_usd: Usd
-
-
-class StatementOut(Answer, kw_only=True):
-    """Lines oldest first; USD owed before the first day and after the last one; owed, reserved and allowed now."""
-
-    array: list[LineOut]
-    opening_usd: Usd
-    closing_usd: Usd
-    owed_usd: Usd
-    reserved_usd: Usd
-    credit_limit_usd: Usd
-    next_cursor: str | UnsetType = UNSET
 
 
 async def payment_create(call: Call, tx: Tx, body: PaymentCreateBody) -> Data[PaymentOut]:
@@ -256,60 +186,18 @@ async def upgrade_price(call: Call, query: UpgradePriceQuery) -> Data[PriceOut]:
     return Data(PriceOut(price=number(quote.value_usd)))
 
 
-async def post_payments(call: Call, query: PostPaymentsQuery) -> Data[Listing[PostPaymentOut]]:
+async def post_payments(call: Call, query: SignedPageQuery) -> Data[Listing[PostPaymentOut]]:
     """What the partner owes for upgrades, newest first."""
     limit, offset = page(query.limit, query.offset)
-    cursor = cursors.sent(query.cursor, query.offset)
     found = await upgrades.post_payments(
         call.pool,
         call.partner_id,
         limit=limit + 1,
         offset=offset,
-        before=None if cursor is None else cursors.decode(cursor, int)[0],
+        before=cursors.last_id(query.cursor, query.offset),
     )
     shown, following = cursors.cut(found, limit, lambda one: (one.id,))
     return Data(Listing([_post_payment(one) for one in shown], following))
-
-
-async def statement(call: Call, query: StatementPageQuery) -> Data[StatementOut]:
-    """What the partner owes, line by line, oldest first."""
-    first, before = _range(query)
-    limit, _ = page(query.limit, UNSET)
-    after = None if query.cursor is UNSET else _position(*cursors.decode(query.cursor, int, int))
-    async with db.snapshot(call.pool) as tx:
-        found = await statements.lines(tx, call.partner_id, first=first, before=before, limit=limit + 1, after=after)
-        opening = await statements.owed_before(tx, call.partner_id, first)
-        closing = await statements.owed_before(tx, call.partner_id, before)
-        now = await billing.receivable(tx, call.partner_id)
-    shown, following = cursors.cut(found, limit, _end_of)
-    return Data(
-        StatementOut(
-            array=[_line(one) for one in shown],
-            opening_usd=number(opening),
-            closing_usd=number(closing),
-            owed_usd=number(now.owed),
-            reserved_usd=number(now.reserved),
-            credit_limit_usd=number(now.credit_limit),
-            next_cursor=following,
-        )
-    )
-
-
-async def statement_csv(call: Call, query: StatementQuery) -> bytes:
-    """The same lines as a CSV file, all of them."""
-    first, before = _range(query)
-    async with db.snapshot(call.pool) as tx:
-        found = await statements.lines(tx, call.partner_id, first=first, before=before, limit=MOST_LINES + 1)
-    if len(found) > MOST_LINES:
-        raise StatementTooLongError(f"the range has more than {MOST_LINES} lines", field="endDate")
-    sheet = io.StringIO()
-    writer = csv.writer(sheet)
-    writer.writerow(COLUMNS)
-    for one in found:
-        nft_id = "" if one.miner_id is None else one.miner_id
-        amounts = plain(one.amount_usd), plain(one.balance_usd)
-        writer.writerow((clock.iso(one.at), LINE_TYPES[one.kind], _harmless(one.reference), nft_id, *amounts))
-    return sheet.getvalue().encode()
 
 
 def _asked(data: EfficiencyUpgrade | PowerUpgrade) -> tuple[UpgradeKind, Decimal, Decimal]:
@@ -317,28 +205,6 @@ def _asked(data: EfficiencyUpgrade | PowerUpgrade) -> tuple[UpgradeKind, Decimal
     if isinstance(data, PowerUpgrade):
         return "power", data.from_power, data.to_power
     return "efficiency", data.from_energy_efficiency, data.to_energy_efficiency
-
-
-def _range(query: StatementQuery) -> tuple[datetime, datetime]:
-    """The first moment of the range and the first after it."""
-    first, last = day_range(query.start_date, query.end_date)
-    # The calendar's last day has no day after it, and nothing is posted on it.
-    return clock.start_of(first), clock.start_of(min(last, date.max - clock.ONE_DAY) + clock.ONE_DAY)
-
-
-def _position(microseconds: int, position: int) -> tuple[datetime, int]:
-    """Where a page of the statement ended."""
-    return clock.EPOCH + timedelta(microseconds=microseconds), position
-
-
-def _end_of(line: Line) -> tuple[int, int]:
-    """The position of a line, for a cursor."""
-    return (line.at - clock.EPOCH) // timedelta(microseconds=1), line.position
-
-
-def _harmless(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula."""
-    return FORMULA.sub(r"\1'", text)
 
 
 def _order(one: Order) -> OrderOut:
@@ -369,23 +235,12 @@ def _post_payment(one: PostPayment) -> PostPaymentOut:
     )
 
 
-def _line(one: Line) -> LineOut:
-    return LineOut(
-        date=clock.iso(one.at),
-        type=LINE_TYPES[one.kind],
-        reference=one.reference,
-        nft_id=one.miner_id,
-        amount_usd=number(one.amount_usd),
-        balance_usd=number(one.balance_usd),
-    )
-
-
 ORDERING = (UserBlockedError, catalogue.CapacityExceededError, ledger.CreditLimitError)
 PRICING = (
     miners.MinerNotFoundError,
     upgrades.UpgradeOutOfBoundsError,
     upgrades.UpgradeStaleError,
-    upgrades.NoTariffError,
+    tariffs.NoTariffError,
 )
 
 ROUTES = (
@@ -454,29 +309,8 @@ ROUTES = (
         "GET",
         "/s2s/nft-upgrade/find-all",
         Auth.SIGNED,
-        PostPaymentsQuery,
+        SignedPageQuery,
         post_payments,
-        refuses=(cursors.CursorInvalidError, cursors.CursorWithOffsetError),
-    ),
-    Route(
-        None,
-        "s2s_statement",
-        "GET",
-        "/s2s/partner/get-statement",
-        Auth.SIGNED,
-        StatementPageQuery,
-        statement,
-        refuses=(cursors.CursorInvalidError, *DAY_RANGE),
-    ),
-    Route(
-        None,
-        "s2s_statement_csv",
-        "GET",
-        "/s2s/partner/get-statement.csv",
-        Auth.SIGNED,
-        StatementQuery,
-        statement_csv,
-        refuses=(*DAY_RANGE, StatementTooLongError),
-        media_type=CSV,
+        refuses=cursors.REFUSALS,
     ),
 )

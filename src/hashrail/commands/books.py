@@ -18,7 +18,7 @@ from hashrail import (
     orders,
     partners,
     rewards,
-    upgrades,
+    tariffs,
     users,
 )
 from hashrail import ledger as books_of
@@ -182,7 +182,7 @@ def seed(data: DataOption = None) -> None:
     async def work(tx: Tx, _: Books) -> int:
         await catalogue.put(tx, catalogue.sample_collections())
         await discounts.set_levels(tx, catalogue.pairs(catalogue.SAMPLE_LEVELS))
-        await upgrades.set_tariff(tx, upgrades.SAMPLE_TARIFF)
+        await tariffs.put(tx, tariffs.SAMPLE)
         return len(await catalogue.on_sale(tx))
 
     typer.echo(f"{in_transaction(data, work)} offers are on sale.")
@@ -246,14 +246,14 @@ def tariff(
 
     async def work(tx: Tx, _: Books) -> Tariff:
         if price is not None or band_discount is not None or power_steps is not None or efficiency_steps is not None:
-            await upgrades.change_tariff(
+            await tariffs.change(
                 tx,
                 power_price=price,
                 band_discount=band_discount,
-                power_steps=None if power_steps is None else upgrades.steps(power_steps),
-                efficiency_steps=None if efficiency_steps is None else upgrades.steps(efficiency_steps),
+                power_steps=None if power_steps is None else tariffs.steps(power_steps),
+                efficiency_steps=None if efficiency_steps is None else tariffs.steps(efficiency_steps),
             )
-        return await upgrades.load_tariff(tx)
+        return await tariffs.load(tx)
 
     found = in_transaction(data, work)
     if as_json:
