@@ -74,9 +74,10 @@ def test_the_worked_examples_of_the_signature() -> None:
     assert query == f"{openapi_words.EXAMPLE_QUERY}&signature={openapi_words.EXAMPLE_QUERY_SIGNATURE}"
     body = json.loads(sign_body_text(secret, openapi_words.EXAMPLE_BODY))
     assert body["signature"] == openapi_words.EXAMPLE_BODY_SIGNATURE
-    for name in ("signature", "signatureInQuery"):
-        told = sandbox_document()["components"]["securitySchemes"][name]["description"]
-        assert all(part in told for part in (secret, openapi_words.EXAMPLE_QUERY, openapi_words.EXAMPLE_BODY))
+    schemes = sandbox_document()["components"]["securitySchemes"]
+    told = schemes["signature"]["description"]
+    assert all(part in told for part in (secret, openapi_words.EXAMPLE_QUERY, openapi_words.EXAMPLE_BODY))
+    assert "`signature`" in schemes["signatureInQuery"]["description"], "it is told once"
 
 
 def test_the_query_of_a_get() -> None:
@@ -320,6 +321,21 @@ async def test_the_page_has_every_operation(api: Api) -> None:
     links = set(re.findall(r'href="#([^"]+)"', page))
     assert links <= set(ids)
     assert "$" not in re.sub(r"<code>[^<]*</code>", "", page)
+
+
+async def test_the_page_goes_by_the_contract_s_numbers(api: Api) -> None:
+    """Subjects in the order of their first number, and within each the contract's before what goes beyond it."""
+    page = (await api.http.get("/api/docs")).text
+    navigation = page.split("<nav")[1].split("</nav>")[0]
+    subjects = re.findall(r'<div data-tag="([^"]+)">(.*?)</div>', navigation, re.S)
+    assert [name for name, _ in subjects][:4] == ["Login", "Miners", "Catalogue", "Orders"]
+    firsts = []
+    for _, listed in subjects:
+        numbers = [int(each or 99) for each in re.findall(r"<li[^>]*><a[^>]*>(?:<span[^>]*>#(\d+)</span>)?", listed)]
+        assert numbers == sorted(numbers)
+        firsts.append(numbers[0])
+    assert firsts == sorted(firsts)
+    assert (firsts[0], firsts[-1]) == (1, 99)
 
 
 async def test_a_section_of_the_page(api: Api) -> None:

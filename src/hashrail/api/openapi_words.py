@@ -123,7 +123,7 @@ SECURITY_SCHEMES: dict[str, Any] = {
         "type": "apiKey",
         "in": "query",
         "name": "signature",
-        "description": f"{SIGNATURE}\n\nThis is the way of a GET.",
+        "description": "As `signature` tells, in the query: the way of a GET.",
     },
 }
 

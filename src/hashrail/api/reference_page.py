@@ -103,7 +103,8 @@ def _by_tag(document: Any) -> Iterator[tuple[str, list[tuple[str, str, Any]]]]:
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
-    found.sort(key=lambda each: each[2].get("x-contract-number", len(found)))
+    after_all = len(found)
+    found.sort(key=lambda each: each[2].get("x-contract-number", after_all))
     for tag in dict.fromkeys(operation["tags"][0] for _, _, operation in found):
         yield tag, [each for each in found if each[2]["tags"][0] == tag]
 
