@@ -31,7 +31,6 @@ MISSING: set[str] = set()
 WORDS = {
     Auth.NONE: "none",
     Auth.SERVER_KEY: "key",
-    Auth.CLIENT_KEY: "key",
     Auth.BEARER: "bearer",
     Auth.KEY_OR_BEARER: "key or bearer",
     Auth.ANY_KEY_OR_BEARER: "key or bearer",

@@ -366,7 +366,6 @@ def test_the_route_table_is_the_contract_s() -> None:
     words = {
         Auth.SIGNED: "signed",
         Auth.SERVER_KEY: "key",
-        Auth.CLIENT_KEY: "key",
         Auth.BEARER: "bearer",
         Auth.KEY_OR_BEARER: "key or bearer",
         Auth.ANY_KEY_OR_BEARER: "key or bearer",

@@ -1,11 +1,8 @@
 """Client-to-server operations: a user's token opens that user's data; a client's key opens the catalogue."""
 
-from hashrail import clock
 from hashrail.api import cursors, reads
 from hashrail.api.call import Auth, Call, Route
-from hashrail.api.fields import number
 from hashrail.api.models import (
-    BalanceOut,
     CollectionOut,
     Data,
     DayOfRecordsOut,
@@ -15,7 +12,6 @@ from hashrail.api.models import (
     IncomeTotalOut,
     Listing,
     MinerOut,
-    OffsetQuery,
     PageQuery,
     Query,
     RecordOut,
@@ -48,24 +44,6 @@ async def income(call: Call, query: IncomePageQuery) -> Data[Listing[RecordOut]]
     if query.group_by_days == "true":
         return await reads.income_grouped(call, call.user_id, query)
     return await reads.income_records(call, call.user_id, query, most=reads.MOST_RECORDS)
-
-
-async def balances(call: Call, query: OffsetQuery) -> Data[Listing[BalanceOut]]:
-    """#21: what the user can spend, a row a currency."""
-    found = await reads.balances(call, call.user_id, query.limit, query.offset)
-    return Data(
-        Listing(
-            [
-                BalanceOut(
-                    id=account.account_id,
-                    created_at=clock.iso(account.created_at),
-                    currency=account.currency,
-                    balance=number(spendable),
-                )
-                for account, spendable in found
-            ]
-        )
-    )
 
 
 async def exchange_rates(call: Call, _query: Query) -> Data[Listing[ExchangeRateOut]]:
@@ -106,7 +84,6 @@ ROUTES = (
         income,
         refuses=(*cursors.REFUSALS, TooManyRecordsError),
     ),
-    Route(21, "c2s_balances", "GET", "/c2s/wallet/get-balances", Auth.BEARER, OffsetQuery, balances),
     Route(
         28,
         "exchange_rates",

@@ -36,7 +36,6 @@ class Auth(Enum):
     """What an operation asks of its caller."""
 
     SERVER_KEY = "key of a partner's server"
-    CLIENT_KEY = "key of a partner's client"
     BEARER = "a user's token"
     KEY_OR_BEARER = "a user's token, or a client's key"
     SIGNED = "signature"
@@ -46,7 +45,6 @@ class Auth(Enum):
 
 GUARDS: dict[Auth, guards.Guard] = {
     Auth.SERVER_KEY: guards.server_key,
-    Auth.CLIENT_KEY: guards.client_key,
     Auth.BEARER: guards.bearer,
     Auth.KEY_OR_BEARER: guards.client_key_or_bearer,
     Auth.ANY_KEY_OR_BEARER: guards.any_key_or_bearer,

@@ -134,7 +134,6 @@ IN_QUERY = KEY | {"signatureInQuery": []}
 SECURITY: dict[Auth, Requirements] = {
     Auth.NONE: [],
     Auth.SERVER_KEY: [KEY],
-    Auth.CLIENT_KEY: [KEY],
     Auth.BEARER: [{"bearer": []}],
     Auth.KEY_OR_BEARER: [KEY, {"bearer": []}],
     Auth.ANY_KEY_OR_BEARER: [KEY, {"bearer": []}],
@@ -150,7 +149,6 @@ def security(auth: Auth, method: str) -> Requirements:
 CALLERS = {
     Auth.NONE: "No credential is needed.",
     Auth.SERVER_KEY: "Caller: the partner's server with a `secret` or `full` key.",
-    Auth.CLIENT_KEY: "Caller: the partner's client with a `publishable` or `full` key.",
     Auth.BEARER: "Caller: a user with his token. A key beside it must be his partner's.",
     Auth.KEY_OR_BEARER: "Caller: a user with his token, or the partner's client with a `publishable` or `full` key.",
     Auth.ANY_KEY_OR_BEARER: "Caller: a user with his token, or the partner with any key.",

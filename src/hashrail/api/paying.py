@@ -13,6 +13,7 @@ from hashrail.api.fields import FieldBoundsError, number, page
 from hashrail.api.models import (
     ANY_AMOUNT,
     Answer,
+    BalanceOut,
     Body,
     Btc,
     Data,
@@ -21,6 +22,7 @@ from hashrail.api.models import (
     Listing,
     Moment,
     NonEmpty,
+    OffsetQuery,
     PageQuery,
     SignedBody,
     SignedPageQuery,
@@ -110,6 +112,24 @@ class WithdrawalOut(Answer, kw_only=True):
     txid: str | None
     created_at: Moment
     changed_at: Moment
+
+
+async def own_balances(call: Call, query: OffsetQuery) -> Data[Listing[BalanceOut]]:
+    """#21: what the user can spend, a row a currency."""
+    found = await reads.balances(call, call.user_id, query.limit, query.offset)
+    return Data(
+        Listing(
+            [
+                BalanceOut(
+                    id=account.account_id,
+                    created_at=clock.iso(account.created_at),
+                    currency=account.currency,
+                    balance=number(spendable),
+                )
+                for account, spendable in found
+            ]
+        )
+    )
 
 
 async def balances(call: Call, query: UserOffsetQuery) -> Data[Listing[WalletBalanceOut]]:
@@ -291,6 +311,7 @@ ROUTES = (
         wallets_of_user,
         refuses=cursors.REFUSALS,
     ),
+    Route(21, "c2s_balances", "GET", "/c2s/wallet/get-balances", Auth.BEARER, OffsetQuery, own_balances),
     Route(
         22,
         "s2s_wallet_bind",

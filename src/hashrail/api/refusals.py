@@ -44,7 +44,6 @@ SIGNATURE: Refusals = tuple(kind for code, kind in REFUSALS.items() if code not 
 CALLERS: dict[Auth, Refusals] = {
     Auth.NONE: (),
     Auth.SERVER_KEY: (*KEY, guards.KeyCannotSignError),
-    Auth.CLIENT_KEY: (*KEY, guards.KeyIsSecretError, guards.OriginNotAllowedError),
     Auth.BEARER: (*TOKEN, *KEY_BESIDE_TOKEN, guards.OriginNotAllowedError),
     Auth.KEY_OR_BEARER: (*TOKEN[1:], *KEY, guards.KeyIsSecretError, guards.OriginNotAllowedError),
     Auth.ANY_KEY_OR_BEARER: (*TOKEN[1:], *KEY, guards.OriginNotAllowedError),

@@ -151,9 +151,9 @@ def _callers() -> list[str]:
     rows = [
         (Auth.SIGNED.value, "`X-PARTNER-API-KEY` of a `secret` or `full` key, and a signature with its timestamp"),
         (Auth.SERVER_KEY.value, "`X-PARTNER-API-KEY` of a `secret` or `full` key"),
-        (Auth.CLIENT_KEY.value, "`X-PARTNER-API-KEY` of a `publishable` or `full` key"),
         (Auth.BEARER.value, "`Authorization: Bearer <jwtToken>`; an API key beside it must be the same partner's"),
-        (Auth.KEY_OR_BEARER.value, "either of the two"),
+        (Auth.KEY_OR_BEARER.value, "such a token, or `X-PARTNER-API-KEY` of a `publishable` or `full` key"),
+        (Auth.ANY_KEY_OR_BEARER.value, "such a token, or `X-PARTNER-API-KEY` of any key"),
         (Auth.NONE.value, "no credential"),
     ]
     return [

@@ -164,6 +164,7 @@ def _show_summary(sandbox: sandboxes.Sandbox) -> None:
         f"  {program} audit --data {sandbox.data}\n"
         f"  {program} explain income --miner 1001 --day {yesterday} --data {sandbox.data}\n"
         f"  {program} --help\n\n"
+        f"Every operation, with examples: {sandbox.base_url}/api/docs\n"
         "Ctrl-C stops it; started again on the same data it continues."
     )
 
