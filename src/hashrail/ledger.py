@@ -32,12 +32,15 @@ class Chart(IntEnum):
     POOL_RECEIVABLE = 1100  # BTC, asset: mined, due from the pool
     PARTNER_RECEIVABLE = 1200  # USD, asset: what the partner owes; carries a credit limit
     CASH = 1300  # USD, asset: what partners have paid
+    BITCOIN_WALLET = 1400  # BTC, asset: what deposits brought and payouts took; the operator's own coins are not here
     INCOME_CONTROL = 2100  # BTC, liability: earned by users, not yet settled
     PAYOUTS_IN_FLIGHT = 2200  # BTC, liability: taken from users, not yet final on chain
     ELECTRICITY_REVENUE = 4100  # BTC, revenue
     SERVICE_REVENUE = 4200  # BTC, revenue
     MINER_SALES = 4300  # USD, revenue: miners and their upgrades
     COMMISSION_REVENUE = 4400  # BTC, revenue: commissions of fast withdrawals
+    NETWORK_FEES = 5100  # BTC, expense: what the chain took for payouts
+    REORG_LOSSES = 5200  # BTC, expense: credited deposits that a reorg took back
 
 
 CURRENCY_OF = {
@@ -50,6 +53,9 @@ CURRENCY_OF = {
     Chart.SERVICE_REVENUE: "BTC",
     Chart.MINER_SALES: "USD",
     Chart.COMMISSION_REVENUE: "BTC",
+    Chart.BITCOIN_WALLET: "BTC",
+    Chart.NETWORK_FEES: "BTC",
+    Chart.REORG_LOSSES: "BTC",
 }
 
 
@@ -62,7 +68,9 @@ class Kind(StrEnum):
     PURCHASE = "purchase"  # object: purchase; leg: attempt
     POST_PAYMENT = "post_payment"  # object: post-payment of an upgrade; leg 1
     PARTNER_PAYMENT = "partner_payment"  # object: partner payment; leg 1
-    WITHDRAWAL = "withdrawal"  # object: withdrawal; legs 1 amount, 2 commission
+    WITHDRAWAL = "withdrawal"  # object: withdrawal; legs 1 amount, 2 commission, 3 out of the wallet
+    NETWORK_FEE = "network_fee"  # object: payout batch; leg 1
+    DEPOSIT = "deposit"  # object: deposit; leg 1 credited, then by turns 2 lost in a reorg, 3 found again, 4 lost ...
 
 
 COUNT_DEBIT = """

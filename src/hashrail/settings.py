@@ -119,8 +119,27 @@ class Settings(BaseSettings):
     bitcoin_allow_knots: bool = False
     """Let Bitcoin Knots pay on bitcoin and testnet4, where it may have left the chain that others are on."""
 
-    withdraw_minimum_btc: Decimal = Field(default=Decimal("0.00005"), ge=Decimal("0.00000546"), decimal_places=8)
-    """The least that can be withdrawn, in BTC; it must be worth more than paying it costs."""
+    bitcoin_final_depth: int = Field(default=6, ge=1, le=100)
+    """Confirmations after which a payment is final: what it paid is posted, and what a conflict stopped is due again."""
+
+    payout_fast_minutes: int = Field(default=10, ge=0, le=50)
+    """How long fast withdrawals are gathered, counted from the oldest, before a batch pays them."""
+
+    payout_daily_hour: int = Field(default=6, ge=0, le=23)
+    """Hour of the UTC day at which withdrawals without commission are paid."""
+
+    payout_most_outputs: int = Field(default=500, ge=1, le=2000)
+    """The most addresses that one transaction pays."""
+
+    payout_fee_budget_btc: Decimal = Field(default=Decimal("0.05"), gt=0, le=1, decimal_places=8)
+    """The most that one batch may cost in network fees, raised fees included, in BTC."""
+
+    payout_bump_minutes: int = Field(default=60, ge=10, le=10_080)
+    """After how many minutes without a confirmation the fee of a batch is raised."""
+
+    withdraw_minimum_btc: Decimal = Field(default=Decimal("0.00005"), ge=Decimal("0.00000294"), decimal_places=8)
+    """The least that can be withdrawn, in BTC; it must be worth more than paying it costs. What an address could not
+    spend any more (546 satoshi for P2PKH, 330 for taproot) is refused in any case."""
 
     withdraw_commission_btc: Decimal = Field(default=Decimal("0.00006"), ge=0, decimal_places=8)
     """Commission of a fast withdrawal in BTC, on top of the amount; one within 24 hours costs nothing."""

@@ -103,6 +103,10 @@ class _AddressInfo(msgspec.Struct):
     is_mine: bool = msgspec.field(name="ismine")
 
 
+class _Validity(msgspec.Struct):
+    is_valid: bool = msgspec.field(name="isvalid")
+
+
 class _TestFees(msgspec.Struct):
     base: Decimal
 
@@ -291,6 +295,12 @@ class BitcoinNode(NodeRpc):
         if change:
             return await self._ask_wallet("getrawchangeaddress", kind, kind=str)
         return await self._ask_wallet("getnewaddress", "", kind, kind=str)
+
+    async def invalid_addresses(self, addresses: Sequence[str]) -> set[str]:
+        """Those of the addresses that the node does not call valid on its chain."""
+        asked = [("validateaddress", (address,)) for address in addresses]
+        answers = await self.call_many(asked, kind=_Validity)
+        return {address for address, answer in zip(addresses, answers, strict=True) if not answer.is_valid}
 
     async def owns(self, address: str) -> bool:
         """Whether the wallet can sign for an address, or watches it."""

@@ -1,0 +1,2 @@
+-- Operators: who approves payouts and looks after them.
+-- depends: 0010_payouts

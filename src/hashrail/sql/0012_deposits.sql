@@ -1,0 +1,2 @@
+-- Deposits: bitcoin that users send to their own address.
+-- depends: 0011_operators

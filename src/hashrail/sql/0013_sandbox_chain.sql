@@ -1,0 +1,2 @@
+-- The simulated chain of a sandbox.
+-- depends: 0012_deposits
