@@ -6,13 +6,17 @@ each with its reason: another network's address, white space, broken checksums, 
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import bdkpython as bdk
 
 from hashrail.errors import BadRequestError
+from hashrail.money import BTC_DECIMALS
 from hashrail.settings import Network
 
 LONGEST = 100
+# Satoshi below which an output of a script is dust: nodes do not relay it.
+DUST_SAT = {"P2PKH": 546, "P2SH": 540, "P2WPKH": 294, "P2WSH": 330, "P2TR": 330}
 BURN_SCRIPTS = frozenset({bytes.fromhex("76a914000000000000000000000000000000000000000088ac")})
 ANCHOR_SCRIPT = bytes.fromhex("51024e73")
 # Another network of bitcoin, or the prefix of another chain.
@@ -44,6 +48,11 @@ class Address:
     text: str
     script: bytes
     kind: str
+
+    @property
+    def dust_btc(self) -> Decimal:
+        """What it must be paid at the least."""
+        return Decimal(DUST_SAT[self.kind]).scaleb(-BTC_DECIMALS)
 
 
 def parse(text: str, network: Network, *, field: str) -> Address:

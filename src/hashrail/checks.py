@@ -271,15 +271,17 @@ INVARIANTS = (
     ),
     Invariant(
         "withdrawals-match-ledger",
-        "a withdrawal's amount and commission are held on its user's account while it is queued, and released after",
+        "a withdrawal's amount and commission are held on its user's account until it ends, posted when it is final",
         """
         WITH expected AS (
-            SELECT w.partner_id, w.id, legs.leg, a.id AS debit, legs.credit, legs.amount,
-                   CASE w.state WHEN 'cancelled' THEN 'voided' ELSE 'pending' END AS state
+            SELECT w.partner_id, w.id, legs.leg, legs.debit, legs.credit, legs.amount,
+                   CASE WHEN w.state = 'final' THEN 'posted'
+                        WHEN w.state IN ('cancelled', 'refused') THEN 'voided' ELSE 'pending' END AS state
             FROM withdrawal w
             JOIN account a ON a.partner_id = w.partner_id AND a.user_id = w.user_id AND a.currency = 'BTC'
-            CROSS JOIN LATERAL (VALUES (1, 2200, w.amount_btc), (2, 4400, w.commission_btc))
-                AS legs (leg, credit, amount)
+            CROSS JOIN LATERAL (VALUES (1, a.id, 2200, w.amount_btc), (2, a.id, 4400, w.commission_btc),
+                                       (3, 2200, 1400, CASE WHEN w.state = 'final' THEN w.amount_btc ELSE 0 END))
+                AS legs (leg, debit, credit, amount)
             WHERE legs.amount > 0),
         written AS (
             SELECT partner_id, object_id AS id, leg, debit_account AS debit, credit_account AS credit, amount, state
@@ -287,6 +289,41 @@ INVARIANTS = (
         SELECT partner_id, id AS withdrawal_id, leg, e.state AS expected, w.state AS transfer
         FROM expected e FULL JOIN written w USING (partner_id, id, leg)
         WHERE (e.debit, e.credit, e.amount, e.state) IS DISTINCT FROM (w.debit, w.credit, w.amount, w.state)""",
+    ),
+    Invariant(
+        "network-fees-match-batches",
+        "a settled batch's network fee is posted once, to the satoshi, shared among its partners",
+        """
+        WITH posted AS (
+            SELECT object_id AS id, sum(amount) AS fee FROM transfer
+            WHERE kind = 'network_fee' AND state = 'posted' AND debit_account = 5100 AND credit_account = 1400
+            GROUP BY object_id),
+        paid AS (
+            SELECT b.id, t.fee_btc AS fee, b.settled_at FROM payout_batch b
+            JOIN payout_transaction t ON t.txid = b.txid WHERE b.state = 'final' AND t.fee_btc > 0)
+        SELECT id AS batch_id, paid.fee AS fee, posted.fee AS posted FROM paid FULL JOIN posted USING (id)
+        WHERE (paid.settled_at IS NOT NULL AND paid.fee IS DISTINCT FROM posted.fee)
+           OR coalesce(posted.fee, 0) > coalesce(paid.fee, 0)""",
+    ),
+    Invariant(
+        "batches-pay-in-full",
+        "what a batch spends is what its withdrawals are paid, its fee, and change",
+        """
+        SELECT b.id AS batch_id, i.btc AS inputs, coalesce(w.btc, 0) AS paid, t.fee_btc AS fee
+        FROM payout_batch b
+        JOIN payout_transaction t ON t.batch_id = b.id
+        JOIN (SELECT batch_id, sum(amount_btc) AS btc FROM payout_input GROUP BY batch_id) i ON i.batch_id = b.id
+        LEFT JOIN (SELECT batch_id, sum(amount_btc) AS btc FROM withdrawal GROUP BY batch_id) w ON w.batch_id = b.id
+        WHERE b.kind <> 'external' AND b.state <> 'conflicted'
+          AND (i.btc < coalesce(w.btc, 0) + t.fee_btc OR w.btc IS NULL OR t.fee_btc > b.most_fee_btc)""",
+    ),
+    Invariant(
+        "settled-batches-are-over",
+        "no withdrawal of a settled batch is still on its way, and every final one was in a final batch",
+        """
+        SELECT w.partner_id, w.id AS withdrawal_id, w.state, b.state AS batch FROM withdrawal w
+        JOIN payout_batch b ON b.id = w.batch_id
+        WHERE (b.settled_at IS NOT NULL AND w.state <> 'final') OR (w.state = 'final' AND b.state <> 'final')""",
     ),
     Invariant(
         "payments-match-ledger",

@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     """Let Bitcoin Knots pay on bitcoin and testnet4, where it may have left the chain that others are on."""
 
     bitcoin_final_depth: int = Field(default=6, ge=1, le=100)
-    """Confirmations after which a payment is final: what it paid is posted, and what a conflict stopped is due again."""
+    """Confirmations after which a payment is final and posted, and after which a conflict makes it due again."""
 
     payout_fast_minutes: int = Field(default=10, ge=0, le=50)
     """How long fast withdrawals are gathered, counted from the oldest, before a batch pays them."""
@@ -182,3 +182,8 @@ class Settings(BaseSettings):
     def network(self) -> Network:
         """The chain that addresses must belong to."""
         return self.bitcoin_network or ("regtest" if self.mode == "sandbox" else "bitcoin")
+
+    @property
+    def simulates_chain(self) -> bool:
+        """Whether payouts and deposits happen on a simulated chain: in a sandbox without a node."""
+        return self.mode == "sandbox" and self.bitcoin_rpc_url is None

@@ -1,10 +1,15 @@
 """Withdrawals: a user's bitcoin leaves for an address of his.
 
-    queued -> cancelled          taken back before it is signed; the reservation is released
+    queued -> signed -> broadcast -> confirmed -> final        paid by a batch
+    queued -> exported -> ... -> final                         paid by another program
+    awaiting_approval -> queued                                two operators approved
+    awaiting_approval, queued -> cancelled, refused            before it is signed; the reservation is released
+    signed, broadcast, confirmed -> queued                     the batch can never be paid any more: due again
 
 Requesting settles the user's income, checks address, minimum and balance, and reserves the amount and the commission
-(fixed now; 0 for the daily speed) as pending transfers, in one transaction. Batches that pay what is queued on chain
-come with the payment of withdrawals.
+(fixed now; 0 for the daily speed) as pending transfers, in one transaction. They are posted when the payment is final.
+Between `signed` and `final` the table says `signed`, and what is shown is the state of the batch (`payout_batches.py`),
+so that a reorg takes back a confirmation without touching a withdrawal.
 
 A request that was signed anew is a new withdrawal, so the same user, address and amount within a few seconds is
 refused: it is more often a retry than a wish. A partner may switch that off, and may restrict its users to addresses
@@ -26,12 +31,14 @@ from hashrail.day_fence import OpenDay
 from hashrail.db import Reader, Row, Tx
 from hashrail.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError
 from hashrail.ledger import Chart, InsufficientFundsError, Kind, Transfer
-from hashrail.money import BTC_DECIMALS, decimals
+from hashrail.money import BTC_DECIMALS, decimals, plain
 from hashrail.settings import Network
 
 Speed = Literal["fast", "daily"]
-State = Literal["queued", "cancelled"]
-AMOUNT_LEG, COMMISSION_LEG = 1, 2
+State = Literal[
+    "awaiting_approval", "queued", "signed", "broadcast", "confirmed", "final", "exported", "cancelled", "refused"
+]
+AMOUNT_LEG, COMMISSION_LEG, WALLET_LEG = 1, 2, 3
 MOST_DUPLICATE_SECONDS = 86_400
 ZERO = Decimal(0)
 
@@ -71,6 +78,13 @@ class WithdrawalNotFoundError(NotFoundError):
     advice = "List the user's withdrawals."
 
 
+class WithdrawalUnderWayError(ConflictError):
+    """The withdrawal is signed or exported: it can arrive, so it cannot be taken back."""
+
+    code = "WITHDRAWAL_UNDER_WAY"
+    advice = "Read the withdrawal; its state says how far it is."
+
+
 class DuplicateSecondsError(BadRequestError):
     """The duplicate guard looks back between nothing and a day."""
 
@@ -97,7 +111,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """`amount_btc` arrives at the address; `commission_btc` comes on top."""
+    """`amount_btc` arrives at the address; `commission_btc` comes on top.
+
+    `txid` is the transaction that pays it by now; a raised fee gives it another one, until it is confirmed.
+    """
 
     id: int
     user_id: int
@@ -109,6 +126,9 @@ class Withdrawal:
     state: State
     created_at: datetime
     changed_at: datetime
+    txid: str | None
+    confirmations: int
+    reason: str | None
 
 
 async def request(
@@ -119,13 +139,14 @@ async def request(
     Raises AddressInvalidError, AmountPrecisionError, AmountTooSmallError, UserBlockedError, AddressNotBoundError,
     DuplicateWithdrawalError, InsufficientFundsError.
     """
-    destination = parse(address, terms.network, field="walletAddress").text
+    destination = parse(address, terms.network, field="walletAddress")
+    minimum_btc = max(terms.minimum_btc, destination.dust_btc)
     if decimals(amount_btc) > BTC_DECIMALS:
         raise AmountPrecisionError(f"{amount_btc} has more than {BTC_DECIMALS} decimals", field="amount")
-    if amount_btc < terms.minimum_btc:
-        raise AmountTooSmallError(f"the minimum is {terms.minimum_btc} BTC", field="amount", minimum=terms.minimum_btc)
+    if amount_btc < minimum_btc:
+        raise AmountTooSmallError(f"the minimum is {plain(minimum_btc)} BTC", field="amount", minimum=minimum_btc)
     users.assert_active((await users.lock(tx, day.partner_id, [user_id]))[user_id], field="partnerUserId")
-    await _check_policy(tx, day, user_id, destination, amount_btc)
+    await _check_policy(tx, day, user_id, destination.text, amount_btc)
     await rewards.settle(tx, day, user_id)
     if await rewards.unsettled(tx, day.partner_id, user_id) < 0:
         raise InsufficientFundsError("adjustments took back more than the account holds")
@@ -136,7 +157,7 @@ async def request(
         day.partner_id,
         user_id,
         speed,
-        destination,
+        destination.text,
         amount_btc,
         terms.fast_commission_btc if speed == "fast" else ZERO,
         day.now,
@@ -147,34 +168,56 @@ async def request(
 
 
 async def cancel(tx: Tx, day: OpenDay, withdrawal_id: int) -> Withdrawal:
-    """Take back a withdrawal that is still queued and release what it reserved; again is a no-op.
+    """Take back a withdrawal that is not yet signed and release what it reserved; again is a no-op.
 
-    A blocked user's too: nothing leaves by it. Raises WithdrawalNotFoundError.
+    A blocked user's too: nothing leaves by it. Raises WithdrawalNotFoundError, WithdrawalUnderWayError.
     """
-    present = await tx.fetchrow(
-        """SELECT state, amount_btc, commission_btc FROM withdrawal WHERE partner_id = $1 AND id = $2
-           FOR NO KEY UPDATE""",
+    state = await lock(tx, day, withdrawal_id)
+    if state in ("awaiting_approval", "queued"):
+        await release(tx, day, withdrawal_id, "cancelled")
+    elif state in ("signed", "exported", "final"):
+        raise WithdrawalUnderWayError(f"withdrawal {withdrawal_id} is {state}", field="id", state=state)
+    return await get(tx, day.partner_id, withdrawal_id)
+
+
+async def lock(tx: Tx, day: OpenDay, withdrawal_id: int) -> str:
+    """Hold a withdrawal until the transaction ends; answers its state in the table. Raises WithdrawalNotFoundError."""
+    state: str | None = await tx.fetchval(
+        "SELECT state FROM withdrawal WHERE partner_id = $1 AND id = $2 FOR NO KEY UPDATE",
         day.partner_id,
         withdrawal_id,
     )
-    if present is not None and present["state"] == "queued":
-        for leg, amount in ((AMOUNT_LEG, present["amount_btc"]), (COMMISSION_LEG, present["commission_btc"])):
-            if amount > 0:
-                await ledger.void(tx, day, Kind.WITHDRAWAL, withdrawal_id, leg)
-        await tx.execute(
-            "UPDATE withdrawal SET state = 'cancelled', changed_at = $3 WHERE partner_id = $1 AND id = $2",
-            day.partner_id,
-            withdrawal_id,
-            day.now,
-        )
-    return await get(tx, day.partner_id, withdrawal_id)
+    if state is None:
+        raise WithdrawalNotFoundError(f"no withdrawal {withdrawal_id}", field="id")
+    return state
+
+
+async def release(
+    tx: Tx, day: OpenDay, withdrawal_id: int, state: Literal["cancelled", "refused"], reason: str | None = None
+) -> None:
+    """End a locked withdrawal that was never signed: what it reserved is the user's again."""
+    commission_btc: Decimal = await tx.fetchval(
+        """UPDATE withdrawal SET state = $3, reason = $4, changed_at = $5
+           WHERE partner_id = $1 AND id = $2 RETURNING commission_btc""",
+        day.partner_id,
+        withdrawal_id,
+        state,
+        reason,
+        day.now,
+    )
+    await ledger.void(tx, day, Kind.WITHDRAWAL, withdrawal_id, AMOUNT_LEG)
+    if commission_btc > 0:
+        await ledger.void(tx, day, Kind.WITHDRAWAL, withdrawal_id, COMMISSION_LEG)
 
 
 async def get(tx: Reader, partner_id: int, withdrawal_id: int) -> Withdrawal:
     """One withdrawal of the partner. Raises WithdrawalNotFoundError."""
     row = await tx.fetchrow(
-        """SELECT w.*, u.partner_user_id FROM withdrawal w
-           JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
+        """SELECT w.*, u.partner_user_id, b.state AS batch_state, coalesce(b.confirmations, 0) AS confirmations,
+                  coalesce(b.txid, (SELECT t.txid FROM payout_transaction t WHERE t.batch_id = w.batch_id
+                                    ORDER BY t.version DESC LIMIT 1)) AS txid
+           FROM withdrawal w JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
+           LEFT JOIN payout_batch b ON b.id = w.batch_id
            WHERE w.partner_id = $1 AND w.id = $2""",
         partner_id,
         withdrawal_id,
@@ -195,8 +238,11 @@ async def of_partner(
 ) -> list[Withdrawal]:
     """A page of the partner's withdrawals, or of one user's, newest first; `before` is the last page's last id."""
     rows = await tx.fetch(
-        """SELECT w.*, u.partner_user_id FROM withdrawal w
-           JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
+        """SELECT w.*, u.partner_user_id, b.state AS batch_state, coalesce(b.confirmations, 0) AS confirmations,
+                  coalesce(b.txid, (SELECT t.txid FROM payout_transaction t WHERE t.batch_id = w.batch_id
+                                    ORDER BY t.version DESC LIMIT 1)) AS txid
+           FROM withdrawal w JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
+           LEFT JOIN payout_batch b ON b.id = w.batch_id
            WHERE w.partner_id = $1 AND ($2::bigint IS NULL OR w.user_id = $2) AND ($3::bigint IS NULL OR w.id < $3)
            ORDER BY w.id DESC LIMIT $4 OFFSET $5""",
         partner_id,
@@ -212,7 +258,7 @@ async def withdrawn(tx: Reader, partner_id: int, user_id: int) -> Decimal:
     """BTC that left or is on its way, commissions included."""
     total: Decimal = await tx.fetchval(
         """SELECT coalesce(sum(amount_btc + commission_btc), 0) FROM withdrawal
-           WHERE partner_id = $1 AND user_id = $2 AND state <> 'cancelled'""",
+           WHERE partner_id = $1 AND user_id = $2 AND state NOT IN ('cancelled', 'refused')""",
         partner_id,
         user_id,
     )
@@ -248,7 +294,7 @@ async def _check_policy(tx: Tx, day: OpenDay, user_id: int, address: str, amount
         return
     twin = await tx.fetchval(
         """SELECT id FROM withdrawal WHERE partner_id = $1 AND user_id = $2 AND address = $3 AND amount_btc = $4
-           AND state <> 'cancelled' AND created_at > $5 ORDER BY id DESC LIMIT 1""",
+           AND state NOT IN ('cancelled', 'refused') AND created_at > $5 ORDER BY id DESC LIMIT 1""",
         day.partner_id,
         user_id,
         address,
@@ -281,7 +327,22 @@ def _withdrawal(row: Row) -> Withdrawal:
         row["address"],
         row["amount_btc"],
         row["commission_btc"],
-        row["state"],
+        _shown(row["state"], row["batch_state"]),
         row["created_at"],
         row["changed_at"],
+        row["txid"],
+        row["confirmations"],
+        row["reason"],
     )
+
+
+def _shown(state: State, batch_state: str | None) -> State:
+    """While a batch has it, the batch's state; it is final when it is posted, due again when it is queued."""
+    if state != "signed":
+        return state
+    match batch_state:
+        case "signed":
+            return "signed"
+        case "confirmed" | "final":
+            return "confirmed"
+    return "broadcast"

@@ -100,7 +100,11 @@ class CommissionOut(Answer, kw_only=True):
 
 
 class WithdrawalOut(Answer, kw_only=True):
-    """A withdrawal, BTC: `amount` arrives, `fee` came on top. `txid` is null until a transaction pays it."""
+    """A withdrawal, BTC: `amount` arrives, `fee` came on top.
+
+    `txid` is null until a transaction pays it; while it waits for a block, a raised fee gives it another one.
+    `simulated` says that no bitcoin moves: the chain of a sandbox without a node.
+    """
 
     id: int
     partner_user_id: str
@@ -110,6 +114,9 @@ class WithdrawalOut(Answer, kw_only=True):
     fee: Btc
     state: withdrawals.State
     txid: str | None
+    confirmations: int
+    reason: str | None
+    simulated: bool
     created_at: Moment
     changed_at: Moment
 
@@ -198,7 +205,7 @@ async def commission(call: Call, query: UserQuery) -> Data[CommissionOut]:
 
 async def withdrawal(call: Call, query: WithdrawalQuery) -> Data[WithdrawalOut]:
     """One withdrawal with its state."""
-    return Data(_withdrawal(await withdrawals.get(call.pool, call.partner_id, int(query.id))))
+    return Data(_withdrawal(call, await withdrawals.get(call.pool, call.partner_id, int(query.id))))
 
 
 async def every_withdrawal(call: Call, query: WithdrawalsQuery) -> Data[Listing[WithdrawalOut]]:
@@ -214,13 +221,13 @@ async def every_withdrawal(call: Call, query: WithdrawalsQuery) -> Data[Listing[
         before=cursors.last_id(query.cursor, query.offset),
     )
     shown, following = cursors.cut(found, limit, lambda one: (one.id,))
-    return Data(Listing([_withdrawal(one) for one in shown], following))
+    return Data(Listing([_withdrawal(call, one) for one in shown], following))
 
 
 async def cancel(call: Call, tx: Tx, body: CancelBody) -> Data[WithdrawalOut]:
     """Take back a withdrawal that is not yet on its way; again changes nothing."""
     day = await day_fence.share(tx, call.partner_id)
-    return Data(_withdrawal(await withdrawals.cancel(tx, day, body.id)))
+    return Data(_withdrawal(call, await withdrawals.cancel(tx, day, body.id)))
 
 
 async def _bind(call: Call, tx: Tx, user_id: int, address: str, *, field: str) -> Data[bool]:
@@ -269,7 +276,7 @@ def _wallet(one: Wallet) -> WalletOut:
     return WalletOut(id=one.id, created_at=clock.iso(one.created_at), address=one.address)
 
 
-def _withdrawal(one: Withdrawal) -> WithdrawalOut:
+def _withdrawal(call: Call, one: Withdrawal) -> WithdrawalOut:
     return WithdrawalOut(
         id=one.id,
         partner_user_id=one.partner_user_id,
@@ -278,7 +285,10 @@ def _withdrawal(one: Withdrawal) -> WithdrawalOut:
         amount=number(one.amount_btc),
         fee=number(one.commission_btc),
         state=one.state,
-        txid=None,
+        txid=one.txid,
+        confirmations=one.confirmations,
+        reason=one.reason,
+        simulated=call.deployment.settings.simulates_chain,
         created_at=clock.iso(one.created_at),
         changed_at=clock.iso(one.changed_at),
     )
@@ -408,6 +418,6 @@ ROUTES = (
         cancel,
         writes=True,
         scope="withdraw",
-        refuses=(withdrawals.WithdrawalNotFoundError,),
+        refuses=(withdrawals.WithdrawalNotFoundError, withdrawals.WithdrawalUnderWayError),
     ),
 )

@@ -4,7 +4,7 @@ The choice is ours and not the node's, because the node does not know which coin
 signed and not sent yet. Sizes are upper bounds, so what is chosen always suffices.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 
 from hashrail.errors import UnavailableError
@@ -30,19 +30,21 @@ def choose(
     *,
     sat_per_vb: Decimal,
     reserved: Collection[Outpoint] = (),
+    required: Sequence[Coin] = (),
 ) -> list[Coin]:
-    """Coins for a payment of BTC by address with change, the largest first, none of the reserved.
+    """Coins for a payment of BTC by address with change: the required ones, then the largest, none of the reserved.
 
     Raises WalletShortError.
     """
     chosen: list[Coin] = []
     have_sat = 0
     need_sat = sum(map(to_sat, outputs_btc.values())) + _fee(OVERHEAD + OUTPUT * (len(outputs_btc) + 1), sat_per_vb)
-    for coin in sorted(_usable(coins, reserved), key=lambda each: (-each.amount_btc, each.outpoint)):
+    free = sorted(_usable(coins, reserved), key=lambda each: (-each.amount_btc, each.outpoint))
+    for coin in (*required, *free):
         chosen.append(coin)
         have_sat += to_sat(coin.amount_btc)
         need_sat += _fee(INPUTS.get(coin.script[:4], LEGACY_INPUT), sat_per_vb)
-        if have_sat >= need_sat:
+        if have_sat >= need_sat and len(chosen) >= len(required):
             return chosen
     have_btc, need_btc = to_btc(have_sat), to_btc(need_sat)
     message = f"the wallet has {have_btc:f} BTC in confirmed coins, {need_btc:f} are needed"

@@ -22,6 +22,9 @@ CREATE TABLE payout_batch (
     CONSTRAINT payout_batch_settled_at_the_end CHECK (settled_at IS NULL OR state IN ('final', 'conflicted'))
 );
 
+CREATE INDEX payout_batch_created ON payout_batch (created_at);
+CREATE INDEX payout_batch_watched ON payout_batch (id) WHERE settled_at IS NULL OR confirmations < 100;
+
 -- Versions of a batch: the first payment and its fee bumps. All spend the inputs of the first.
 CREATE TABLE payout_transaction (
     txid text PRIMARY KEY CHECK (txid ~ '^[0-9a-f]{64}$'),
@@ -57,7 +60,8 @@ CREATE TABLE payout_foreign_spend (
     inputs text[] NOT NULL,
     confirmations integer NOT NULL,
     seen_at timestamptz NOT NULL,
-    present boolean NOT NULL,
+    -- The chain has something else in its place, at final depth.
+    dead boolean NOT NULL,
     acknowledged_at timestamptz,
     acknowledged_by text,
     reason text,
@@ -103,6 +107,7 @@ ALTER TABLE withdrawal
     ADD CONSTRAINT withdrawal_exported_once CHECK (state <> 'exported' OR export_id IS NOT NULL),
     ADD CONSTRAINT withdrawal_never_back_in_a_batch CHECK (export_id IS NULL OR state <> 'queued');
 CREATE INDEX withdrawal_of_batch ON withdrawal (partner_id, batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX withdrawal_of_export ON withdrawal (partner_id, export_id) WHERE export_id IS NOT NULL;
 
 -- Books that exist get the accounts that payouts need.
 INSERT INTO account (partner_id, id, kind, currency, carries_balance, created_at)

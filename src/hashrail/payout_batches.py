@@ -1,0 +1,320 @@
+"""Batches: withdrawals that one transaction pays.
+
+    signed -> broadcast -> confirmed -> final       posted once it is final, partner by partner
+    confirmed -> broadcast                          a reorg took the block back
+    signed, broadcast -> conflicted                 the chain spends its coins otherwise, at final depth: due again
+
+Nothing is promised before `store`: one commit takes the withdrawals out of the queue, pins the coins and keeps the raw
+transaction with its txid. Whatever is sent was committed before, so a process may be killed at any line, and whoever
+goes on sends the same bytes. A raised fee is a further **version** of the batch: it spends every coin of the first, so
+that the chain can take only one of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from hashrail.db import Reader, Row, Tx
+from hashrail.errors import ConflictError, NotFoundError
+from hashrail.gateways.bitcoin_records import Coin, Outpoint
+from hashrail.gateways.signer import Signed
+
+Kind = Literal["fast", "daily", "external"]
+State = Literal["signed", "broadcast", "confirmed", "final", "conflicted"]
+# Advisory locks have one number space; fences of partners begin at 1 << 56 and stay far below this.
+PAYOUTS = 1 << 60
+# A final payment that falls out of the chain is still sent again, so long.
+WATCHED_DEPTH = 100
+
+
+class PlanOutdatedError(ConflictError):
+    """Something that a planned payment rests on has changed, so it was dropped before it was stored."""
+
+    code = "PAYOUT_PLAN_OUTDATED"
+    advice = "Nothing was sent. The next turn plans anew."
+
+
+class PayoutsPausedError(ConflictError):
+    """Payouts are paused: nothing is signed and nothing is sent."""
+
+    code = "PAYOUTS_PAUSED"
+    advice = "Read the reason in: hashrail payouts status. Go on with: hashrail payouts resume"
+
+
+class BatchNotFoundError(NotFoundError):
+    """There is no such batch."""
+
+    code = "PAYOUT_BATCH_NOT_FOUND"
+    advice = "List the batches: hashrail payouts batches"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A withdrawal that a batch may pay."""
+
+    partner_id: int
+    id: int
+    address: str
+    amount_btc: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a batch would do. `latest` is the newest batch and export that the plan knows of."""
+
+    kind: Kind
+    due: Sequence[Due]
+    inputs: Sequence[Coin]
+    outputs_btc: dict[str, Decimal]
+    sat_per_vb: Decimal
+    most_fee_btc: Decimal
+    latest: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`txid` is the version that the best chain has, while it has one, `confirmations` deep."""
+
+    id: int
+    kind: Kind
+    state: State
+    most_fee_btc: Decimal
+    txid: str | None
+    confirmations: int
+    block_hash: str | None
+    created_at: datetime
+    changed_at: datetime
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One transaction of a batch. `raw` is None where another program built it and its bytes were never seen."""
+
+    txid: str
+    batch_id: int
+    version: int
+    raw: str | None
+    fee_btc: Decimal
+    vsize: int
+    created_at: datetime
+    broadcast_at: datetime | None
+    refusal: str | None
+
+
+async def lock(tx: Tx) -> None:
+    """Let nobody else store, release or export until the transaction ends, and make its commit a durable one."""
+    await tx.execute("SET LOCAL synchronous_commit = 'on'")
+    await tx.execute("SELECT pg_advisory_xact_lock($1)", PAYOUTS)
+
+
+async def latest(tx: Reader) -> tuple[int, int]:
+    """The newest batch and export: who plans remembers them, and who stores compares."""
+    row = await tx.fetchrow(
+        """SELECT coalesce((SELECT max(id) FROM payout_batch), 0), coalesce((SELECT max(id) FROM payout_export), 0)"""
+    )
+    assert row is not None
+    return row[0], row[1]
+
+
+async def store(tx: Tx, plan: Plan, signed: Signed, *, now: datetime) -> Batch:
+    """Commit to a signed payment: its bytes may be sent once this transaction is committed.
+
+    Raises PlanOutdatedError, PayoutsPausedError.
+    """
+    await lock(tx)
+    await assert_running(tx)
+    if await latest(tx) != plan.latest:
+        raise PlanOutdatedError("another batch or export was stored meanwhile")
+    await _assert_queued(tx, plan.due)
+    batch_id: int = await tx.fetchval(
+        """INSERT INTO payout_batch (kind, state, most_fee_btc, created_at, changed_at)
+           VALUES ($1, 'signed', $2, $3, $3) RETURNING id""",
+        plan.kind,
+        plan.most_fee_btc,
+        now,
+    )
+    await _pin(tx, batch_id, plan.inputs, common=True)
+    await _keep(tx, batch_id, 1, signed, now)
+    await tx.execute(
+        """UPDATE withdrawal w SET state = 'signed', batch_id = $1, changed_at = $2
+           FROM unnest($3::bigint[], $4::bigint[]) AS d (partner_id, id)
+           WHERE w.partner_id = d.partner_id AND w.id = d.id""",
+        batch_id,
+        now,
+        [one.partner_id for one in plan.due],
+        [one.id for one in plan.due],
+    )
+    return await get(tx, batch_id)
+
+
+async def add_version(
+    tx: Tx, batch_id: int, after: int, signed: Signed, added: Sequence[Coin], *, now: datetime
+) -> None:
+    """Commit to a version with a higher fee, which follows version `after` and also spends the coins `added`.
+
+    Raises PlanOutdatedError, PayoutsPausedError.
+    """
+    await lock(tx)
+    await assert_running(tx)
+    state = await tx.fetchval("SELECT state FROM payout_batch WHERE id = $1 FOR UPDATE", batch_id)
+    newest = await tx.fetchval("SELECT max(version) FROM payout_transaction WHERE batch_id = $1", batch_id)
+    if newest != after or state not in ("signed", "broadcast"):
+        raise PlanOutdatedError(f"batch {batch_id} is {state} with version {newest}")
+    await _pin(tx, batch_id, added, common=False)
+    await _keep(tx, batch_id, after + 1, signed, now)
+    await tx.execute("UPDATE payout_batch SET changed_at = $2 WHERE id = $1", batch_id, now)
+
+
+async def assert_running(tx: Tx) -> None:
+    """Raises PayoutsPausedError."""
+    reason = await tx.fetchval("SELECT paused_reason FROM payout_policy WHERE id = 1 FOR SHARE")
+    if reason is not None:
+        raise PayoutsPausedError(f"payouts are paused: {reason}")
+
+
+async def get(tx: Reader, batch_id: int) -> Batch:
+    """One batch. Raises BatchNotFoundError."""
+    row = await tx.fetchrow("SELECT * FROM payout_batch WHERE id = $1", batch_id)
+    if row is None:
+        raise BatchNotFoundError(f"no batch {batch_id}", field="id")
+    return _batch(row)
+
+
+async def newest(tx: Reader, limit: int) -> list[Batch]:
+    """The newest batches first."""
+    return [_batch(row) for row in await tx.fetch("SELECT * FROM payout_batch ORDER BY id DESC LIMIT $1", limit)]
+
+
+async def watched(tx: Reader) -> list[Batch]:
+    """Batches whose transaction is not buried deeply yet, oldest first."""
+    rows = await tx.fetch(
+        """SELECT * FROM payout_batch WHERE state IN ('signed', 'broadcast', 'confirmed')
+           OR (state = 'final' AND confirmations < $1) ORDER BY id""",
+        WATCHED_DEPTH,
+    )
+    return [_batch(row) for row in rows]
+
+
+async def versions(tx: Reader, batch_id: int) -> list[Version]:
+    """The versions of a batch, the first payment first."""
+    rows = await tx.fetch("SELECT * FROM payout_transaction WHERE batch_id = $1 ORDER BY version", batch_id)
+    return [
+        Version(
+            row["txid"],
+            row["batch_id"],
+            row["version"],
+            row["raw"],
+            row["fee_btc"],
+            row["vsize"],
+            row["created_at"],
+            row["broadcast_at"],
+            row["refusal"],
+        )
+        for row in rows
+    ]
+
+
+async def members(tx: Reader, batch_id: int) -> list[Due]:
+    """The withdrawals that a batch pays."""
+    rows = await tx.fetch(
+        """SELECT w.partner_id, w.id, w.address, w.amount_btc
+           FROM partner p JOIN withdrawal w ON w.partner_id = p.id AND w.batch_id = $1 ORDER BY w.partner_id, w.id""",
+        batch_id,
+    )
+    return [Due(*row.values()) for row in rows]
+
+
+async def inputs(tx: Reader, batch_id: int, *, common: bool) -> list[Coin]:
+    """The coins of a batch: those that every version spends, or all."""
+    rows = await tx.fetch(
+        """SELECT txid, vout, amount_btc, script FROM payout_input WHERE batch_id = $1 AND (common OR NOT $2)
+           ORDER BY txid, vout""",
+        batch_id,
+        common,
+    )
+    return [
+        Coin(row["txid"], row["vout"], row["amount_btc"], row["script"], confirmations=1, solvable=True, safe=True)
+        for row in rows
+    ]
+
+
+async def pinned(tx: Reader) -> set[Outpoint]:
+    """Coins that are promised to a batch."""
+    rows = await tx.fetch("SELECT txid, vout FROM payout_input WHERE NOT released")
+    return {Outpoint(row["txid"], row["vout"]) for row in rows}
+
+
+async def change_btc(tx: Reader) -> Decimal:
+    """What payments that are not confirmed yet will bring back to the wallet."""
+    total: Decimal = await tx.fetchval(
+        """SELECT coalesce(sum(
+               (SELECT coalesce(sum(amount_btc), 0) FROM payout_input i WHERE i.batch_id = b.id)
+               - (SELECT coalesce(sum(w.amount_btc), 0) FROM partner p
+                  JOIN withdrawal w ON w.partner_id = p.id AND w.batch_id = b.id)
+               - (SELECT fee_btc FROM payout_transaction t WHERE t.batch_id = b.id ORDER BY version DESC LIMIT 1)), 0)
+           FROM payout_batch b WHERE b.state IN ('signed', 'broadcast') AND b.kind <> 'external'"""
+    )
+    return total
+
+
+def merged(due: Sequence[Due]) -> dict[str, Decimal]:
+    """BTC by address: one transaction pays an address once."""
+    outputs_btc: dict[str, Decimal] = {}
+    for one in due:
+        outputs_btc[one.address] = outputs_btc.get(one.address, Decimal(0)) + one.amount_btc
+    return outputs_btc
+
+
+async def _assert_queued(tx: Tx, due: Sequence[Due]) -> None:
+    """Lock the withdrawals; a cancelled one or a blocked user's drops the plan."""
+    rows = await tx.fetch(
+        """SELECT w.state, u.blocked_at FROM withdrawal w
+           JOIN unnest($1::bigint[], $2::bigint[]) AS d (partner_id, id) ON d.partner_id = w.partner_id AND d.id = w.id
+           JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
+           ORDER BY w.partner_id, w.id FOR NO KEY UPDATE OF w""",
+        [one.partner_id for one in due],
+        [one.id for one in due],
+    )
+    assert len(rows) == len(due), "withdrawals are never deleted"
+    if any(row["state"] != "queued" or row["blocked_at"] is not None for row in rows):
+        raise PlanOutdatedError("a withdrawal was cancelled or its user blocked meanwhile")
+
+
+async def _pin(tx: Tx, batch_id: int, coins: Sequence[Coin], *, common: bool) -> None:
+    await tx.executemany(
+        """INSERT INTO payout_input (batch_id, txid, vout, amount_btc, script, common)
+           VALUES ($1, $2, $3, $4, $5, $6)""",
+        [(batch_id, coin.txid, coin.vout, coin.amount_btc, coin.script, common) for coin in coins],
+    )
+
+
+async def _keep(tx: Tx, batch_id: int, version: int, signed: Signed, now: datetime) -> None:
+    await tx.execute(
+        """INSERT INTO payout_transaction (txid, batch_id, version, raw, fee_btc, vsize, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7)""",
+        signed.txid,
+        batch_id,
+        version,
+        signed.raw,
+        signed.fee_btc,
+        signed.vsize,
+        now,
+    )
+
+
+def _batch(row: Row) -> Batch:
+    return Batch(
+        row["id"],
+        row["kind"],
+        row["state"],
+        row["most_fee_btc"],
+        row["txid"],
+        row["confirmations"],
+        row["block_hash"],
+        row["created_at"],
+        row["changed_at"],
+        row["settled_at"],
+    )

@@ -1,0 +1,101 @@
+"""Posting what is final: the user's money has left, out of the operator's wallet, and the chain took its fee.
+
+Which version of the batch won is certain by now. Each partner's books are posted in a transaction of their own; what is
+posted already is left alone, so it may end at any line and go on later.
+
+Accounts touched: users' BTC, payouts in flight, commission revenue, bitcoin wallet, network fees.
+"""
+
+from decimal import Decimal
+
+from hashrail import business_clock, day_fence, db, ledger
+from hashrail.day_fence import OpenDay
+from hashrail.db import Pool, Reader, Tx
+from hashrail.gateways.bitcoin import to_btc, to_sat
+from hashrail.ledger import Chart, Kind, Transfer
+from hashrail.withdrawals import AMOUNT_LEG, COMMISSION_LEG, WALLET_LEG
+
+
+async def settle_final(pool: Pool) -> int:
+    """Post every final batch that is not yet; answers how many were."""
+    rows = await pool.fetch("SELECT id FROM payout_batch WHERE state = 'final' AND settled_at IS NULL ORDER BY id")
+    for row in rows:
+        await _settle(pool, row["id"])
+    return len(rows)
+
+
+def fee_shares(fee_btc: Decimal, payments: dict[int, int]) -> dict[int, Decimal]:
+    """A network fee in BTC by partner, by how many withdrawals each has in the batch, to the satoshi.
+
+    What does not divide goes to the first partners, a satoshi each.
+    """
+    fee_sat, total = to_sat(fee_btc), sum(payments.values())
+    shares = {partner_id: fee_sat * count // total for partner_id, count in payments.items()}
+    left = fee_sat - sum(shares.values())
+    for partner_id in sorted(payments)[:left]:
+        shares[partner_id] += 1
+    return {partner_id: to_btc(share) for partner_id, share in shares.items()}
+
+
+async def _settle(pool: Pool, batch_id: int) -> None:
+    shares = fee_shares(await _fee(pool, batch_id), await _payments(pool, batch_id))
+    for partner_id, fee_btc in sorted(shares.items()):
+        async with db.transaction(pool) as tx:
+            await _post(tx, await day_fence.share(tx, partner_id), batch_id, fee_btc)
+    async with db.transaction(pool) as tx:
+        await tx.execute(
+            "UPDATE payout_batch SET settled_at = $2 WHERE id = $1 AND settled_at IS NULL",
+            batch_id,
+            await business_clock.now(tx),
+        )
+
+
+async def _fee(tx: Reader, batch_id: int) -> Decimal:
+    fee_btc: Decimal = await tx.fetchval(
+        """SELECT t.fee_btc FROM payout_batch b JOIN payout_transaction t ON t.txid = b.txid
+           WHERE b.id = $1""",
+        batch_id,
+    )
+    return fee_btc
+
+
+async def _payments(tx: Reader, batch_id: int) -> dict[int, int]:
+    """How many withdrawals of which partner the batch pays, posted ones included."""
+    rows = await tx.fetch(
+        """SELECT p.id, count(*) AS payments FROM partner p
+           JOIN withdrawal w ON w.partner_id = p.id AND w.batch_id = $1 GROUP BY p.id""",
+        batch_id,
+    )
+    return {row["id"]: row["payments"] for row in rows}
+
+
+async def _post(tx: Tx, day: OpenDay, batch_id: int, fee_btc: Decimal) -> None:
+    """Post one partner's part of a batch. Accounts are moved in id order, like everywhere."""
+    rows = await tx.fetch(
+        """SELECT w.id, w.amount_btc, w.commission_btc FROM withdrawal w
+           JOIN account a ON a.partner_id = w.partner_id AND a.user_id = w.user_id AND a.currency = 'BTC'
+           WHERE w.partner_id = $1 AND w.batch_id = $2 AND w.state = 'signed'
+           ORDER BY a.id, w.id FOR NO KEY UPDATE OF w""",
+        day.partner_id,
+        batch_id,
+    )
+    for row in rows:
+        await ledger.post_reserved(tx, day, Kind.WITHDRAWAL, row["id"], AMOUNT_LEG)
+        if row["commission_btc"] > 0:
+            await ledger.post_reserved(tx, day, Kind.WITHDRAWAL, row["id"], COMMISSION_LEG)
+    transfers = [
+        Transfer(
+            Kind.WITHDRAWAL, row["id"], WALLET_LEG, Chart.PAYOUTS_IN_FLIGHT, Chart.BITCOIN_WALLET, row["amount_btc"]
+        )
+        for row in rows
+    ]
+    if fee_btc > 0:
+        transfers.append(Transfer(Kind.NETWORK_FEE, batch_id, 1, Chart.NETWORK_FEES, Chart.BITCOIN_WALLET, fee_btc))
+    await ledger.post_control(tx, day.now, [(day.partner_id, transfer) for transfer in transfers])
+    await tx.execute(
+        """UPDATE withdrawal SET state = 'final', changed_at = $3
+           WHERE partner_id = $1 AND batch_id = $2 AND state = 'signed'""",
+        day.partner_id,
+        batch_id,
+        day.now,
+    )
