@@ -50,7 +50,7 @@ async def due(tx: Reader, speed: Speed, policy: PayoutPolicy, rhythm: Rhythm, *,
            FROM withdrawal w JOIN partner p ON p.id = w.partner_id
            JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
            WHERE w.state = 'queued' AND w.speed = $1 AND w.created_at <= $2 AND u.blocked_at IS NULL
-             AND ($3 = 0 OR $4 - make_interval(secs => $3) >= least(
+             AND ($3 OR $4 >= least(
                  (SELECT min(x.created_at) FROM withdrawal x WHERE x.partner_id = w.partner_id
                   AND x.user_id = w.user_id AND x.address = w.address),
                  (SELECT b.created_at FROM wallet b WHERE b.partner_id = w.partner_id
@@ -58,8 +58,8 @@ async def due(tx: Reader, speed: Speed, policy: PayoutPolicy, rhythm: Rhythm, *,
            ORDER BY w.id""",
         speed,
         now if speed == "fast" else rhythm.asked_before(speed, now),
-        policy.cooldown_seconds,
-        now,
+        policy.cooldown_seconds == 0,
+        now - timedelta(seconds=policy.cooldown_seconds),
     )
     taken = await _within_limits(tx, rows, policy, now)
     if speed == "fast" and not any(row["created_at"] <= rhythm.asked_before(speed, now) for row in taken):

@@ -1,0 +1,101 @@
+"""Payouts to test with: a desk on a real node, users with bitcoin, and what must hold after every step."""
+
+import datetime as dt
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+
+from hashrail import payout_batches, payouts, withdrawals
+from hashrail.db import Pool
+from hashrail.gateways.bitcoin_guards import Terms
+from hashrail.gateways.bitcoin_records import FeeTerms
+from hashrail.gateways.chain import NodeChain
+from hashrail.gateways.signer import KeySigner
+from hashrail.payouts import Desk, Turn
+from hashrail.settings import Settings
+from tests.bitcoin import Node
+from tests.books import advance
+from tests.payouts import asked, funded, policy
+from tests.world import World
+
+FEES = FeeTerms(fallback=Decimal(10), minimum=Decimal(1), cap=Decimal(200))
+DEPTH = 6
+FAST = dt.timedelta(minutes=11)
+
+
+def settings(**changes: object) -> Settings:
+    """Settings of a deployment on regtest."""
+    return Settings.model_validate({"bitcoin_network": "regtest", **changes})
+
+
+def node_chain(node: Node, wallet: str, signer: KeySigner | None = None, *, url: str | None = None) -> NodeChain:
+    """The chain behind a node, or behind a proxy before it."""
+    return NodeChain(node.open(wallet, url=url), signer, terms=Terms("regtest"), fees=FEES)
+
+
+@asynccontextmanager
+async def desk_on(pool: Pool, node: Node, *, coins: int = 3, **changes: object) -> AsyncIterator[Desk]:
+    """A desk whose wallet on the node has so many coins of one BTC."""
+    wallet = node.wallet(uuid.uuid4().hex, coins=coins)
+    chain = node_chain(node, wallet)
+    yield Desk(pool, chain, settings(**changes))
+    await chain.close()
+
+
+def customer(node: Node, kind: str = "bech32") -> str:
+    """A fresh address of somebody else's wallet on the node."""
+    if "customers" not in node.rpc("listwallets"):
+        node.rpc("createwallet", "customers")
+    return str(node.rpc("getnewaddress", "", kind, wallet="customers"))
+
+
+def received(node: Node, addresses: Iterable[str]) -> dict[str, Decimal]:
+    """What arrived at these addresses of the customers' wallet, confirmed or not."""
+    return {address: node.rpc("getreceivedbyaddress", address, 0, wallet="customers") for address in addresses}
+
+
+def paid_once(node: Node, payments: dict[str, Decimal]) -> None:
+    """Each address has its amount, in exactly one transaction."""
+    entries = node.rpc("listtransactions", "*", 100_000, wallet="customers")
+    counts = Counter(each["address"] for each in entries if each["confirmations"] >= 0 and each["address"] in payments)
+    assert counts == Counter(dict.fromkeys(payments, 1))
+    assert received(node, payments) == payments
+
+
+@dataclass
+class Asker:
+    """A user who has bitcoin and asks for it."""
+
+    world: World
+    user_id: int
+    node: Node
+
+    @classmethod
+    async def create(cls, world: World, node: Node, name: str = "alice") -> "Asker":
+        """Owns 0.16 BTC; may ask for the same twice."""
+        user = await world.user(name)
+        await funded(world, user.id)
+        await policy(world, 0)
+        return cls(world, user.id, node)
+
+    async def asks(self, amount_btc: str = "0.01", speed: withdrawals.Speed = "fast") -> withdrawals.Withdrawal:
+        """For so much, to a fresh address."""
+        return await asked(self.world, self.user_id, amount_btc, customer(self.node), speed)
+
+    async def got(self, withdrawal_id: int) -> withdrawals.Withdrawal:
+        """The withdrawal as it is shown now."""
+        return await withdrawals.get(self.world.pool, self.world.partner.id, withdrawal_id)
+
+
+async def turn_later(world: World, desk: Desk, later: dt.timedelta = FAST) -> Turn:
+    """Time passes, and a worker makes a turn."""
+    await advance(world, later)
+    return await payouts.turn(desk)
+
+
+async def txids(desk: Desk, batch_id: int) -> list[str]:
+    """The versions of a batch."""
+    return [each.txid for each in await payout_batches.versions(desk.pool, batch_id)]
