@@ -1,23 +1,30 @@
 """Payouts on a real node: what was asked for arrives once, is shown as the chain has it, and is posted when final."""
 
 import datetime as dt
+import stat
 import uuid
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from hashrail import payout_batches, payouts
+from hashrail import db, payout_batches, payouts, users, withdrawals
+from hashrail.gateways.chain import open_chain
+from hashrail.gateways.coins import WalletShortError
+from hashrail.gateways.signer import KeySigner, SigningRefusedError
 from hashrail.ledger import Chart
-from hashrail.payouts import Desk
+from hashrail.payouts import Desk, FeeNotRaisedError, PaymentNotAcceptedError
 from tests.api import check_books
 from tests.bitcoin import Node
-from tests.books import booked
-from tests.desks import DEPTH, Asker, desk_on, paid_once, received, turn_later, txids
-from tests.payouts import EARNED, held, spendable
+from tests.books import advance, booked
+from tests.desks import DEPTH, FAST, Asker, customer, desk_on, node_chain, paid_once, settings, turn_later, txids
+from tests.payouts import EARNED, asked, cancelled, held, spendable
 from tests.world import World
 
 COMMISSION = Decimal("0.00006")
+HOUR = dt.timedelta(hours=1)
+TPRV = "tprv8ZgxMBicQKsPeDgjzdC36fs6bMjGApWDNLR9erAXMs5skhMv36j9MV5ecvfavji5khqjWaWSFhN3YcCUUdiKH6isR4Pwy3U5y5egddBr16m"
 
 
 @pytest.fixture
@@ -35,6 +42,19 @@ async def desk(world: World, node: Node) -> AsyncIterator[Desk]:
 @pytest.fixture
 async def alice(world: World, node: Node) -> Asker:
     return await Asker.create(world, node)
+
+
+async def pause(world: World, reason: str | None) -> None:
+    await world.pool.execute("UPDATE payout_policy SET paused_reason = $1", reason)
+
+
+async def finish(world: World, desk: Desk, node: Node) -> None:
+    """Blocks until everything that was sent is final."""
+    node.mine(DEPTH)
+    await payouts.turn(desk)
+
+
+# One withdrawal, from the queue to the books
 
 
 async def test_a_withdrawal_on_its_way(world: World, desk: Desk, alice: Asker, node: Node) -> None:
@@ -60,9 +80,357 @@ async def test_a_withdrawal_on_its_way(world: World, desk: Desk, alice: Asker, n
     assert (final.state, final.txid, final.confirmations) == ("final", txid, DEPTH)
     assert await held(world, alice.user_id) == 0
     assert await spendable(world, alice.user_id) == EARNED - Decimal("0.05") - COMMISSION
-    fee = node.rpc("gettransaction", txid, wallet=desk.chain._node.wallet)["fee"]  # type: ignore[attr-defined]
-    assert await booked(world, Chart.NETWORK_FEES) == fee
-    assert await booked(world, Chart.BITCOIN_WALLET) == Decimal("0.05") - fee
+    (version,) = await payout_batches.versions(world.pool, done.batches[0])
+    fee = node.rpc("getrawtransaction", txid, 2)["fee"]
+    assert version.fee_btc == fee
+    assert await booked(world, Chart.NETWORK_FEES) == -fee
+    assert await booked(world, Chart.BITCOIN_WALLET) == Decimal("0.05") + fee
     assert await booked(world, Chart.PAYOUTS_IN_FLIGHT) == 0
     assert await booked(world, Chart.COMMISSION_REVENUE) == COMMISSION
     paid_once(node, {made.address: made.amount_btc})
+
+
+async def test_a_final_payment_is_watched_on(world: World, desk: Desk, alice: Asker, node: Node) -> None:
+    """Confirmations grow until a hundred, and nothing is posted again."""
+    await alice.asks()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    await finish(world, desk, node)
+    node.mine(3)
+    assert (await payouts.turn(desk)).settled == 0
+    assert (await payout_batches.get(world.pool, batch_id)).confirmations == DEPTH + 3
+    node.mine(95)
+    await payouts.turn(desk)
+    assert await payout_batches.watched(world.pool) == []
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+async def test_the_final_depth_is_a_setting(world: World, alice: Asker, node: Node, depth: int) -> None:
+    async with desk_on(world.pool, node, bitcoin_final_depth=depth) as desk:
+        made = await alice.asks()
+        await turn_later(world, desk)
+        for _ in range(depth):
+            assert (await alice.got(made.id)).state != "final"
+            node.mine()
+            await payouts.turn(desk)
+        assert (await alice.got(made.id)).state == "final"
+
+
+# One transaction pays many
+
+
+async def test_one_transaction_pays_all_kinds_of_addresses(world: World, desk: Desk, alice: Asker, node: Node) -> None:
+    """P2WPKH, P2TR, P2SH, P2PKH and P2WSH, and an address that two withdrawals share is paid once with both."""
+    kinds = ["bech32", "bech32m", "p2sh-segwit", "legacy"]
+    payments = {customer(node, kind): Decimal("0.001") for kind in kinds}
+    key = node.rpc("getaddressinfo", customer(node), wallet="customers")["pubkey"]
+    witness_script = "5121" + key + "51ae"
+    script_hash = node.rpc("decodescript", witness_script)["segwit"]["address"]
+    for address in [*payments, script_hash]:
+        await asked(world, alice.user_id, "0.001", address, "fast")
+    shared = next(iter(payments))
+    await asked(world, alice.user_id, "0.002", shared, "fast")
+    payments[shared] += Decimal("0.002")
+    done = await turn_later(world, desk)
+    assert len(done.batches) == 1
+    await finish(world, desk, node)
+    paid_once(node, payments)
+    (txid,) = await txids(desk, done.batches[0])
+    outputs = {
+        out["scriptPubKey"].get("address"): out["value"] for out in node.rpc("getrawtransaction", txid, 1)["vout"]
+    }
+    assert outputs[script_hash] == Decimal("0.001")
+    assert len(outputs) == 6
+    assert {len(await payout_batches.members(world.pool, done.batches[0]))} == {6}
+
+
+async def test_the_fee_is_shared_by_partners(world: World, desk: Desk, alice: Asker, node: Node) -> None:
+    """Two withdrawals of one partner, one of another: each partner's books carry their part, to the satoshi."""
+    other = await world.another_partner("other")
+    bob = await Asker.create(other, node, "bob")
+    made = [await alice.asks("0.01"), await alice.asks("0.02"), await bob.asks("0.03")]
+    (batch_id,) = (await turn_later(world, desk)).batches
+    await finish(world, desk, node)
+    (version,) = await payout_batches.versions(world.pool, batch_id)
+    fees = [-(await booked(each, Chart.NETWORK_FEES)) for each in (world, other)]
+    assert sum(fees) == version.fee_btc
+    assert abs(fees[0] - 2 * fees[1]) <= Decimal("0.00000002")
+    assert await booked(other, Chart.BITCOIN_WALLET) == Decimal("0.03") + fees[1]
+    paid_once(node, {one.address: one.amount_btc for one in made})
+
+
+async def test_more_than_a_transaction_holds(world: World, alice: Asker, node: Node) -> None:
+    """The fewest transactions that the size allows, each with coins of its own."""
+    async with desk_on(world.pool, node, coins=4, payout_most_outputs=2) as desk:
+        made = [await alice.asks("0.001") for _ in range(5)]
+        done = await turn_later(world, desk)
+        assert [len(await payout_batches.members(world.pool, each)) for each in done.batches] == [2, 2, 1]
+        await finish(world, desk, node)
+        paid_once(node, {one.address: one.amount_btc for one in made})
+        spent = await world.pool.fetch("SELECT txid, vout FROM payout_input")
+        assert len({tuple(row.values()) for row in spent}) == len(spent) == 3
+
+
+# Who signs
+
+
+async def test_keys_beside_the_program(world: World, alice: Asker, node: Node, tmp_path: Path) -> None:
+    """The node watches; the keys stand in a file; fee bumps are signed by them too."""
+    wallet = uuid.uuid4().hex
+    key_file = tmp_path / "key"
+    # Keys of the test's own: other tests must not see its coins.
+    key_file.write_text(f"wpkh({TPRV}/84h/1h/77h/0/*)\nwpkh({TPRV}/84h/1h/77h/1/*)")
+    key_file.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    signer = KeySigner.from_file(key_file, "regtest")
+    async with node.open(wallet) as btc:
+        await btc.open_wallet(watch_only=True)
+        await btc.import_descriptors(*signer.descriptors())
+        node.pay(*[await btc.new_address() for _ in range(2)])
+    configured = settings(
+        bitcoin_rpc_url=node.url,
+        bitcoin_rpc_cookie=node.cookie,
+        bitcoin_wallet=wallet,
+        bitcoin_signer_file=key_file,
+        payout_bump_minutes=10,
+    )
+    desk = Desk(world.pool, open_chain(configured), configured)
+    assert await payouts.findings(desk) == []
+    made = await alice.asks()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    assert (await turn_later(world, desk)).bumped == [batch_id]
+    await finish(world, desk, node)
+    assert (await alice.got(made.id)).txid == (await txids(desk, batch_id))[-1]
+    paid_once(node, {made.address: made.amount_btc})
+    await desk.chain.close()
+    await check_books(world)
+
+
+async def test_a_wallet_that_is_not_there(world: World, alice: Asker, node: Node) -> None:
+    await alice.asks()
+    desk = Desk(world.pool, node_chain(node, "nobody's"), settings())
+    assert [each.code for each in (await turn_later(world, desk)).findings] == ["WALLET_NOT_LOADED"]
+    assert await payout_batches.newest(world.pool, 1) == []
+    await desk.chain.close()
+
+
+# What stops a batch
+
+
+async def test_the_kill_switch(world: World, desk: Desk, alice: Asker, node: Node) -> None:
+    """Paused, nothing is signed and nothing sent, not even again; what is out is watched on."""
+    first = await alice.asks()
+    await turn_later(world, desk)
+    second = await alice.asks()
+    await pause(world, "drill")
+    done = await turn_later(world, desk, HOUR * 2)
+    assert [each.code for each in done.findings] == ["PAYOUTS_PAUSED"]
+    assert (done.batches, done.bumped, (await alice.got(second.id)).state) == ([], [], "queued")
+    node.mine(DEPTH)
+    assert (await payouts.turn(desk)).settled == 1
+    assert (await alice.got(first.id)).state == "final"
+    await pause(world, None)
+    assert len((await payouts.turn(desk)).batches) == 1
+
+
+async def test_a_wallet_that_is_short(world: World, alice: Asker, node: Node) -> None:
+    async with desk_on(world.pool, node, coins=0) as desk:
+        made = await alice.asks("0.1")
+        done = await turn_later(world, desk)
+        assert [each.code for each in done.findings] == ["BITCOIN_WALLET_SHORT"]
+        with pytest.raises(WalletShortError) as caught:
+            await payouts.pay(desk, "fast")
+        assert caught.value.details["needBtc"] == Decimal("0.1")
+        assert (await alice.got(made.id)).state == "queued"
+
+
+async def test_what_is_queued_for_tomorrow_counts(world: World, alice: Asker, node: Node) -> None:
+    """The wallet could pay the fast one, but not everything that was promised."""
+    async with desk_on(world.pool, node, coins=0) as desk:
+        wallet = desk.chain._node.wallet  # type: ignore[attr-defined]
+        node.pay(node.rpc("getnewaddress", wallet=wallet), each_btc=Decimal("0.05"))
+        await alice.asks("0.01")
+        await alice.asks("0.06", "daily")
+        assert [each.code for each in (await turn_later(world, desk)).findings] == ["BITCOIN_WALLET_SHORT"]
+        node.pay(node.rpc("getnewaddress", wallet=wallet), each_btc=Decimal("0.03"))
+        assert len((await payouts.turn(desk)).batches) == 1
+
+
+async def test_a_fee_above_the_budget(world: World, alice: Asker, node: Node) -> None:
+    async with desk_on(world.pool, node, payout_fee_budget_btc="0.00000100") as desk:
+        await alice.asks()
+        assert [each.code for each in (await turn_later(world, desk)).findings] == ["SIGNING_REFUSED"]
+        with pytest.raises(SigningRefusedError):
+            await payouts.pay(desk, "fast")
+        assert await payout_batches.newest(world.pool, 1) == []
+
+
+async def test_an_unreachable_node(world: World, alice: Asker, node: Node) -> None:
+    await alice.asks()
+    chain = node_chain(node, "x", url="http://127.0.0.1:1")
+    desk = Desk(world.pool, chain, settings())
+    assert [each.code for each in (await turn_later(world, desk)).findings] == ["BITCOIN_NODE_UNREACHABLE"]
+    assert [each.code for each in await payouts.findings(desk)] == ["BITCOIN_NODE_UNREACHABLE"]
+    await chain.close()
+
+
+async def test_a_cancelled_one_is_not_paid(world: World, desk: Desk, alice: Asker, node: Node) -> None:
+    kept, gone = await alice.asks(), await alice.asks()
+    await cancelled(world, gone.id)
+    await turn_later(world, desk)
+    assert [(await alice.got(each.id)).state for each in (kept, gone)] == ["broadcast", "cancelled"]
+    with pytest.raises(withdrawals.WithdrawalUnderWayError):
+        await cancelled(world, kept.id)
+    await finish(world, desk, node)
+    with pytest.raises(withdrawals.WithdrawalUnderWayError):
+        await cancelled(world, kept.id)
+    paid_once(node, {kept.address: kept.amount_btc})
+
+
+async def test_a_blocked_users_is_not_paid(world: World, desk: Desk, alice: Asker) -> None:
+    made = await alice.asks()
+    async with db.transaction(world.pool) as tx:
+        await users.block(tx, world.partner.id, "alice")
+    assert (await turn_later(world, desk)).batches == []
+    async with db.transaction(world.pool) as tx:
+        await users.unblock(tx, world.partner.id, "alice")
+    assert len((await payouts.turn(desk)).batches) == 1
+    assert (await alice.got(made.id)).state == "broadcast"
+
+
+# A plan that something overtook
+
+
+async def test_a_plan_is_stored_once(world: World, desk: Desk, alice: Asker) -> None:
+    """Two workers planned the same: the second is told, and what it signed is never sent."""
+    await alice.asks()
+    await advance(world, FAST)
+    plan = await payouts._planned(desk, "fast")
+    assert plan is not None
+    signed = [
+        await payouts._signed(desk, plan.inputs, plan.outputs_btc, plan.sat_per_vb, plan.most_fee_btc) for _ in range(2)
+    ]
+    async with db.transaction(world.pool) as tx:
+        await payout_batches.store(tx, plan, signed[0], now=dt.datetime.now(dt.UTC))
+    with pytest.raises(payout_batches.PlanOutdatedError, match="another batch"):
+        async with db.transaction(world.pool) as tx:
+            await payout_batches.store(tx, plan, signed[1], now=dt.datetime.now(dt.UTC))
+
+
+async def test_a_plan_of_what_is_gone(world: World, desk: Desk, alice: Asker) -> None:
+    made = await alice.asks()
+    await advance(world, FAST)
+    plan = await payouts._planned(desk, "fast")
+    assert plan is not None
+    signed = await payouts._signed(desk, plan.inputs, plan.outputs_btc, plan.sat_per_vb, plan.most_fee_btc)
+    await cancelled(world, made.id)
+    with pytest.raises(payout_batches.PlanOutdatedError, match="cancelled"):
+        async with db.transaction(world.pool) as tx:
+            await payout_batches.store(tx, plan, signed, now=dt.datetime.now(dt.UTC))
+    await pause(world, "drill")
+    with pytest.raises(payout_batches.PayoutsPausedError):
+        async with db.transaction(world.pool) as tx:
+            await payout_batches.store(tx, plan, signed, now=dt.datetime.now(dt.UTC))
+    assert await payout_batches.pinned(world.pool) == set()
+
+
+# Raising fees
+
+
+async def test_a_stuck_payment_costs_more(world: World, alice: Asker, node: Node) -> None:
+    """After an hour without a block the fee is raised; the version that is mined is the one that counts."""
+    async with desk_on(world.pool, node) as desk:
+        made = await alice.asks()
+        (batch_id,) = (await turn_later(world, desk)).batches
+        assert (await turn_later(world, desk, HOUR - dt.timedelta(seconds=5))).bumped == []
+        assert (await turn_later(world, desk, dt.timedelta(seconds=6))).bumped == [batch_id]
+        first, second = await payout_batches.versions(world.pool, batch_id)
+        assert second.fee_btc >= first.fee_btc * Decimal("1.24")
+        assert node.rpc("getrawmempool").count(second.txid) == 1
+        assert first.txid not in node.rpc("getrawmempool")
+        assert (await alice.got(made.id)).txid == second.txid
+        await finish(world, desk, node)
+        paid_once(node, {made.address: made.amount_btc})
+        assert await booked(world, Chart.NETWORK_FEES) == -second.fee_btc
+        with pytest.raises(FeeNotRaisedError, match="is final"):
+            await payouts.bump(desk, batch_id)
+    await check_books(world)
+
+
+async def test_a_fee_is_raised_by_hand(world: World, alice: Asker, node: Node) -> None:
+    """To the rate that was given, up to the cap, within the budget; a coin is added where the change does not do."""
+    async with desk_on(world.pool, node, coins=0, bitcoin_fee_cap="150", payout_fee_budget_btc="0.0003") as desk:
+        wallet = desk.chain._node.wallet  # type: ignore[attr-defined]
+        node.pay(*[node.rpc("getnewaddress", wallet=wallet) for _ in range(2)], each_btc=Decimal("0.0201"))
+        made = await alice.asks("0.02")
+        (batch_id,) = (await turn_later(world, desk)).batches
+        with pytest.raises(FeeNotRaisedError, match="above the cap"):
+            await payouts.bump(desk, batch_id, Decimal(151))
+        await payouts.bump(desk, batch_id, Decimal(80))
+        first, second = await payout_batches.versions(world.pool, batch_id)
+        assert abs(second.fee_btc.scaleb(8) / 80 - second.vsize) <= 1
+        assert len(await payout_batches.inputs(world.pool, batch_id, common=True)) == 1
+        assert len(await payout_batches.inputs(world.pool, batch_id, common=False)) == 2
+        with pytest.raises(SigningRefusedError):
+            await payouts.bump(desk, batch_id, Decimal(150))
+        assert len(await payout_batches.versions(world.pool, batch_id)) == 2
+        await finish(world, desk, node)
+        paid_once(node, {made.address: made.amount_btc})
+        assert first.txid != (await alice.got(made.id)).txid == second.txid
+    await check_books(world)
+
+
+async def test_a_version_that_was_overtaken(world: World, desk: Desk, alice: Asker, node: Node) -> None:
+    """Two raise the fee at once: the second is dropped."""
+    await alice.asks()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    signed = await payouts.bump(desk, batch_id)
+    with pytest.raises(payout_batches.PlanOutdatedError, match="with version 2"):
+        async with db.transaction(world.pool) as tx:
+            await payout_batches.add_version(tx, batch_id, 1, signed, [], now=dt.datetime.now(dt.UTC))
+    node.mine()
+    await payouts.turn(desk)
+    with pytest.raises(payout_batches.PlanOutdatedError, match="is confirmed"):
+        async with db.transaction(world.pool) as tx:
+            await payout_batches.add_version(tx, batch_id, 2, signed, [], now=dt.datetime.now(dt.UTC))
+
+
+async def test_what_the_mempool_would_not_take(world: World, desk: Desk, alice: Asker) -> None:
+    """A payment at no fee is dropped before it is stored."""
+    await alice.asks()
+    await advance(world, FAST)
+    plan = await payouts._planned(desk, "fast")
+    assert plan is not None
+    with pytest.raises(PaymentNotAcceptedError) as caught:
+        await payouts._signed(desk, plan.inputs, plan.outputs_btc, Decimal("0.05"), plan.most_fee_btc)
+    assert "fee" in str(caught.value.details["reason"])
+
+
+async def test_a_batch_that_is_not_there(world: World, desk: Desk) -> None:
+    with pytest.raises(payout_batches.BatchNotFoundError):
+        await payouts.bump(desk, 4711)
+
+
+# Spends that nobody knows
+
+
+async def test_a_foreign_spend_stops_everything_new(world: World, desk: Desk, alice: Asker, node: Node) -> None:
+    """Already in the mempool, and once mined; what was sent before goes on. Acknowledged, payouts go on."""
+    first = await alice.asks()
+    await turn_later(world, desk)
+    second = await alice.asks()
+    wallet = desk.chain._node.wallet  # type: ignore[attr-defined]
+    foreign = node.rpc("sendtoaddress", customer(node), Decimal("0.1"), wallet=wallet)
+    done = await turn_later(world, desk)
+    assert [(each.code, foreign in each.message) for each in done.findings] == [("FOREIGN_SPEND", True)]
+    node.mine(DEPTH)
+    done = await payouts.turn(desk)
+    assert [each.code for each in done.findings] == ["FOREIGN_SPEND"]
+    assert [(await alice.got(each.id)).state for each in (first, second)] == ["final", "queued"]
+    row = await world.pool.fetchrow("SELECT * FROM payout_foreign_spend")
+    assert row is not None
+    assert (row["txid"], row["confirmations"], row["dead"]) == (foreign, DEPTH, False)
+    await world.pool.execute(
+        "UPDATE payout_foreign_spend SET acknowledged_at = now(), acknowledged_by = 'me', reason = 'a sweep'"
+    )
+    assert len((await payouts.turn(desk)).batches) == 1
+    await finish(world, desk, node)
+    paid_once(node, {each.address: each.amount_btc for each in (first, second)})

@@ -1,0 +1,210 @@
+"""What a batch may pay: the rhythm of both speeds, the limits of a day, the cool-down of new addresses."""
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from hashrail import business_clock, day_fence, db, payout_batches, payout_policy, payout_queue, users, wallets
+from hashrail.gateways.signer import Signed
+from hashrail.payout_batches import Due, Plan
+from hashrail.payout_queue import Rhythm
+from hashrail.withdrawals import Speed
+from tests.books import advance
+from tests.payouts import ADDRESSES, REGTEST, asked, funded, policy
+from tests.world import World
+
+MINUTE, HOUR, DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
+RHYTHM = Rhythm(10 * MINUTE, 6, 500)
+
+
+def at(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(f"{text}+00:00")
+
+
+@pytest.fixture
+async def alice(world: World) -> int:
+    user = await world.user("alice")
+    await funded(world, user.id)
+    await policy(world, 0)
+    return user.id
+
+
+async def limits(world: World, **changes: object) -> None:
+    for name, value in changes.items():
+        await world.pool.execute(f"UPDATE payout_policy SET {name} = $1", value)
+
+
+async def due(world: World, speed: Speed, rhythm: Rhythm = RHYTHM) -> list[int]:
+    """The numbers of what a batch would pay now."""
+    async with db.snapshot(world.pool) as tx:
+        asked_for = await payout_policy.get(tx)
+        found = await payout_queue.due(tx, speed, asked_for, rhythm, now=await business_clock.now(tx))
+    return [each.id for each in found]
+
+
+async def pay(world: World, number: int, address: str = ADDRESSES[0], amount: str = "0.01") -> None:
+    """A batch takes the withdrawal out of the queue."""
+    async with db.transaction(world.pool) as tx:
+        one = Due(world.partner.id, number, address, Decimal(amount))
+        latest = await payout_batches.latest(tx)
+        plan = Plan("fast", [one], [], {}, Decimal(1), Decimal("0.001"), latest)
+        signed = Signed("00", f"{number:064x}", Decimal("0.0001"), 100)
+        await payout_batches.store(tx, plan, signed, now=await business_clock.now(tx))
+
+
+# The rhythm
+
+
+@pytest.mark.parametrize(
+    ("now", "asked_before"),
+    [
+        ("2026-03-05T06:00:00", "2026-03-05T06:00:00"),
+        ("2026-03-05T05:59:59", "2026-03-04T06:00:00"),
+        ("2026-03-05T23:59:59", "2026-03-05T06:00:00"),
+    ],
+)
+def test_the_daily_hour(now: str, asked_before: str) -> None:
+    assert RHYTHM.asked_before("daily", at(now)) == at(asked_before)
+    assert RHYTHM.asked_before("fast", at(now)) == at(now) - 10 * MINUTE
+
+
+async def test_fast_ones_are_gathered(world: World, alice: int) -> None:
+    """Nothing before the oldest has waited; then everybody comes along."""
+    first = await asked(world, alice, "0.01", ADDRESSES[0], "fast")
+    await advance(world, 9 * MINUTE)
+    second = await asked(world, alice, "0.01", ADDRESSES[1], "fast")
+    assert await due(world, "fast") == []
+    await advance(world, MINUTE)
+    assert await due(world, "fast") == [first.id, second.id]
+    assert await due(world, "daily") == []
+
+
+async def test_daily_ones_wait_for_their_hour(world: World, alice: int) -> None:
+    """Asked for at noon, paid at six; one that comes after six waits for the next day."""
+    first = await asked(world, alice, "0.01")
+    assert await due(world, "daily") == []
+    await advance(world, 18 * HOUR - MINUTE)
+    assert await due(world, "daily") == []
+    await advance(world, 2 * MINUTE)
+    second = await asked(world, alice, "0.01")
+    assert await due(world, "daily") == [first.id]
+    await advance(world, DAY)
+    assert await due(world, "daily") == [first.id, second.id]
+
+
+async def test_as_many_addresses_as_a_transaction_holds(world: World, alice: int) -> None:
+    """A second payment to an address that is in costs no room."""
+    made = [await asked(world, alice, "0.001", ADDRESSES[place], "fast") for place in (0, 1, 2, 0)]
+    await advance(world, 10 * MINUTE)
+    assert await due(world, "fast", Rhythm(10 * MINUTE, 6, 2)) == [made[0].id, made[1].id, made[3].id]
+
+
+async def test_blocked_users_are_passed_over(world: World, alice: int) -> None:
+    await asked(world, alice, "0.01", speed="fast")
+    await advance(world, 10 * MINUTE)
+    async with db.transaction(world.pool) as tx:
+        await users.block(tx, world.partner.id, "alice")
+    assert await due(world, "fast") == []
+
+
+# Limits of a day
+
+
+async def test_a_users_limit_delays(world: World, alice: int) -> None:
+    """What passes it waits for the next UTC day, whatever its batch; smaller ones behind it do not."""
+    bob = await world.user("bob")
+    await funded(world, bob.id)
+    amounts = ["0.03", "0.03", "0.01"]
+    first, second, third = [await asked(world, alice, amount, speed="fast") for amount in amounts]
+    other = await asked(world, bob.id, "0.05", speed="fast")
+    await advance(world, 10 * MINUTE)
+    await limits(world, user_daily_btc=Decimal("0.05"))
+    assert await due(world, "fast") == [first.id, third.id, other.id]
+    await pay(world, first.id)
+    assert await due(world, "fast") == [third.id, other.id]
+    await limits(world, user_daily_btc=Decimal("0.06"))
+    assert await due(world, "fast") == [second.id, other.id]
+    await limits(world, user_daily_btc=Decimal("0.05"))
+    await advance(world, DAY)
+    assert await due(world, "fast") == [second.id, third.id, other.id]
+
+
+async def test_a_partners_limit_and_its_own(world: World, alice: int) -> None:
+    """The partner's own limit goes before everybody's."""
+    first, second = [await asked(world, alice, "0.03", speed="fast") for _ in range(2)]
+    await advance(world, 10 * MINUTE)
+    await limits(world, partner_daily_btc=Decimal("0.05"))
+    assert await due(world, "fast") == [first.id]
+    await world.pool.execute("UPDATE partner SET payouts_daily_btc = 0.06")
+    assert await due(world, "fast") == [first.id, second.id]
+    other = await world.another_partner("other")
+    bob = await other.user("bob")
+    await funded(other, bob.id)
+    third = await asked(other, bob.id, "0.05", speed="fast")
+    fourth = await asked(other, bob.id, "0.01", speed="fast")
+    await advance(world, 10 * MINUTE)
+    assert await due(world, "fast") == [first.id, second.id, third.id]
+    assert fourth.id not in await due(world, "fast")
+
+
+async def test_the_deployments_limit(world: World, alice: int) -> None:
+    first, second = [await asked(world, alice, "0.03", speed="fast") for _ in range(2)]
+    await advance(world, 10 * MINUTE)
+    await limits(world, deployment_daily_btc=Decimal("0.05"))
+    assert await due(world, "fast") == [first.id]
+    await pay(world, first.id)
+    assert await due(world, "fast") == []
+    # A batch that can never be paid has taken nothing of the day.
+    await world.pool.execute("UPDATE payout_batch SET state = 'conflicted'")
+    await world.pool.execute("UPDATE withdrawal SET state = 'queued', batch_id = NULL")
+    assert await due(world, "fast") == [first.id]
+    assert second.id not in await due(world, "fast")
+
+
+async def test_what_was_exported_today_counts(world: World, alice: int) -> None:
+    first, second = [await asked(world, alice, "0.03", speed="fast") for _ in range(2)]
+    await advance(world, 10 * MINUTE)
+    await limits(world, user_daily_btc=Decimal("0.05"))
+    now = await business_clock.now(world.pool)
+    await world.pool.execute("INSERT INTO payout_export (created_at, exported_by) VALUES ($1, 'me')", now)
+    await world.pool.execute("UPDATE withdrawal SET state = 'exported', export_id = 1 WHERE id = $1", first.id)
+    assert await due(world, "fast") == []
+    await world.pool.execute("UPDATE withdrawal SET state = 'cancelled' WHERE id = $1", first.id)
+    assert await due(world, "fast") == [second.id]
+
+
+# New addresses
+
+
+async def test_new_addresses_cool_down(world: World, alice: int) -> None:
+    """An address counts from when the user bound it or first asked for it, whichever was first."""
+    await limits(world, cooldown_seconds=3600)
+    async with db.transaction(world.pool) as tx:
+        await wallets.bind(
+            tx, await day_fence.share(tx, world.partner.id), user_id=alice, address=ADDRESSES[1], network=REGTEST
+        )
+    await advance(world, 50 * MINUTE)
+    new = await asked(world, alice, "0.001", ADDRESSES[0], "fast")
+    bound = await asked(world, alice, "0.001", ADDRESSES[1], "fast")
+    await advance(world, 10 * MINUTE)
+    assert await due(world, "fast") == [bound.id]
+    await advance(world, 50 * MINUTE)
+    again = await asked(world, alice, "0.001", ADDRESSES[0], "fast")
+    assert await due(world, "fast") == [new.id, bound.id, again.id]
+
+
+async def test_what_is_queued(world: World, alice: int) -> None:
+    assert await payout_queue.queued_btc(world.pool) == 0
+    first = await asked(world, alice, "0.01")
+    await asked(world, alice, "0.02", speed="fast")
+    assert await payout_queue.queued_btc(world.pool) == Decimal("0.03")
+    await pay(world, first.id)
+    assert await payout_queue.queued_btc(world.pool) == Decimal("0.02")
+
+
+def test_merging_addresses() -> None:
+    dues = [
+        Due(1, n, address, Decimal(amount)) for n, (address, amount) in enumerate([("a", "1"), ("b", "2"), ("a", "3")])
+    ]
+    assert payout_batches.merged(dues) == {"a": Decimal(4), "b": Decimal(2)}
