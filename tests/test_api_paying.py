@@ -213,6 +213,9 @@ async def test_a_withdrawal_is_an_object(api: Api, alice: int, operation: str, s
         "fee": fee,
         "state": "queued",
         "txid": None,
+        "confirmations": 0,
+        "reason": None,
+        "simulated": True,
         "createdAt": shown["createdAt"],
         "changedAt": shown["createdAt"],
     }

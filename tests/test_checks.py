@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from hashrail import (
+    business_clock,
     catalogue,
     checks,
     clock,
@@ -18,11 +19,16 @@ from hashrail import (
     discounts,
     ledger,
     miners,
+    payout_batches,
+    payout_settlement,
     rate_classes,
     rewards,
     withdrawals,
 )
 from hashrail.db import Tx
+from hashrail.gateways.bitcoin_records import Coin
+from hashrail.gateways.signer import Signed
+from hashrail.payout_batches import Due, Plan
 from tests.books import HOUR, advance, broken, buy, cancel, deployment, notify, offer, order, pay, upgrade
 from tests.world import World
 
@@ -70,6 +76,7 @@ async def live(world: World) -> None:
     assert await other.settle(carol.id) > 0
     await withdraw(world, alice.id)
     await daily.checkpoint_all(world.pool)
+    await pay_out(world)
     async with db.transaction(world.pool) as tx:
         at = clock.start_of(FIRST)
         day = FIRST + DAY
@@ -85,16 +92,37 @@ async def live(world: World) -> None:
 
 
 async def withdraw(world: World, user_id: int) -> None:
-    """Let a user ask for two fast withdrawals and a daily one, and take one back."""
+    """Let a user ask for four fast withdrawals and a daily one, and take one back."""
     satoshi = Decimal("0.00000001")
     terms = withdrawals.Terms(minimum_btc=satoshi, fast_commission_btc=2 * satoshi, network="regtest")
     made = []
     async with db.transaction(world.pool) as tx:
         day = await day_fence.share(tx, world.partner.id)
-        for number, speed in enumerate(("fast", "daily", "fast"), start=1):
-            facts = {"speed": speed, "address": "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn", "amount_btc": number * satoshi}
+        for number, speed in enumerate(("fast", "daily", "fast", "fast", "fast"), start=1):
+            amount_btc = (1000 + number) * satoshi
+            facts = {"speed": speed, "address": "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn", "amount_btc": amount_btc}
             made.append(await withdrawals.request(tx, day, terms, user_id=user_id, **facts))
-        await withdrawals.cancel(tx, day, made[-1].id)
+        await withdrawals.cancel(tx, day, made[2].id)
+
+
+async def pay_out(world: World) -> None:
+    """Two batches: one is final and posted, the other is on its way."""
+    rows = await world.pool.fetch(
+        "SELECT partner_id, id, address, amount_btc FROM withdrawal WHERE state = 'queued' ORDER BY id DESC LIMIT 2"
+    )
+    for number, row in enumerate(rows, start=1):
+        coin = Coin(f"{number:064x}", 0, Decimal("0.001"), "0014", 1, solvable=True, safe=True)
+        async with db.transaction(world.pool) as tx:
+            latest = await payout_batches.latest(tx)
+            plan = Plan("fast", [Due(*row.values())], [coin], {}, Decimal(1), Decimal("0.0001"), latest)
+            signed = Signed("00", f"{number + 100:064x}", Decimal("0.00000300"), 150)
+            await payout_batches.store(tx, plan, signed, now=await business_clock.now(tx))
+    await world.pool.execute(
+        """UPDATE payout_batch SET state = 'final', confirmations = 6,
+                  txid = (SELECT txid FROM payout_transaction WHERE batch_id = 1) WHERE id = 1"""
+    )
+    await world.pool.execute("UPDATE payout_batch SET state = 'broadcast' WHERE id = 2")
+    assert await payout_settlement.settle_final(world.pool) == 1
 
 
 async def join(world: World, user_id: int, programme: int) -> None:
@@ -116,7 +144,7 @@ async def give(world: World, miner_id: int, seller: int, buyer: int) -> None:
 async def mine_everywhere(world: World, days: int) -> None:
     """Let days end, and close them for all partners."""
     for _ in range(days):
-        await world.next_day()
+        await world.next_day(pool_btc_per_th="0.00049")
         await daily.close_due(world.pool)
 
 
@@ -267,9 +295,29 @@ BREAKS: dict[str, list[tuple[str, ...]]] = {
         ("UPDATE withdrawal SET commission_btc = commission_btc + 1e-8 WHERE state = 'cancelled'",),
         ("UPDATE withdrawal SET commission_btc = 1e-8 WHERE speed = 'daily'",),
         ("UPDATE withdrawal SET user_id = (SELECT id FROM app_user WHERE partner_user_id = 'bob')",),
-        ("DELETE FROM withdrawal",),
-        ("UPDATE transfer SET credit_account = 4400 WHERE kind = 'withdrawal' AND leg = 1",),
+        ("DELETE FROM withdrawal WHERE batch_id IS NULL",),
+        ("UPDATE transfer SET leg = 4 WHERE kind = 'withdrawal' AND leg = 3",),
+        ("UPDATE transfer SET credit_account = 4400 WHERE kind = 'withdrawal' AND leg = 1 AND state = 'pending'",),
         (TRANSFER.format(kind="withdrawal", object=99, debit=1100, credit=2200, state="voided", seq="NULL"),),
+    ],
+    "network-fees-match-batches": [
+        ("UPDATE transfer SET amount = amount + 1e-8 WHERE kind = 'network_fee'",),
+        ("DELETE FROM transfer WHERE kind = 'network_fee'",),
+        ("UPDATE payout_transaction SET fee_btc = fee_btc + 1e-8 WHERE batch_id = 1",),
+        (TRANSFER.format(kind="network_fee", object=99, debit=5100, credit=1400, state="posted", seq=NEXT),),
+    ],
+    "batches-pay-in-full": [
+        ("UPDATE payout_input SET amount_btc = 1e-5 WHERE batch_id = 2",),
+        ("UPDATE payout_transaction SET fee_btc = fee_btc + 1e-3 WHERE batch_id = 2",),
+        ("UPDATE payout_batch SET most_fee_btc = 2e-6 WHERE id = 2",),
+    ],
+    "settled-batches-are-over": [
+        ("UPDATE payout_batch SET state = 'conflicted', settled_at = '2026-03-05Z' WHERE state = 'broadcast'",),
+        (
+            """UPDATE payout_batch SET state = 'broadcast', txid = NULL, confirmations = 0, settled_at = NULL
+               WHERE state = 'final'""",
+            "DELETE FROM transfer WHERE kind = 'network_fee'",
+        ),
     ],
     "payments-match-ledger": [
         ("UPDATE partner_payment SET amount_usd = amount_usd + 1e-18",),
@@ -298,7 +346,7 @@ def test_every_invariant_has_a_name_a_rule_and_damage_to_see() -> None:
     """A new one comes with a way to break it."""
     names = [name for name, _ in checks.names()]
     assert names == [*(each.name for each in checks.INVARIANTS), checks.RATES_FROM_INPUTS[0]]
-    assert len(set(names)) == len(names) == 21
+    assert len(set(names)) == len(names) == 24
     assert set(BREAKS) == set(names)
     assert all(ways for ways in BREAKS.values())
     assert all(rule and rule[0].islower() and not rule.endswith(".") for _, rule in checks.names())
@@ -311,7 +359,7 @@ async def test_healthy_books_keep_every_invariant(books: World) -> None:
     assert [(each.name, each.rule) for each in findings] == checks.names()
     assert [each.rows for each in findings] == [[]] * len(findings)
     rows = ("adjustment", "class_adjustment", "account_checkpoint", "partner_payment", "user_programme", "stint")
-    for table in (*rows, "post_payment", "withdrawal"):
+    for table in (*rows, "post_payment", "withdrawal", "payout_batch"):
         assert await books.pool.fetchval(f"SELECT count(*) FROM {table}") > 0, table
     ends = await books.pool.fetch("SELECT DISTINCT state FROM purchase")
     assert {row["state"] for row in ends} == {"created", "issued", "cancelled", "expired"}

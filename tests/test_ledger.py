@@ -553,12 +553,15 @@ async def test_the_books_of_a_partner(world: World) -> None:
         (1100, "pool_receivable", "BTC", False, None),
         (1200, "partner_receivable", "USD", True, 100),
         (1300, "cash", "USD", False, None),
+        (1400, "bitcoin_wallet", "BTC", False, None),
         (2100, "income_control", "BTC", False, None),
         (2200, "payouts_in_flight", "BTC", False, None),
         (4100, "electricity_revenue", "BTC", False, None),
         (4200, "service_revenue", "BTC", False, None),
         (4300, "miner_sales", "USD", False, None),
         (4400, "commission_revenue", "BTC", False, None),
+        (5100, "network_fees", "BTC", False, None),
+        (5200, "reorg_losses", "BTC", False, None),
     ]
     with pytest.raises(asyncpg.CheckViolationError, match="only_carried_balances_move"):
         await world.pool.execute(
