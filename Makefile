@@ -57,7 +57,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup
+bench: setup $(VENV)/.bitcoind
 	$(BIN)/python -m benchmarks
 
 # The examples first: the document and its page show them.

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from benchmarks import days, latency, reading, report, signed_read, signed_write, stage, ton_login, writes
+from benchmarks import days, latency, payouts, reading, report, signed_read, signed_write, stage, ton_login, writes
 from benchmarks.dataset import Shape
 from benchmarks.measure import RUNS, Table
 from benchmarks.stage import Stage
@@ -34,6 +34,7 @@ class Name(StrEnum):
     DAYS = "days"
     READING = "reading"
     WRITES = "writes"
+    PAYOUTS = "payouts"
 
 
 FULL: dict[Name, Benchmark] = {
@@ -44,6 +45,7 @@ FULL: dict[Name, Benchmark] = {
     Name.DAYS: days.run,
     Name.READING: reading.run,
     Name.WRITES: writes.run,
+    Name.PAYOUTS: payouts.run,
 }
 SMALL = Shape(efficiencies=6, levels=5)
 QUICK_DAYS = days.Sizes(
@@ -66,6 +68,7 @@ QUICK: dict[Name, Benchmark] = {
     Name.DAYS: lambda place: days.run(place, QUICK_DAYS),
     Name.READING: lambda place: reading.run(place, QUICK_READING),
     Name.WRITES: lambda place: writes.run(place, QUICK_WRITES),
+    Name.PAYOUTS: lambda place: payouts.run(place, payouts.Sizes(batch=5, queued=12, users=2, clients=2)),
 }
 
 

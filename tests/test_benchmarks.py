@@ -17,6 +17,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from hashrail import checks, clock, daily, db
+from tests.bitcoin import Node
 
 SHAPE = Shape(efficiencies=6, levels=5)
 
@@ -90,6 +91,20 @@ async def test_ton_login(place: Stage) -> None:
     alone, whole = table.lines
     assert 0 < figure(alone.cells[1]) < figure(whole.cells[1])
     assert [line.verdict for line in table.lines] == [figure(line.cells[1]) <= 3 for line in table.lines]
+
+
+async def test_payouts(place: Stage, bitcoin_node: Node) -> None:
+    """The session's node is there, so a node of its own can be."""
+    assert bitcoin_node.process is not None
+    asking, paying = await tables_of(Name.PAYOUTS, place)
+    (line,) = asking.lines
+    assert figure(line.cells[2]) > 0
+    alone, by_node, first, by_keys, second, queue = paying.lines
+    assert [each.cells[1:3] for each in (alone, by_node, by_keys)] == [("5", "1")] * 3
+    for batch, ratio in ((by_node, first), (by_keys, second)):
+        assert abs(figure(ratio.cells[3]) * figure(alone.cells[3]) - figure(batch.cells[3])) <= figure(alone.cells[3])
+        assert batch.verdict is True
+    assert (queue.cells[1:3], queue.target, queue.verdict) == (("12", "3"), "3 transactions", True)
 
 
 async def test_days(place: Stage) -> None:
