@@ -300,6 +300,7 @@ BREAKS: dict[str, list[tuple[str, ...]]] = {
         ("UPDATE transfer SET credit_account = 4400 WHERE kind = 'withdrawal' AND leg = 1 AND state = 'pending'",),
         (TRANSFER.format(kind="withdrawal", object=99, debit=1100, credit=2200, state="voided", seq="NULL"),),
     ],
+    "approvals-are-two": [("UPDATE withdrawal SET needs_approval = true WHERE speed = 'daily'",)],
     "network-fees-match-batches": [
         ("UPDATE transfer SET amount = amount + 1e-8 WHERE kind = 'network_fee'",),
         ("DELETE FROM transfer WHERE kind = 'network_fee'",),
@@ -346,7 +347,7 @@ def test_every_invariant_has_a_name_a_rule_and_damage_to_see() -> None:
     """A new one comes with a way to break it."""
     names = [name for name, _ in checks.names()]
     assert names == [*(each.name for each in checks.INVARIANTS), checks.RATES_FROM_INPUTS[0]]
-    assert len(set(names)) == len(names) == 24
+    assert len(set(names)) == len(names) == 25
     assert set(BREAKS) == set(names)
     assert all(ways for ways in BREAKS.values())
     assert all(rule and rule[0].islower() and not rule.endswith(".") for _, rule in checks.names())

@@ -31,7 +31,7 @@ FLOORS = (
         *("gateways.prices", "gateways.ton", "vault", "scenarios", "logs", "addresses", "gateways.signer"),
         "gateways.chain",
     ),
-    ("business_clock", "gateways.sandbox", "jobs", "once", "events", "day_fence", "budgets"),
+    ("business_clock", "gateways.sandbox_blocks", "gateways.sandbox", "gateways.chains", "jobs", "once", "events", "day_fence", "budgets"),
     ("ledger", "operators", "payout_policy", "partners", "origins", "billing", "users", "sessions", "ton_payloads"),
     ("rates", "tariffs", "rate_classes", "discounts", "catalogue", "miners", "wallets"),
     (
@@ -44,6 +44,7 @@ FLOORS = (
             "upgrades",
             "statements",
             "withdrawals",
+            "approvals",
             "payout_batches",
             "payout_queue",
             "payout_watch",

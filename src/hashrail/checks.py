@@ -291,6 +291,15 @@ INVARIANTS = (
         WHERE (e.debit, e.credit, e.amount, e.state) IS DISTINCT FROM (w.debit, w.credit, w.amount, w.state)""",
     ),
     Invariant(
+        "approvals-are-two",
+        "what needed approval and is paid or may be paid was approved by two operators",
+        """
+        SELECT w.partner_id, w.id AS withdrawal_id FROM withdrawal w
+        WHERE w.needs_approval AND w.state IN ('queued', 'signed', 'exported', 'final')
+          AND (SELECT count(*) FROM withdrawal_approval a
+               WHERE a.partner_id = w.partner_id AND a.withdrawal_id = w.id) < 2""",
+    ),
+    Invariant(
         "network-fees-match-batches",
         "a settled batch's network fee is posted once, to the satoshi, shared among its partners",
         """

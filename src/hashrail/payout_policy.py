@@ -4,9 +4,23 @@ Limits delay: what a day has no room for is paid on the next. All amounts are BT
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
-from hashrail.db import Reader
+from hashrail import operators
+from hashrail.db import Reader, Tx
+from hashrail.errors import BadRequestError
+from hashrail.money import BTC_DECIMALS, decimals
+from hashrail.operators import Operator
+
+LONGEST_COOLDOWN = timedelta(days=30)
+
+
+class PayoutPolicyError(BadRequestError):
+    """A limit is above zero with at most 8 decimals; a cool-down is at most 30 days."""
+
+    code = "PAYOUT_POLICY"
+    advice = "Leave a limit out with its --no- option."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +43,54 @@ async def get(tx: Reader) -> PayoutPolicy:
     )
     assert row is not None, "the schema comes with a policy"
     return PayoutPolicy(*row.values())
+
+
+async def put(tx: Tx, operator: Operator, policy: PayoutPolicy) -> None:
+    """Change limits, threshold and cool-down; the kill switch stays as it is. Raises PayoutPolicyError."""
+    amounts = (
+        policy.approval_threshold_btc,
+        policy.user_daily_btc,
+        policy.partner_daily_btc,
+        policy.deployment_daily_btc,
+    )
+    for amount in amounts:
+        _check_amount(amount)
+    if not timedelta(0) <= timedelta(seconds=policy.cooldown_seconds) <= LONGEST_COOLDOWN:
+        raise PayoutPolicyError(f"{policy.cooldown_seconds} seconds are not 0 to {LONGEST_COOLDOWN.days} days")
+    await tx.execute(
+        """UPDATE payout_policy SET approval_threshold_btc = $1, user_daily_btc = $2, partner_daily_btc = $3,
+                  deployment_daily_btc = $4, cooldown_seconds = $5 WHERE id = 1""",
+        *amounts,
+        policy.cooldown_seconds,
+    )
+    await operators.note(tx, operator, "payout policy", str(policy))
+
+
+async def set_partner_limit(tx: Tx, operator: Operator, partner_id: int, daily_btc: Decimal | None) -> None:
+    """What the partner's users may withdraw in a day, in place of the limit of all. Raises PayoutPolicyError."""
+    _check_amount(daily_btc)
+    await tx.execute("UPDATE partner SET payouts_daily_btc = $2 WHERE id = $1", partner_id, daily_btc)
+    await operators.note(tx, operator, "partner's payout limit", f"{partner_id}: {daily_btc}")
+
+
+async def partner_limit(tx: Reader, partner_id: int) -> Decimal | None:
+    """The partner's own limit of a day, if it has one."""
+    limit: Decimal | None = await tx.fetchval("SELECT payouts_daily_btc FROM partner WHERE id = $1", partner_id)
+    return limit
+
+
+async def pause(tx: Tx, reason: str) -> None:
+    """Sign and send nothing from the next commit on. Whoever has the shell may; again takes the new reason."""
+    await tx.execute("UPDATE payout_policy SET paused_reason = $1 WHERE id = 1", reason)
+    await operators.note(tx, None, "payouts paused", "payouts", reason)
+
+
+async def resume(tx: Tx, operator: Operator) -> None:
+    """Let payouts go on; again is a no-op."""
+    await tx.execute("UPDATE payout_policy SET paused_reason = NULL WHERE id = 1")
+    await operators.note(tx, operator, "payouts resumed", "payouts")
+
+
+def _check_amount(amount: Decimal | None) -> None:
+    if amount is not None and (amount <= 0 or decimals(amount) > BTC_DECIMALS):
+        raise PayoutPolicyError(f"{amount} BTC is no limit")

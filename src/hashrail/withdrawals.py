@@ -6,7 +6,7 @@
     awaiting_approval, queued -> cancelled, refused            before it is signed; the reservation is released
     signed, broadcast, confirmed -> queued                     the batch can never be paid any more: due again
 
-Requesting settles the user's income, checks address, minimum and balance, and reserves the amount and the commission
+Requesting settles the user's income, checks address, limits and balance, and reserves the amount and the commission
 (fixed now; 0 for the daily speed) as pending transfers, in one transaction. They are posted when the payment is final.
 Between `signed` and `final` the table says `signed`, and what is shown is the state of the batch (`payout_batches.py`),
 so that a reorg takes back a confirmation without touching a withdrawal.
@@ -25,7 +25,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from hashrail import ledger, rewards, users, wallets
+from hashrail import ledger, payout_policy, rewards, users, wallets
 from hashrail.addresses import parse
 from hashrail.day_fence import OpenDay
 from hashrail.db import Reader, Row, Tx
@@ -76,6 +76,13 @@ class WithdrawalNotFoundError(NotFoundError):
 
     code = "WITHDRAWAL_NOT_FOUND"
     advice = "List the user's withdrawals."
+
+
+class WithdrawalLimitError(ConflictError):
+    """More than may ever be paid in a day, so it would wait for ever; `details.limit` is the least of the limits."""
+
+    code = "WITHDRAWAL_LIMIT"
+    advice = "Ask for at most details.limit BTC at once."
 
 
 class WithdrawalUnderWayError(ConflictError):
@@ -137,7 +144,7 @@ async def request(
     """Queue a withdrawal and reserve what it takes.
 
     Raises AddressInvalidError, AmountPrecisionError, AmountTooSmallError, UserBlockedError, AddressNotBoundError,
-    DuplicateWithdrawalError, InsufficientFundsError.
+    DuplicateWithdrawalError, WithdrawalLimitError, InsufficientFundsError.
     """
     destination = parse(address, terms.network, field="walletAddress")
     minimum_btc = max(terms.minimum_btc, destination.dust_btc)
@@ -147,13 +154,15 @@ async def request(
         raise AmountTooSmallError(f"the minimum is {plain(minimum_btc)} BTC", field="amount", minimum=minimum_btc)
     users.assert_active((await users.lock(tx, day.partner_id, [user_id]))[user_id], field="partnerUserId")
     await _check_policy(tx, day, user_id, destination.text, amount_btc)
+    needs_approval = await _check_limits(tx, day.partner_id, amount_btc)
     await rewards.settle(tx, day, user_id)
     if await rewards.unsettled(tx, day.partner_id, user_id) < 0:
         raise InsufficientFundsError("adjustments took back more than the account holds")
     withdrawal_id: int = await tx.fetchval(
         """INSERT INTO withdrawal (partner_id, user_id, speed, address, amount_btc, commission_btc, state,
-                                   created_at, changed_at)
-           VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7) RETURNING id""",
+                                   needs_approval, created_at, changed_at)
+           VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $8 THEN 'awaiting_approval' ELSE 'queued' END, $8, $7, $7)
+           RETURNING id""",
         day.partner_id,
         user_id,
         speed,
@@ -161,6 +170,7 @@ async def request(
         amount_btc,
         terms.fast_commission_btc if speed == "fast" else ZERO,
         day.now,
+        needs_approval,
     )
     withdrawal = await get(tx, day.partner_id, withdrawal_id)
     await _reserve(tx, day, withdrawal)
@@ -305,6 +315,18 @@ async def _check_policy(tx: Tx, day: OpenDay, user_id: int, address: str, amount
         raise DuplicateWithdrawalError(
             f"the same was requested less than {policy.duplicate_seconds} s ago", withdrawalId=twin
         )
+
+
+async def _check_limits(tx: Tx, partner_id: int, amount_btc: Decimal) -> bool:
+    """Whether the amount needs approval. Raises WithdrawalLimitError for what no day has room for."""
+    asked = await payout_policy.get(tx)
+    of_partner = await payout_policy.partner_limit(tx, partner_id) or asked.partner_daily_btc
+    limits = [limit for limit in (asked.user_daily_btc, of_partner, asked.deployment_daily_btc) if limit is not None]
+    if limits and amount_btc > min(limits):
+        raise WithdrawalLimitError(
+            f"at most {plain(min(limits))} BTC leave in a day", field="amount", limit=min(limits)
+        )
+    return asked.approval_threshold_btc is not None and amount_btc >= asked.approval_threshold_btc
 
 
 async def _reserve(tx: Tx, day: OpenDay, withdrawal: Withdrawal) -> None:

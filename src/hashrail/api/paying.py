@@ -305,6 +305,7 @@ WITHDRAWING = (
     withdrawals.AmountTooSmallError,
     withdrawals.AddressNotBoundError,
     withdrawals.DuplicateWithdrawalError,
+    withdrawals.WithdrawalLimitError,
     InsufficientFundsError,
 )
 WITHDRAW = "/s2s/income-withdraw"

@@ -1,0 +1,87 @@
+"""Approvals: a large withdrawal waits for two operators, and either may refuse it.
+
+    awaiting_approval -> queued      the second of two different operators approved
+    awaiting_approval, queued -> refused      what it reserved is the user's again
+
+The same operator twice counts once. Whatever comes late, when the withdrawal has gone on, changes nothing.
+
+Accounts touched: user BTC, payouts in flight, commission revenue.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from hashrail import clock, operators, withdrawals
+from hashrail.day_fence import OpenDay
+from hashrail.db import Reader, Tx
+from hashrail.operators import Operator
+from hashrail.withdrawals import Withdrawal, WithdrawalUnderWayError
+
+NEEDED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A withdrawal that waits for approval, and who has approved it."""
+
+    partner_id: int
+    partner: str
+    id: int
+    partner_user_id: str
+    address: str
+    amount_btc: Decimal
+    created_at: datetime
+    approved_by: list[str]
+
+
+async def approve(tx: Tx, day: OpenDay, operator: Operator, withdrawal_id: int) -> Withdrawal:
+    """Approve a withdrawal; the second operator puts it into the queue. Raises WithdrawalNotFoundError."""
+    if await withdrawals.lock(tx, day, withdrawal_id) == "awaiting_approval":
+        new = await tx.fetchval(
+            """INSERT INTO withdrawal_approval (partner_id, withdrawal_id, operator_id, approved_at)
+               VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING true""",
+            day.partner_id,
+            withdrawal_id,
+            operator.id,
+            clock.wall_now(),
+        )
+        if new is not None:
+            await operators.note(tx, operator, "withdrawal approved", f"{day.partner_id}:{withdrawal_id}")
+        await tx.execute(
+            """UPDATE withdrawal SET state = 'queued', changed_at = $4 WHERE partner_id = $1 AND id = $2
+               AND (SELECT count(*) FROM withdrawal_approval
+                    WHERE partner_id = $1 AND withdrawal_id = $2) >= $3""",
+            day.partner_id,
+            withdrawal_id,
+            NEEDED,
+            day.now,
+        )
+    return await withdrawals.get(tx, day.partner_id, withdrawal_id)
+
+
+async def refuse(tx: Tx, day: OpenDay, operator: Operator, withdrawal_id: int, reason: str) -> Withdrawal:
+    """End a withdrawal that is not yet signed; again is a no-op.
+
+    Raises WithdrawalNotFoundError, WithdrawalUnderWayError.
+    """
+    state = await withdrawals.lock(tx, day, withdrawal_id)
+    if state in ("awaiting_approval", "queued"):
+        await withdrawals.release(tx, day, withdrawal_id, "refused", reason)
+        await operators.note(tx, operator, "withdrawal refused", f"{day.partner_id}:{withdrawal_id}", reason)
+    elif state in ("signed", "exported", "final"):
+        raise WithdrawalUnderWayError(f"withdrawal {withdrawal_id} is {state}", field="id", state=state)
+    return await withdrawals.get(tx, day.partner_id, withdrawal_id)
+
+
+async def waiting(tx: Reader) -> list[Waiting]:
+    """Everything that waits for approval, oldest first."""
+    rows = await tx.fetch(
+        """SELECT w.partner_id, p.name, w.id, u.partner_user_id, w.address, w.amount_btc, w.created_at,
+                  ARRAY(SELECT o.name FROM withdrawal_approval a JOIN operator_account o ON o.id = a.operator_id
+                        WHERE a.partner_id = w.partner_id AND a.withdrawal_id = w.id ORDER BY o.name) AS approved_by
+           FROM withdrawal w JOIN partner p ON p.id = w.partner_id
+           JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
+           WHERE w.state = 'awaiting_approval' ORDER BY w.id"""
+    )
+    return [Waiting(*row.values()) for row in rows]

@@ -1,0 +1,428 @@
+"""The simulated chain of a sandbox: a mempool, blocks by the business clock, and a wallet with coins. No bitcoin moves.
+
+It plays a system outside our transactions, so each call commits on its own. It keeps the rules that matter to payouts:
+an output is spent once, the same bytes may be sent again, a replacement must pay more, a reorg takes blocks back. What
+the next block does follows the **scenario**:
+
+- `confirm`: it takes everything that waits;
+- `stuck`: it takes only what replaced something at a higher fee;
+- `evicted`: what waits falls out of the mempool once; sent again, it is taken;
+- `reorg`: two blocks after a transaction was mined, the last three blocks are replaced by others without it; once;
+- `double_spend`: somebody else's transaction spends the first input instead.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, Decimal
+from hashlib import sha256
+from typing import Literal
+
+from hashrail import addresses, business_clock, db
+from hashrail.db import Pool, Tx
+from hashrail.gateways import sandbox_blocks as blocks
+from hashrail.gateways.bitcoin import INVALID_TRANSACTION, REJECTED, to_btc, to_sat
+from hashrail.gateways.bitcoin_guards import Finding
+from hashrail.gateways.bitcoin_records import (
+    Acceptance,
+    Accepted,
+    AlreadyKnown,
+    Broadcast,
+    Coin,
+    FeeRate,
+    FeeTerms,
+    Output,
+    RawTransaction,
+    Refused,
+    TransactionState,
+    WalletHistory,
+)
+from hashrail.gateways.bitcoin_rpc import NodeRefusedError
+from hashrail.gateways.chain import Payment, Tip
+from hashrail.gateways.coins import INPUTS, OUTPUT, OVERHEAD
+from hashrail.gateways.signer import Signed, SigningRefusedError
+from hashrail.settings import Network
+
+Scenario = Literal["confirm", "stuck", "evicted", "reorg", "double_spend"]
+SCENARIOS: tuple[Scenario, ...] = ("confirm", "stuck", "evicted", "reorg", "double_spend")
+BLOCK_TIME = timedelta(minutes=10)
+COINS, EACH_BTC = 20, Decimal(5)
+REORG_AFTER, REORG_DEPTH = 2, 3
+INPUT_SIZE = INPUTS["0014"]
+REPLACEABLE = 0xFFFFFFFD
+ONE_SATOSHI = Decimal(1).scaleb(-8)
+
+
+class SandboxChain:
+    """The chain of a sandbox, kept in its database."""
+
+    simulated = True
+
+    def __init__(self, pool: Pool, *, fees: FeeTerms, network: Network) -> None:
+        self._pool = pool
+        self._fees = fees
+        self._network = network
+
+    # What payouts and deposits ask
+
+    async def findings(self) -> list[Finding]:
+        """Nothing ever speaks against paying here."""
+        return []
+
+    async def tip(self) -> Tip:
+        """The newest block."""
+        async with db.transaction(self._pool) as tx:
+            height = await self._arrive(tx)
+            return Tip(height, await blocks.block_hash(tx, height))
+
+    async def coins(self) -> list[Coin]:
+        """Confirmed outputs of the wallet that neither chain nor mempool spends."""
+        async with db.transaction(self._pool) as tx:
+            height = await self._arrive(tx)
+            rows = await tx.fetch(
+                """SELECT o.txid, o.vout, o.address, o.amount_btc, t.height FROM sandbox_output o
+                   JOIN sandbox_transaction t ON t.txid = o.txid AND t.state = 'mined'
+                   WHERE o.ours AND NOT EXISTS (
+                       SELECT FROM sandbox_transaction s WHERE s.state <> 'absent'
+                       AND s.inputs @> ARRAY[o.txid || ':' || o.vout]) ORDER BY o.txid, o.vout"""
+            )
+        return [
+            Coin(
+                row["txid"],
+                row["vout"],
+                row["amount_btc"],
+                self._script(row["address"]),
+                height - row["height"] + 1,
+                solvable=True,
+                safe=True,
+                address=row["address"],
+            )
+            for row in rows
+        ]
+
+    async def fee_rate(self, blocks: int) -> FeeRate:
+        """The fallback: there is nothing to estimate, however many blocks."""
+        assert blocks >= 1, "a transaction is mined in a block"
+        return FeeRate(min(self._fees.fallback, self._fees.cap), "fallback", capped=False)
+
+    async def refused(self, addresses: Collection[str]) -> set[str]:
+        """None: who asked was held against the same rules."""
+        del addresses
+        return set()
+
+    async def sign(self, payment: Payment) -> Signed:
+        """A transaction that says that it is simulated; a second signature of the same payment is another one.
+
+        Raises SigningRefusedError above the fee, and NodeRefusedError where the coins do not suffice.
+        """
+        spent = [f"{coin.txid}:{coin.vout}" for coin in payment.inputs]
+        have_sat = sum(to_sat(coin.amount_btc) for coin in payment.inputs)
+        vsize = OVERHEAD + INPUT_SIZE * len(spent) + OUTPUT * (len(payment.outputs_btc) + 1)
+        fee_sat = int((vsize * payment.sat_per_vb).to_integral_value(ROUND_CEILING))
+        change_sat = have_sat - fee_sat - sum(map(to_sat, payment.outputs_btc.values()))
+        if change_sat < 0:
+            raise NodeRefusedError("sign", -4, "Insufficient funds")
+        if to_btc(fee_sat) > payment.most_fee_btc:
+            raise SigningRefusedError(f"the fee is {fee_sat} satoshi, more than is allowed", reason="fee")
+        outputs = [(address, amount) for address, amount in payment.outputs_btc.items()]
+        if change_sat > 0:
+            outputs.append((await self.new_address(), to_btc(change_sat)))
+        raw = blocks.made(spent, outputs, to_btc(fee_sat), vsize)
+        return Signed(raw, blocks.txid_of(raw), to_btc(fee_sat), vsize)
+
+    async def acceptance(self, raw: str) -> Acceptance:
+        """Whether the mempool would take a transaction now."""
+        async with db.transaction(self._pool) as tx:
+            await self._arrive(tx)
+            known = await blocks.state_of(tx, blocks.txid_of(raw))
+            reason = f"txn-{known}" if known in ("mempool", "mined") else await self._objection(tx, raw)
+        body = blocks.read(raw)
+        if reason is not None:
+            return Acceptance(blocks.txid_of(raw), allowed=False, reason=reason)
+        return Acceptance(blocks.txid_of(raw), allowed=True, vsize=body.vsize, fee_btc=body.fee)
+
+    async def broadcast(self, raw: str) -> Broadcast:
+        """Send a transaction out."""
+        txid = blocks.txid_of(raw)
+        async with db.transaction(self._pool) as tx:
+            await self._arrive(tx)
+            match await blocks.state_of(tx, txid):
+                case "mempool":
+                    return Accepted(txid)
+                case "mined":
+                    return AlreadyKnown(txid)
+            objection = await self._objection(tx, raw)
+            if objection is not None:
+                missing = objection == "bad-txns-inputs-missingorspent"
+                return Refused(INVALID_TRANSACTION if missing else REJECTED, objection)
+            replaced = await blocks.leave(tx, blocks.read(raw).inputs)
+            await self._put(tx, raw, state="mempool", height=None, bumped=replaced)
+        return Accepted(txid)
+
+    async def transaction(self, txid: str) -> TransactionState:
+        """Where the best chain has a transaction."""
+        async with db.transaction(self._pool) as tx:
+            height = await self._arrive(tx)
+            row = await tx.fetchrow("SELECT * FROM sandbox_transaction WHERE txid = $1", txid)
+            if row is None:
+                return TransactionState("unknown")
+            if row["state"] == "mined":
+                return TransactionState(
+                    "confirmed", height - row["height"] + 1, await blocks.block_hash(tx, row["height"])
+                )
+            if row["state"] == "mempool":
+                return TransactionState("mempool")
+            depth = await blocks.conflict_depth(tx, row, height)
+        return TransactionState("conflicted", -depth) if depth else TransactionState("absent")
+
+    async def decode(self, raw: str) -> RawTransaction:
+        """What stands in a transaction."""
+        body = blocks.read(raw)
+        return RawTransaction(
+            blocks.txid_of(raw),
+            body.vsize,
+            tuple(blocks.outpoint_of(each) for each in body.inputs),
+            (REPLACEABLE,) * len(body.inputs),
+            tuple(Output(amount, self._script(address), address) for address, amount in body.outputs),
+        )
+
+    async def raw_transaction(self, txid: str) -> str | None:
+        """The bytes of a transaction that the chain or the mempool ever had."""
+        raw: str | None = await self._pool.fetchval("SELECT raw FROM sandbox_transaction WHERE txid = $1", txid)
+        return raw
+
+    async def history(self, since: str | None, depth: int) -> WalletHistory:
+        """Lines of the wallet from the block after `since` on; the last `depth` - 1 blocks are told again."""
+        async with db.transaction(self._pool) as tx:
+            height = await self._arrive(tx)
+            known = -1 if since is None else await blocks.fork_point(tx, since)
+            rows = await tx.fetch(
+                """SELECT t.txid, t.state, t.height, o.vout, o.address, o.amount_btc, o.ours,
+                          EXISTS (SELECT FROM sandbox_output p WHERE p.ours AND p.txid || ':' || p.vout = ANY(t.inputs))
+                          AS from_us
+                   FROM sandbox_transaction t JOIN sandbox_output o ON o.txid = t.txid
+                   WHERE t.state <> 'mined' OR t.height > $1 ORDER BY t.seq, o.vout""",
+                known,
+            )
+            last = await blocks.block_hash(tx, max(height - depth + 1, 0))
+            entries = [entry for row in rows for entry in await blocks.entries(tx, row, height)]
+        return WalletHistory(tuple(entries), last)
+
+    async def new_address(self) -> str:
+        """An address of the wallet that nobody was given before."""
+        async with db.transaction(self._pool) as tx:
+            await self._arrive(tx)
+            number: int = await tx.fetchval(
+                "UPDATE sandbox_chain SET addresses = addresses + 1 WHERE id = 1 RETURNING addresses"
+            )
+        return self._address(number)
+
+    async def close(self) -> None:
+        """The pool is not ours."""
+
+    # What the world does
+
+    async def play(self, scenario: Scenario) -> None:
+        """What blocks do from now on."""
+        async with db.transaction(self._pool) as tx:
+            await self._arrive(tx)
+            await tx.execute("UPDATE sandbox_chain SET scenario = $1 WHERE id = 1", scenario)
+
+    async def scenario(self) -> Scenario:
+        """What blocks do."""
+        async with db.transaction(self._pool) as tx:
+            await self._arrive(tx)
+            present: Scenario = await tx.fetchval("SELECT scenario FROM sandbox_chain WHERE id = 1")
+        return present
+
+    async def mine(self, blocks: int) -> int:
+        """Blocks on top of those that the clock brings; answers the height."""
+        async with db.transaction(self._pool) as tx:
+            await self._arrive(tx)
+            await tx.execute("UPDATE sandbox_chain SET by_hand = by_hand + $1 WHERE id = 1", blocks)
+            return await self._arrive(tx)
+
+    async def evict(self, txid: str) -> None:
+        """The mempool forgets a transaction, and what spends from it."""
+        async with db.transaction(self._pool) as tx:
+            await self._arrive(tx)
+            await blocks.forget(tx, [txid])
+
+    async def reorg(self, depth: int, *, drop: bool = False) -> None:
+        """Other blocks replace the last ones; what they held waits again, or is forgotten."""
+        async with db.transaction(self._pool) as tx:
+            await blocks.replace_blocks(tx, await self._arrive(tx), depth, drop=drop)
+
+    async def double_spend(self, txid: str) -> str:
+        """The next block has somebody else's transaction in place of one that is not mined; answers its txid."""
+        async with db.transaction(self._pool) as tx:
+            height = await self._arrive(tx)
+            foreign = await self._double_spend(tx, txid, height + 1)
+            await tx.execute("UPDATE sandbox_chain SET by_hand = by_hand + 1, height = height + 1 WHERE id = 1")
+        return foreign
+
+    async def receive(self, address: str, amount_btc: Decimal) -> str:
+        """Somebody pays an address; answers the txid, which waits in the mempool."""
+        raw = blocks.made([], [(address, amount_btc)], ONE_SATOSHI, OVERHEAD + OUTPUT)
+        async with db.transaction(self._pool) as tx:
+            await self._arrive(tx)
+            await self._put(tx, raw, state="mempool", height=None, bumped=False)
+        return blocks.txid_of(raw)
+
+    async def mempool(self) -> list[tuple[str, Decimal]]:
+        """Txid and fee in BTC of what waits, oldest first."""
+        async with db.transaction(self._pool) as tx:
+            await self._arrive(tx)
+            rows = await tx.fetch("SELECT txid, fee_btc FROM sandbox_transaction WHERE state = 'mempool' ORDER BY seq")
+        return [(row["txid"], row["fee_btc"]) for row in rows]
+
+    # How it goes on
+
+    async def _arrive(self, tx: Tx) -> int:
+        """Hold the chain and mine what the clock has brought since somebody last looked; answers the height."""
+        row = await tx.fetchrow("SELECT * FROM sandbox_chain WHERE id = 1 FOR UPDATE")
+        now = await business_clock.now(tx)
+        if row is None:
+            await self._begin(tx, now)
+            row = await tx.fetchrow("SELECT * FROM sandbox_chain WHERE id = 1 FOR UPDATE")
+            assert row is not None
+        height: int = row["height"]
+        target: int = max(height, (now - row["began_at"]) // BLOCK_TIME + row["by_hand"])
+        # A block that changes nothing is only counted, so that a year passes in no time.
+        while height < target and await self._mine(tx, height + 1, row["scenario"]):
+            height += 1
+        if target != row["height"]:
+            await tx.execute("UPDATE sandbox_chain SET height = $1 WHERE id = 1", target)
+        return target
+
+    async def _begin(self, tx: Tx, now: datetime) -> None:
+        begun = await tx.fetchval(
+            """INSERT INTO sandbox_chain (id, began_at, height, by_hand, scenario, addresses)
+               VALUES (1, $1, 0, 0, 'confirm', $2) ON CONFLICT (id) DO NOTHING RETURNING true""",
+            now,
+            COINS,
+        )
+        if begun is not None:
+            funds = [(self._address(number), EACH_BTC) for number in range(1, COINS + 1)]
+            raw = blocks.made([], funds, ONE_SATOSHI, OVERHEAD + OUTPUT * COINS, nonce="the beginning")
+            await self._put(tx, raw, state="mined", height=0, bumped=False)
+
+    async def _mine(self, tx: Tx, height: int, scenario: Scenario) -> bool:
+        """One block; False where neither it nor any later one would change anything."""
+        waiting = await tx.fetch("SELECT * FROM sandbox_transaction WHERE state = 'mempool' ORDER BY seq")
+        if scenario == "reorg" and await self._reorg_due(tx, height - 1):
+            return True
+        to_evict = [row["txid"] for row in waiting if not row["evicted"]] if scenario == "evicted" else []
+        if to_evict:
+            await tx.execute("UPDATE sandbox_transaction SET evicted = true WHERE txid = ANY($1)", to_evict)
+            await blocks.forget(tx, to_evict)
+            return True
+        if scenario == "double_spend":
+            spending = [row["txid"] for row in waiting if row["inputs"]]
+            for txid in spending:
+                if await blocks.state_of(tx, txid) == "mempool":
+                    await self._double_spend(tx, txid, height)
+            waiting = [row for row in waiting if not row["inputs"]]
+            await blocks.confirm(tx, [row["txid"] for row in waiting], height)
+            return bool(spending or waiting)
+        taken = [row["txid"] for row in waiting if scenario != "stuck" or row["bumped"] or not row["inputs"]]
+        await blocks.confirm(tx, taken, height)
+        return bool(taken) or (scenario == "reorg" and await self._reorg_awaited(tx))
+
+    async def _reorg_due(self, tx: Tx, height: int) -> bool:
+        """Replace the last blocks when a payment has just become two blocks deep, once for each."""
+        rows = await tx.fetch(
+            """SELECT txid FROM sandbox_transaction WHERE state = 'mined' AND NOT reorged AND inputs <> '{}'
+               AND height = $1""",
+            height - REORG_AFTER + 1,
+        )
+        if not rows:
+            return False
+        txids = [row["txid"] for row in rows]
+        await tx.execute("UPDATE sandbox_transaction SET reorged = true WHERE txid = ANY($1)", txids)
+        await blocks.replace_blocks(tx, height, min(REORG_DEPTH, height), drop=False)
+        return True
+
+    async def _reorg_awaited(self, tx: Tx) -> bool:
+        awaited: bool = await tx.fetchval(
+            "SELECT EXISTS (SELECT FROM sandbox_transaction WHERE state = 'mined' AND NOT reorged AND inputs <> '{}')"
+        )
+        return awaited
+
+    async def _double_spend(self, tx: Tx, txid: str, height: int) -> str:
+        row = await tx.fetchrow("SELECT * FROM sandbox_transaction WHERE txid = $1", txid)
+        assert row is not None, "only what was sent is double-spent"
+        assert row["state"] != "mined", "a mined output is not spent again"
+        outpoint = blocks.outpoint_of(row["inputs"][0])
+        amount_btc: Decimal = await tx.fetchval(
+            "SELECT amount_btc FROM sandbox_output WHERE txid = $1 AND vout = $2", outpoint.txid, outpoint.vout
+        )
+        thief = self._address(0)
+        raw = blocks.made([row["inputs"][0]], [(thief, amount_btc - ONE_SATOSHI)], ONE_SATOSHI, OVERHEAD + OUTPUT)
+        await blocks.leave(tx, [row["inputs"][0]])
+        await self._put(tx, raw, state="mined", height=height, bumped=False)
+        return blocks.txid_of(raw)
+
+    async def _objection(self, tx: Tx, raw: str) -> str | None:
+        """Why the mempool would not take a transaction that it does not have; in the node's own words."""
+        body = blocks.read(raw)
+        spent = body.inputs
+        outpoints = [blocks.outpoint_of(each) for each in spent]
+        there = await tx.fetchval(
+            """SELECT count(*) FROM unnest($1::text[], $2::int[]) AS i (txid, vout)
+               JOIN sandbox_output o USING (txid, vout)
+               JOIN sandbox_transaction t ON t.txid = o.txid AND t.state <> 'absent'""",
+            [each.txid for each in outpoints],
+            [each.vout for each in outpoints],
+        )
+        rivals = await tx.fetch(
+            "SELECT state, fee_btc FROM sandbox_transaction WHERE state <> 'absent' AND inputs && $1::text[]", spent
+        )
+        if there < len(spent) or any(row["state"] == "mined" for row in rivals):
+            return "bad-txns-inputs-missingorspent"
+        paid = sum((row["fee_btc"] for row in rivals), Decimal(0))
+        if rivals and body.fee < paid + to_btc(body.vsize):
+            return "insufficient fee, rejecting replacement"
+        return None
+
+    async def _put(self, tx: Tx, raw: str, *, state: str, height: int | None, bumped: bool) -> None:
+        """Take a transaction in, or take one in again that was forgotten."""
+        body, txid = blocks.read(raw), blocks.txid_of(raw)
+        new = await tx.fetchval(
+            """INSERT INTO sandbox_transaction AS old (txid, raw, inputs, fee_btc, vsize, state, height, bumped)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+               ON CONFLICT (txid) DO UPDATE SET state = $6, bumped = old.bumped OR $8 RETURNING xmax = 0""",
+            txid,
+            raw,
+            body.inputs,
+            body.fee,
+            body.vsize,
+            state,
+            height,
+            bumped,
+        )
+        if new:
+            given = await tx.fetchval("SELECT addresses FROM sandbox_chain WHERE id = 1")
+            await tx.executemany(
+                "INSERT INTO sandbox_output (txid, vout, address, amount_btc, ours) VALUES ($1, $2, $3, $4, $5)",
+                [
+                    (txid, vout, address, amount, self._is_ours(address, given))
+                    for vout, (address, amount) in enumerate(body.outputs)
+                ],
+            )
+
+    def _address(self, number: int) -> str:
+        """Address `number` of the wallet; 0 is somebody else's."""
+        return addresses.from_script(b"\x00\x14" + _program(number), self._network)
+
+    def _is_ours(self, address: str, given: int) -> bool:
+        script = bytes.fromhex(self._script(address))
+        number = int.from_bytes(script[2:6]) if len(script) == 22 else 0
+        return 1 <= number <= given and script == b"\x00\x14" + _program(number)
+
+    def _script(self, address: str) -> str:
+        return addresses.parse(address, self._network, field="address").script.hex()
+
+
+def _program(number: int) -> bytes:
+    """Twenty bytes that begin with the number, so that the wallet knows its own."""
+    return number.to_bytes(4) + sha256(b"hashrail sandbox address %d" % number).digest()[:16]
