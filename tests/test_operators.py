@@ -1,0 +1,259 @@
+"""Operators, approvals and policy: who may do what, two who approve, and what is kept of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import TypeVar
+
+import pytest
+
+from hashrail import approvals, day_fence, db, operators, payout_policy, withdrawals
+from hashrail.day_fence import OpenDay
+from hashrail.db import Tx
+from hashrail.operators import Operator, Role
+from hashrail.payout_policy import PayoutPolicyError
+from hashrail.withdrawals import Withdrawal
+from tests.api import check_books
+from tests.payouts import EARNED, asked, cancelled, funded, held, policy, spendable
+from tests.world import World
+
+T = TypeVar("T")
+PASSWORD = "a long enough one"
+
+
+@pytest.fixture
+async def alice(world: World) -> int:
+    user = await world.user("alice")
+    await funded(world, user.id)
+    await policy(world, 0)
+    return user.id
+
+
+async def added(world: World, name: str, role: Role = "approver") -> Operator:
+    async with db.transaction(world.pool) as tx:
+        return await operators.add(tx, name=name, role=role, password=PASSWORD)
+
+
+async def within(world: World, work: Callable[[Tx, OpenDay], Awaitable[T]]) -> T:
+    """In a transaction of its own."""
+    async with db.transaction(world.pool) as tx:
+        return await work(tx, await day_fence.share(tx, world.partner.id))
+
+
+async def approve(world: World, operator: Operator, number: int) -> str:
+    return (await within(world, lambda tx, day: approvals.approve(tx, day, operator, number))).state
+
+
+async def refuse(world: World, operator: Operator, number: int, reason: str = "strange") -> Withdrawal:
+    return await within(world, lambda tx, day: approvals.refuse(tx, day, operator, number, reason))
+
+
+async def limits(world: World, operator: Operator, **changes: object) -> None:
+    async with db.transaction(world.pool) as tx:
+        await payout_policy.put(tx, operator, replace(await payout_policy.get(tx), **changes))  # type: ignore[arg-type]
+
+
+async def actions(world: World) -> list[tuple[str | None, str, str | None]]:
+    return [(each.operator, each.action, each.reason) for each in await operators.actions(world.pool, 100)]
+
+
+# Credentials
+
+
+async def test_name_and_password(world: World) -> None:
+    """The right one lets in; a wrong one, another's name and a disabled operator are the same refusal."""
+    made = await added(world, "olga")
+    assert await operators.authenticate(world.pool, "olga", PASSWORD) == made
+    for name, password in (("olga", PASSWORD + "x"), ("olaf", PASSWORD), ("", "")):
+        with pytest.raises(operators.OperatorCredentialsError) as caught:
+            await operators.authenticate(world.pool, name, password)
+        assert caught.value.message == "no operator has this name and password"
+    async with db.transaction(world.pool) as tx:
+        gone = await operators.disable(tx, "olga")
+        assert await operators.disable(tx, "olga") == gone
+    assert gone.disabled_at is not None
+    with pytest.raises(operators.OperatorCredentialsError):
+        await operators.authenticate(world.pool, "olga", PASSWORD)
+    assert [action for _, action, _ in await actions(world)] == ["operator disabled", "operator added"]
+
+
+async def test_a_password_is_kept_as_a_digest(world: World) -> None:
+    """With a salt of its own; a new one ends the old."""
+    await added(world, "olga")
+    await added(world, "otto")
+    rows = await world.pool.fetch("SELECT password FROM operator_account")
+    kept = {row["password"] for row in rows}
+    assert len(kept) == 2
+    assert all(PASSWORD not in text and text.startswith("32768:8:1:") for text in kept)
+    async with db.transaction(world.pool) as tx:
+        await operators.set_password(tx, "olga", "another long one")
+    with pytest.raises(operators.OperatorCredentialsError):
+        await operators.authenticate(world.pool, "olga", PASSWORD)
+    await operators.authenticate(world.pool, "olga", "another long one")
+    assert len(operators.new_password()) >= operators.LEAST_PASSWORD
+    assert operators.new_password() != operators.new_password()
+
+
+@pytest.mark.parametrize(
+    ("role", "least", "may"),
+    [
+        ("viewer", "viewer", True),
+        ("viewer", "approver", False),
+        ("approver", "approver", True),
+        ("approver", "admin", False),
+        ("admin", "approver", True),
+        ("admin", "admin", True),
+    ],
+)
+async def test_roles(world: World, role: Role, least: Role, may: bool) -> None:
+    await added(world, "olga", role)
+    if may:
+        assert (await operators.authenticate(world.pool, "olga", PASSWORD, least=least)).role == role
+    else:
+        with pytest.raises(operators.OperatorRoleError) as caught:
+            await operators.authenticate(world.pool, "olga", PASSWORD, least=least)
+        assert caught.value.details["needed"] == least
+
+
+async def test_managing_operators(world: World) -> None:
+    await added(world, "olga", "viewer")
+    with pytest.raises(operators.OperatorExistsError):
+        await added(world, "olga")
+    async with db.transaction(world.pool) as tx:
+        with pytest.raises(operators.PasswordTooShortError):
+            await operators.add(tx, name="otto", role="admin", password="eleven char")
+        assert (await operators.set_role(tx, "olga", "admin")).role == "admin"
+        for verb in (operators.find(tx, "x"), operators.set_role(tx, "x", "admin"), operators.disable(tx, "x")):
+            with pytest.raises(operators.OperatorNotFoundError):
+                await verb
+    assert [each.name for each in await operators.every(world.pool)] == ["olga"]
+
+
+# Approvals
+
+
+async def test_two_operators_approve(world: World, alice: int) -> None:
+    """From the threshold on; the same one twice counts once; the second puts it into the queue; late is a no-op."""
+    olga, otto = await added(world, "olga"), await added(world, "otto")
+    await limits(world, olga, approval_threshold_btc=Decimal("0.05"))
+    small, large = await asked(world, alice, "0.04999999"), await asked(world, alice, "0.05")
+    assert (small.state, large.state) == ("queued", "awaiting_approval")
+    assert await held(world, alice) == Decimal("0.09999999")
+    assert [await approve(world, olga, large.id) for _ in range(2)] == ["awaiting_approval"] * 2
+    (waits,) = await approvals.waiting(world.pool)
+    assert (waits.id, waits.partner_user_id, waits.amount_btc, waits.approved_by) == (
+        large.id,
+        "alice",
+        Decimal("0.05"),
+        ["olga"],
+    )
+    assert await approve(world, otto, large.id) == "queued"
+    assert await approve(world, otto, large.id) == "queued"
+    assert await approve(world, olga, small.id) == "queued"
+    assert await approvals.waiting(world.pool) == []
+    assert await world.pool.fetchval("SELECT count(*) FROM withdrawal_approval") == 2
+    await check_books(world)
+    with pytest.raises(withdrawals.WithdrawalNotFoundError):
+        await approve(world, olga, 4711)
+
+
+async def test_operators_at_once(world: World, alice: int) -> None:
+    olga, otto = await added(world, "olga"), await added(world, "otto")
+    await limits(world, olga, approval_threshold_btc=Decimal("0.01"))
+    large = await asked(world, alice, "0.05")
+    await asyncio.gather(*(approve(world, each, large.id) for each in (olga, otto) * 5))
+    async with db.snapshot(world.pool) as tx:
+        assert (await withdrawals.get(tx, world.partner.id, large.id)).state == "queued"
+    assert await world.pool.fetchval("SELECT count(*) FROM withdrawal_approval") == 2
+
+
+async def test_refusing(world: World, alice: int) -> None:
+    """What was held is the user's again, the reason stays; a signed one cannot be refused."""
+    olga = await added(world, "olga")
+    await limits(world, olga, approval_threshold_btc=Decimal("0.05"))
+    large, small = await asked(world, alice, "0.05"), await asked(world, alice, "0.01", speed="fast")
+    for one in (large, small):
+        refused = [await refuse(world, olga, one.id) for _ in range(2)]
+        assert [(each.state, each.reason) for each in refused] == [("refused", "strange")] * 2
+    assert await spendable(world, alice) == EARNED
+    assert await cancelled(world, small.id) == await refuse(world, olga, small.id)
+    assert await approve(world, olga, large.id) == "refused"
+    assert (await actions(world))[:2] == [("olga", "withdrawal refused", "strange")] * 2
+    third = await asked(world, alice, "0.01")
+    await world.pool.execute(
+        """INSERT INTO payout_batch (id, kind, state, most_fee_btc, created_at, changed_at)
+           VALUES (1, 'fast', 'signed', 0, now(), now())"""
+    )
+    await world.pool.execute("UPDATE withdrawal SET state = 'signed', batch_id = 1 WHERE id = $1", third.id)
+    with pytest.raises(withdrawals.WithdrawalUnderWayError):
+        await refuse(world, olga, third.id)
+
+
+async def test_a_user_cancels_what_awaits_approval(world: World, alice: int) -> None:
+    olga = await added(world, "olga")
+    await limits(world, olga, approval_threshold_btc=Decimal("0.05"))
+    large = await asked(world, alice, "0.05", speed="fast")
+    assert (await cancelled(world, large.id)).state == "cancelled"
+    assert await approve(world, olga, large.id) == "cancelled"
+    assert await spendable(world, alice) == EARNED
+
+
+# Policy
+
+
+@pytest.mark.parametrize("name", ["user_daily_btc", "partner_daily_btc", "deployment_daily_btc"])
+async def test_more_than_a_day_has_room_for(world: World, alice: int, name: str) -> None:
+    olga = await added(world, "olga", "admin")
+    await limits(world, olga, **{name: Decimal("0.05")})
+    with pytest.raises(withdrawals.WithdrawalLimitError) as caught:
+        await asked(world, alice, "0.05000001")
+    assert caught.value.details["limit"] == Decimal("0.05")
+    assert (await asked(world, alice, "0.05")).state == "queued"
+
+
+async def test_a_partners_own_limit(world: World, alice: int) -> None:
+    olga = await added(world, "olga", "admin")
+    await limits(world, olga, partner_daily_btc=Decimal("0.01"))
+    async with db.transaction(world.pool) as tx:
+        await payout_policy.set_partner_limit(tx, olga, world.partner.id, Decimal("0.05"))
+        assert await payout_policy.partner_limit(tx, world.partner.id) == Decimal("0.05")
+    await asked(world, alice, "0.05")
+    async with db.transaction(world.pool) as tx:
+        await payout_policy.set_partner_limit(tx, olga, world.partner.id, None)
+    with pytest.raises(withdrawals.WithdrawalLimitError):
+        await asked(world, alice, "0.04")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"user_daily_btc": Decimal(0)},
+        {"approval_threshold_btc": Decimal(-1)},
+        {"deployment_daily_btc": Decimal("0.000000001")},
+        {"cooldown_seconds": -1},
+        {"cooldown_seconds": 30 * 86_400 + 1},
+    ],
+)
+async def test_policies_that_make_no_sense(world: World, changes: dict[str, object]) -> None:
+    olga = await added(world, "olga", "admin")
+    with pytest.raises(PayoutPolicyError):
+        await limits(world, olga, **changes)
+
+
+async def test_pausing_and_going_on(world: World) -> None:
+    """The limits stay; the reason is the last one; both are kept."""
+    olga = await added(world, "olga", "admin")
+    await limits(world, olga, user_daily_btc=Decimal(1), cooldown_seconds=30 * 86_400)
+    async with db.transaction(world.pool) as tx:
+        await payout_policy.pause(tx, "a drill")
+        await payout_policy.pause(tx, "a fire")
+        assert (await payout_policy.get(tx)).paused_reason == "a fire"
+        await payout_policy.resume(tx, olga)
+        found = await payout_policy.get(tx)
+    assert (found.paused_reason, found.user_daily_btc, found.cooldown_seconds) == (None, Decimal(1), 30 * 86_400)
+    assert (await actions(world))[:3] == [
+        ("olga", "payouts resumed", None),
+        (None, "payouts paused", "a fire"),
+        (None, "payouts paused", "a drill"),
+    ]
