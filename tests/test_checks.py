@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 
 import asyncpg
@@ -16,6 +17,7 @@ from hashrail import (
     daily,
     day_fence,
     db,
+    deposits,
     discounts,
     ledger,
     miners,
@@ -26,7 +28,7 @@ from hashrail import (
     withdrawals,
 )
 from hashrail.db import Tx
-from hashrail.gateways.bitcoin_records import Coin
+from hashrail.gateways.bitcoin_records import Coin, TransactionState, WalletEntry, WalletHistory
 from hashrail.gateways.signer import Signed
 from hashrail.payout_batches import Due, Plan
 from tests.books import HOUR, advance, broken, buy, cancel, deployment, notify, offer, order, pay, upgrade
@@ -123,6 +125,33 @@ async def pay_out(world: World) -> None:
     )
     await world.pool.execute("UPDATE payout_batch SET state = 'broadcast' WHERE id = 2")
     assert await payout_settlement.settle_final(world.pool) == 1
+    await top_up(world)
+
+
+async def top_up(world: World) -> None:
+    """Two deposits: one is credited, the other was lost after that."""
+    (user_id,) = await world.pool.fetchval("SELECT ARRAY[id] FROM app_user WHERE partner_user_id = 'alice'")
+    await world.pool.execute(
+        "INSERT INTO deposit_address VALUES ('bcrt1qtop', $1, $2, '2026-03-01Z')", world.partner.id, user_id
+    )
+    chain = Told({f"{number:064x}": [6] if number == 1 else [6, 0] for number in (1, 2)})
+    entries = [WalletEntry(txid, "receive", Decimal("0.001"), 0, 1, "bcrt1qtop") for txid in chain.depths]
+    async with db.transaction(world.pool) as tx:
+        assert await deposits.scan(tx, WalletHistory(tuple(entries), "")) == 2
+    for _ in range(2):
+        await deposits.watch(world.pool, chain, credit_depth=2, final_depth=6)  # type: ignore[arg-type]
+
+
+@dataclass
+class Told:
+    """A chain that says what it is told to: confirmations by txid, one after the other."""
+
+    depths: dict[str, list[int]]
+
+    async def transaction(self, txid: str) -> TransactionState:
+        told = self.depths[txid]
+        depth = told.pop(0) if len(told) > 1 else told[0]
+        return TransactionState("confirmed" if depth else "absent", depth)
 
 
 async def join(world: World, user_id: int, programme: int) -> None:
@@ -312,6 +341,13 @@ BREAKS: dict[str, list[tuple[str, ...]]] = {
         ("UPDATE payout_transaction SET fee_btc = fee_btc + 1e-3 WHERE batch_id = 2",),
         ("UPDATE payout_batch SET most_fee_btc = 2e-6 WHERE id = 2",),
     ],
+    "deposits-match-ledger": [
+        ("UPDATE deposit SET amount_btc = amount_btc + 1e-8 WHERE state = 'lost'",),
+        ("DELETE FROM deposit WHERE state = 'credited'",),
+        ("UPDATE deposit SET state = 'credited', legs = 3 WHERE state = 'lost'",),
+        ("UPDATE transfer SET debit_account = 5100 WHERE kind = 'deposit' AND leg = 2",),
+        (TRANSFER.format(kind="deposit", object=99, debit=1400, credit=5200, state="posted", seq=NEXT),),
+    ],
     "settled-batches-are-over": [
         ("UPDATE payout_batch SET state = 'conflicted', settled_at = '2026-03-05Z' WHERE state = 'broadcast'",),
         (
@@ -347,7 +383,7 @@ def test_every_invariant_has_a_name_a_rule_and_damage_to_see() -> None:
     """A new one comes with a way to break it."""
     names = [name for name, _ in checks.names()]
     assert names == [*(each.name for each in checks.INVARIANTS), checks.RATES_FROM_INPUTS[0]]
-    assert len(set(names)) == len(names) == 25
+    assert len(set(names)) == len(names) == 26
     assert set(BREAKS) == set(names)
     assert all(ways for ways in BREAKS.values())
     assert all(rule and rule[0].islower() and not rule.endswith(".") for _, rule in checks.names())
@@ -360,7 +396,7 @@ async def test_healthy_books_keep_every_invariant(books: World) -> None:
     assert [(each.name, each.rule) for each in findings] == checks.names()
     assert [each.rows for each in findings] == [[]] * len(findings)
     rows = ("adjustment", "class_adjustment", "account_checkpoint", "partner_payment", "user_programme", "stint")
-    for table in (*rows, "post_payment", "withdrawal", "payout_batch"):
+    for table in (*rows, "post_payment", "withdrawal", "payout_batch", "deposit"):
         assert await books.pool.fetchval(f"SELECT count(*) FROM {table}") > 0, table
     ends = await books.pool.fetch("SELECT DISTINCT state FROM purchase")
     assert {row["state"] for row in ends} == {"created", "issued", "cancelled", "expired"}

@@ -25,6 +25,7 @@ GLOBAL = {
     "class_adjustment": "corrections are published for everybody",
     "class_day": "rates are published for everybody",
     "collection": "the catalogue is the operator's",
+    "deposit_address": "what arrives at an address says nothing of a partner",
     "discount_level": "the level table is the operator's",
     "discount_programme": "programmes are the operator's",
     "mining_day": "a day's inputs are published for everybody",
@@ -52,7 +53,7 @@ GLOBAL = {
     "upgrade_tariff": "the tariff of upgrades is the operator's",
 }
 # Global tables that lead from something that a caller knows to its partner.
-LOOK_UPS = {"ton_payload"}
+LOOK_UPS = {"ton_payload", "deposit_address"}
 # Bookkeeping of the migration runner.
 RUNNER = {"_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock"}
 PARTNER = "partner"
@@ -70,6 +71,7 @@ DOMAINS = {
         *("post_payment.value_usd", "upgrade_step.price_usd", "upgrade_tariff.power_price_usd"),
         *("withdrawal.amount_btc", "withdrawal.commission_btc", "partner.payouts_daily_btc"),
         *("payout_batch.most_fee_btc", "payout_transaction.fee_btc", "payout_input.amount_btc"),
+        "deposit.amount_btc",
         *("sandbox_transaction.fee_btc", "sandbox_output.amount_btc"),
         *("payout_policy.approval_threshold_btc", "payout_policy.user_daily_btc"),
         *("payout_policy.partner_daily_btc", "payout_policy.deployment_daily_btc"),

@@ -327,6 +327,24 @@ INVARIANTS = (
           AND (i.btc < coalesce(w.btc, 0) + t.fee_btc OR w.btc IS NULL OR t.fee_btc > b.most_fee_btc)""",
     ),
     Invariant(
+        "deposits-match-ledger",
+        "a credited deposit is posted to its user once, and a lost one is the operator's loss until it is found again",
+        """
+        WITH expected AS (
+            SELECT d.partner_id, d.id, leg, d.amount_btc AS amount,
+                   CASE WHEN leg = 1 OR leg % 2 = 1 THEN 1400 ELSE 5200 END AS debit,
+                   CASE WHEN leg = 1 THEN a.id WHEN leg % 2 = 1 THEN 5200 ELSE 1400 END AS credit
+            FROM deposit d
+            JOIN account a ON a.partner_id = d.partner_id AND a.user_id = d.user_id AND a.currency = 'BTC'
+            CROSS JOIN LATERAL generate_series(1, d.legs) AS leg),
+        written AS (
+            SELECT partner_id, object_id AS id, leg, amount, debit_account AS debit, credit_account AS credit
+            FROM transfer WHERE kind = 'deposit' AND state = 'posted')
+        SELECT partner_id, id AS deposit_id, leg, e.amount AS expected, w.amount AS transfer
+        FROM expected e FULL JOIN written w USING (partner_id, id, leg)
+        WHERE (e.debit, e.credit, e.amount) IS DISTINCT FROM (w.debit, w.credit, w.amount)""",
+    ),
+    Invariant(
         "settled-batches-are-over",
         "no withdrawal of a settled batch is still on its way, and every final one was in a final batch",
         """

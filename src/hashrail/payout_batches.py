@@ -138,16 +138,21 @@ async def store(tx: Tx, plan: Plan, signed: Signed, *, now: datetime) -> Batch:
     )
     await _pin(tx, batch_id, plan.inputs, common=True)
     await _keep(tx, batch_id, 1, signed, now)
+    await put_in(tx, batch_id, plan.due, now)
+    return await get(tx, batch_id)
+
+
+async def put_in(tx: Tx, batch_id: int, due: Sequence[Due], now: datetime) -> None:
+    """A batch takes locked withdrawals."""
     await tx.execute(
         """UPDATE withdrawal w SET state = 'signed', batch_id = $1, changed_at = $2
            FROM unnest($3::bigint[], $4::bigint[]) AS d (partner_id, id)
            WHERE w.partner_id = d.partner_id AND w.id = d.id""",
         batch_id,
         now,
-        [one.partner_id for one in plan.due],
-        [one.id for one in plan.due],
+        [one.partner_id for one in due],
+        [one.id for one in due],
     )
-    return await get(tx, batch_id)
 
 
 async def add_version(
@@ -189,10 +194,10 @@ async def newest(tx: Reader, limit: int) -> list[Batch]:
 
 
 async def watched(tx: Reader) -> list[Batch]:
-    """Batches whose transaction is not buried deeply yet, oldest first."""
+    """Batches whose transaction is not buried deeply yet, oldest first; not those that rest on an operator's word."""
     rows = await tx.fetch(
         """SELECT * FROM payout_batch WHERE state IN ('signed', 'broadcast', 'confirmed')
-           OR (state = 'final' AND confirmations < $1) ORDER BY id""",
+           OR (state = 'final' AND confirmations < $1 AND block_hash IS NOT NULL) ORDER BY id""",
         WATCHED_DEPTH,
     )
     return [_batch(row) for row in rows]

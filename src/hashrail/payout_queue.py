@@ -22,11 +22,12 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When which withdrawals are due, and how many addresses a batch pays."""
+    """When which withdrawals are due, and how many addresses a batch pays; `everything` is due at once."""
 
     fast: timedelta
     daily_hour: int
     most_outputs: int
+    everything: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> "Rhythm":
@@ -37,6 +38,8 @@ class Rhythm:
 
     def asked_before(self, speed: Speed, now: datetime) -> datetime:
         """Whoever asked by this moment is due."""
+        if self.everything:
+            return now
         if speed == "fast":
             return now - self.fast
         today = clock.start_of(clock.day_of(now)) + timedelta(hours=self.daily_hour)

@@ -168,7 +168,6 @@ async def _is_dead(pool: Pool, chain: Chain, batch: Batch, first: TransactionSta
 
 async def _give_up(pool: Pool, batch: Batch, final_depth: int) -> None:
     """Nothing of the batch can be mined any more: its withdrawals are due again, its other coins free."""
-    back = "exported" if batch.kind == "external" else "queued"
     async with db.transaction(pool) as tx:
         await payout_batches.lock(tx)
         now = await business_clock.now(tx)
@@ -182,10 +181,10 @@ async def _give_up(pool: Pool, batch: Batch, final_depth: int) -> None:
             return
         await tx.execute("UPDATE payout_input SET released = true WHERE batch_id = $1", batch.id)
         await tx.execute(
-            """UPDATE withdrawal w SET state = $2, batch_id = NULL, changed_at = $3 FROM partner p
-               WHERE w.partner_id = p.id AND w.batch_id = $1""",
+            """UPDATE withdrawal w SET state = CASE WHEN w.export_id IS NULL THEN 'queued' ELSE 'exported' END,
+                      batch_id = NULL, changed_at = $2
+               FROM partner p WHERE w.partner_id = p.id AND w.batch_id = $1""",
             batch.id,
-            back,
             now,
         )
     log.error("a payment was double-spent: due again", batch=batch.id, depth=final_depth)

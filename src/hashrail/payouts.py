@@ -15,7 +15,16 @@ from decimal import Decimal
 
 import structlog
 
-from hashrail import business_clock, db, payout_batches, payout_policy, payout_queue, payout_settlement, payout_watch
+from hashrail import (
+    business_clock,
+    db,
+    deposits,
+    payout_batches,
+    payout_policy,
+    payout_queue,
+    payout_settlement,
+    payout_watch,
+)
 from hashrail.db import Pool
 from hashrail.errors import ConflictError
 from hashrail.gateways import coins
@@ -101,9 +110,12 @@ async def watch(desk: Desk) -> None:
     history = await chain.history(since, depth)
     await payout_watch.look_for_foreign_spends(pool, chain, history, final_depth=depth)
     async with db.transaction(pool) as tx:
+        await deposits.scan(tx, history)
         await payout_watch.move_cursor(tx, history, now=await business_clock.now(tx))
     for batch in await payout_batches.watched(pool):
         await payout_watch.observe(pool, chain, batch, final_depth=depth)
+    credit_depth = desk.settings.bitcoin_deposit_confirmations
+    await deposits.watch(pool, chain, credit_depth=credit_depth, final_depth=depth)
 
 
 async def findings(desk: Desk) -> list[Finding]:

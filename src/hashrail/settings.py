@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     bitcoin_final_depth: int = Field(default=6, ge=1, le=100)
     """Confirmations after which a payment is final and posted, and after which a conflict makes it due again."""
 
+    bitcoin_deposit_confirmations: int = Field(default=2, ge=1, le=100)
+    """Confirmations after which a deposit is credited."""
+
     payout_fast_minutes: int = Field(default=10, ge=0, le=50)
     """How long fast withdrawals are gathered, counted from the oldest, before a batch pays them."""
 
