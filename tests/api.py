@@ -82,7 +82,11 @@ CONTRACT: dict[str, tuple[int | None, str, str, str]] = {
     "s2s_user_statistics": (29, "GET", f"{S2S}/user/get-statistics", "signed"),
     "api_time": (None, "GET", "/api/time", "none"),
     "api_errors": (None, "GET", "/api/errors", "none"),
+    "c2s_deposit_address": (None, "GET", f"{C2S}/deposit/address", "bearer"),
+    "s2s_deposit_address": (None, "GET", f"{S2S}/deposit/address", "signed"),
+    "s2s_deposits": (None, "GET", f"{S2S}/deposit/find-all", "signed"),
     "sandbox_advance": (None, "POST", "/api/sandbox/advance", "signed"),
+    "sandbox_chain": (None, "POST", "/api/sandbox/chain", "signed"),
 }
 
 

@@ -75,7 +75,7 @@ class Story:
         """Call an operation and record it; `shown` are fields to show in place of random ones."""
         self.standing.now += dt.timedelta(seconds=1)
         caller = self.api.server if operation.startswith("s2s_") else self.api.server.with_token(self.token or None)
-        if operation in ("sandbox_advance", "c2s_collections", "c2s_income_per_th", "exchange_rates"):
+        if operation in ("sandbox_advance", "sandbox_chain", "c2s_collections", "c2s_income_per_th", "exchange_rates"):
             caller = self.api.server
         response = await caller.call(operation, **fields)
         assert response.status_code == 200, f"{operation}: {response.text}"
@@ -173,6 +173,11 @@ async def _withdraw(story: Story) -> None:
     newest = (await story.call("s2s_withdrawals", **alice))["array"][0]["id"]
     await story.call("s2s_withdrawal_cancel", id=newest)
     await story.call("s2s_withdrawal", id=newest)
+    await story.call("c2s_deposit_address")
+    own = (await story.call("s2s_deposit_address", **alice))["address"]
+    await story.call("sandbox_chain", deposit={"address": own, "amount": Decimal("0.001")}, blocks=2)
+    await story.call("sandbox_advance", seconds=1)
+    await story.call("s2s_deposits", **alice)
     await story.call("s2s_balances", **alice)
     await story.call("c2s_balances")
 

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from hashrail import clock, db
-from hashrail.api import routes
+from hashrail.api import routes, sandbox
 from hashrail.api.call import Auth
 from tests.api import (
     CONTRACT,
@@ -102,6 +102,12 @@ async def cancellation(api: Api) -> tuple[Fields, Fields]:
     return {"id": first.id}, {"id": second.id}
 
 
+async def arrival(api: Api) -> tuple[Fields, Fields]:
+    del api
+    first, second = ({"address": ADDRESSES[0], "amount": Decimal(amount)} for amount in ("0.01", "0.02"))
+    return {"deposit": first}, {"deposit": second}
+
+
 MINERS_OF_BOB = (
     "miner m JOIN app_user u ON u.partner_id = m.partner_id AND u.id = m.user_id AND partner_user_id = 'bob'"
 )
@@ -118,6 +124,7 @@ ROWS = {
     "s2s_withdraw": Row(withdrawal, f"SELECT count(*) FROM {WITHDRAWALS} = 'pending' AND partner_id = $1"),
     "s2s_withdraw_fast": Row(withdrawal, f"SELECT count(*) FROM {WITHDRAWALS} = 'pending' AND partner_id = $1"),
     "s2s_withdrawal_cancel": Row(cancellation, f"SELECT count(*) FROM {WITHDRAWALS} = 'voided' AND partner_id = $1"),
+    "sandbox_chain": Row(arrival, "SELECT count(*) FROM sandbox_output WHERE amount_btc < 0.1 AND $1::bigint > 0"),
 }
 # Operations that a user's client calls: there is no signature to recognise a repetition by.
 BEARER = {"c2s_wallet_bind"}
@@ -136,7 +143,7 @@ ACCOUNTS = """
 
 
 def test_every_write_has_a_row() -> None:
-    writes = {route.operation: route for route in routes.OPERATIONS if route.writes}
+    writes = {route.operation: route for route in (*routes.OPERATIONS, *sandbox.ROUTES) if route.writes}
     assert set(writes) == set(ROWS)
     assert {name for name, route in writes.items() if route.auth is not Auth.SIGNED} == BEARER
     assert all(route.method == "POST" for route in writes.values())

@@ -13,8 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
+from hashrail import payouts
 from hashrail.api import cursors, routes
 from hashrail.api.call import Auth
+from hashrail.gateways.chains import open_for
+from hashrail.payouts import Desk
 from tests.api import (
     CONTRACT,
     Api,
@@ -305,6 +308,21 @@ async def own_withdrawals(two: Two) -> None:
     await no_such_user("s2s_withdrawals")(two)
 
 
+async def own_deposits(two: Two) -> None:
+    """What somebody sent to the victim's user is the victim's."""
+    address = answered(await two.victim.server.call("s2s_deposit_address", partnerUserId="alice"))["address"]
+    deposit = {"address": address, "amount": Decimal("0.1")}
+    answered(await two.victim.server.call("sandbox_chain", deposit=deposit, blocks=1))
+    pool, settings = two.victim.world.pool, settings_of("postgresql://nowhere")
+    chain = open_for(pool, settings, signs=False)
+    assert chain is not None
+    await payouts.watch(Desk(pool, chain, settings))
+    (known,) = answered(await two.victim.server.call("s2s_deposits"))["array"]
+    assert answered(await two.server.call("s2s_deposits")) == {"array": []}
+    assert answered(await two.server.call("s2s_deposits", cursor=cursors.encode(known["id"] + 1))) == {"array": []}
+    await no_such_user("s2s_deposits")(two)
+
+
 ATTEMPTS: dict[str, Attempt] = {
     "c2s_generate_payload": payload_of_other,
     "c2s_check_proof": wallet_of_other,
@@ -349,7 +367,11 @@ ATTEMPTS: dict[str, Attempt] = {
     "s2s_statement_csv": own_sheet,
     "api_time": one_clock,
     "api_errors": nothing_of_anybody("api_errors"),
+    "c2s_deposit_address": token_beside_own_key("c2s_deposit_address"),
+    "s2s_deposit_address": no_such_user("s2s_deposit_address"),
+    "s2s_deposits": own_deposits,
     "sandbox_advance": own_days("sandbox_advance"),
+    "sandbox_chain": nothing_of_anybody("sandbox_chain"),
 }
 
 TABLE = routes.routes(settings_of("postgresql://nowhere"))
@@ -380,6 +402,7 @@ def test_the_route_table_is_the_contract_s() -> None:
         "s2s_payment_success",
         "s2s_upgrade",
         "sandbox_advance",
+        "sandbox_chain",
     }
 
 

@@ -82,7 +82,7 @@ async def prepared(world: World) -> None:
 async def test_keeping_the_days_of_a_sandbox(world: World, queue: procrastinate.App) -> None:
     """Rates are generated, days closed, orders expired; again there is nothing to do."""
     await prepared(world)
-    worker.tasks(queue, world.pool, Settings(mode="sandbox"))
+    worker.tasks(queue, world.pool, Settings(mode="sandbox"), None)
     with capture_logs() as said:
         for _ in range(2):
             await queue.tasks["keep_days"](timestamp=7)
@@ -97,7 +97,7 @@ async def test_keeping_the_days_of_a_sandbox(world: World, queue: procrastinate.
 async def test_keeping_the_days_of_a_production(world: World, queue: procrastinate.App) -> None:
     """Nothing is generated: the day whose rates are missing is named."""
     await prepared(world)
-    worker.tasks(queue, world.pool, Settings(mode="production"))
+    worker.tasks(queue, world.pool, Settings(mode="production"), None)
     with capture_logs() as said:
         await queue.tasks["keep_days"](timestamp=7)
     assert [(each["log_level"], each["event"]) for each in said] == [
@@ -111,7 +111,7 @@ async def test_keeping_the_days_of_a_production(world: World, queue: procrastina
 async def test_the_audit_of_the_worker_raises_an_alarm(world: World, queue: procrastinate.App) -> None:
     """One error for each broken invariant, with rows; the accounts are summed up before."""
     await prepared(world)
-    worker.tasks(queue, world.pool, Settings())
+    worker.tasks(queue, world.pool, Settings(), None)
     with capture_logs() as said:
         await queue.tasks["audit"](timestamp=7)
         await world.pool.execute("UPDATE partner_capacity SET committed_th = committed_th + 1")
@@ -127,9 +127,10 @@ async def test_the_audit_of_the_worker_raises_an_alarm(world: World, queue: proc
 
 def test_what_is_done_when(queue: procrastinate.App, pool: db.Pool) -> None:
     """Three periodic jobs, each waiting at most once; the one that ends stalled jobs has no lock to leave behind."""
-    worker.tasks(queue, pool, Settings())
+    worker.tasks(queue, pool, Settings(), None)
     planned = {each.task.name: each.cron for each in queue.periodic_registry.periodic_tasks.values()}
-    assert planned == {"keep_days": "* * * * *", "forget_stalled": "* * * * *", "audit": "17 * * * *"}
+    minutely = dict.fromkeys(("keep_days", "pay", "forget_stalled"), "* * * * *")
+    assert planned == minutely | {"audit": "17 * * * *"}
     for name in planned:
         lock = None if name == "forget_stalled" else name
         assert (queue.tasks[name].lock, queue.tasks[name].queueing_lock) == (lock, name)

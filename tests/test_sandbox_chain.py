@@ -345,10 +345,10 @@ async def test_the_chain_of_a_deployment(world: World, bitcoin_node: Node) -> No
     def settings(**changes: object) -> Settings:
         return Settings.model_validate(changes)
 
-    assert open_for(world.pool, settings()) is None
-    assert isinstance(open_for(world.pool, settings(mode="sandbox")), SandboxChain)
+    assert open_for(world.pool, settings(), signs=True) is None
+    assert isinstance(open_for(world.pool, settings(mode="sandbox"), signs=True), SandboxChain)
     url = {"bitcoin_rpc_url": bitcoin_node.url, "bitcoin_rpc_cookie": bitcoin_node.cookie}
     for mode in ("sandbox", "production"):
-        made = open_for(world.pool, settings(mode=mode, **url))
+        made = open_for(world.pool, settings(mode=mode, **url), signs=False)
         assert isinstance(made, NodeChain)
         await made.close()

@@ -56,7 +56,7 @@ async def test_the_job_of_a_killed_worker_is_ended(queue: procrastinate.App, poo
 
 async def test_the_job_of_a_living_worker_goes_on(queue: procrastinate.App, pool: db.Pool) -> None:
     """Until its heartbeat stops."""
-    worker.tasks(queue, pool, Settings())
+    worker.tasks(queue, pool, Settings(), None)
     running = await begin(pool, clock.wall_now())
     async with queue.open_async():
         await queue.tasks["forget_stalled"](timestamp=3)

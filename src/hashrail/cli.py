@@ -6,7 +6,20 @@ Every command that touches the books takes `--data`; DATABASE_URL names another 
 import typer
 
 from hashrail import signature_command, ton_proof_command
-from hashrail.commands import access, books, day, partner, payouts, payouts_node, reference, service
+from hashrail.commands import (
+    access,
+    books,
+    day,
+    operators,
+    partner,
+    payouts,
+    payouts_batches,
+    payouts_exports,
+    payouts_node,
+    payouts_policy,
+    reference,
+    service,
+)
 
 app = typer.Typer(
     help="Sell tokenised Bitcoin hashrate through partners. Begin with: hashrail demo",
@@ -31,6 +44,22 @@ app.add_typer(books.catalogue_app, name="catalogue")
 app.add_typer(books.order_app, name="order")
 app.add_typer(payouts.app, name="withdrawal")
 app.add_typer(payouts_node.app, name="payouts")
+payouts_node.app.command("status")(payouts_batches.status)
+payouts_node.app.command("batches")(payouts_batches.batches)
+payouts_node.app.command("run")(payouts_batches.run_turn)
+payouts_node.app.command("bump")(payouts_batches.bump)
+payouts_node.app.command("reconcile")(payouts_batches.reconcile)
+payouts_node.app.command("policy")(payouts_policy.policy)
+payouts_node.app.command("waiting")(payouts_policy.waiting)
+payouts_node.app.command("approve")(payouts_policy.approve)
+payouts_node.app.command("refuse")(payouts_policy.refuse)
+payouts_node.app.command("pause")(payouts_policy.pause)
+payouts_node.app.command("resume")(payouts_policy.resume)
+payouts_node.app.command("export")(payouts_exports.export)
+payouts_node.app.command("record")(payouts_exports.record)
+payouts_node.app.command("acknowledge")(payouts_exports.acknowledge)
+payouts_node.app.command("cancel")(payouts_exports.cancel)
+app.add_typer(operators.app, name="operator")
 app.add_typer(signature_command.app, name="signature")
 app.add_typer(ton_proof_command.app, name="ton-proof")
 app.command("reference", hidden=True)(reference.reference)

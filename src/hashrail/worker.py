@@ -1,7 +1,8 @@
 """The worker: one process that works off jobs and keeps the days going.
 
-Every minute it publishes and closes the days that are due, expires orders and forgets what is past its time; every
-hour it sums up accounts and audits the books. A second worker is harmless: each of these does nothing twice.
+Every minute it publishes and closes the days that are due, expires orders, forgets what is past its time, and makes a
+turn of payouts; every hour it sums up accounts and audits the books. A second worker is harmless: each of these does
+nothing twice.
 """
 
 import asyncio
@@ -11,7 +12,10 @@ import procrastinate
 import structlog
 from procrastinate.jobs import Status
 
-from hashrail import checks, clock, daily, db, jobs
+from hashrail import checks, clock, daily, db, jobs, payouts
+from hashrail.gateways.chain import Chain
+from hashrail.gateways.chains import open_for
+from hashrail.payouts import Desk
 from hashrail.scenarios import Scenario
 from hashrail.settings import Settings
 
@@ -34,8 +38,8 @@ async def forget_stalled(queue: procrastinate.App) -> int:
     return len(stalled)
 
 
-def tasks(queue: procrastinate.App, pool: db.Pool, settings: Settings) -> None:
-    """Define the periodic jobs on a queue."""
+def tasks(queue: procrastinate.App, pool: db.Pool, settings: Settings, chain: Chain | None) -> None:
+    """Define the periodic jobs on a queue; without a chain nothing is paid."""
 
     @queue.periodic(cron=EVERY_MINUTE)
     @queue.task(name="keep_days", queueing_lock="keep_days", lock="keep_days", pass_context=False)
@@ -47,6 +51,15 @@ def tasks(queue: procrastinate.App, pool: db.Pool, settings: Settings) -> None:
             log.warning("rates missing", day=progress.missing_rates.isoformat(), tick=timestamp)
         counts = await daily.housekeeping(pool)
         log.info("days kept", closed=progress.closed, **counts)
+
+    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.task(name="pay", queueing_lock="pay", lock="pay", pass_context=False)
+    async def pay(timestamp: int) -> None:
+        if chain is None:
+            return
+        done = await payouts.turn(Desk(pool, chain, settings))
+        findings = [finding.code for finding in done.findings]
+        log.info("paid", tick=timestamp, batches=done.batches, bumped=done.bumped, settled=done.settled, found=findings)
 
     # Without a lock of its own, which a killed worker would leave behind as well.
     @queue.periodic(cron=EVERY_MINUTE)
@@ -72,7 +85,8 @@ async def run(settings: Settings, dsn: str) -> None:
     """Work until SIGINT or SIGTERM; a job that has begun may end within 20 seconds."""
     pool = await db.open_pool(dsn, connections=4)
     queue = jobs.queue(dsn)
-    tasks(queue, pool, settings)
+    chain = open_for(pool, settings, signs=True)
+    tasks(queue, pool, settings, chain)
     loop = asyncio.get_running_loop()
     async with queue.open_async():
         working = loop.create_task(
@@ -87,4 +101,6 @@ async def run(settings: Settings, dsn: str) -> None:
             await working
         except asyncio.CancelledError:
             log.info("worker stopped")
+    if chain is not None:
+        await chain.close()
     await pool.close()

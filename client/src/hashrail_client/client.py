@@ -213,6 +213,7 @@ class _Nouns:
         self.balances = Noun("balances", send)
         self.wallets = Noun("wallets", send)
         self.withdrawals = Noun("withdrawals", send)
+        self.deposits = Noun("deposits", send)
         self.upgrades = Noun("upgrades", send)
         self.statement = Noun("statement", send)
         self.exchange = Noun("exchange", send)

@@ -189,6 +189,16 @@ OPERATIONS = (
         "Take back a withdrawal that is not on its way; again changes nothing: the withdrawal.",
         ("id",),
     ),
+    Operation(
+        "deposits", "address", "GET", "/s2s/deposit/address",
+        "The address at which a user tops up with bitcoin, the same for ever: {address, simulated}.",
+        ("partner_user_id",),
+    ),
+    Operation(
+        "deposits", "list", "GET", "/s2s/deposit/find-all",
+        "Your deposits or one user's, newest first: {array, nextCursor}.",
+        (), ("partner_user_id", *CURSOR),
+    ),
 )  # fmt: skip
 
 

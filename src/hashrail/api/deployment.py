@@ -15,6 +15,8 @@ import asyncpg
 from hashrail import clock, db, origins, partners, sessions
 from hashrail.api.answer_cache import AnswerCache
 from hashrail.budgets import Budgets
+from hashrail.gateways.chain import Chain
+from hashrail.gateways.chains import open_for
 from hashrail.gateways.ton import TonGateway
 from hashrail.partners import ApiKey
 from hashrail.settings import Settings
@@ -75,6 +77,7 @@ class Deployment:
     budgets: Budgets
     listening: "asyncio.Task[None]"
     ton: TonGateway | None = None
+    chain: Chain | None = None
     answers: AnswerCache = field(default_factory=AnswerCache)
 
     @property
@@ -89,6 +92,8 @@ class Deployment:
             await self.listening
         if self.ton is not None:
             await self.ton.close()
+        if self.chain is not None:
+            await self.chain.close()
         await self.pool.close()
 
 
@@ -100,8 +105,10 @@ async def open_deployment(settings: Settings, dsn: str) -> Deployment:
         signing_keys = await sessions.load_signing_keys(tx, vault)
     keys, lists = _caches(pool, vault, settings.key_cache_seconds)
     listening = asyncio.create_task(_listen(dsn, keys, lists))
+    # This process gives out addresses to deposit at and signs nothing.
+    chain = open_for(pool, settings, signs=False)
     return Deployment(
-        settings, pool, vault, signing_keys, keys, lists, Budgets(pool), listening, _ton_gateway(settings)
+        settings, pool, vault, signing_keys, keys, lists, Budgets(pool), listening, _ton_gateway(settings), chain
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from hashrail.api import c2s, market, paying, public, s2s, sandbox, selling, statement, ton_login
+from hashrail.api import c2s, depositing, market, paying, public, s2s, sandbox, selling, statement, ton_login
 from hashrail.api.call import Route
 from hashrail.errors import BadRequestError
 from hashrail.settings import Settings
@@ -25,6 +25,7 @@ OPERATIONS = (
     *selling.ROUTES,
     *statement.ROUTES,
     *paying.ROUTES,
+    *depositing.ROUTES,
     *market.ROUTES,
     *public.ROUTES,
 )

@@ -1,15 +1,23 @@
-"""Sandbox operations: moving the business clock. They exist only in a sandbox deployment."""
+"""Sandbox operations: moving the business clock, and what the simulated chain does. A sandbox only has them."""
 
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Literal
 
-from msgspec import UNSET
+from msgspec import UNSET, Meta, UnsetType
 
-from hashrail import business_clock, clock, daily, db, once
+from hashrail import business_clock, clock, daily, db, once, payouts
+from hashrail.addresses import AddressInvalidError, parse
 from hashrail.api.call import Auth, Call, Route, repetition_keys
-from hashrail.api.models import AdvanceBody, AdvanceOut, Data
+from hashrail.api.fields import FieldBoundsError, number
+from hashrail.api.models import AdvanceBody, AdvanceOut, Answer, Body, Btc, Data, NonEmpty, SignedBody
+from hashrail.api.paying import Satoshis
 from hashrail.db import Tx
-from hashrail.errors import BadRequestError
+from hashrail.errors import BadRequestError, ConflictError
+from hashrail.gateways.sandbox import SandboxChain, Scenario
+from hashrail.money import BTC_DECIMALS, decimals
+from hashrail.payouts import Desk
+from hashrail.withdrawals import AmountPrecisionError
 
 # The clock's offset is held within a hundred years.
 FARTHEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -23,6 +31,13 @@ class AdvanceOneWayError(BadRequestError):
     advice = "Send exactly one of days, seconds, date."
 
 
+class ChainIsRealError(ConflictError):
+    """The sandbox has a Bitcoin node, and nobody tells a real chain what to do."""
+
+    code = "CHAIN_IS_REAL"
+    advice = "Mine on the node itself, or start the sandbox without HASHRAIL_BITCOIN_RPC_URL."
+
+
 class ClockTooFarError(BadRequestError):
     """One step is at most 3660 days, and the sandbox's calendar ends in 2100."""
 
@@ -30,8 +45,39 @@ class ClockTooFarError(BadRequestError):
     advice = "Advance at most 3660 days at a time, to a date before 2100."
 
 
+class DepositBody(Body, kw_only=True):
+    """Somebody pays an address: `amount` in BTC."""
+
+    address: NonEmpty
+    amount: Satoshis
+
+
+class ChainBody(SignedBody, kw_only=True):
+    """What the simulated chain is to do from now on, and what happens at once."""
+
+    scenario: Scenario | UnsetType = UNSET
+    blocks: Annotated[int, Meta(ge=0, le=1000)] | UnsetType = UNSET
+    deposit: DepositBody | UnsetType = UNSET
+
+
+class WaitingOut(Answer, kw_only=True):
+    """A transaction in the mempool; its fee in BTC."""
+
+    txid: str
+    fee: Btc
+
+
+class ChainOut(Answer, kw_only=True):
+    """The simulated chain: no bitcoin moves."""
+
+    simulated: Literal[True]
+    scenario: Scenario
+    height: int
+    mempool: list[WaitingOut]
+
+
 async def advance(call: Call, body: AdvanceBody) -> Data[AdvanceOut]:
-    """Move the business clock once, then publish and close every day that is over."""
+    """Move the business clock once, then publish and close every day that is over, and pay out what is due."""
     if sum(given is not UNSET for given in (body.days, body.seconds, body.date)) != 1:
         raise AdvanceOneWayError("send exactly one of days, seconds, date", field="days")
     # Where the same request has moved the clock meanwhile, what follows is the same for both.
@@ -40,6 +86,7 @@ async def advance(call: Call, body: AdvanceBody) -> Data[AdvanceOut]:
     await daily.enter_generated(call.pool, call.deployment.settings, body.scenario)
     progress = await daily.close_due(call.pool)
     await daily.housekeeping(call.pool)
+    await _pay_out(call)
     now = await business_clock.now(call.pool)
     closed = await call.pool.fetchval("SELECT closed_through FROM partner_day WHERE partner_id = $1", call.partner_id)
     return Data(
@@ -48,6 +95,31 @@ async def advance(call: Call, body: AdvanceBody) -> Data[AdvanceOut]:
             published_through=_day(progress.published_through),
             closed_through=_day(closed),
             days_closed=progress.closed,
+        )
+    )
+
+
+async def chain(call: Call, tx: Tx, body: ChainBody) -> Data[ChainOut]:
+    """Let the simulated chain play a scenario, mine blocks, or bring a deposit; without a wish it is only shown."""
+    simulated = call.deployment.chain
+    if not isinstance(simulated, SandboxChain):
+        raise ChainIsRealError("this sandbox pays through a node")
+    if body.scenario is not UNSET:
+        await simulated.play(body.scenario, tx=tx)
+    if body.deposit is not UNSET:
+        network = call.deployment.settings.network
+        to = parse(body.deposit.address, network, field="address").text
+        if decimals(body.deposit.amount) > BTC_DECIMALS:
+            raise AmountPrecisionError(f"{body.deposit.amount} has more than {BTC_DECIMALS} decimals", field="amount")
+        await simulated.receive(to, body.deposit.amount, tx=tx)
+    height = await simulated.mine(0 if body.blocks is UNSET else body.blocks, tx=tx)
+    waiting = await simulated.mempool(tx=tx)
+    return Data(
+        ChainOut(
+            simulated=True,
+            scenario=await simulated.scenario(tx=tx),
+            height=height,
+            mempool=[WaitingOut(txid=txid, fee=number(fee)) for txid, fee in waiting],
         )
     )
 
@@ -75,6 +147,12 @@ async def _move(tx: Tx, body: AdvanceBody) -> datetime:
     step = timedelta(days=days, seconds=seconds)
     _check_reach(present, present + step)
     return await business_clock.advance_by(tx, step)
+
+
+async def _pay_out(call: Call) -> None:
+    """What the worker would do within a minute; with a node it is the worker's, who has the keys."""
+    if isinstance(call.deployment.chain, SandboxChain):
+        await payouts.turn(Desk(call.pool, call.deployment.chain, call.deployment.settings))
 
 
 def _check_reach(present: datetime, target: datetime) -> None:
@@ -113,5 +191,17 @@ ROUTES = (
             once.ReplayError,
             once.IdempotencyKeyReusedError,
         ),
+    ),
+    Route(
+        None,
+        "sandbox_chain",
+        "POST",
+        "/api/sandbox/chain",
+        Auth.SIGNED,
+        ChainBody,
+        chain,
+        writes=True,
+        scope="order",
+        refuses=(ChainIsRealError, AddressInvalidError, FieldBoundsError, AmountPrecisionError),
     ),
 )

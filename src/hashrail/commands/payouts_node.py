@@ -26,7 +26,9 @@ from hashrail.settings import Settings
 T = TypeVar("T")
 FEE_BLOCKS = 6
 
-app = typer.Typer(help="Payouts in bitcoin: the node that pays.", no_args_is_help=True)
+app = typer.Typer(
+    help="Payouts in bitcoin: how they stand, who approves them, the node that pays.", no_args_is_help=True
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,8 +183,12 @@ class NodeChain:
         await self._node.close()
 
 
-def open_chain(settings: Settings) -> NodeChain:
-    """The chain behind the node that the settings name. Raises NoNodeError where they name none, SignerKeyError."""
+def open_chain(settings: Settings, *, signs: bool = True) -> NodeChain:
+    """The chain behind the node that the settings name; who does not sign reads no keys.
+
+    Raises NoNodeError where they name none, SignerKeyError.
+    """
     node = open_node(settings)
     fees = FeeTerms(settings.bitcoin_fee_fallback, settings.bitcoin_fee_minimum, settings.bitcoin_fee_cap)
-    return NodeChain(node, signer_of(settings), terms=Terms.of(settings), fees=fees)
+    signer = signer_of(settings) if signs else None
+    return NodeChain(node, signer, terms=Terms.of(settings), fees=fees)

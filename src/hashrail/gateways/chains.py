@@ -7,11 +7,14 @@ from hashrail.gateways.sandbox import SandboxChain
 from hashrail.settings import Settings
 
 
-def open_for(pool: Pool, settings: Settings) -> Chain | None:
-    """The chain; None where withdrawals wait for an export. Raises SignerKeyError, NoNodeError for half a node."""
+def open_for(pool: Pool, settings: Settings, *, signs: bool) -> Chain | None:
+    """The chain; None where withdrawals wait for an export. Who does not sign never reads the signer's keys.
+
+    Raises SignerKeyError, NoNodeError for half a node.
+    """
     if settings.simulates_chain:
         fees = FeeTerms(settings.bitcoin_fee_fallback, settings.bitcoin_fee_minimum, settings.bitcoin_fee_cap)
         return SandboxChain(pool, fees=fees, network=settings.network)
     if settings.bitcoin_rpc_url is None:
         return None
-    return open_chain(settings)
+    return open_chain(settings, signs=signs)

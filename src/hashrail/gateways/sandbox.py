@@ -11,7 +11,8 @@ the next block does follows the **scenario**:
 - `double_spend`: somebody else's transaction spends the first input instead.
 """
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from hashlib import sha256
@@ -221,25 +222,25 @@ class SandboxChain:
 
     # What the world does
 
-    async def play(self, scenario: Scenario) -> None:
-        """What blocks do from now on."""
-        async with db.transaction(self._pool) as tx:
-            await self._arrive(tx)
-            await tx.execute("UPDATE sandbox_chain SET scenario = $1 WHERE id = 1", scenario)
+    async def play(self, scenario: Scenario, *, tx: "Tx | None" = None) -> None:
+        """What blocks do from now on. This and the next verbs also work in a transaction of the caller's."""
+        async with self._within(tx) as own:
+            await self._arrive(own)
+            await own.execute("UPDATE sandbox_chain SET scenario = $1 WHERE id = 1", scenario)
 
-    async def scenario(self) -> Scenario:
+    async def scenario(self, *, tx: "Tx | None" = None) -> Scenario:
         """What blocks do."""
-        async with db.transaction(self._pool) as tx:
-            await self._arrive(tx)
-            present: Scenario = await tx.fetchval("SELECT scenario FROM sandbox_chain WHERE id = 1")
+        async with self._within(tx) as own:
+            await self._arrive(own)
+            present: Scenario = await own.fetchval("SELECT scenario FROM sandbox_chain WHERE id = 1")
         return present
 
-    async def mine(self, blocks: int) -> int:
+    async def mine(self, blocks: int, *, tx: "Tx | None" = None) -> int:
         """Blocks on top of those that the clock brings; answers the height."""
-        async with db.transaction(self._pool) as tx:
-            await self._arrive(tx)
-            await tx.execute("UPDATE sandbox_chain SET by_hand = by_hand + $1 WHERE id = 1", blocks)
-            return await self._arrive(tx)
+        async with self._within(tx) as own:
+            await self._arrive(own)
+            await own.execute("UPDATE sandbox_chain SET by_hand = by_hand + $1 WHERE id = 1", blocks)
+            return await self._arrive(own)
 
     async def evict(self, txid: str) -> None:
         """The mempool forgets a transaction, and what spends from it."""
@@ -260,22 +261,31 @@ class SandboxChain:
             await tx.execute("UPDATE sandbox_chain SET by_hand = by_hand + 1, height = height + 1 WHERE id = 1")
         return foreign
 
-    async def receive(self, address: str, amount_btc: Decimal) -> str:
+    async def receive(self, address: str, amount_btc: Decimal, *, tx: "Tx | None" = None) -> str:
         """Somebody pays an address; answers the txid, which waits in the mempool."""
         raw = blocks.made([], [(address, amount_btc)], ONE_SATOSHI, OVERHEAD + OUTPUT)
-        async with db.transaction(self._pool) as tx:
-            await self._arrive(tx)
-            await self._put(tx, raw, state="mempool", height=None, bumped=False)
+        async with self._within(tx) as own:
+            await self._arrive(own)
+            await self._put(own, raw, state="mempool", height=None, bumped=False)
         return blocks.txid_of(raw)
 
-    async def mempool(self) -> list[tuple[str, Decimal]]:
+    async def mempool(self, *, tx: "Tx | None" = None) -> list[tuple[str, Decimal]]:
         """Txid and fee in BTC of what waits, oldest first."""
-        async with db.transaction(self._pool) as tx:
-            await self._arrive(tx)
-            rows = await tx.fetch("SELECT txid, fee_btc FROM sandbox_transaction WHERE state = 'mempool' ORDER BY seq")
+        async with self._within(tx) as own:
+            await self._arrive(own)
+            rows = await own.fetch("SELECT txid, fee_btc FROM sandbox_transaction WHERE state = 'mempool' ORDER BY seq")
         return [(row["txid"], row["fee_btc"]) for row in rows]
 
     # How it goes on
+
+    @asynccontextmanager
+    async def _within(self, tx: "Tx | None") -> AsyncIterator[Tx]:
+        """The caller's transaction, or one of our own."""
+        if tx is not None:
+            yield tx
+            return
+        async with db.transaction(self._pool) as own:
+            yield own
 
     async def _arrive(self, tx: Tx) -> int:
         """Hold the chain and mine what the clock has brought since somebody last looked; answers the height."""

@@ -1,0 +1,148 @@
+"""hashrail payouts export|record|acknowledge|cancel: paying with another program."""
+
+import csv
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hashrail import day_fence, operators, partners, payout_batches, payout_exports
+from hashrail.commands import common
+from hashrail.commands.common import Books, DataOption, PartnerOption, in_transaction
+from hashrail.commands.operators import AsOption, ask_password
+from hashrail.db import Tx
+from hashrail.gateways.chains import open_for
+from hashrail.money import plain
+from hashrail.payout_batches import Batch, Due
+from hashrail.payout_exports import Line
+from hashrail.withdrawals import Withdrawal
+
+COLUMNS = ("id", "partner", "partnerUserId", "address", "amountBtc")
+TxidOption = Annotated[str, typer.Option(metavar="TXID", help="The transaction.")]
+
+
+def export(
+    operator: AsOption,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path(),
+    again: Annotated[int | None, typer.Option(metavar="ID", help="Write the files of an export once more.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Take everything out of the queue, to be paid by another program: a CSV, and outputs for a PSBT.
+
+    What is exported is never paid by a batch. Tell the outcome with: hashrail payouts record
+    """
+    password = ask_password()
+
+    async def work(tx: Tx, _: Books) -> tuple[int | None, list[Line]]:
+        who = await operators.authenticate(tx, operator, password, least="approver")
+        export_id = await payout_exports.export(tx, who) if again is None else again
+        return export_id, [] if export_id is None else await payout_exports.lines(tx, export_id)
+
+    export_id, lines = in_transaction(data, work)
+    if export_id is None:
+        typer.echo("Nothing is due.")
+        return
+    for path in _write(out, export_id, lines):
+        typer.echo(f"Wrote {path}")
+
+
+def record(
+    txid: TxidOption,
+    operator: AsOption,
+    export_id: Annotated[int | None, typer.Option("--export", metavar="ID", help="Everything of this export.")] = None,
+    withdrawal: Annotated[list[str] | None, typer.Option(metavar="PARTNER:ID", help="One of them; repeat it.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Note that a transaction pays exported withdrawals, or queued ones that a lost database had paid.
+
+    With a node the transaction is compared to the satoshi and then watched; without one your word is final.
+    Example: hashrail payouts record --txid 4a5e... --export 3 --as olga
+    """
+    if (export_id is None) == (not withdrawal):
+        raise typer.BadParameter("give --export, or --withdrawal once or more")
+    password = ask_password()
+
+    async def work(books: Books) -> Batch:
+        who = await operators.authenticate(books.pool, operator, password, least="approver")
+        paid = [_number(text) for text in withdrawal or ()]
+        if export_id is not None:
+            paid = [(line.partner_id, line.id) for line in await payout_exports.lines(books.pool, export_id)]
+        chain, depth = open_for(books.pool, books.settings, signs=False), books.settings.bitcoin_final_depth
+        try:
+            return await payout_exports.record(books.pool, chain, who, txid, paid, final_depth=depth)
+        finally:
+            if chain is not None:
+                await chain.close()
+
+    made = common.run(data, work)
+    typer.echo(f"Batch {made.id} is {made.state}.")
+
+
+def acknowledge(
+    txid: TxidOption,
+    operator: AsOption,
+    reason: Annotated[str, typer.Option(help="What it is; it is kept.")],
+    data: DataOption = None,
+) -> None:
+    """Let batches be made beside a spend of our coins that pays nobody of ours, like a sweep."""
+    password = ask_password()
+
+    async def work(books: Books) -> None:
+        who = await operators.authenticate(books.pool, operator, password, least="admin")
+        chain = open_for(books.pool, books.settings, signs=False)
+        if chain is None:
+            raise payout_exports.PaymentNotFoundError("there is no node that could know it", field="txid")
+        try:
+            await payout_exports.acknowledge(books.pool, chain, who, txid, reason)
+        finally:
+            await chain.close()
+
+    common.run(data, work)
+    typer.echo("Acknowledged.")
+
+
+def cancel(
+    withdrawal_id: Annotated[int, typer.Argument(metavar="ID", help="The withdrawal's number.")],
+    partner: PartnerOption,
+    operator: AsOption,
+    attest: Annotated[str, typer.Option(help="How you know that it was not and will not be paid.")],
+    data: DataOption = None,
+) -> None:
+    """End an exported withdrawal that is not paid; what it held is the user's again."""
+    password = ask_password()
+
+    async def work(tx: Tx, _: Books) -> Withdrawal:
+        who = await operators.authenticate(tx, operator, password, least="approver")
+        day = await day_fence.share(tx, (await partners.find(tx, partner)).id)
+        return await payout_exports.cancel(tx, day, who, withdrawal_id, attest)
+
+    typer.echo(f"Withdrawal {withdrawal_id} is {in_transaction(data, work).state}.")
+
+
+def _number(text: str) -> tuple[int, int]:
+    partner_id, _, number = text.partition(":")
+    try:
+        return int(partner_id), int(number)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not PARTNER:ID, like 1:12") from error
+
+
+def _write(folder: Path, export_id: int, lines: list[Line]) -> list[Path]:
+    """A CSV for people, and outputs as walletcreatefundedpsbt takes them, with the withdrawals behind them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sheet, outputs = folder / f"export-{export_id}.csv", folder / f"export-{export_id}.json"
+    with sheet.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for line in lines:
+            writer.writerow((line.id, line.partner, line.partner_user_id, line.address, plain(line.amount_btc)))
+    due = [Due(line.partner_id, line.id, line.address, line.amount_btc) for line in lines]
+    merged = payout_batches.merged(due)
+    facts = {
+        "outputs": [{address: plain(amount)} for address, amount in merged.items()],
+        "withdrawals": [asdict(line) | {"amount_btc": plain(line.amount_btc)} for line in lines],
+    }
+    outputs.write_text(json.dumps(facts, indent=2) + "\n")
+    return [sheet, outputs]

@@ -1,0 +1,160 @@
+"""hashrail payouts policy|approve|refuse|waiting|pause|resume: what the operator asks of payouts."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hashrail import approvals, day_fence, operators, partners, payout_policy
+from hashrail.commands.common import (
+    Books,
+    DataOption,
+    JsonOption,
+    PartnerOption,
+    amount,
+    in_transaction,
+    show_json,
+    table,
+)
+from hashrail.commands.operators import AsOption, ask_password
+from hashrail.day_fence import OpenDay
+from hashrail.db import Tx
+from hashrail.operators import Operator
+from hashrail.payout_policy import PayoutPolicy
+from hashrail.withdrawals import Withdrawal
+
+WithdrawalArgument = Annotated[int, typer.Argument(metavar="ID", help="The withdrawal's number.")]
+NONE = "none"
+
+
+def _limit(text: str) -> Decimal | None:
+    """An amount on the command line, or none."""
+    return None if text == NONE else amount(text)
+
+
+Limit = Annotated[str | None, typer.Option(metavar="BTC", help=f"BTC, or {NONE}.")]
+
+
+def policy(
+    approve_above: Limit = None,
+    user_daily: Limit = None,
+    partner_daily: Limit = None,
+    deployment_daily: Limit = None,
+    cooldown: Annotated[int | None, typer.Option(metavar="SECONDS", help="How long a new address waits.")] = None,
+    operator: Annotated[str | None, typer.Option("--as", help="Your name; changing asks for an admin.")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is asked of payouts, after changing what is given.
+
+    Example: hashrail payouts policy --approve-above 0.5 --user-daily 1 --as olga
+    """
+    given = {
+        "approval_threshold_btc": approve_above,
+        "user_daily_btc": user_daily,
+        "partner_daily_btc": partner_daily,
+        "deployment_daily_btc": deployment_daily,
+    }
+    changes: dict[str, Decimal | int | None] = {n: _limit(text) for n, text in given.items() if text is not None}
+    if cooldown is not None:
+        changes["cooldown_seconds"] = cooldown
+    if changes and operator is None:
+        raise typer.BadParameter("--as is needed to change the policy")
+    password = ask_password() if changes else ""
+
+    async def work(tx: Tx, _: Books) -> PayoutPolicy:
+        if changes and operator is not None:
+            admin = await operators.authenticate(tx, operator, password, least="admin")
+            await payout_policy.put(tx, admin, replace(await payout_policy.get(tx), **changes))  # type: ignore[arg-type]
+        return await payout_policy.get(tx)
+
+    found = in_transaction(data, work)
+    if as_json:
+        show_json(asdict(found))
+    else:
+        table("Payout policy", ("what", "is"), list(asdict(found).items()))
+
+
+def approve(
+    withdrawal_id: WithdrawalArgument, partner: PartnerOption, operator: AsOption, data: DataOption = None
+) -> None:
+    """Approve a large withdrawal; the second operator puts it into the queue.
+
+    Example: hashrail payouts approve 12 --partner 1 --as olga
+    """
+
+    async def work(tx: Tx, day: OpenDay, who: Operator) -> Withdrawal:
+        return await approvals.approve(tx, day, who, withdrawal_id)
+
+    typer.echo(f"Withdrawal {withdrawal_id} is {_as_operator(data, partner, operator, work).state}.")
+
+
+def refuse(
+    withdrawal_id: WithdrawalArgument,
+    partner: PartnerOption,
+    operator: AsOption,
+    reason: Annotated[str, typer.Option(help="Why; the partner can read it.")],
+    data: DataOption = None,
+) -> None:
+    """Refuse a withdrawal that is not signed; what it held is the user's again."""
+
+    async def work(tx: Tx, day: OpenDay, who: Operator) -> Withdrawal:
+        return await approvals.refuse(tx, day, who, withdrawal_id, reason)
+
+    typer.echo(f"Withdrawal {withdrawal_id} is {_as_operator(data, partner, operator, work).state}.")
+
+
+def waiting(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List withdrawals that wait for approval, and who has approved them."""
+
+    async def work(tx: Tx, _: Books) -> list[approvals.Waiting]:
+        return await approvals.waiting(tx)
+
+    found = in_transaction(data, work)
+    columns = ("partner", "id", "user", "BTC", "address", "since", "approved by")
+    rows = [
+        (each.partner, each.id, each.partner_user_id, each.amount_btc, each.address, each.created_at, each.approved_by)
+        for each in found
+    ]
+    if as_json:
+        show_json([asdict(each) for each in found])
+    else:
+        table("Waiting for approval", columns, rows)
+
+
+def pause(reason: Annotated[str, typer.Option(help="Why; status and log show it.")], data: DataOption = None) -> None:
+    """Stop signing and sending, at once. What is out already is watched on. Nobody's password is asked for."""
+
+    async def work(tx: Tx, _: Books) -> None:
+        await payout_policy.pause(tx, reason)
+
+    in_transaction(data, work)
+    typer.echo("Payouts are paused. Go on with: hashrail payouts resume --as NAME")
+
+
+def resume(operator: AsOption, data: DataOption = None) -> None:
+    """Let payouts go on."""
+    password = ask_password()
+
+    async def work(tx: Tx, _: Books) -> None:
+        await payout_policy.resume(tx, await operators.authenticate(tx, operator, password, least="admin"))
+
+    in_transaction(data, work)
+    typer.echo("Payouts go on.")
+
+
+def _as_operator(
+    data: Path | None, partner: str, name: str, work: Callable[[Tx, OpenDay, Operator], Awaitable[Withdrawal]]
+) -> Withdrawal:
+    """Do something to a partner's withdrawal as an approver."""
+    password = ask_password()
+
+    async def whole(tx: Tx, _: Books) -> Withdrawal:
+        who = await operators.authenticate(tx, name, password, least="approver")
+        day = await day_fence.share(tx, (await partners.find(tx, partner)).id)
+        return await work(tx, day, who)
+
+    return in_transaction(data, whole)
