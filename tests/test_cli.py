@@ -503,7 +503,7 @@ def test_balances_and_explanations_lead_to_the_same_income(closed: tuple[Shell, 
     chart = {each["name"]: each for each in shell.json("account", "chart", "--partner", str(world.partner.id))}
     assert Decimal(chart["income_control"]["balance"]) == sum(values)
     assert chart["miner_sales"] == {"account": 4300, "name": "miner_sales", "currency": "USD", "balance": "55.99"}
-    assert len(chart) == 9
+    assert len(chart) == 12
     btc = [Decimal(each["balance"]) for each in chart.values() if each["currency"] == "BTC"]
     assert sum(btc) == 0
     assert "55.99" in shell.ok("account", "chart", "--partner", str(world.partner.id))

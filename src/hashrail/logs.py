@@ -6,8 +6,8 @@ import sys
 import structlog
 
 
-def configure(*, json_lines: bool | None = None) -> None:
-    """Write logs to standard error; JSON unless it is a terminal."""
+def configure(*, json_lines: bool | None = None, command: bool = False) -> None:
+    """Write logs to standard error; JSON unless it is a terminal. A command looks for it anew at each line."""
     as_json = not sys.stderr.isatty() if json_lines is None else json_lines
     renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
     structlog.configure(
@@ -19,9 +19,13 @@ def configure(*, json_lines: bool | None = None) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=_present_error if command else structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=not command,
     )
+
+
+def _present_error(*_names: object) -> structlog.WriteLogger:
+    return structlog.WriteLogger(sys.stderr)
 
 
 def one_line(event: str, **facts: object) -> None:

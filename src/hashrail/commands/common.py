@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hashrail import bootstrap, clock, db, jobs
+from hashrail import bootstrap, clock, db, jobs, logs
 from hashrail.db import Tx
 from hashrail.errors import BadRequestError, HashrailError, NotFoundError
 from hashrail.money import plain
@@ -88,6 +88,7 @@ def migrate(dsn: str) -> list[str]:
 def run(data: Path | None, work: Callable[[Books], Awaitable[T]]) -> T:
     """Open the books, do the work, and turn refusals into a message and exit code 1."""
     settings = settings_for(data)
+    logs.configure(command=True)
 
     async def opened(dsn: str) -> T:
         try:

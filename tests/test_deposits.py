@@ -1,0 +1,250 @@
+"""Deposits: an address of one's own, credited once at two confirmations, and who bears what a reorg takes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+
+from hashrail import db, deposits, payouts, users
+from hashrail.deposits import Deposit, DepositsNotAvailableError
+from hashrail.gateways.sandbox import SandboxChain
+from hashrail.ledger import Chart
+from hashrail.payouts import Desk
+from tests.api import Api, answered, check_books, check_refused, open_api
+from tests.bitcoin import Node, running
+from tests.books import booked
+from tests.desks import FEES, desk_on, node_chain, settings
+from tests.payouts import asked, policy, spendable
+from tests.world import World
+
+QUARTER = Decimal("0.25")
+
+
+@pytest.fixture
+async def desk(world: World) -> AsyncIterator[Desk]:
+    """A desk on the simulated chain."""
+    yield Desk(world.pool, SandboxChain(world.pool, fees=FEES, network="regtest"), settings(mode="sandbox"))
+    await check_books(world)
+
+
+@pytest.fixture
+async def alice(world: World) -> int:
+    return (await world.user("alice")).id
+
+
+def simulated(desk: Desk) -> SandboxChain:
+    assert isinstance(desk.chain, SandboxChain)
+    return desk.chain
+
+
+async def address(world: World, desk: Desk, user_id: int) -> str:
+    return await deposits.address_of(world.pool, desk.chain, world.partner.id, user_id)
+
+
+async def every(world: World, user_id: int | None = None) -> list[Deposit]:
+    return await deposits.of_partner(world.pool, world.partner.id, user_id=user_id, limit=100)
+
+
+async def watched(desk: Desk, blocks: int = 0) -> None:
+    if blocks:
+        await simulated(desk).mine(blocks)
+    await payouts.watch(desk)
+
+
+# Addresses
+
+
+async def test_an_address_for_ever(world: World, desk: Desk, alice: int) -> None:
+    """Of one's own, the same each time, also when asked for many times at once."""
+    bob = await world.user("bob")
+    found = await asyncio.gather(*(address(world, desk, alice) for _ in range(10)))
+    assert len(set(found)) == 1
+    assert await address(world, desk, bob.id) not in found
+    assert await deposits.address_of(world.pool, None, world.partner.id, alice) == found[0]
+
+
+async def test_who_gets_no_address(world: World, desk: Desk, alice: int) -> None:
+    """Nobody without a chain; no new one for a blocked user, whose old one stays."""
+    with pytest.raises(DepositsNotAvailableError):
+        await deposits.address_of(world.pool, None, world.partner.id, alice)
+    known = await address(world, desk, alice)
+    bob = await world.user("bob")
+    async with db.transaction(world.pool) as tx:
+        await users.block(tx, world.partner.id, "alice")
+        await users.block(tx, world.partner.id, "bob")
+    assert await address(world, desk, alice) == known
+    with pytest.raises(users.UserBlockedError):
+        await address(world, desk, bob.id)
+
+
+# What arrives
+
+
+async def test_credited_once_at_two_confirmations(world: World, desk: Desk, alice: int) -> None:
+    """Pending in the mempool and in one block; posted at two; told again it changes nothing; then it can be spent."""
+    txid = await simulated(desk).receive(await address(world, desk, alice), QUARTER)
+    seen = []
+    for _ in range(4):
+        await watched(desk)
+        (one,) = await every(world)
+        seen.append((one.state, one.confirmations, await spendable(world, alice)))
+        await simulated(desk).mine(1)
+    assert seen == [
+        ("pending", 0, 0),
+        ("pending", 1, 0),
+        ("credited", 2, QUARTER),
+        ("credited", 3, QUARTER),
+    ]
+    assert (one.txid, one.vout, one.amount_btc, one.partner_user_id) == (txid, 0, QUARTER, "alice")
+    assert one.credited_at is not None
+    assert await booked(world, Chart.BITCOIN_WALLET) == -QUARTER
+    await watched(desk, 100)
+    assert (await every(world))[0].confirmations == 104
+    await watched(desk, 1)
+    assert (await every(world))[0].confirmations == 104
+    await policy(world, 0)
+    await asked(world, alice, "0.2")
+    assert await spendable(world, alice) == QUARTER - Decimal("0.2")
+
+
+async def test_several_and_somebody_elses(world: World, desk: Desk, alice: int) -> None:
+    """Each output is a deposit; what comes to other addresses of the wallet is the operator's."""
+    bob = await world.user("bob")
+    mine, his = await address(world, desk, alice), await address(world, desk, bob.id)
+    for to in (mine, mine, his, await simulated(desk).new_address()):
+        await simulated(desk).receive(to, QUARTER)
+    await watched(desk, 2)
+    assert len(await every(world)) == 3
+    assert [each.user_id for each in await every(world, alice)] == [alice, alice]
+    assert [await spendable(world, each) for each in (alice, bob.id)] == [2 * QUARTER, QUARTER]
+    newest, second, oldest = await every(world)
+    page = await deposits.of_partner(world.pool, world.partner.id, limit=1, before=newest.id)
+    assert page == [second]
+    assert await deposits.of_partner(world.pool, world.partner.id, limit=1, offset=2) == [oldest]
+    other = await world.another_partner("other")
+    assert await every(other) == []
+
+
+async def test_a_blocked_user_is_credited_too(world: World, desk: Desk, alice: int) -> None:
+    to = await address(world, desk, alice)
+    async with db.transaction(world.pool) as tx:
+        await users.block(tx, world.partner.id, "alice")
+    await simulated(desk).receive(to, QUARTER)
+    await watched(desk, 2)
+    assert (await every(world))[0].state == "credited"
+
+
+# Reorgs
+
+
+async def test_a_reorg_after_the_credit_is_the_operators_loss(world: World, desk: Desk, alice: int) -> None:
+    """The user keeps it; found again it is reversed; lost once more it is booked once more."""
+    await simulated(desk).receive(await address(world, desk, alice), QUARTER)
+    await watched(desk, 2)
+    expected = [("lost", -QUARTER, 0), ("credited", 0, -QUARTER), ("lost", -QUARTER, 0), ("credited", 0, -QUARTER)]
+    for number, (state, loss, wallet) in enumerate(expected):
+        if number % 2 == 0:
+            await simulated(desk).reorg(3)
+            await watched(desk)
+        else:
+            await watched(desk, 1)
+            assert (await every(world))[0].state == "lost"
+            await watched(desk, 1)
+        (one,) = await every(world)
+        found = (one.state, await booked(world, Chart.REORG_LOSSES), await booked(world, Chart.BITCOIN_WALLET))
+        assert found == (state, loss, wallet)
+        assert await spendable(world, alice) == QUARTER
+    await watched(desk)
+    assert await world.pool.fetchval("SELECT count(*) FROM transfer WHERE kind = 'deposit'") == 5
+
+
+async def test_a_reorg_before_the_credit_costs_nobody(world: World, desk: Desk, alice: int) -> None:
+    await simulated(desk).receive(await address(world, desk, alice), QUARTER)
+    await watched(desk, 1)
+    await simulated(desk).reorg(1, drop=True)
+    await watched(desk, 1)
+    (one,) = await every(world)
+    assert (one.state, one.confirmations) == ("pending", 0)
+    assert await booked(world, Chart.REORG_LOSSES) == 0
+
+
+async def test_a_deposit_that_was_double_spent(world: World, alice: int) -> None:
+    """On a real node: conflicted, and gone only at final depth."""
+    with running() as node:
+        async with desk_on(world.pool, node, coins=0) as desk:
+            to = await deposits.address_of(world.pool, desk.chain, world.partner.id, alice)
+            node.pay(to, each_btc=QUARTER)
+            await payouts.watch(desk)
+            assert (await every(world))[0].confirmations == 1
+            block = node.tip()
+            (one,) = await every(world)
+            raw = node.rpc("getrawtransaction", one.txid, 1)
+            node.rpc("invalidateblock", block)
+            spent = {"txid": raw["vin"][0]["txid"], "vout": raw["vin"][0]["vout"]}
+            value = node.rpc("gettxout", spent["txid"], spent["vout"], False)["value"]
+            other = node.rpc("createrawtransaction", [spent], {node.rpc("getnewaddress", wallet="miner"): value - 1})
+            signed = node.rpc("signrawtransactionwithwallet", other, wallet="miner")["hex"]
+            node.rpc("generateblock", "raw(51)", [signed])
+            node.mine(4)
+            await payouts.watch(desk)
+            assert (await every(world))[0].state == "pending"
+            node.mine(1)
+            await payouts.watch(desk)
+            assert (await every(world))[0].state == "gone"
+    assert await spendable(world, alice) == 0
+    await check_books(world)
+
+
+async def test_a_deposit_on_a_real_node(world: World, alice: int, bitcoin_node: Node) -> None:
+    async with desk_on(world.pool, bitcoin_node, coins=0) as desk:
+        to = await deposits.address_of(world.pool, desk.chain, world.partner.id, alice)
+        other = await node_chain(bitcoin_node, desk.chain._node.wallet).new_address()  # type: ignore[attr-defined]
+        assert other != to
+        bitcoin_node.pay(to, other, each_btc=QUARTER)
+        await payouts.watch(desk)
+        assert [each.state for each in await every(world)] == ["pending"]
+        bitcoin_node.mine(1)
+        await payouts.watch(desk)
+        assert [(each.state, each.amount_btc) for each in await every(world)] == [("credited", QUARTER)]
+
+
+# Over HTTP
+
+
+async def test_what_the_api_tells(world: World, dsn: str) -> None:
+    async with open_api(world, dsn) as api:
+        user = await api.user("alice")
+        first = answered(await api.server.call("s2s_deposit_address", partnerUserId="alice"))
+        assert first == answered(await user.call("c2s_deposit_address"))
+        assert first["simulated"] is True
+        deposit = {"address": first["address"], "amount": QUARTER}
+        shown = answered(await api.server.call("sandbox_chain", deposit=deposit, blocks=1))
+        assert (shown["simulated"], shown["scenario"], shown["height"], shown["mempool"]) == (True, "confirm", 1, [])
+        answered(await api.server.call("sandbox_advance", seconds=600))
+        (one,) = answered(await api.server.call("s2s_deposits", partnerUserId="alice"))["array"]
+        assert (one["state"], one["amount"], one["confirmations"], one["simulated"]) == ("credited", QUARTER, 2, True)
+        assert answered(await api.server.call("s2s_balances", partnerUserId="alice"))["array"][0][
+            "valueNumericAtSyncDate"
+        ]
+        for scenario in ("stuck", "evicted", "reorg", "double_spend", "confirm"):
+            assert answered(await api.server.call("sandbox_chain", scenario=scenario))["scenario"] == scenario
+        await _refusals(api)
+
+
+async def _refusals(api: Api) -> None:
+    bad = {"address": "nowhere", "amount": 1}
+    check_refused(await api.server.call("sandbox_chain", deposit=bad), 400, "ADDRESS_INVALID", "address")
+    response = await api.server.call("s2s_deposit_address", partnerUserId="nobody")
+    check_refused(response, 404, "USER_NOT_FOUND", "partnerUserId")
+
+
+async def test_a_sandbox_with_a_node(world: World, dsn: str, bitcoin_node: Node) -> None:
+    """Nobody tells a real chain what to do; without any chain there are no deposits."""
+    node = {"bitcoin_rpc_url": bitcoin_node.url, "bitcoin_rpc_cookie": str(bitcoin_node.cookie)}
+    async with open_api(world, dsn, **node) as api:
+        check_refused(await api.server.call("sandbox_chain", blocks=1), 409, "CHAIN_IS_REAL")
+    async with open_api(world, dsn, mode="production") as api:
+        await api.user("alice")
+        response = await api.server.call("s2s_deposit_address", partnerUserId="alice")
+        check_refused(response, 503, "DEPOSITS_NOT_AVAILABLE")

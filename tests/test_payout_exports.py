@@ -1,0 +1,212 @@
+"""Paying with another program: out of every batch for ever, recorded once, ended by nobody but the operator."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+
+from hashrail import day_fence, db, operators, payout_batches, payout_exports, payout_settlement, payouts, withdrawals
+from hashrail.gateways.bitcoin_records import RawTransaction
+from hashrail.ledger import Chart
+from hashrail.operators import Operator
+from hashrail.payout_batches import Batch, Due
+from hashrail.payouts import Desk
+from hashrail.withdrawals import Withdrawal
+from tests.api import check_books
+from tests.bitcoin import Node
+from tests.books import booked
+from tests.desks import DEPTH, Asker, customer, desk_on, turn_later
+from tests.payouts import EARNED, cancelled, held, spendable
+from tests.world import START, World
+
+TXID = "ab" * 32
+NOBODYS = RawTransaction(TXID, 100, (), (), ())
+
+
+@pytest.fixture
+def node(bitcoin_node: Node) -> Node:
+    return bitcoin_node
+
+
+@pytest.fixture
+async def desk(world: World, node: Node) -> AsyncIterator[Desk]:
+    async with desk_on(world.pool, node, coins=2) as made:
+        yield made
+    await check_books(world)
+
+
+@pytest.fixture
+async def alice(world: World, node: Node) -> Asker:
+    return await Asker.create(world, node)
+
+
+@pytest.fixture
+async def olga(world: World) -> Operator:
+    async with db.transaction(world.pool) as tx:
+        return await operators.add(tx, name="olga", role="admin", password="a long enough one")
+
+
+async def exported(world: World, olga: Operator) -> int | None:
+    async with db.transaction(world.pool) as tx:
+        return await payout_exports.export(tx, olga)
+
+
+async def recorded(world: World, desk: Desk | None, olga: Operator, txid: str, *made: Withdrawal) -> Batch:
+    chain = None if desk is None else desk.chain
+    paid = [(world.partner.id, one.id) for one in made]
+    return await payout_exports.record(world.pool, chain, olga, txid, paid, final_depth=DEPTH)
+
+
+async def attested(world: World, olga: Operator, number: int) -> Withdrawal:
+    async with db.transaction(world.pool) as tx:
+        day = await day_fence.share(tx, world.partner.id)
+        return await payout_exports.cancel(tx, day, olga, number, "the other wallet shows nothing")
+
+
+# Out of the queue
+
+
+async def test_everything_is_exported(world: World, desk: Desk, alice: Asker, olga: Operator) -> None:
+    """Both speeds at once, and no batch takes them any more; nobody can cancel them; nothing else is due."""
+    fast, daily = await alice.asks("0.01"), await alice.asks("0.02", "daily")
+    number = await exported(world, olga)
+    assert number is not None
+    lines = await payout_exports.lines(world.pool, number)
+    assert [(line.id, line.partner_user_id, line.amount_btc, line.address, line.state) for line in lines] == [
+        (one.id, "alice", one.amount_btc, one.address, "exported") for one in (fast, daily)
+    ]
+    assert (await turn_later(world, desk)).batches == []
+    with pytest.raises(withdrawals.WithdrawalUnderWayError):
+        await cancelled(world, fast.id)
+    assert await exported(world, olga) is None
+    assert await held(world, alice.user_id) == Decimal("0.03006")
+    with pytest.raises(payout_exports.ExportNotFoundError):
+        await payout_exports.lines(world.pool, number + 1)
+
+
+async def test_limits_hold_for_both_speeds_together(world: World, alice: Asker, olga: Operator) -> None:
+    await alice.asks("0.03")
+    daily = await alice.asks("0.03", "daily")
+    await world.pool.execute("UPDATE payout_policy SET user_daily_btc = 0.05")
+    number = await exported(world, olga)
+    assert number is not None
+    assert daily.id not in [line.id for line in await payout_exports.lines(world.pool, number)]
+    assert (await alice.got(daily.id)).state == "queued"
+
+
+# Recorded
+
+
+async def test_recorded_with_a_node(world: World, desk: Desk, alice: Asker, olga: Operator, node: Node) -> None:
+    """The transaction is compared, watched like a batch, and posted at final depth; again is a no-op."""
+    first, second = await alice.asks("0.01"), await alice.asks("0.02")
+    await exported(world, olga)
+    txid = node.rpc("sendmany", "", {one.address: one.amount_btc for one in (first, second)}, wallet="miner")
+    batch = await recorded(world, desk, olga, txid, first, second)
+    assert (batch.kind, batch.state) == ("external", "broadcast")
+    assert await recorded(world, desk, olga, txid, second, first) == batch
+    with pytest.raises(payout_exports.AlreadyRecordedError):
+        await recorded(world, desk, olga, txid, first)
+    assert (await alice.got(first.id)).txid == txid
+    node.mine(DEPTH)
+    done = await turn_later(world, desk)
+    assert (done.findings, done.settled) == ([], 1)
+    assert {(await alice.got(one.id)).state for one in (first, second)} == {"final"}
+    assert await booked(world, Chart.BITCOIN_WALLET) == Decimal("0.03")
+    assert await booked(world, Chart.NETWORK_FEES) == 0
+
+
+async def test_what_does_not_fit(world: World, desk: Desk, alice: Asker, olga: Operator, node: Node) -> None:
+    """A satoshi less, an unknown transaction, a withdrawal that does not exist or is signed."""
+    made = await alice.asks("0.01")
+    txid = node.rpc("sendtoaddress", made.address, Decimal("0.00999999"), wallet="miner")
+    with pytest.raises(payout_exports.PaymentMismatchError) as caught:
+        await recorded(world, desk, olga, txid, made)
+    assert caught.value.details["withdrawalId"] == made.id
+    with pytest.raises(payout_exports.PaymentNotFoundError):
+        await recorded(world, desk, olga, TXID, made)
+    with pytest.raises(withdrawals.WithdrawalNotFoundError):
+        await payout_exports.record(world.pool, None, olga, TXID, [(world.partner.id, 4711)], final_depth=DEPTH)
+    await turn_later(world, desk)
+    with pytest.raises(payout_exports.AlreadyRecordedError):
+        await recorded(world, None, olga, TXID, made)
+    node.mine(1)
+
+
+async def test_recorded_without_a_node(world: World, desk: Desk, alice: Asker, olga: Operator) -> None:
+    """The operator's word is final; a node that comes later does not question it."""
+    made = await alice.asks("0.01")
+    await exported(world, olga)
+    batch = await recorded(world, None, olga, TXID, made)
+    assert (batch.state, batch.txid) == ("final", TXID)
+    assert await payout_settlement.settle_final(world.pool) == 1
+    assert (await alice.got(made.id)).state == "final"
+    assert await spendable(world, alice.user_id) == EARNED - Decimal("0.01006")
+    assert await payout_batches.watched(world.pool) == []
+    assert (await turn_later(world, desk)).findings == []
+
+
+async def test_recorded_and_double_spent(world: World, desk: Desk, alice: Asker, olga: Operator) -> None:
+    """An exported one goes back to where it came from, not into the queue."""
+    made = await alice.asks("0.01")
+    await exported(world, olga)
+    async with db.transaction(world.pool) as tx:
+        batch = await payout_exports._keep(tx, TXID, None, NOBODYS, [], DEPTH)
+        await payout_batches.put_in(
+            tx, batch.id, [Due(world.partner.id, made.id, made.address, made.amount_btc)], START
+        )
+    coin = "cd" * 32
+    await world.pool.execute("INSERT INTO payout_input VALUES ($1, $2, 0, 1, '0014', true, false)", batch.id, coin)
+    await world.pool.execute(
+        "INSERT INTO payout_foreign_spend VALUES ($1, $2, 100, now(), false)", "ef" * 32, [f"{coin}:0"]
+    )
+    await payouts.watch(desk)
+    assert (await payout_batches.get(world.pool, batch.id)).state == "conflicted"
+    assert (await alice.got(made.id)).state == "exported"
+    assert await payout_batches.pinned(world.pool) == set()
+
+
+# Ended
+
+
+async def test_an_attested_cancel(world: World, alice: Asker, olga: Operator) -> None:
+    made = await alice.asks("0.01")
+    with pytest.raises(withdrawals.WithdrawalUnderWayError):
+        await attested(world, olga, made.id)
+    await exported(world, olga)
+    gone = [await attested(world, olga, made.id) for _ in range(2)]
+    assert [(one.state, one.reason) for one in gone] == [("cancelled", "the other wallet shows nothing")] * 2
+    assert await spendable(world, alice.user_id) == EARNED
+    actions = [each.action for each in await operators.actions(world.pool, 10)]
+    assert actions == ["export attested unpaid", "withdrawals exported", "operator added"]
+
+
+# Foreign spends
+
+
+async def test_a_sweep_is_acknowledged(world: World, desk: Desk, alice: Asker, olga: Operator, node: Node) -> None:
+    await alice.asks("0.01")
+    wallet = desk.chain._node.wallet  # type: ignore[attr-defined]
+    sweep = node.rpc("sendtoaddress", customer(node), Decimal("0.1"), wallet=wallet)
+    assert [each.code for each in (await turn_later(world, desk)).findings] == ["FOREIGN_SPEND"]
+    with pytest.raises(payout_exports.PaymentNotFoundError):
+        await payout_exports.acknowledge(world.pool, desk.chain, olga, TXID, "?")
+    await payout_exports.acknowledge(world.pool, desk.chain, olga, sweep, "cold storage")
+    assert len((await payouts.turn(desk)).batches) == 1
+
+
+async def test_a_spend_that_pays_a_withdrawal(
+    world: World, desk: Desk, alice: Asker, olga: Operator, node: Node
+) -> None:
+    """It cannot be waved through; recorded, it settles the withdrawal and stands in nobody's way."""
+    made = await alice.asks("0.01")
+    wallet = desk.chain._node.wallet  # type: ignore[attr-defined]
+    foreign = node.rpc("sendtoaddress", made.address, made.amount_btc, wallet=wallet)
+    await turn_later(world, desk)
+    with pytest.raises(payout_exports.ForeignSpendPaysError) as caught:
+        await payout_exports.acknowledge(world.pool, desk.chain, olga, foreign, "?")
+    assert caught.value.details["withdrawalId"] == made.id
+    await recorded(world, desk, olga, foreign, made)
+    node.mine(DEPTH)
+    assert (await payouts.turn(desk)).findings == []
+    assert (await alice.got(made.id)).state == "final"
