@@ -49,12 +49,20 @@ async def test_the_policy_is_shown_and_changed_as_far_as_it_is_given(world: Worl
         assert await as_json(environment, "partner", "payouts", *words) == {
             "duplicateSeconds": policy.duplicate_seconds,
             "boundAddressesOnly": policy.bound_addresses_only,
+            "dailyBtc": None,
         }
         assert await withdrawals.policy_of(world.pool, world.partner.id) == policy
     assert await withdrawals.policy_of(world.pool, other.partner.id) == Policy(60, bound_addresses_only=False)
     shown = (await run(environment, "partner", "payouts", *MINE)).stdout
     assert [word in shown for word in ("│ any ", " 0 │", "bound ones")] == [True, True, False]
     assert "│ bound ones " in (await run(environment, "partner", "payouts", *MINE, "--bound-only")).stdout
+
+
+async def test_a_partner_has_a_limit_of_its_own(world: World, environment: dict[str, str]) -> None:
+    for given, shown in (("0.5", "0.5"), ("none", None)):
+        found = await as_json(environment, "partner", "payouts", "--daily-btc", given)
+        assert found["dailyBtc"] == shown
+    assert "the limit of all" in (await run(environment, "partner", "payouts", *MINE)).stdout
 
 
 @pytest.mark.parametrize("seconds", [-1, 86_401, 10**30])

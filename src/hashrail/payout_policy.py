@@ -66,7 +66,7 @@ async def put(tx: Tx, operator: Operator, policy: PayoutPolicy) -> None:
     await operators.note(tx, operator, "payout policy", str(policy))
 
 
-async def set_partner_limit(tx: Tx, operator: Operator, partner_id: int, daily_btc: Decimal | None) -> None:
+async def set_partner_limit(tx: Tx, operator: Operator | None, partner_id: int, daily_btc: Decimal | None) -> None:
     """What the partner's users may withdraw in a day, in place of the limit of all. Raises PayoutPolicyError."""
     _check_amount(daily_btc)
     await tx.execute("UPDATE partner SET payouts_daily_btc = $2 WHERE id = $1", partner_id, daily_btc)

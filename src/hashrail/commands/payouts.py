@@ -1,12 +1,22 @@
 """hashrail partner payouts, hashrail withdrawal: what partners ask of withdrawals, and what was asked for."""
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Annotated
 
 import typer
 
-from hashrail import day_fence, partners, users, withdrawals
-from hashrail.commands.common import Books, DataOption, JsonOption, PartnerOption, in_transaction, show_json, table
+from hashrail import day_fence, partners, payout_policy, users, withdrawals
+from hashrail.commands.common import (
+    Books,
+    DataOption,
+    JsonOption,
+    PartnerOption,
+    amount,
+    in_transaction,
+    show_json,
+    table,
+)
 from hashrail.db import Tx
 from hashrail.withdrawals import Policy, Withdrawal
 
@@ -26,6 +36,9 @@ def payouts(
         bool | None,
         typer.Option("--bound-only/--any-address", help="Pay to addresses that users have bound, or to any."),
     ] = None,
+    daily_btc: Annotated[
+        str | None, typer.Option(metavar="BTC", help="What its users may withdraw in a day, or none: the limit of all.")
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -34,7 +47,7 @@ def payouts(
     Example: hashrail partner payouts --partner 1 --duplicate-seconds 300 --bound-only
     """
 
-    async def work(tx: Tx, _: Books) -> Policy:
+    async def work(tx: Tx, _: Books) -> tuple[Policy, Decimal | None]:
         partner_id = (await partners.find(tx, partner)).id
         policy = await withdrawals.policy_of(tx, partner_id)
         if duplicate_seconds is not None:
@@ -42,14 +55,19 @@ def payouts(
         if bound_only is not None:
             policy = replace(policy, bound_addresses_only=bound_only)
         await withdrawals.set_policy(tx, partner_id, policy)
-        return policy
+        if daily_btc is not None:
+            limit = None if daily_btc == "none" else amount(daily_btc)
+            await payout_policy.set_partner_limit(tx, None, partner_id, limit)
+        return policy, await payout_policy.partner_limit(tx, partner_id)
 
-    policy = in_transaction(data, work)
+    policy, limit = in_transaction(data, work)
     if as_json:
-        show_json({"duplicateSeconds": policy.duplicate_seconds, "boundAddressesOnly": policy.bound_addresses_only})
+        facts = {"duplicateSeconds": policy.duplicate_seconds, "boundAddressesOnly": policy.bound_addresses_only}
+        show_json(facts | {"dailyBtc": limit})
         return
     addresses = "bound ones" if policy.bound_addresses_only else "any"
-    table("Payouts", ("duplicates within seconds", "addresses"), [(policy.duplicate_seconds, addresses)])
+    columns = ("duplicates within seconds", "addresses", "BTC a day")
+    table("Payouts", columns, [(policy.duplicate_seconds, addresses, "the limit of all" if limit is None else limit)])
 
 
 @app.command("list")
