@@ -38,7 +38,7 @@ MOST_SHOWN = 3
 KEY = "hrk_1_EXAMPLE"
 JWT = "eyJhbGciOiJFZERTQSIsImtpZCI6ImV4YW1wbGUifQ.eyJ1c2VySWQiOjEwMDF9.ZXhhbXBsZQ"
 # What is random in an answer, and how it is shown.
-RANDOM = {"jwtToken": JWT, "refreshToken": "hrr_1_1_0_EXAMPLE", "payload": "EXAMPLE-PAYLOAD"}
+RANDOM = {"jwtToken": JWT, "refreshToken": "hrr_1_1_0_EXAMPLE", "payload": "EXAMPLE-PAYLOAD", "txid": "e3" * 32}
 DOMAIN = "partner.example"
 RANGE = {"startDate": "2026-03-01T00:00:00.000Z", "endDate": "2026-03-31T00:00:00.000Z"}
 
@@ -102,7 +102,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(each) for each in value[:MOST_SHOWN]]
     if isinstance(value, dict):
-        return {name: RANDOM.get(name, _plain(each)) for name, each in value.items()}
+        return {name: _plain(each) if each is None else RANDOM.get(name, _plain(each)) for name, each in value.items()}
     return value
 
 
