@@ -33,6 +33,7 @@ FLAGS = (
     *("-printtoconsole=0", "-softwareexpiry=0", "-corepolicy=1", "-keypool=10", "-addresstype=bech32"),
 )
 SECONDS = 30
+FUNDING_BLOCKS = 40
 
 
 class RpcError(Exception):
@@ -132,11 +133,11 @@ class Node:
     def pay(self, *addresses: str, each_btc: Decimal = Decimal(1)) -> str:
         """Give each address a confirmed coin; the txid."""
         if "miner" not in self.rpc("listwallets"):
+            # The subsidy halves every 150 blocks, so what a node will ever need is mined at its beginning.
             self.rpc("createwallet", "miner")
-        while self.rpc("getbalance", wallet="miner") <= each_btc * len(addresses) + 1:
-            # One block to the wallet, which writes each to its file, and a hundred to nobody, so that it can be spent.
-            self.mine(1, self.rpc("getnewaddress", wallet="miner"))
+            self.mine(FUNDING_BLOCKS, self.rpc("getnewaddress", wallet="miner"))
             self.rpc("generatetodescriptor", 100, "raw(51)")
+        assert self.rpc("getbalance", wallet="miner") > each_btc * len(addresses), "the node's own funds are spent"
         amounts = dict.fromkeys(addresses, each_btc)
         txid = self.rpc("sendmany", "", amounts, wallet="miner")
         self.mine(1)
