@@ -7,6 +7,7 @@ import pytest
 
 from hashrail import business_clock, clock
 from tests.api import Api, answered, buy, check_books, check_refused, open_api, open_shared_api
+from tests.payouts import ADDRESSES, asked, funded
 from tests.world import World
 
 DAY = dt.timedelta(days=1)
@@ -149,3 +150,29 @@ async def test_production_has_no_such_thing(world: World, dsn: str) -> None:
         before = await business_clock.lead(world.pool)
         check_refused(await api.server.call("sandbox_advance", days=1), 404, "ROUTE_NOT_FOUND")
         assert await business_clock.lead(world.pool) == before
+
+
+async def test_payouts_happen_in_their_time(world: World, dsn: str) -> None:
+    """A day and a half in one step: the fast one leaves within the hour, the daily one at its hour, both are final.
+
+    What passes a limit of the day leaves on the next.
+    """
+    async with open_api(world, dsn) as api:
+        user = await world.user()
+        await funded(world, user.id)
+        await world.pool.execute("UPDATE payout_policy SET user_daily_btc = 0.05")
+        fast = await asked(world, user.id, "0.03", ADDRESSES[0], "fast")
+        daily = await asked(world, user.id, "0.02", ADDRESSES[1], "daily")
+        late = await asked(world, user.id, "0.025", ADDRESSES[2], "fast")
+        answered(await api.server.call("sandbox_advance", seconds=36 * 3600))
+        left = dict(
+            await world.pool.fetch(
+                "SELECT w.id, b.created_at FROM withdrawal w JOIN payout_batch b ON b.id = w.batch_id"
+            )
+        )
+        assert left[fast.id] - fast.created_at < dt.timedelta(hours=1, minutes=1)
+        assert left[daily.id].hour in (6, 7)
+        assert left[late.id].date() == fast.created_at.date() + DAY
+        shown = answered(await api.server.call("s2s_withdrawals", partnerUserId="alice"))["array"]
+        assert [one["state"] for one in shown] == ["final"] * 3
+        await check_books(world)

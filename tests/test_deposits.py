@@ -1,12 +1,14 @@
 """Deposits: an address of one's own, credited once at two confirmations, and who bears what a reorg takes."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
+from structlog.testing import capture_logs
 
-from hashrail import db, deposits, payouts, users
+from hashrail import db, deposits, payouts, reconciliation, users
 from hashrail.deposits import Deposit, DepositsNotAvailableError
 from hashrail.gateways.sandbox import SandboxChain
 from hashrail.ledger import Chart
@@ -14,7 +16,7 @@ from hashrail.payouts import Desk
 from tests.api import Api, answered, check_books, check_refused, open_api
 from tests.bitcoin import Node, running
 from tests.books import booked
-from tests.desks import FEES, desk_on, node_chain, settings
+from tests.desks import FEES, desk_on, settings
 from tests.payouts import asked, policy, spendable
 from tests.world import World
 
@@ -199,7 +201,7 @@ async def test_a_deposit_that_was_double_spent(world: World, alice: int) -> None
 async def test_a_deposit_on_a_real_node(world: World, alice: int, bitcoin_node: Node) -> None:
     async with desk_on(world.pool, bitcoin_node, coins=0) as desk:
         to = await deposits.address_of(world.pool, desk.chain, world.partner.id, alice)
-        other = await node_chain(bitcoin_node, desk.chain._node.wallet).new_address()  # type: ignore[attr-defined]
+        other = bitcoin_node.rpc("getnewaddress", wallet=desk.chain._node.wallet)  # type: ignore[attr-defined]
         assert other != to
         bitcoin_node.pay(to, other, each_btc=QUARTER)
         await payouts.watch(desk)
@@ -234,7 +236,7 @@ async def test_what_the_api_tells(world: World, dsn: str) -> None:
 
 async def _refusals(api: Api) -> None:
     bad = {"address": "nowhere", "amount": 1}
-    check_refused(await api.server.call("sandbox_chain", deposit=bad), 400, "ADDRESS_INVALID", "address")
+    check_refused(await api.server.call("sandbox_chain", deposit=bad), 400, "ADDRESS_INVALID", "deposit.address")
     response = await api.server.call("s2s_deposit_address", partnerUserId="nobody")
     check_refused(response, 404, "USER_NOT_FOUND", "partnerUserId")
 
@@ -248,3 +250,28 @@ async def test_a_sandbox_with_a_node(world: World, dsn: str, bitcoin_node: Node)
         await api.user("alice")
         response = await api.server.call("s2s_deposit_address", partnerUserId="alice")
         check_refused(response, 503, "DEPOSITS_NOT_AVAILABLE")
+
+
+# What an older copy of the books has forgotten
+
+
+async def test_the_wallet_remembers_whose_an_address_is(
+    world: World, desk: Desk, alice: int, bitcoin_node: Node
+) -> None:
+    """The user gets his address back, and what arrived meanwhile is his; a stranger's label raises an alarm."""
+    async with desk_on(world.pool, bitcoin_node, coins=0) as real:
+        to = await address(world, real, alice)
+        nobody = await real.chain.address_for(f"partner-{uuid.UUID(int=7)}/{alice}")
+        bitcoin_node.pay(to, nobody, each_btc=QUARTER)
+        await world.pool.execute("DELETE FROM deposit_address")
+        with capture_logs() as logs:
+            await payouts.watch(real)
+        assert [each["event"] for each in logs] == ["a deposit of a user whom the books do not know"]
+        assert [(each.address, each.user_id, each.state) for each in await every(world)] == [(to, alice, "pending")]
+        assert await address(world, real, alice) == to
+        bitcoin_node.mine(1)
+        await payouts.watch(real)
+        assert await spendable(world, alice) == QUARTER
+        report = await reconciliation.reconcile(world.pool, real.chain)
+        assert [line.amount_btc for line in report.wallet][:3] == [2 * QUARTER, 0, 2 * QUARTER]
+        assert (report.unexplained_btc, report.books_unexplained_btc) == (0, 0)

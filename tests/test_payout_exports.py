@@ -112,8 +112,9 @@ async def test_recorded_with_a_node(world: World, desk: Desk, alice: Asker, olga
     done = await turn_later(world, desk)
     assert (done.findings, done.settled) == ([], 1)
     assert {(await alice.got(one.id)).state for one in (first, second)} == {"final"}
-    assert await booked(world, Chart.BITCOIN_WALLET) == Decimal("0.03")
-    assert await booked(world, Chart.NETWORK_FEES) == 0
+    fee = -node.rpc("gettransaction", txid, wallet="miner")["fee"]
+    assert await booked(world, Chart.BITCOIN_WALLET) == Decimal("0.03") + fee
+    assert await booked(world, Chart.NETWORK_FEES) == -fee
 
 
 async def test_what_does_not_fit(world: World, desk: Desk, alice: Asker, olga: Operator, node: Node) -> None:
@@ -139,7 +140,8 @@ async def test_recorded_without_a_node(world: World, desk: Desk, alice: Asker, o
     await exported(world, olga)
     batch = await recorded(world, None, olga, TXID, made)
     assert (batch.state, batch.txid) == ("final", TXID)
-    assert await payout_settlement.settle_final(world.pool) == 1
+    assert batch.settled_at is not None
+    assert await payout_settlement.settle_final(world.pool) == 0
     assert (await alice.got(made.id)).state == "final"
     assert await spendable(world, alice.user_id) == EARNED - Decimal("0.01006")
     assert await payout_batches.watched(world.pool) == []
@@ -151,7 +153,7 @@ async def test_recorded_and_double_spent(world: World, desk: Desk, alice: Asker,
     made = await alice.asks("0.01")
     await exported(world, olga)
     async with db.transaction(world.pool) as tx:
-        batch = await payout_exports._keep(tx, TXID, None, NOBODYS, [], DEPTH)
+        batch = await payout_exports._keep(tx, TXID, payout_exports._Seen("00", NOBODYS, Decimal(0)), [], DEPTH)
         await payout_batches.put_in(
             tx, batch.id, [Due(world.partner.id, made.id, made.address, made.amount_btc)], START
         )

@@ -210,8 +210,9 @@ async def test_coins_that_do_not_suffice(hand: Hand) -> None:
 
 async def test_addresses_and_change(hand: Hand) -> None:
     chain = hand.chain
-    first, second = await chain.new_address(), await chain.new_address()
+    first, second = await chain.address_for("alice"), await chain.address_for("bob")
     assert first != second
+    assert await chain.address_for("alice") == first
     assert await chain.refused({first, STRANGER}) == set()
     before = sum(coin.amount_btc for coin in await chain.coins())
     signed = await sent(chain)

@@ -33,10 +33,7 @@ async def advance_to(tx: Tx, moment: datetime) -> datetime:
     """Move the clock so that it reads `moment` now. Raises ClockBackwardsError for a moment in its past."""
     await tx.execute("SELECT 1 FROM business_clock WHERE id = 1 FOR UPDATE")
     present = await now(tx)
-    if moment < present:
-        raise ClockBackwardsError(
-            "the business clock only moves forward", field="date", businessTime=clock.iso(present)
-        )
+    assert_ahead(present, moment)
     return await _move(tx, moment - present)
 
 
@@ -44,6 +41,14 @@ async def advance_by(tx: Tx, step: timedelta) -> datetime:
     """Move the clock forward by `step` >= 0; answers the new business time."""
     await tx.execute("SELECT 1 FROM business_clock WHERE id = 1 FOR UPDATE")
     return await _move(tx, step)
+
+
+def assert_ahead(present: datetime, moment: datetime) -> None:
+    """Raises ClockBackwardsError for a moment in the past."""
+    if moment < present:
+        raise ClockBackwardsError(
+            "the business clock only moves forward", field="date", businessTime=clock.iso(present)
+        )
 
 
 async def start(tx: Tx, lead_time: timedelta) -> None:

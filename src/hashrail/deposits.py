@@ -5,12 +5,15 @@
     lost -> credited         it came again
     pending -> gone          the chain has spent its coins otherwise, at final depth
 
-The wallet hands out the address; it is kept for ever, and whatever arrives there is the user's, blocked or not.
+The wallet hands out the address; it is kept for ever, and whatever arrives there is the user's, blocked or not. The
+wallet also keeps whose it is, as the address's label: where the books were restored from an older copy, the user gets
+the address that he had, and what has arrived there is still his.
 
 Accounts touched: bitcoin wallet, user BTC, reorg losses.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -27,6 +30,7 @@ from hashrail.ledger import Chart, Kind, Transfer
 
 State = Literal["pending", "credited", "lost", "gone"]
 RECEIVED = ("receive", "generate")
+LABEL = re.compile(r"(?P<partner>partner-[0-9a-f-]{36})/(?P<user>[0-9]{1,18})")
 WATCHED_DEPTH = 100
 log = structlog.get_logger()
 
@@ -55,6 +59,15 @@ class Deposit:
     credited_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What the chain decides of a deposit; `legs` counts how often it was credited, lost and found again."""
+
+    state: State
+    confirmations: int
+    legs: int
+
+
 async def address_of(pool: Pool, chain: Chain | None, partner_id: int, user_id: int) -> str:
     """The user's address, made when he has none; two at once get the same.
 
@@ -65,53 +78,73 @@ async def address_of(pool: Pool, chain: Chain | None, partner_id: int, user_id: 
         return known
     if chain is None:
         raise DepositsNotAvailableError("there is no Bitcoin node")
-    fresh = await chain.new_address()  # where two ask at once, one of the addresses is never told to anybody
     async with db.transaction(pool) as tx:
-        day = await day_fence.share(tx, partner_id)
         users.assert_active((await users.lock(tx, partner_id, [user_id]))[user_id], field="partnerUserId")
+        public_id = await tx.fetchval("SELECT public_id FROM partner WHERE id = $1", partner_id)
+    made = await chain.address_for(f"{public_id}/{user_id}")
+    async with db.transaction(pool) as tx:
         await tx.execute(
             """INSERT INTO deposit_address (address, partner_id, user_id, created_at) VALUES ($1, $2, $3, $4)
                ON CONFLICT (partner_id, user_id) DO NOTHING""",
-            fresh,
+            made,
             partner_id,
             user_id,
-            day.now,
+            await business_clock.now(tx),
         )
-    made = await _known_address(pool, partner_id, user_id)
-    assert made is not None, "it was just written, by us or by somebody else"
-    return made
+    first = await _known_address(pool, partner_id, user_id)
+    assert first is not None, "it was just written, by us or by somebody else"
+    return first
 
 
 async def scan(tx: Tx, history: WalletHistory) -> int:
     """Write down what arrived at users' addresses; what is known already changes nothing. Answers how many are new."""
     found = [entry for entry in history.entries if entry.category in RECEIVED and entry.address is not None]
+    owners = [LABEL.fullmatch(entry.label or "") for entry in found]
     rows = await tx.fetch(
-        """INSERT INTO deposit (partner_id, user_id, address, txid, vout, amount_btc, state, confirmations, created_at)
-           SELECT a.partner_id, a.user_id, a.address, e.txid, e.vout, e.amount_btc, 'pending', 0, $5
-           FROM unnest($1::text[], $2::text[], $3::int[], $4::numeric[]) AS e (address, txid, vout, amount_btc)
-           JOIN deposit_address a ON a.address = e.address
-           ON CONFLICT (partner_id, txid, vout) DO NOTHING RETURNING id""",
+        """WITH arrived AS (
+               SELECT e.*, coalesce(a.partner_id, u.partner_id) AS partner_id, coalesce(a.user_id, u.id) AS user_id
+               FROM unnest($1::text[], $2::text[], $3::int[], $4::numeric[], $5::text[], $6::bigint[])
+                    AS e (address, txid, vout, amount_btc, partner, labelled)
+               LEFT JOIN deposit_address a ON a.address = e.address
+               LEFT JOIN partner p ON p.public_id = e.partner
+               LEFT JOIN app_user u ON u.partner_id = p.id AND u.id = e.labelled),
+           written AS (
+               INSERT INTO deposit
+                   (partner_id, user_id, address, txid, vout, amount_btc, state, confirmations, created_at)
+               SELECT partner_id, user_id, address, txid, vout, amount_btc, 'pending', 0, $7
+               FROM arrived WHERE user_id IS NOT NULL
+               ON CONFLICT (partner_id, txid, vout) DO NOTHING RETURNING id)
+           SELECT id, NULL AS txid FROM written
+           UNION ALL SELECT NULL, txid FROM arrived WHERE user_id IS NULL AND partner IS NOT NULL""",
         [entry.address for entry in found],
         [entry.txid for entry in found],
         [entry.vout for entry in found],
         [entry.amount_btc for entry in found],
+        [None if owner is None else owner["partner"] for owner in owners],
+        [None if owner is None else int(owner["user"]) for owner in owners],
         await business_clock.now(tx),
     )
-    return len(rows)
+    for row in rows:
+        if row["id"] is None:
+            log.error("a deposit of a user whom the books do not know", txid=row["txid"])
+    return sum(row["id"] is not None for row in rows)
 
 
 async def watch(pool: Pool, chain: Chain, *, credit_depth: int, final_depth: int) -> None:
-    """Credit what is deep enough, notice what a reorg took; each deposit in a transaction of its own."""
+    """Credit what is deep enough, notice what a reorg took; each deposit that changed in a transaction of its own."""
     rows = await pool.fetch(
-        """SELECT d.partner_id, d.id, d.txid FROM partner p JOIN deposit d ON d.partner_id = p.id
+        """SELECT d.* FROM partner p JOIN deposit d ON d.partner_id = p.id
            WHERE d.confirmations < $1 AND d.state <> 'gone' ORDER BY d.partner_id, d.id""",
         WATCHED_DEPTH,
     )
+    seen = {txid: await chain.transaction(txid) for txid in dict.fromkeys(row["txid"] for row in rows)}
     for row in rows:
-        seen = await chain.transaction(row["txid"])
+        state = seen[row["txid"]]
+        if _standing(row, state, credit_depth, final_depth) == _stood(row):
+            continue
         async with db.transaction(pool) as tx:
             day = await day_fence.share(tx, row["partner_id"])
-            await _bring_up_to_date(tx, day, row["id"], seen, credit_depth, final_depth)
+            await _bring_up_to_date(tx, day, row["id"], state, credit_depth, final_depth)
 
 
 async def of_partner(
@@ -146,16 +179,8 @@ async def _bring_up_to_date(
         "SELECT * FROM deposit WHERE partner_id = $1 AND id = $2 FOR NO KEY UPDATE", day.partner_id, deposit_id
     )
     assert row is not None, "deposits are never deleted"
-    depth = max(seen.confirmations, 0)
-    state, legs = row["state"], row["legs"]
-    if state in ("pending", "lost") and depth >= credit_depth:
-        state, legs = "credited", legs + 1
-    elif state == "credited" and depth == 0:
-        state, legs = "lost", legs + 1
-        log.error("a credited deposit was lost in a reorg", deposit=deposit_id, txid=row["txid"], btc=row["amount_btc"])
-    elif state == "pending" and seen.confirmations <= -final_depth:
-        state = "gone"
-    if (state, depth) == (row["state"], row["confirmations"]):
+    now = _standing(row, seen, credit_depth, final_depth)
+    if now == _stood(row):
         return
     await tx.execute(
         """UPDATE deposit SET state = $3, confirmations = $4, legs = $5,
@@ -163,13 +188,32 @@ async def _bring_up_to_date(
            WHERE partner_id = $1 AND id = $2""",
         day.partner_id,
         deposit_id,
-        state,
-        depth,
-        legs,
+        now.state,
+        now.confirmations,
+        now.legs,
         day.now,
     )
-    if legs > row["legs"]:
-        await _post(tx, day, row, legs)
+    if now.state == "lost" != row["state"]:
+        log.error("a credited deposit was lost in a reorg", deposit=deposit_id, txid=row["txid"], btc=row["amount_btc"])
+    if now.legs > row["legs"]:
+        await _post(tx, day, row, now.legs)
+
+
+def _stood(row: Row) -> _Standing:
+    return _Standing(row["state"], row["confirmations"], row["legs"])
+
+
+def _standing(row: Row, seen: TransactionState, credit_depth: int, final_depth: int) -> _Standing:
+    """How a deposit stands now."""
+    stood = replace(_stood(row), confirmations=max(seen.confirmations, 0))
+    match stood.state:
+        case "pending" | "lost" if stood.confirmations >= credit_depth:
+            return replace(stood, state="credited", legs=stood.legs + 1)
+        case "credited" if stood.confirmations == 0:
+            return replace(stood, state="lost", legs=stood.legs + 1)
+        case "pending" if seen.confirmations <= -final_depth:
+            return replace(stood, state="gone")
+    return stood
 
 
 async def _post(tx: Tx, day: OpenDay, row: Row, leg: int) -> None:

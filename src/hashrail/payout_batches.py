@@ -16,6 +16,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+import asyncpg
+
 from hashrail.db import Reader, Row, Tx
 from hashrail.errors import ConflictError, NotFoundError
 from hashrail.gateways.bitcoin_records import Coin, Outpoint
@@ -105,8 +107,12 @@ class Version:
 
 
 async def lock(tx: Tx) -> None:
-    """Let nobody else store, release or export until the transaction ends, and make its commit a durable one."""
+    """Let nobody else store, release or export until the transaction ends, and make its commit a durable one.
+
+    A commit that stops waiting for the standby reports success all the same, so nothing may end the waiting.
+    """
     await tx.execute("SET LOCAL synchronous_commit = 'on'")
+    await tx.execute("SET LOCAL statement_timeout = 0")
     await tx.execute("SELECT pg_advisory_xact_lock($1)", PAYOUTS)
 
 
@@ -289,11 +295,15 @@ async def _assert_queued(tx: Tx, due: Sequence[Due]) -> None:
 
 
 async def _pin(tx: Tx, batch_id: int, coins: Sequence[Coin], *, common: bool) -> None:
-    await tx.executemany(
-        """INSERT INTO payout_input (batch_id, txid, vout, amount_btc, script, common)
-           VALUES ($1, $2, $3, $4, $5, $6)""",
-        [(batch_id, coin.txid, coin.vout, coin.amount_btc, coin.script, common) for coin in coins],
-    )
+    """Promise coins to a batch. Raises PlanOutdatedError where another batch took one meanwhile."""
+    try:
+        await tx.executemany(
+            """INSERT INTO payout_input (batch_id, txid, vout, amount_btc, script, common)
+               VALUES ($1, $2, $3, $4, $5, $6)""",
+            [(batch_id, coin.txid, coin.vout, coin.amount_btc, coin.script, common) for coin in coins],
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise PlanOutdatedError("another batch took a coin meanwhile") from error
 
 
 async def _keep(tx: Tx, batch_id: int, version: int, signed: Signed, now: datetime) -> None:

@@ -14,12 +14,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from hashrail import business_clock, db, operators, payout_batches, payout_policy, payout_queue, withdrawals
+from hashrail import (
+    business_clock,
+    db,
+    operators,
+    payout_batches,
+    payout_policy,
+    payout_queue,
+    payout_settlement,
+    withdrawals,
+)
 from hashrail.day_fence import OpenDay
 from hashrail.db import Pool, Reader, Tx
 from hashrail.errors import ConflictError, NotFoundError
 from hashrail.gateways.bitcoin_records import RawTransaction
-from hashrail.gateways.chain import Chain
+from hashrail.gateways.chain import Chain, spent_btc
 from hashrail.operators import Operator
 from hashrail.payout_batches import Batch, Due
 from hashrail.payout_queue import Rhythm
@@ -57,7 +66,7 @@ class AlreadyRecordedError(ConflictError):
 
 
 class ForeignSpendPaysError(ConflictError):
-    """A transaction that should be waved through pays what a withdrawal of ours waits for."""
+    """A transaction that should be waved through pays an address that a withdrawal of ours waits for."""
 
     code = "FOREIGN_SPEND_PAYS"
     advice = "Record it for that withdrawal: hashrail payouts record"
@@ -74,6 +83,15 @@ class Line:
     address: str
     amount_btc: Decimal
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A transaction that the chain knows; the fee is 0 where it does not know what an input was worth."""
+
+    raw: str
+    decoded: RawTransaction
+    fee_btc: Decimal
 
 
 async def export(tx: Tx, operator: Operator) -> int | None:
@@ -115,26 +133,23 @@ async def record(
     """Note that a transaction pays these withdrawals, (partner, number) each; the same again is a no-op.
 
     With a chain the transaction is read and compared, and then watched like any batch. Without one the operator's word
-    counts, and it is final. Raises PaymentNotFoundError, PaymentMismatchError, AlreadyRecordedError.
+    counts: it is final and posted at once. Raises PaymentNotFoundError, PaymentMismatchError, AlreadyRecordedError.
     """
-    raw, decoded = None, None
-    if chain is not None:
-        raw = await chain.raw_transaction(txid)
-        if raw is None:
-            raise PaymentNotFoundError(f"the node does not know {txid}", field="txid")
-        decoded = await chain.decode(raw)
+    seen = None if chain is None else await _read(chain, txid)
     async with db.transaction(pool) as tx:
         await payout_batches.lock(tx)
         known = await tx.fetchval("SELECT batch_id FROM payout_transaction WHERE txid = $1", txid)
         if known is not None:
             return await _same(tx, known, paid)
         due = await _waiting(tx, paid)
-        if decoded is not None:
-            _compare(decoded, due)
-        batch = await _keep(tx, txid, raw, decoded, due, final_depth)
+        if seen is not None:
+            _compare(seen.decoded, due)
+        batch = await _keep(tx, txid, seen, due, final_depth)
         numbers = ", ".join(f"{one.partner_id}:{one.id}" for one in due)
         await operators.note(tx, operator, "payment recorded", f"{txid} pays {numbers}")
-    return batch
+    if batch.state == "final":
+        await payout_settlement.settle_final(pool)
+    return await payout_batches.get(pool, batch.id)
 
 
 async def acknowledge(pool: Pool, chain: Chain, operator: Operator, txid: str, reason: str) -> None:
@@ -142,19 +157,14 @@ async def acknowledge(pool: Pool, chain: Chain, operator: Operator, txid: str, r
 
     Raises PaymentNotFoundError where nothing of that txid stands in the way, ForeignSpendPaysError.
     """
-    raw = await chain.raw_transaction(txid)
-    if raw is None:
-        raise PaymentNotFoundError(f"the node does not know {txid}", field="txid")
-    paid = (await chain.decode(raw)).outputs
+    paid = {output.address for output in (await _read(chain, txid)).decoded.outputs}
     async with db.transaction(pool) as tx:
         await payout_batches.lock(tx)
         ours = await tx.fetchrow(
             """SELECT w.partner_id, w.id FROM withdrawal w
-               JOIN unnest($1::text[], $2::numeric[]) AS o (address, amount_btc)
-                 ON o.address = w.address AND o.amount_btc = w.amount_btc
-               WHERE w.state IN ('awaiting_approval', 'queued', 'signed', 'exported') LIMIT 1""",
-            [each.address for each in paid],
-            [each.amount_btc for each in paid],
+               WHERE w.state IN ('awaiting_approval', 'queued', 'signed', 'exported') AND w.address = ANY($1)
+               ORDER BY w.partner_id, w.id LIMIT 1""",
+            [address for address in paid if address is not None],
         )
         if ours is not None:
             numbers = {"partnerId": ours["partner_id"], "withdrawalId": ours["id"]}
@@ -184,6 +194,17 @@ async def cancel(tx: Tx, day: OpenDay, operator: Operator, withdrawal_id: int, a
     elif state != "cancelled":
         raise WithdrawalUnderWayError(f"withdrawal {withdrawal_id} is {state}", field="id", state=state)
     return await withdrawals.get(tx, day.partner_id, withdrawal_id)
+
+
+async def _read(chain: Chain, txid: str) -> _Seen:
+    """A transaction as the chain has it, with its fee. Raises PaymentNotFoundError."""
+    raw = await chain.raw_transaction(txid)
+    if raw is None:
+        raise PaymentNotFoundError(f"the node does not know {txid}", field="txid")
+    decoded = await chain.decode(raw)
+    spent = await spent_btc(chain, decoded)
+    paid = sum((output.amount_btc for output in decoded.outputs), Decimal(0))
+    return _Seen(raw, decoded, Decimal(0) if spent is None else spent - paid)
 
 
 async def _take_out(tx: Tx, export_id: int, due: Sequence[Due], now: datetime) -> int:
@@ -236,11 +257,9 @@ def _compare(decoded: RawTransaction, due: Sequence[Due]) -> None:
             raise PaymentMismatchError(message, withdrawalId=one.id)
 
 
-async def _keep(
-    tx: Tx, txid: str, raw: str | None, decoded: RawTransaction | None, due: Sequence[Due], final_depth: int
-) -> Batch:
+async def _keep(tx: Tx, txid: str, seen: _Seen | None, due: Sequence[Due], final_depth: int) -> Batch:
     now = await business_clock.now(tx)
-    final = decoded is None
+    final = seen is None
     batch_id: int = await tx.fetchval(
         """INSERT INTO payout_batch (kind, state, most_fee_btc, txid, confirmations, created_at, changed_at)
            VALUES ('external', $1, 0, $2, $3, $4, $4) RETURNING id""",
@@ -251,11 +270,12 @@ async def _keep(
     )
     await tx.execute(
         """INSERT INTO payout_transaction (txid, batch_id, version, raw, fee_btc, vsize, created_at, broadcast_at)
-           VALUES ($1, $2, 1, $3, 0, $4, $5, $5)""",
+           VALUES ($1, $2, 1, $3, $4, $5, $6, $6)""",
         txid,
         batch_id,
-        raw,
-        0 if decoded is None else decoded.vsize,
+        None if seen is None else seen.raw,
+        0 if seen is None else seen.fee_btc,
+        0 if seen is None else seen.decoded.vsize,
         now,
     )
     await payout_batches.put_in(tx, batch_id, due, now)

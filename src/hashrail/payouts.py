@@ -25,7 +25,7 @@ from hashrail import (
     payout_settlement,
     payout_watch,
 )
-from hashrail.db import Pool
+from hashrail.db import Pool, Reader
 from hashrail.errors import ConflictError
 from hashrail.gateways import coins
 from hashrail.gateways.bitcoin_guards import Finding
@@ -116,6 +116,15 @@ async def watch(desk: Desk) -> None:
         await payout_watch.observe(pool, chain, batch, final_depth=depth)
     credit_depth = desk.settings.bitcoin_deposit_confirmations
     await deposits.watch(pool, chain, credit_depth=credit_depth, final_depth=depth)
+
+
+async def wait_for_time(tx: Reader) -> bool:
+    """Whether anything is under way that goes on by itself as time passes."""
+    waits: bool = await tx.fetchval(
+        """SELECT EXISTS (SELECT FROM withdrawal WHERE state IN ('queued', 'signed'))
+               OR EXISTS (SELECT FROM deposit WHERE state = 'pending')"""
+    )
+    return waits
 
 
 async def findings(desk: Desk) -> list[Finding]:

@@ -8,9 +8,10 @@ what no line explains is an alarm.
 from dataclasses import dataclass
 from decimal import Decimal
 
+from hashrail import deposits
 from hashrail.db import Pool, Reader
 from hashrail.gateways.bitcoin_records import WalletHistory
-from hashrail.gateways.chain import Chain
+from hashrail.gateways.chain import Chain, spent_btc
 
 ZERO = Decimal(0)
 INCOMING = ("receive", "generate")
@@ -73,6 +74,7 @@ async def _wallet_lines(pool: Pool, chain: Chain) -> list[Line]:
     ours = {row["txid"] for row in await pool.fetch("SELECT txid FROM payout_transaction WHERE raw IS NOT NULL")}
     spending = {entry.txid for entry in history.entries if entry.category == "send"}
     own = {row["address"] for row in await pool.fetch("SELECT address FROM deposit_address")}
+    own |= {entry.address for entry in history.entries if deposits.LABEL.fullmatch(entry.label or "")}
     received = [
         entry
         for entry in history.entries
@@ -103,12 +105,8 @@ async def _moved(chain: Chain, txid: str, history: WalletHistory) -> Decimal:
         return ZERO
     raw = await chain.raw_transaction(txid)
     assert raw is not None, "the wallet has the bytes of what stands in its history"
-    decoded = await chain.decode(raw)
-    spent = ZERO
-    for outpoint in decoded.inputs:
-        parent = await chain.raw_transaction(outpoint.txid)
-        assert parent is not None, "the wallet has the transaction that made its coin"
-        spent += (await chain.decode(parent)).outputs[outpoint.vout].amount_btc
+    spent = await spent_btc(chain, await chain.decode(raw))
+    assert spent is not None, "the wallet has the transactions that made its coins"
     if state.state == "mempool":
         return -spent
     back = [each.amount_btc for each in history.entries if each.txid == txid and each.category in INCOMING]

@@ -12,7 +12,7 @@ import procrastinate
 import structlog
 from procrastinate.jobs import Status
 
-from hashrail import checks, clock, daily, db, jobs, payouts
+from hashrail import checks, clock, daily, db, jobs, payout_settlement, payouts
 from hashrail.gateways.chain import Chain
 from hashrail.gateways.chains import open_for
 from hashrail.payouts import Desk
@@ -56,6 +56,9 @@ def tasks(queue: procrastinate.App, pool: db.Pool, settings: Settings, chain: Ch
     @queue.task(name="pay", queueing_lock="pay", lock="pay", pass_context=False)
     async def pay(timestamp: int) -> None:
         if chain is None:
+            # What an operator recorded is final by his word; a process may have been killed before it was posted.
+            settled = await payout_settlement.settle_final(pool)
+            log.info("not paid: no chain", tick=timestamp, settled=settled)
             return
         done = await payouts.turn(Desk(pool, chain, settings))
         findings = [finding.code for finding in done.findings]

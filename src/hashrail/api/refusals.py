@@ -84,7 +84,19 @@ def _all(route: Route) -> Iterator[type[HashrailError]]:
         yield from (errors.BodyTooLargeError,) if route.for_every_site else BODY
     if known:
         yield from QUERY_FIELDS
-    if any(field.required for field in known):
+    if _asks_for_a_field(msgspec.inspect.type_info(route.model)):
         yield fields.FieldMissingError
     if route.writes:
         yield from WRITE
+
+
+def _asks_for_a_field(kind: msgspec.inspect.Type) -> bool:
+    """Whether something in it is required: of the model itself, or of an object that may stand in it."""
+    match kind:
+        case msgspec.inspect.StructType(fields=known):
+            return any(each.required or _asks_for_a_field(each.type) for each in known)
+        case msgspec.inspect.UnionType(types=kinds):
+            return any(_asks_for_a_field(each) for each in kinds)
+        case msgspec.inspect.ListType(item_type=item):
+            return _asks_for_a_field(item)
+    return False

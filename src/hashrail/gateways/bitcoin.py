@@ -50,6 +50,7 @@ T = TypeVar("T")
 # Codes of Bitcoin Core's protocol.h.
 NOT_FOUND = -5
 BAD_PARAMETER = -8
+NO_SUCH_LABEL = -11
 WALLET_NOT_FOUND = -18
 UNREADABLE = -22
 INVALID_TRANSACTION = -25
@@ -288,13 +289,23 @@ class BitcoinNode(NodeRpc):
         """Addresses of a descriptor with checksum, from index `first` to `last`, both included."""
         return await self.call("deriveaddresses", descriptor, [first, last], kind=list[str])
 
-    async def new_address(self, *, change: bool = False) -> str:
-        """The next address of the wallet: native segwit where it has such descriptors, else taproot."""
+    async def new_address(self, *, change: bool = False, label: str = "") -> str:
+        """The next address of the wallet: native segwit where it has such descriptors, else taproot.
+
+        The wallet keeps the label of one to receive with, and tells it in its history.
+        """
         active = [each for each in await self.list_descriptors() if each.active and each.internal == change]
         kind = "bech32" if any(each.text.startswith("wpkh(") for each in active) else "bech32m"
         if change:
             return await self._ask_wallet("getrawchangeaddress", kind, kind=str)
-        return await self._ask_wallet("getnewaddress", "", kind, kind=str)
+        return await self._ask_wallet("getnewaddress", label, kind, kind=str)
+
+    async def address_for(self, label: str) -> str:
+        """The wallet's address with a label, made when there is none; the same each time."""
+        known = await self._or_none(
+            NO_SUCH_LABEL, "getaddressesbylabel", label, kind=dict[str, Any], wallet=self.wallet
+        )
+        return min(known) if known else await self.new_address(label=label)
 
     async def invalid_addresses(self, addresses: Sequence[str]) -> set[str]:
         """Those of the addresses that the node does not call valid on its chain."""

@@ -209,6 +209,7 @@ class WalletEntry(msgspec.Struct, frozen=True):
     block_hash: str | None = msgspec.field(name="blockhash", default=None)
     conflicts: tuple[str, ...] = msgspec.field(name="walletconflicts", default=())
     abandoned: bool = False
+    label: str | None = None
 
 
 class WalletHistory(msgspec.Struct, frozen=True):

@@ -89,8 +89,8 @@ class Chain(Protocol):
     async def history(self, since: str | None, depth: int) -> WalletHistory:
         """Lines of the wallet from the block after `since` on; the last `depth` - 1 blocks are told again."""
 
-    async def new_address(self) -> str:
-        """An address of the wallet that nobody was given before."""
+    async def address_for(self, label: str) -> str:
+        """The wallet's address to receive with under a label; the same each time, whatever the books have lost."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -174,13 +174,24 @@ class NodeChain:
         """Lines of the wallet from the block after `since` on; the last `depth` - 1 blocks are told again."""
         return await self._node.wallet_transactions(since, depth=depth)
 
-    async def new_address(self) -> str:
-        """An address of the wallet that nobody was given before."""
-        return await self._node.new_address()
+    async def address_for(self, label: str) -> str:
+        """The wallet's address to receive with under a label; the same each time, whatever the books have lost."""
+        return await self._node.address_for(label)
 
     async def close(self) -> None:
         """Let go of connections."""
         await self._node.close()
+
+
+async def spent_btc(chain: Chain, transaction: RawTransaction) -> Decimal | None:
+    """What the inputs of a transaction are worth together; None where the chain does not know one of them."""
+    total = Decimal(0)
+    for outpoint in transaction.inputs:
+        parent = await chain.raw_transaction(outpoint.txid)
+        if parent is None:
+            return None
+        total += (await chain.decode(parent)).outputs[outpoint.vout].amount_btc
+    return total
 
 
 def open_chain(settings: Settings, *, signs: bool = True) -> NodeChain:

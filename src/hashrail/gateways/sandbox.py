@@ -212,9 +212,16 @@ class SandboxChain:
         """An address of the wallet that nobody was given before."""
         async with db.transaction(self._pool) as tx:
             await self._arrive(tx)
-            number: int = await tx.fetchval(
-                "UPDATE sandbox_chain SET addresses = addresses + 1 WHERE id = 1 RETURNING addresses"
-            )
+            return self._address(await self._next_number(tx))
+
+    async def address_for(self, label: str) -> str:
+        """The wallet's address to receive with under a label; the same each time."""
+        async with db.transaction(self._pool) as tx:
+            await self._arrive(tx)
+            number: int | None = await tx.fetchval("SELECT number FROM sandbox_address WHERE label = $1", label)
+            if number is None:
+                number = await self._next_number(tx)
+                await tx.execute("INSERT INTO sandbox_address (label, number) VALUES ($1, $2)", label, number)
         return self._address(number)
 
     async def close(self) -> None:
@@ -419,6 +426,12 @@ class SandboxChain:
                     for vout, (address, amount) in enumerate(body.outputs)
                 ],
             )
+
+    async def _next_number(self, tx: Tx) -> int:
+        number: int = await tx.fetchval(
+            "UPDATE sandbox_chain SET addresses = addresses + 1 WHERE id = 1 RETURNING addresses"
+        )
+        return number
 
     def _address(self, number: int) -> str:
         """Address `number` of the wallet; 0 is somebody else's."""

@@ -12,6 +12,8 @@ CREATE TABLE sandbox_chain (
     addresses integer NOT NULL CHECK (addresses >= 0)
 );
 
+CREATE TABLE sandbox_address (label text PRIMARY KEY, number integer NOT NULL UNIQUE);
+
 CREATE TABLE sandbox_reorg (id integer PRIMARY KEY, from_height integer NOT NULL CHECK (from_height >= 1));
 
 CREATE SEQUENCE sandbox_transaction_seq_seq;
