@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -33,6 +34,29 @@ async def alice(world: World) -> int:
 async def added(world: World, name: str, role: Role = "approver") -> Operator:
     async with db.transaction(world.pool) as tx:
         return await operators.add(tx, name=name, role=role, password=PASSWORD)
+
+
+async def disable(world: World, name: str, by: Operator | None = None) -> Operator:
+    async with db.transaction(world.pool) as tx:
+        return await operators.disable(tx, name, by=by)
+
+
+async def set_role(world: World, name: str, role: Role, by: Operator | None = None) -> Operator:
+    async with db.transaction(world.pool) as tx:
+        return await operators.set_role(tx, name, role, by=by)
+
+
+async def admit(world: World, name: str | None, password: str = PASSWORD, **words: str) -> Operator | None:
+    async with db.transaction(world.pool) as tx:
+        return await operators.admit(tx, name, password, **words)
+
+
+async def blocked(world: World) -> None:
+    """Returns once a transaction waits for another's lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with asyncio.timeout(10):
+        while not await world.pool.fetchval(query):
+            await asyncio.sleep(0.01)
 
 
 async def within(world: World, work: Callable[[Tx, OpenDay], Awaitable[T]]) -> T:
@@ -130,6 +154,112 @@ async def test_managing_operators(world: World) -> None:
     assert [each.name for each in await operators.every(world.pool)] == ["olga"]
 
 
+# Who manages operators
+
+
+async def test_the_first_admin_is_free_and_all_else_is_his(world: World) -> None:
+    """Viewers and approvers before him do not change that."""
+    await added(world, "vera", "viewer")
+    paula = await added(world, "paula")
+    assert await admit(world, None) is None
+    assert await admit(world, "paula") == paula
+    olga = await added(world, "olga", "admin")
+    with pytest.raises(operators.AdminNeededError):
+        await admit(world, None, "")
+    with pytest.raises(operators.OperatorRoleError):
+        await admit(world, "paula")
+    with pytest.raises(operators.OperatorCredentialsError):
+        await admit(world, "olga", PASSWORD + "x")
+    assert await admit(world, "olga") == olga
+
+
+async def test_what_concerns_only_himself(world: World) -> None:
+    """His password is an operator's own business, if he knows the old one and is not disabled."""
+    await added(world, "olga", "admin")
+    vera = await added(world, "vera", "viewer")
+    assert await admit(world, "vera", himself="vera") == vera
+    with pytest.raises(operators.OperatorRoleError):
+        await admit(world, "vera", himself="olga")
+    with pytest.raises(operators.OperatorCredentialsError):
+        await admit(world, "vera", PASSWORD + "x", himself="vera")
+    with pytest.raises(operators.AdminNeededError):
+        await admit(world, None, himself="vera")
+    await disable(world, "vera")
+    with pytest.raises(operators.OperatorCredentialsError):
+        await admit(world, "vera", himself="vera")
+
+
+@pytest.mark.parametrize("take", [disable, lambda world, name: set_role(world, name, "approver")])
+async def test_the_last_admin_stays(world: World, take: Callable[[World, str], Awaitable[Operator]]) -> None:
+    """An admin who is disabled is none. Once another is there, he may go."""
+    for name in ("olga", "otto"):
+        await added(world, name, "admin")
+    await disable(world, "otto")
+    with pytest.raises(operators.LastAdminError):
+        await take(world, "olga")
+    assert (await operators.authenticate(world.pool, "olga", PASSWORD)).role == "admin"
+    assert (await actions(world))[0] == (None, "operator disabled", None)
+    assert (await set_role(world, "olga", "admin")).role == "admin"
+    assert (await set_role(world, "otto", "approver")).role == "approver"
+    await added(world, "ada", "admin")
+    await take(world, "olga")
+    with pytest.raises(operators.LastAdminError):
+        await take(world, "ada")
+
+
+async def test_no_admin_knows_his_password(world: World) -> None:
+    """Who may write to the database ends the admins as the page on approvals says; the next is free again."""
+    page = (Path(__file__).parent.parent / "docs/how-to/approve-payouts.md").read_text()
+    await added(world, "olga", "admin")
+    await world.pool.execute(page.partition("```sql\n")[2].partition("```")[0])
+    assert await admit(world, None) is None
+
+
+async def test_two_admins_disable_each_other(world: World) -> None:
+    """At once: the one who comes first; the other is no admin any more when it is his turn."""
+    for name in ("olga", "otto"):
+        await added(world, name, "admin")
+
+    async def ends(name: str, other: str) -> Operator:
+        async with db.transaction(world.pool) as tx:
+            return await operators.disable(tx, other, by=await operators.admit(tx, name, PASSWORD))
+
+    answers = await asyncio.gather(ends("olga", "otto"), ends("otto", "olga"), return_exceptions=True)
+    assert {type(each) for each in answers} == {Operator, operators.OperatorCredentialsError}
+    assert [each.disabled_at is None for each in await operators.every(world.pool)].count(True) == 1
+
+
+async def test_two_first_admins(world: World) -> None:
+    """At once: only one is free."""
+
+    async def first(name: str) -> Operator:
+        async with db.transaction(world.pool) as tx:
+            by = await operators.admit(tx, None, "")
+            return await operators.add(tx, name=name, role="admin", password=PASSWORD, by=by)
+
+    answers = await asyncio.gather(first("olga"), first("otto"), return_exceptions=True)
+    assert {type(each) for each in answers} == {Operator, operators.AdminNeededError}
+    assert len(await operators.every(world.pool)) == 1
+
+
+async def test_who_did_it_is_kept(world: World) -> None:
+    olga = await added(world, "olga", "admin")
+    async with db.transaction(world.pool) as tx:
+        await operators.add(tx, name="otto", role="viewer", password=PASSWORD, by=olga)
+        await operators.set_role(tx, "otto", "approver", by=olga)
+        await operators.set_password(tx, "otto", "another long one", by=olga)
+        await operators.disable(tx, "otto", by=olga)
+        await operators.disable(tx, "otto", by=olga)
+    found = await operators.actions(world.pool, 100)
+    assert [(each.operator, each.action, each.subject) for each in found] == [
+        ("olga", "operator disabled", "otto"),
+        ("olga", "password changed", "otto"),
+        ("olga", "role changed", "otto to approver"),
+        ("olga", "operator added", "otto as viewer"),
+        (None, "operator added", "olga as admin"),
+    ]
+
+
 # Approvals
 
 
@@ -166,6 +296,54 @@ async def test_operators_at_once(world: World, alice: int) -> None:
     async with db.snapshot(world.pool) as tx:
         assert (await withdrawals.get(tx, world.partner.id, large.id)).state == "queued"
     assert await world.pool.fetchval("SELECT count(*) FROM withdrawal_approval") == 2
+
+
+@pytest.mark.parametrize("take", [disable, lambda world, name: set_role(world, name, "viewer")])
+async def test_the_approval_of_who_may_no_longer_approve(
+    world: World, alice: int, take: Callable[[World, str], Awaitable[Operator]]
+) -> None:
+    """It counts no more, and is not shown, though it stays in the books: two others are needed."""
+    olga, otto, ada = [await added(world, name) for name in ("olga", "otto", "ada")]
+    await limits(world, olga, approval_threshold_btc=Decimal("0.05"))
+    large = await asked(world, alice, "0.05")
+    assert await approve(world, olga, large.id) == "awaiting_approval"
+    await take(world, "olga")
+    assert [each.approved_by for each in await approvals.waiting(world.pool)] == [[]]
+    assert await approve(world, otto, large.id) == "awaiting_approval"
+    assert [each.approved_by for each in await approvals.waiting(world.pool)] == [["otto"]]
+    assert await approve(world, otto, large.id) == "awaiting_approval"
+    assert await approve(world, ada, large.id) == "queued"
+    assert await world.pool.fetchval("SELECT count(*) FROM withdrawal_approval") == 3
+    await check_books(world)
+
+
+async def test_the_approval_of_one_who_may_again(world: World, alice: int) -> None:
+    """What counts is what he may when the second one comes; what is queued by then stays so."""
+    olga, otto = await added(world, "olga"), await added(world, "otto")
+    await limits(world, olga, approval_threshold_btc=Decimal("0.05"))
+    large = await asked(world, alice, "0.05")
+    await approve(world, olga, large.id)
+    await set_role(world, "olga", "viewer")
+    assert await approve(world, otto, large.id) == "awaiting_approval"
+    await set_role(world, "olga", "admin")
+    assert [each.approved_by for each in await approvals.waiting(world.pool)] == [["olga", "otto"]]
+    assert await approve(world, otto, large.id) == "queued"
+    await disable(world, "otto")
+    assert await approve(world, olga, large.id) == "queued"
+    await check_books(world)
+
+
+async def test_an_operator_is_disabled_while_another_approves(world: World, alice: int) -> None:
+    """The approval waits for it, and then counts without his."""
+    olga, otto = await added(world, "olga"), await added(world, "otto")
+    await limits(world, olga, approval_threshold_btc=Decimal("0.05"))
+    large = await asked(world, alice, "0.05")
+    await approve(world, olga, large.id)
+    async with db.transaction(world.pool) as tx:
+        await operators.disable(tx, "olga")
+        second = asyncio.create_task(approve(world, otto, large.id))
+        await blocked(world)
+    assert await second == "awaiting_approval"
 
 
 async def test_refusing(world: World, alice: int) -> None:

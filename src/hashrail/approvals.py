@@ -3,7 +3,8 @@
     awaiting_approval -> queued      the second of two different operators approved
     awaiting_approval, queued -> refused      what it reserved is the user's again
 
-The same operator twice counts once. Whatever comes late, when the withdrawal has gone on, changes nothing.
+The same operator twice counts once. When the second approval comes, one whose operator is disabled by then, or may no
+longer approve, does not count. Whatever comes late, when the withdrawal has gone on, changes nothing.
 
 Accounts touched: user BTC, payouts in flight, commission revenue.
 """
@@ -23,7 +24,7 @@ NEEDED = 2
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A withdrawal that waits for approval, and who has approved it."""
+    """A withdrawal that waits for approval, and whose approvals count."""
 
     partner_id: int
     partner: str
@@ -48,15 +49,13 @@ async def approve(tx: Tx, day: OpenDay, operator: Operator, withdrawal_id: int) 
         )
         if new is not None:
             await operators.note(tx, operator, "withdrawal approved", f"{day.partner_id}:{withdrawal_id}")
-        await tx.execute(
-            """UPDATE withdrawal SET state = 'queued', changed_at = $4 WHERE partner_id = $1 AND id = $2
-               AND (SELECT count(*) FROM withdrawal_approval
-                    WHERE partner_id = $1 AND withdrawal_id = $2) >= $3""",
-            day.partner_id,
-            withdrawal_id,
-            NEEDED,
-            day.now,
-        )
+        if await _approvers(tx, day.partner_id, withdrawal_id) >= NEEDED:
+            await tx.execute(
+                "UPDATE withdrawal SET state = 'queued', changed_at = $3 WHERE partner_id = $1 AND id = $2",
+                day.partner_id,
+                withdrawal_id,
+                day.now,
+            )
     return await withdrawals.get(tx, day.partner_id, withdrawal_id)
 
 
@@ -75,13 +74,26 @@ async def refuse(tx: Tx, day: OpenDay, operator: Operator, withdrawal_id: int, r
 
 
 async def waiting(tx: Reader) -> list[Waiting]:
-    """Everything that waits for approval, oldest first."""
+    """Everything that waits for approval, oldest first, with the approvals that count now."""
     rows = await tx.fetch(
         """SELECT w.partner_id, p.name, w.id, u.partner_user_id, w.address, w.amount_btc, w.created_at,
                   ARRAY(SELECT o.name FROM withdrawal_approval a JOIN operator_account o ON o.id = a.operator_id
-                        WHERE a.partner_id = w.partner_id AND a.withdrawal_id = w.id ORDER BY o.name) AS approved_by
+                        WHERE a.partner_id = w.partner_id AND a.withdrawal_id = w.id
+                          AND o.disabled_at IS NULL AND o.role IN ('approver', 'admin') ORDER BY o.name) AS approved_by
            FROM withdrawal w JOIN partner p ON p.id = w.partner_id
            JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
            WHERE w.state = 'awaiting_approval' ORDER BY w.id"""
     )
     return [Waiting(*row.values()) for row in rows]
+
+
+async def _approvers(tx: Tx, partner_id: int, withdrawal_id: int) -> int:
+    """How many approvals count; until the transaction ends none of these operators is disabled or loses his role."""
+    rows = await tx.fetch(
+        """SELECT o.id FROM withdrawal_approval a JOIN operator_account o ON o.id = a.operator_id
+           WHERE a.partner_id = $1 AND a.withdrawal_id = $2
+             AND o.disabled_at IS NULL AND o.role IN ('approver', 'admin') FOR SHARE OF o""",
+        partner_id,
+        withdrawal_id,
+    )
+    return len(rows)

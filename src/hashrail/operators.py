@@ -4,6 +4,9 @@
 - `approver` may also approve and refuse withdrawals, export, record and attest;
 - `admin` may also change policy, let payouts go on, and manage operators.
 
+A deployment begins without an admin: until it has one, whoever has the shell may do what an admin may. From then on it
+always has one, and he says who he is.
+
 Passwords are kept as scrypt digests. An unknown name costs as much time as a wrong password, and is the same refusal.
 """
 
@@ -35,7 +38,7 @@ class OperatorCredentialsError(UnauthorizedError):
     """No operator has this name and password, or he is disabled."""
 
     code = "OPERATOR_CREDENTIALS"
-    advice = "Check name and password; an admin can set a new one: hashrail operator password NAME"
+    advice = "Check name and password; an admin can set a new one: hashrail operator password NAME --as ADMIN"
 
 
 class OperatorRoleError(ForbiddenError):
@@ -43,6 +46,20 @@ class OperatorRoleError(ForbiddenError):
 
     code = "OPERATOR_ROLE"
     advice = "Ask an operator with the role that details.needed names."
+
+
+class AdminNeededError(UnauthorizedError):
+    """Only an admin may do it, and nobody has said who he is."""
+
+    code = "ADMIN_NEEDED"
+    advice = "Say who you are: --as NAME, and your password. Who is an admin shows: hashrail operator list"
+
+
+class LastAdminError(ConflictError):
+    """A deployment that has an enabled admin keeps one."""
+
+    code = "LAST_ADMIN"
+    advice = "Make another operator admin before: hashrail operator role NAME --role admin --as ADMIN"
 
 
 class OperatorNotFoundError(NotFoundError):
@@ -89,8 +106,8 @@ class Action:
     done_at: datetime
 
 
-async def add(tx: Tx, *, name: str, role: Role, password: str) -> Operator:
-    """A new operator. Raises OperatorExistsError, PasswordTooShortError."""
+async def add(tx: Tx, *, name: str, role: Role, password: str, by: Operator | None = None) -> Operator:
+    """A new operator; `by` is who `admit` let in. Raises OperatorExistsError, PasswordTooShortError."""
     digest = await _digest(password)
     try:
         async with tx.transaction():
@@ -103,7 +120,7 @@ async def add(tx: Tx, *, name: str, role: Role, password: str) -> Operator:
             )
     except asyncpg.UniqueViolationError as error:
         raise OperatorExistsError(f"there is an operator {name!r}", field="name") from error
-    await note(tx, None, "operator added", f"{name} as {role}")
+    await note(tx, by, "operator added", f"{name} as {role}")
     return await find(tx, name)
 
 
@@ -135,31 +152,49 @@ async def authenticate(tx: Reader, name: str, password: str, *, least: Role = "v
     return _operator(row)
 
 
-async def set_role(tx: Tx, name: str, role: Role) -> Operator:
-    """Change what an operator may do. Raises OperatorNotFoundError."""
-    await find(tx, name)
+async def admit(tx: Tx, name: str | None, password: str, *, himself: str | None = None) -> Operator | None:
+    """Who does what only an admin may do; None for whoever has the shell, while there is no enabled admin.
+
+    An operator of the name `himself` may do it whatever his role is: it concerns only him.
+    Raises AdminNeededError, OperatorCredentialsError, OperatorRoleError.
+    """
+    await _hold(tx)
+    guarded = await _has_admin(tx)
+    if name is not None:
+        return await authenticate(tx, name, password, least="admin" if guarded and name != himself else "viewer")
+    if guarded:
+        raise AdminNeededError("this deployment has an admin, and only he may do this")
+    return None
+
+
+async def set_role(tx: Tx, name: str, role: Role, *, by: Operator | None = None) -> Operator:
+    """Change what an operator may do. Raises OperatorNotFoundError, LastAdminError."""
+    await _hold(tx)
+    before = await find(tx, name)
     await tx.execute("UPDATE operator_account SET role = $2 WHERE name = $1", name, role)
-    await note(tx, None, "role changed", f"{name} to {role}")
+    await _check_an_admin_is_left(tx, before)
+    await note(tx, by, "role changed", f"{name} to {role}")
     return await find(tx, name)
 
 
-async def set_password(tx: Tx, name: str, password: str) -> None:
+async def set_password(tx: Tx, name: str, password: str, *, by: Operator | None = None) -> None:
     """A new password; an operator who was disabled stays so. Raises OperatorNotFoundError, PasswordTooShortError."""
     await find(tx, name)
     await tx.execute("UPDATE operator_account SET password = $2 WHERE name = $1", name, await _digest(password))
-    await note(tx, None, "password changed", name)
+    await note(tx, by, "password changed", name)
 
 
-async def disable(tx: Tx, name: str) -> Operator:
-    """Nothing goes by this operator's name any more; what he did stays. Again is a no-op."""
-    await find(tx, name)
-    done = await tx.fetchval(
-        "UPDATE operator_account SET disabled_at = $2 WHERE name = $1 AND disabled_at IS NULL RETURNING true",
-        name,
-        clock.wall_now(),
-    )
-    if done:
-        await note(tx, None, "operator disabled", name)
+async def disable(tx: Tx, name: str, *, by: Operator | None = None) -> Operator:
+    """Nothing goes by this operator's name any more; what he did stays. Again is a no-op.
+
+    What he approved counts no more for a withdrawal that still waits. Raises OperatorNotFoundError, LastAdminError.
+    """
+    await _hold(tx)
+    before = await find(tx, name)
+    if before.disabled_at is None:
+        await tx.execute("UPDATE operator_account SET disabled_at = $2 WHERE name = $1", name, clock.wall_now())
+        await _check_an_admin_is_left(tx, before)
+        await note(tx, by, "operator disabled", name)
     return await find(tx, name)
 
 
@@ -190,6 +225,23 @@ async def actions(tx: Reader, limit: int) -> list[Action]:
 def new_password() -> str:
     """A password that nobody has to think of."""
     return secrets.token_urlsafe(18)
+
+
+async def _hold(tx: Tx) -> None:
+    """One at a time: neither are there two first admins, nor do two admins disable each other."""
+    await tx.execute("LOCK TABLE operator_account IN SHARE ROW EXCLUSIVE MODE")
+
+
+async def _has_admin(tx: Tx) -> bool:
+    found: bool = await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM operator_account WHERE role = 'admin' AND disabled_at IS NULL)"
+    )
+    return found
+
+
+async def _check_an_admin_is_left(tx: Tx, before: Operator) -> None:
+    if before.role == "admin" and before.disabled_at is None and not await _has_admin(tx):
+        raise LastAdminError(f"{before.name} is the only enabled admin", field="name")
 
 
 async def _digest(password: str) -> str:

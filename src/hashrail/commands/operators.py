@@ -12,12 +12,18 @@ from hashrail.operators import ROLES, Operator, Role
 
 app = typer.Typer(help="Operators: who approves payouts, and what they did.", no_args_is_help=True)
 PASSWORD = "HASHRAIL_OPERATOR_PASSWORD"  # noqa: S105
+NEW_PASSWORD = "HASHRAIL_NEW_OPERATOR_PASSWORD"  # noqa: S105
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The operator's name.")]
 RoleOption = Annotated[str, typer.Option(help=f"What he may do: {', '.join(ROLES)}.")]
 AsOption = Annotated[
     str, typer.Option("--as", help=f"Your name as an operator; the password is asked for, or {PASSWORD}.")
 ]
+AdminOption = Annotated[
+    str | None,
+    typer.Option("--as", help=f"Your name, once there is an admin; the password is asked for, or {PASSWORD}."),
+]
+GenerateOption = Annotated[bool, typer.Option("--generate", help="Make a password and show it once.")]
 COLUMNS = ("name", "role", "created", "disabled")
 
 
@@ -25,20 +31,23 @@ COLUMNS = ("name", "role", "created", "disabled")
 def add(
     name: NameArgument,
     role: RoleOption,
-    generate: Annotated[bool, typer.Option("--generate", help="Make a password and show it once.")] = False,
+    generate: GenerateOption = False,
+    operator: AdminOption = None,
     data: DataOption = None,
 ) -> None:
-    """Add an operator.
+    """Add an operator. His password is asked for, or HASHRAIL_NEW_OPERATOR_PASSWORD.
 
-    Example: hashrail operator add olga --role approver --generate
+    Example: hashrail operator add otto --role approver --generate --as olga
     """
-    password = operators.new_password() if generate else _new_password()
+    mine = acting_password(operator)
+    password = _new_password(operator, generate=generate)
 
     async def work(tx: Tx, _: Books) -> Operator:
-        return await operators.add(tx, name=name, role=_role(role), password=password)
+        by = await operators.admit(tx, operator, mine)
+        return await operators.add(tx, name=name, role=_role(role), password=password, by=by)
 
     made = in_transaction(data, work)
-    typer.echo(f"{made.name} is {made.role}." + (f" Password, shown once: {password}" if generate else ""))
+    typer.echo(f"{made.name} is {made.role}.{_shown(password, generate=generate)}")
 
 
 @app.command("list")
@@ -56,33 +65,46 @@ def list_operators(data: DataOption = None, as_json: JsonOption = False) -> None
 
 
 @app.command("role")
-def set_role(name: NameArgument, role: RoleOption, data: DataOption = None) -> None:
-    """Change what an operator may do."""
+def set_role(name: NameArgument, role: RoleOption, operator: AdminOption = None, data: DataOption = None) -> None:
+    """Change what an operator may do. Somebody has to stay admin."""
+    mine = acting_password(operator)
 
     async def work(tx: Tx, _: Books) -> Operator:
-        return await operators.set_role(tx, name, _role(role))
+        by = await operators.admit(tx, operator, mine)
+        return await operators.set_role(tx, name, _role(role), by=by)
 
     typer.echo(f"{name} is {in_transaction(data, work).role}.")
 
 
 @app.command("password")
-def set_password(name: NameArgument, data: DataOption = None) -> None:
-    """Give an operator a new password."""
-    password = _new_password()
+def set_password(
+    name: NameArgument, generate: GenerateOption = False, operator: AdminOption = None, data: DataOption = None
+) -> None:
+    """Give an operator a new password: he himself, or an admin. It is asked for, or HASHRAIL_NEW_OPERATOR_PASSWORD.
+
+    Example: hashrail operator password otto --as otto
+    """
+    mine = acting_password(operator)
+    password = _new_password(operator, generate=generate)
 
     async def work(tx: Tx, _: Books) -> None:
-        await operators.set_password(tx, name, password)
+        by = await operators.admit(tx, operator, mine, himself=name)
+        await operators.set_password(tx, name, password, by=by)
 
     in_transaction(data, work)
-    typer.echo(f"{name} has a new password.")
+    typer.echo(f"{name} has a new password.{_shown(password, generate=generate)}")
 
 
 @app.command("disable")
-def disable(name: NameArgument, data: DataOption = None) -> None:
-    """Let nothing go by an operator's name any more. What he did stays."""
+def disable(name: NameArgument, operator: AdminOption = None, data: DataOption = None) -> None:
+    """Let nothing go by an operator's name any more.
+
+    What he did stays; what he approved counts no more for a withdrawal that still waits.
+    """
+    mine = acting_password(operator)
 
     async def work(tx: Tx, _: Books) -> None:
-        await operators.disable(tx, name)
+        await operators.disable(tx, name, by=await operators.admit(tx, operator, mine))
 
     in_transaction(data, work)
     typer.echo(f"{name} is disabled.")
@@ -113,9 +135,21 @@ def ask_password() -> str:
     return given if given is not None else str(typer.prompt("Password", hide_input=True))
 
 
-def _new_password() -> str:
-    given = os.environ.get(PASSWORD)
+def acting_password(operator: str | None) -> str:
+    """The password of who is named by `--as`; nobody is asked when nobody is named."""
+    return "" if operator is None else ask_password()
+
+
+def _new_password(operator: str | None, *, generate: bool) -> str:
+    """The usual variable belongs to who acts; when nobody is named it may be the new one too."""
+    if generate:
+        return operators.new_password()
+    given = os.environ.get(NEW_PASSWORD) or (os.environ.get(PASSWORD) if operator is None else None)
     return given or str(typer.prompt("New password", hide_input=True, confirmation_prompt=True))
+
+
+def _shown(password: str, *, generate: bool) -> str:
+    return f" Password, shown once: {password}" if generate else ""
 
 
 def _role(text: str) -> Role:

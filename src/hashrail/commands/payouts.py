@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hashrail import day_fence, partners, payout_policy, users, withdrawals
+from hashrail import day_fence, operators, partners, payout_policy, users, withdrawals
 from hashrail.commands.common import (
     Books,
     DataOption,
@@ -17,6 +17,7 @@ from hashrail.commands.common import (
     show_json,
     table,
 )
+from hashrail.commands.operators import AdminOption, acting_password
 from hashrail.db import Tx
 from hashrail.withdrawals import Policy, Withdrawal
 
@@ -39,25 +40,30 @@ def payouts(
     daily_btc: Annotated[
         str | None, typer.Option(metavar="BTC", help="What its users may withdraw in a day, or none: the limit of all.")
     ] = None,
+    operator: AdminOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a partner asks of its users' withdrawals, after changing what is given.
 
+    Once there is an admin, only he changes what may be withdrawn in a day.
+
     Example: hashrail partner payouts --partner 1 --duplicate-seconds 300 --bound-only
     """
+    mine = "" if daily_btc is None else acting_password(operator)
 
     async def work(tx: Tx, _: Books) -> tuple[Policy, Decimal | None]:
         partner_id = (await partners.find(tx, partner)).id
+        if daily_btc is not None:
+            admin = await operators.admit(tx, operator, mine)
+            limit = None if daily_btc == "none" else amount(daily_btc)
+            await payout_policy.set_partner_limit(tx, admin, partner_id, limit)
         policy = await withdrawals.policy_of(tx, partner_id)
         if duplicate_seconds is not None:
             policy = replace(policy, duplicate_seconds=duplicate_seconds)
         if bound_only is not None:
             policy = replace(policy, bound_addresses_only=bound_only)
         await withdrawals.set_policy(tx, partner_id, policy)
-        if daily_btc is not None:
-            limit = None if daily_btc == "none" else amount(daily_btc)
-            await payout_policy.set_partner_limit(tx, None, partner_id, limit)
         return policy, await payout_policy.partner_limit(tx, partner_id)
 
     policy, limit = in_transaction(data, work)
