@@ -19,6 +19,8 @@ from tests.world import World
 
 PASSWORD = "a long enough one"
 MINE = ("--partner", "partner")
+# What `payouts status` tells where nothing was ever paid.
+NOTHING: dict[str, object] = {"standing": [], "findings": [], "lastTurn": {"endedAt": None, "findings": []}}
 
 
 @pytest.fixture
@@ -72,25 +74,93 @@ async def state(world: World, number: int) -> str:
 
 
 async def test_operators(world: World, environment: dict[str, str]) -> None:
+    """The first admin is free; then it is he who manages the others, with a password of his own."""
     assert await done(environment, "operator", "add", "olga", "--role", "viewer") == "olga is viewer.\n"
     shown = await done(environment, "operator", "add", "otto", "--role", "admin", "--generate")
     password = shown.split("once: ")[1].strip()
     assert (await operators.authenticate(world.pool, "otto", password)).role == "admin"
-    assert await done(environment, "operator", "role", "olga", "--role", "approver") == "olga is approver.\n"
-    await done(environment | {"HASHRAIL_OPERATOR_PASSWORD": "something else"}, "operator", "password", "olga")
+    otto = environment | {"HASHRAIL_OPERATOR_PASSWORD": password, "HASHRAIL_NEW_OPERATOR_PASSWORD": "something else"}
+    mine = ("--as", "otto")
+    assert await done(otto, "operator", "role", "olga", "--role", "approver", *mine) == "olga is approver.\n"
+    assert await done(otto, "operator", "password", "olga", *mine) == "olga has a new password.\n"
     assert (await operators.authenticate(world.pool, "olga", "something else")).role == "approver"
-    await done(environment, "operator", "disable", "otto")
+    assert await done(otto, "operator", "add", "ada", "--role", "admin", *mine) == "ada is admin.\n"
+    assert (await operators.authenticate(world.pool, "ada", "something else")).role == "admin"
+    await done(otto, "operator", "disable", "otto", *mine)
     listed = await as_json(environment, "operator", "list")
     assert [(one["name"], one["role"], one["disabled"] is None) for one in listed] == [
+        ("ada", "admin", True),
         ("olga", "approver", True),
         ("otto", "admin", False),
     ]
     assert "olga" in await done(environment, "operator", "list")
     log = await as_json(environment, "operator", "log")
-    assert [one["action"] for one in log][0:2] == ["operator disabled", "password changed"]
+    assert [(one["operator"], one["action"]) for one in log] == [
+        ("otto", "operator disabled"),
+        ("otto", "operator added"),
+        ("otto", "password changed"),
+        ("otto", "role changed"),
+        (None, "operator added"),
+        (None, "operator added"),
+    ]
     assert "operator disabled" in await done(environment, "operator", "log", "--limit", 1)
-    assert await refused(environment, "operator", "disable", "nobody") == "OPERATOR_NOT_FOUND"
-    assert (await run(environment, "operator", "role", "olga", "--role", "king")).exit_code == 2
+
+
+WHAT_AN_ADMIN_DOES = [
+    ("operator", "add", "eve", "--role", "approver", "--generate"),
+    ("operator", "role", "vera", "--role", "approver"),
+    ("operator", "password", "vera", "--generate"),
+    ("operator", "disable", "vera"),
+    ("partner", "payouts", *MINE, "--daily-btc", "100"),
+]
+
+
+@pytest.mark.parametrize("words", WHAT_AN_ADMIN_DOES, ids=lambda words: " ".join(words[:2]))
+async def test_only_an_admin_does_it(world: World, environment: dict[str, str], words: tuple[str, ...]) -> None:
+    """The shell alone is not enough, nor is an approver or a wrong password; nothing is changed by then."""
+    await hired(world, "olga")
+    await hired(world, "paula", role="approver")
+    await hired(world, "vera", role="viewer")
+    before = await world.pool.fetch("SELECT * FROM operator_account ORDER BY id")
+    wrong = environment | {"HASHRAIL_OPERATOR_PASSWORD": "wrong"}
+    assert await refused(environment, *words) == "ADMIN_NEEDED"
+    assert await refused(environment, *words, "--as", "paula") == "OPERATOR_ROLE"
+    assert await refused(wrong, *words, "--as", "olga") == "OPERATOR_CREDENTIALS"
+    assert await world.pool.fetch("SELECT * FROM operator_account ORDER BY id") == before
+    assert await world.pool.fetchval("SELECT payouts_daily_btc FROM partner WHERE name = 'partner'") is None
+    await done(environment, *words, "--as", "olga")
+    assert [one["operator"] for one in await as_json(environment, "operator", "log")] == ["olga", None, None, None]
+
+
+async def test_an_operator_changes_his_own_password(world: World, environment: dict[str, str]) -> None:
+    await hired(world, "olga")
+    await hired(world, "vera", role="viewer")
+    shown = await done(environment, "operator", "password", "vera", "--generate", "--as", "vera")
+    await operators.authenticate(world.pool, "vera", shown.split("once: ")[1].strip())
+    words = ("operator", "password", "olga", "--generate", "--as", "vera")
+    assert await refused(environment | {"HASHRAIL_OPERATOR_PASSWORD": shown.split()[-1]}, *words) == "OPERATOR_ROLE"
+    (newest, *_) = await as_json(environment, "operator", "log")
+    assert (newest["operator"], newest["action"], newest["subject"]) == ("vera", "password changed", "vera")
+
+
+async def test_a_new_password_is_never_the_acting_admins(world: World, environment: dict[str, str]) -> None:
+    """Without a variable of its own it is asked for."""
+    await hired(world, "olga")
+    words = ["operator", "add", "otto", "--role", "approver", "--as", "olga"]
+    typed = "typed by hand\n" * 2
+    made = await asyncio.to_thread(CliRunner().invoke, cli.app, words, env=environment, input=typed)
+    assert made.exit_code == 0, made.output
+    await operators.authenticate(world.pool, "otto", "typed by hand")
+    assert (await run(environment, *words[:2], "ada", *words[3:])).exit_code == 1
+
+
+async def test_operators_that_cannot_be_changed(world: World, environment: dict[str, str]) -> None:
+    await hired(world, "olga")
+    mine = ("--as", "olga")
+    assert await refused(environment, "operator", "disable", "nobody", *mine) == "OPERATOR_NOT_FOUND"
+    assert await refused(environment, "operator", "disable", "olga", *mine) == "LAST_ADMIN"
+    assert await refused(environment, "operator", "role", "olga", "--role", "viewer", *mine) == "LAST_ADMIN"
+    assert (await run(environment, "operator", "role", "olga", "--role", "king", *mine)).exit_code == 2
 
 
 # Policy, approvals, the kill switch
@@ -135,7 +205,7 @@ async def test_pausing(world: World, environment: dict[str, str], alice: int) ->
     assert (made.exit_code, json.loads(made.stdout)["findings"][0]["code"]) == (1, "PAYOUTS_PAUSED")
     assert "a drill" in (await run(environment, "payouts", "status")).stdout
     await done(environment, "payouts", "resume", "--as", "olga")
-    assert await as_json(environment, "payouts", "status") == {"standing": [], "findings": []}
+    assert await as_json(environment, "payouts", "status") == NOTHING | {"simulated": True}
     assert await state(world, (await asked(world, alice, "0.01")).id) == "queued"
 
 
@@ -178,7 +248,7 @@ async def test_books_that_do_not_reconcile(world: World, environment: dict[str, 
 async def test_without_a_node(environment: dict[str, str], world: World) -> None:
     bare = environment | {"HASHRAIL_MODE": "production"}
     assert await refused(bare, "payouts", "run") == "BITCOIN_NODE_NOT_CONFIGURED"
-    assert await as_json(bare, "payouts", "status") == {"standing": [], "findings": []}
+    assert await as_json(bare, "payouts", "status") == NOTHING | {"simulated": False}
     await hired(world, "olga")
     words = ("payouts", "acknowledge", "--txid", "ab" * 32, "--reason", "x", "--as", "olga")
     assert await refused(bare, *words) == "PAYMENT_NOT_FOUND"

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from hashrail.gateways.bitcoin_records import Coin, Outpoint
-from hashrail.gateways.coins import WalletShortError, choose
+from hashrail.gateways.coins import PaymentTooLargeError, WalletShortError, choose
 from hashrail.gateways.signer import Intent, NodeSigner
 from tests.bitcoin import Node
 from tests.test_signer import address_on
@@ -22,7 +22,8 @@ def coin(amount_btc: str, script: str = WITNESS, vout: int = 0) -> Coin:
 def chosen(
     coins: list[Coin], pays_btc: str, sat_per_vb: str = "1", reserved: frozenset[Outpoint] = frozenset()
 ) -> list[str]:
-    found = choose(coins, {"a": Decimal(pays_btc)}, sat_per_vb=Decimal(sat_per_vb), reserved=reserved)
+    outputs, rate = {"a": Decimal(pays_btc)}, Decimal(sat_per_vb)
+    found = choose(coins, outputs, sat_per_vb=rate, most_fee_btc=Decimal(1), reserved=reserved)
     return [str(each.amount_btc) for each in found]
 
 
@@ -36,7 +37,7 @@ def test_the_largest_come_first_and_no_more_than_needed() -> None:
 @pytest.mark.parametrize(("script", "vb"), [(WITNESS, 69), (TAPROOT, 58), (LEGACY, 149)])
 def test_the_fee_is_covered_to_the_satoshi(script: str, vb: int) -> None:
     """98 vB are there in any case: the transaction itself, one payment and change."""
-    for rate, fee in (("1", 98 + vb), ("2.5", 245 + -(-5 * vb // 2)), ("0.001", 2)):
+    for rate, fee in (("1", 98 + vb), ("2.5", 245 + -(-5 * vb // 2)), ("0.001", 1)):
         exact = Decimal(100_000_000 - fee).scaleb(-8)
         assert chosen([coin("1", script)], str(exact), rate) == ["1"]
         with pytest.raises(WalletShortError) as short:
@@ -53,6 +54,19 @@ def test_what_is_promised_or_not_safe_is_left_alone() -> None:
         chosen([], "0.5")
 
 
+def test_what_no_transaction_holds() -> None:
+    """1447 coins of P2WPKH fit beside one payment and change, one more does not; nor does a fee above the budget."""
+    coins = [coin("0.001", vout=number) for number in range(2000)]
+    assert len(chosen(coins, "1.4460")) == 1447
+    with pytest.raises(PaymentTooLargeError, match="has 100079 vB, a transaction 100000") as large:
+        chosen(coins, "1.4470")
+    assert large.value.details == {"vsize": 100_079}
+    outputs = {"a": Decimal("0.5")}
+    assert choose([coin("1")], outputs, sat_per_vb=Decimal(10), most_fee_btc=Decimal("0.0000167"))
+    with pytest.raises(PaymentTooLargeError, match=r"costs 0\.00001670 BTC, its budget is 0\.00001669"):
+        choose([coin("1")], outputs, sat_per_vb=Decimal(10), most_fee_btc=Decimal("0.00001669"))
+
+
 async def test_a_node_can_pay_with_what_was_chosen(bitcoin_node: Node) -> None:
     """Every kind of coin, at a high rate, with hardly anything left over."""
     wallet = bitcoin_node.wallet(uuid.uuid4().hex)
@@ -62,7 +76,7 @@ async def test_a_node_can_pay_with_what_was_chosen(bitcoin_node: Node) -> None:
         coins = await btc.list_unspent()
         outputs = {address_on(bitcoin_node): Decimal("1.9"), address_on(bitcoin_node, "bech32m"): Decimal("2.0991")}
         rate = Decimal(150)
-        found = choose(coins, outputs, sat_per_vb=rate)
+        found = choose(coins, outputs, sat_per_vb=rate, most_fee_btc=Decimal(1))
         assert len(found) == 4
         inputs = [each.outpoint for each in found]
         funded = await btc.create_funded_psbt(inputs, outputs, sat_per_vb=rate)

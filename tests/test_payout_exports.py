@@ -160,7 +160,7 @@ async def test_recorded_and_double_spent(world: World, desk: Desk, alice: Asker,
     coin = "cd" * 32
     await world.pool.execute("INSERT INTO payout_input VALUES ($1, $2, 0, 1, '0014', true, false)", batch.id, coin)
     await world.pool.execute(
-        "INSERT INTO payout_foreign_spend VALUES ($1, $2, 100, now(), false)", "ef" * 32, [f"{coin}:0"]
+        "INSERT INTO payout_foreign_spend VALUES ($1, $2, '{}', 100, now(), false)", "ef" * 32, [f"{coin}:0"]
     )
     await payouts.watch(desk)
     assert (await payout_batches.get(world.pool, batch.id)).state == "conflicted"

@@ -8,14 +8,14 @@ import pytest
 from hashrail import business_clock, day_fence, db, payout_batches, payout_policy, payout_queue, users, wallets
 from hashrail.gateways.signer import Signed
 from hashrail.payout_batches import Due, Plan
-from hashrail.payout_queue import Rhythm
+from hashrail.payout_queue import Queue, Rhythm
 from hashrail.withdrawals import Speed
 from tests.books import advance
 from tests.payouts import ADDRESSES, REGTEST, asked, funded, policy
 from tests.world import World
 
 MINUTE, HOUR, DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
-RHYTHM = Rhythm(10 * MINUTE, 6, 500)
+RHYTHM = Rhythm(10 * MINUTE, 6)
 
 
 def at(text: str) -> dt.datetime:
@@ -35,12 +35,16 @@ async def limits(world: World, **changes: object) -> None:
         await world.pool.execute(f"UPDATE payout_policy SET {name} = $1", value)
 
 
-async def due(world: World, speed: Speed, rhythm: Rhythm = RHYTHM) -> list[int]:
-    """The numbers of what a batch would pay now."""
+async def queue_of(world: World, *refused: str) -> Queue:
+    """Everything that is due now."""
     async with db.snapshot(world.pool) as tx:
-        asked_for = await payout_policy.get(tx)
-        found = await payout_queue.due(tx, speed, asked_for, rhythm, now=await business_clock.now(tx))
-    return [each.id for each in found]
+        asked_for, now = await payout_policy.get(tx), await business_clock.now(tx)
+        return await payout_queue.due(tx, asked_for, RHYTHM, now=now, refused=refused)
+
+
+async def due(world: World, speed: Speed) -> list[int]:
+    """The numbers of what is due at that speed."""
+    return [each.id for each in (await queue_of(world)).of(speed)]
 
 
 async def pay(world: World, number: int, address: str = ADDRESSES[0], amount: str = "0.01") -> None:
@@ -97,7 +101,8 @@ async def test_as_many_addresses_as_a_transaction_holds(world: World, alice: int
     """A second payment to an address that is in costs no room."""
     made = [await asked(world, alice, "0.001", ADDRESSES[place], "fast") for place in (0, 1, 2, 0)]
     await advance(world, 10 * MINUTE)
-    assert await due(world, "fast", Rhythm(10 * MINUTE, 6, 2)) == [made[0].id, made[1].id, made[3].id]
+    queue = await queue_of(world)
+    assert [one.id for one in payout_queue.cut(queue.fast, 2)] == [made[0].id, made[1].id, made[3].id]
 
 
 async def test_blocked_users_are_passed_over(world: World, alice: int) -> None:
@@ -194,13 +199,35 @@ async def test_new_addresses_cool_down(world: World, alice: int) -> None:
     assert await due(world, "fast") == [new.id, bound.id, again.id]
 
 
-async def test_what_is_queued(world: World, alice: int) -> None:
-    assert await payout_queue.queued_btc(world.pool) == 0
-    first = await asked(world, alice, "0.01")
-    await asked(world, alice, "0.02", speed="fast")
-    assert await payout_queue.queued_btc(world.pool) == Decimal("0.03")
-    await pay(world, first.id)
-    assert await payout_queue.queued_btc(world.pool) == Decimal("0.02")
+async def test_both_speeds_share_the_day(world: World, alice: int) -> None:
+    """Oldest first, whatever its speed: a stream of fast ones does not keep a daily one waiting."""
+    await limits(world, deployment_daily_btc=Decimal("0.05"))
+    daily = await asked(world, alice, "0.03", ADDRESSES[0])
+    fast = await asked(world, alice, "0.03", ADDRESSES[1], "fast")
+    await advance(world, 10 * MINUTE)
+    assert (await due(world, "fast"), await due(world, "daily")) == ([fast.id], [])
+    await advance(world, DAY)
+    assert (await due(world, "fast"), await due(world, "daily")) == ([], [daily.id])
+    assert (await queue_of(world)).amount_btc == Decimal("0.03")
+
+
+async def test_an_address_that_is_refused(world: World, alice: int) -> None:
+    """What goes there takes nothing of the day, and no place in the batch."""
+    await limits(world, deployment_daily_btc=Decimal("0.05"))
+    await asked(world, alice, "0.04", ADDRESSES[0], "fast")
+    other = await asked(world, alice, "0.02", ADDRESSES[1], "fast")
+    await advance(world, 10 * MINUTE)
+    queue = await queue_of(world, ADDRESSES[0])
+    assert ([one.id for one in queue.fast], queue.addresses) == ([other.id], {ADDRESSES[1]})
+
+
+async def test_a_limit_that_was_lowered(world: World, alice: int) -> None:
+    """What no day has room for any more is told."""
+    made = await asked(world, alice, "0.04", speed="fast")
+    await limits(world, user_daily_btc=Decimal("0.03"))
+    await advance(world, 10 * MINUTE)
+    queue = await queue_of(world)
+    assert ([one.id for one in queue.too_large], queue.fast) == ([made.id], [])
 
 
 def test_merging_addresses() -> None:

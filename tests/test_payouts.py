@@ -3,7 +3,7 @@
 import datetime as dt
 import stat
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,10 +11,10 @@ import pytest
 
 from hashrail import db, payout_batches, payouts, users, withdrawals
 from hashrail.gateways.chain import open_chain
-from hashrail.gateways.coins import WalletShortError
-from hashrail.gateways.signer import KeySigner, SigningRefusedError
+from hashrail.gateways.coins import PaymentTooLargeError
+from hashrail.gateways.signer import KeySigner
 from hashrail.ledger import Chart
-from hashrail.payouts import Desk, FeeNotRaisedError, PaymentNotAcceptedError
+from hashrail.payouts import Desk, FeeNotRaisedError, PaymentNotAcceptedError, Turn
 from tests.api import check_books
 from tests.bitcoin import Node
 from tests.books import advance, booked
@@ -236,30 +236,66 @@ async def test_a_wallet_that_is_short(world: World, alice: Asker, node: Node) ->
         made = await alice.asks("0.1")
         done = await turn_later(world, desk)
         assert [each.code for each in done.findings] == ["BITCOIN_WALLET_SHORT"]
-        with pytest.raises(WalletShortError) as caught:
-            await payouts.pay(desk, "fast")
-        assert caught.value.details["needBtc"] == Decimal("0.1")
+        assert done.findings[0].message == "0.1 BTC are due, the wallet has 0, 0 more are on their way"
+        assert await payouts.pay(desk, "fast") is None
         assert (await alice.got(made.id)).state == "queued"
 
 
-async def test_what_is_queued_for_tomorrow_counts(world: World, alice: Asker, node: Node) -> None:
-    """The wallet could pay the fast one, but not everything that was promised."""
+async def test_what_is_covered_is_paid(world: World, alice: Asker, node: Node) -> None:
+    """Oldest first; what the wallet does not cover waits, is told, and lets smaller ones pass.
+
+    What is due tomorrow, and a blocked user's, keep nobody waiting.
+    """
+    bob = await Asker.create(world, node, "bob")
     async with desk_on(world.pool, node, coins=0) as desk:
         wallet = desk.chain._node.wallet  # type: ignore[attr-defined]
         node.pay(node.rpc("getnewaddress", wallet=wallet), each_btc=Decimal("0.05"))
-        await alice.asks("0.01")
+        made = [await alice.asks(amount) for amount in ("0.02", "0.04", "0.01")]
         await alice.asks("0.06", "daily")
-        assert [each.code for each in (await turn_later(world, desk)).findings] == ["BITCOIN_WALLET_SHORT"]
-        node.pay(node.rpc("getnewaddress", wallet=wallet), each_btc=Decimal("0.03"))
-        assert len((await payouts.turn(desk)).batches) == 1
+        await bob.asks("0.1")
+        async with db.transaction(world.pool) as tx:
+            await users.block(tx, world.partner.id, "bob")
+        done = await turn_later(world, desk)
+        assert [each.code for each in done.findings] == ["BITCOIN_WALLET_SHORT"]
+        assert [(await alice.got(each.id)).state for each in made] == ["broadcast", "queued", "broadcast"]
+        node.pay(node.rpc("getnewaddress", wallet=wallet), each_btc=Decimal("0.1"))
+        done = await payouts.turn(desk)
+        assert (done.findings, len(done.batches)) == ([], 1)
+
+
+async def test_one_that_fits_in_no_transaction(world: World, alice: Asker, node: Node) -> None:
+    """Its fee is above the budget because it needs many small coins; the others do not wait for it."""
+    async with desk_on(world.pool, node, coins=0, payout_fee_budget_btc="0.00003") as desk:
+        wallet = desk.chain._node.wallet  # type: ignore[attr-defined]
+        node.pay(*[node.rpc("getnewaddress", wallet=wallet) for _ in range(6)], each_btc=Decimal("0.01"))
+        large, small = await alice.asks("0.04"), await alice.asks("0.001")
+        done = await turn_later(world, desk)
+        assert [each.code for each in done.findings] == ["PAYMENT_TOO_LARGE"]
+        assert f"withdrawal {world.partner.id}:{large.id} waits" in done.findings[0].message
+        assert [(await alice.got(each.id)).state for each in (large, small)] == ["queued", "broadcast"]
+
+
+async def test_an_address_that_the_node_refuses(world: World, desk: Desk, alice: Asker) -> None:
+    """It is told, and the others are paid."""
+    refused, other = await alice.asks(), await alice.asks()
+
+    async def invalid(addresses: Collection[str]) -> set[str]:
+        return {refused.address} & set(addresses)
+
+    desk.chain.refused = invalid  # type: ignore[method-assign]
+    done = await turn_later(world, desk)
+    assert [(each.code, refused.address in each.message) for each in done.findings] == [("ADDRESS_REFUSED", True)]
+    assert [(await alice.got(each.id)).state for each in (refused, other)] == ["queued", "broadcast"]
+    told = await payouts.told(world.pool)
+    assert told.findings == done.findings
+    assert told.ended_at is not None
 
 
 async def test_a_fee_above_the_budget(world: World, alice: Asker, node: Node) -> None:
     async with desk_on(world.pool, node, payout_fee_budget_btc="0.00000100") as desk:
         await alice.asks()
-        assert [each.code for each in (await turn_later(world, desk)).findings] == ["SIGNING_REFUSED"]
-        with pytest.raises(SigningRefusedError):
-            await payouts.pay(desk, "fast")
+        assert [each.code for each in (await turn_later(world, desk)).findings] == ["PAYMENT_TOO_LARGE"]
+        assert await payouts.pay(desk, "fast") is None
         assert await payout_batches.newest(world.pool, 1) == []
 
 
@@ -303,7 +339,7 @@ async def test_a_plan_is_stored_once(world: World, desk: Desk, alice: Asker) -> 
     """Two workers planned the same: the second is told, and what it signed is never sent."""
     await alice.asks()
     await advance(world, FAST)
-    plan = await payouts._planned(desk, "fast")
+    plan = await payouts._planned(desk, "fast", Turn())
     assert plan is not None
     signed = [
         await payouts._signed(desk, plan.inputs, plan.outputs_btc, plan.sat_per_vb, plan.most_fee_btc) for _ in range(2)
@@ -318,7 +354,7 @@ async def test_a_plan_is_stored_once(world: World, desk: Desk, alice: Asker) -> 
 async def test_a_plan_of_what_is_gone(world: World, desk: Desk, alice: Asker) -> None:
     made = await alice.asks()
     await advance(world, FAST)
-    plan = await payouts._planned(desk, "fast")
+    plan = await payouts._planned(desk, "fast", Turn())
     assert plan is not None
     signed = await payouts._signed(desk, plan.inputs, plan.outputs_btc, plan.sat_per_vb, plan.most_fee_btc)
     await cancelled(world, made.id)
@@ -369,7 +405,7 @@ async def test_a_fee_is_raised_by_hand(world: World, alice: Asker, node: Node) -
         assert abs(second.fee_btc.scaleb(8) / 80 - second.vsize) <= 1
         assert len(await payout_batches.inputs(world.pool, batch_id, common=True)) == 1
         assert len(await payout_batches.inputs(world.pool, batch_id, common=False)) == 2
-        with pytest.raises(SigningRefusedError):
+        with pytest.raises(PaymentTooLargeError):
             await payouts.bump(desk, batch_id, Decimal(150))
         assert len(await payout_batches.versions(world.pool, batch_id)) == 2
         await finish(world, desk, node)
@@ -397,7 +433,7 @@ async def test_what_the_mempool_would_not_take(world: World, desk: Desk, alice: 
     """A payment at no fee is dropped before it is stored."""
     await alice.asks()
     await advance(world, FAST)
-    plan = await payouts._planned(desk, "fast")
+    plan = await payouts._planned(desk, "fast", Turn())
     assert plan is not None
     with pytest.raises(PaymentNotAcceptedError) as caught:
         await payouts._signed(desk, plan.inputs, plan.outputs_btc, Decimal("0.05"), plan.most_fee_btc)

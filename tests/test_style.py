@@ -53,6 +53,7 @@ FLOORS = (
             "handovers",
             "upgrades",
             "statements",
+            "foreign_spends",
             "withdrawals",
             "approvals",
             "payout_batches",

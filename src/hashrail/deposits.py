@@ -24,14 +24,18 @@ from hashrail import business_clock, day_fence, db, ledger, users
 from hashrail.day_fence import OpenDay
 from hashrail.db import Pool, Reader, Row, Tx
 from hashrail.errors import UnavailableError
+from hashrail.gateways.bitcoin_guards import Finding
 from hashrail.gateways.bitcoin_records import TransactionState, WalletHistory
 from hashrail.gateways.chain import Chain
 from hashrail.ledger import Chart, Kind, Transfer
 
 State = Literal["pending", "credited", "lost", "gone"]
-RECEIVED = ("receive", "generate")
-LABEL = re.compile(r"(?P<partner>partner-[0-9a-f-]{36})/(?P<user>[0-9]{1,18})")
-WATCHED_DEPTH = 100
+RECEIVED = ("receive", "generate", "immature")
+# An address that somebody has already is passed over; a wallet that was made anew begins with those of all users.
+MOST_TRIES = 10_000
+LABEL = re.compile(r"(?P<partner>partner-[0-9a-f-]{36})/(?P<user>.+)", re.S)
+# What a block paid to its miner cannot be spent before.
+MATURE = 101
 log = structlog.get_logger()
 
 
@@ -80,38 +84,52 @@ async def address_of(pool: Pool, chain: Chain | None, partner_id: int, user_id: 
         raise DepositsNotAvailableError("there is no Bitcoin node")
     async with db.transaction(pool) as tx:
         users.assert_active((await users.lock(tx, partner_id, [user_id]))[user_id], field="partnerUserId")
-        public_id = await tx.fetchval("SELECT public_id FROM partner WHERE id = $1", partner_id)
-    made = await chain.address_for(f"{public_id}/{user_id}")
-    async with db.transaction(pool) as tx:
-        await tx.execute(
-            """INSERT INTO deposit_address (address, partner_id, user_id, created_at) VALUES ($1, $2, $3, $4)
-               ON CONFLICT (partner_id, user_id) DO NOTHING""",
-            made,
-            partner_id,
-            user_id,
-            await business_clock.now(tx),
-        )
-    first = await _known_address(pool, partner_id, user_id)
-    assert first is not None, "it was just written, by us or by somebody else"
-    return first
+    label = await _label(pool, partner_id, user_id)
+    for _ in range(MOST_TRIES):
+        made = await chain.address_for(label)
+        async with db.transaction(pool) as tx:
+            # Another one's address, if the wallet was made anew and begins again, or another one of this user's.
+            await tx.execute(
+                """INSERT INTO deposit_address (address, partner_id, user_id, created_at) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT DO NOTHING""",
+                made,
+                partner_id,
+                user_id,
+                await business_clock.now(tx),
+            )
+        first = await _known_address(pool, partner_id, user_id)
+        if first is not None:
+            return first
+        owner = await pool.fetchrow("SELECT partner_id, user_id FROM deposit_address WHERE address = $1", made)
+        assert owner is not None, "it could not be written, so it is there"
+        await chain.put_label(made, await _label(pool, owner["partner_id"], owner["user_id"]))
+    raise DepositsNotAvailableError("the wallet gives out only addresses that others have")
 
 
 async def scan(tx: Tx, history: WalletHistory) -> int:
-    """Write down what arrived at users' addresses; what is known already changes nothing. Answers how many are new."""
+    """Write down what arrived at users' addresses; what is known already changes nothing. Answers how many are new.
+
+    What was given up and is in a block after all is pending again.
+    """
     found = [entry for entry in history.entries if entry.category in RECEIVED and entry.address is not None]
     owners = [LABEL.fullmatch(entry.label or "") for entry in found]
     rows = await tx.fetch(
         """WITH arrived AS (
                SELECT e.*, coalesce(a.partner_id, u.partner_id) AS partner_id, coalesce(a.user_id, u.id) AS user_id
-               FROM unnest($1::text[], $2::text[], $3::int[], $4::numeric[], $5::text[], $6::bigint[])
-                    AS e (address, txid, vout, amount_btc, partner, labelled)
+               FROM unnest($1::text[], $2::text[], $3::int[], $4::numeric[], $5::text[], $6::text[], $7::bool[],
+                           $8::int[])
+                    AS e (address, txid, vout, amount_btc, partner, partner_user, coinbase, confirmations)
                LEFT JOIN deposit_address a ON a.address = e.address
                LEFT JOIN partner p ON p.public_id = e.partner
-               LEFT JOIN app_user u ON u.partner_id = p.id AND u.id = e.labelled),
+               LEFT JOIN app_user u ON u.partner_id = p.id AND u.partner_user_id = e.partner_user),
+           again AS (
+               UPDATE deposit d SET state = 'pending' FROM arrived e
+               WHERE d.partner_id = e.partner_id AND d.txid = e.txid AND d.vout = e.vout AND d.state = 'gone'
+                 AND e.confirmations > 0),
            written AS (
                INSERT INTO deposit
-                   (partner_id, user_id, address, txid, vout, amount_btc, state, confirmations, created_at)
-               SELECT partner_id, user_id, address, txid, vout, amount_btc, 'pending', 0, $7
+                   (partner_id, user_id, address, txid, vout, amount_btc, coinbase, state, confirmations, created_at)
+               SELECT partner_id, user_id, address, txid, vout, amount_btc, coinbase, 'pending', 0, $9
                FROM arrived WHERE user_id IS NOT NULL
                ON CONFLICT (partner_id, txid, vout) DO NOTHING RETURNING id)
            SELECT id, NULL AS txid FROM written
@@ -121,7 +139,9 @@ async def scan(tx: Tx, history: WalletHistory) -> int:
         [entry.vout for entry in found],
         [entry.amount_btc for entry in found],
         [None if owner is None else owner["partner"] for owner in owners],
-        [None if owner is None else int(owner["user"]) for owner in owners],
+        [None if owner is None else owner["user"] for owner in owners],
+        [entry.category != "receive" for entry in found],
+        [entry.confirmations for entry in found],
         await business_clock.now(tx),
     )
     for row in rows:
@@ -130,21 +150,32 @@ async def scan(tx: Tx, history: WalletHistory) -> int:
     return sum(row["id"] is not None for row in rows)
 
 
-async def watch(pool: Pool, chain: Chain, *, credit_depth: int, final_depth: int) -> None:
-    """Credit what is deep enough, notice what a reorg took; each deposit that changed in a transaction of its own."""
+async def watch(pool: Pool, chain: Chain, *, credit_depth: int, final_depth: int) -> list[Finding]:
+    """Credit what is deep enough, notice what a reorg took; each deposit that changed in a transaction of its own.
+
+    Answers what an operator should know: credited deposits that are lost, or that the node has never seen.
+    """
     rows = await pool.fetch(
         """SELECT d.* FROM partner p JOIN deposit d ON d.partner_id = p.id
-           WHERE d.confirmations < $1 AND d.state <> 'gone' ORDER BY d.partner_id, d.id""",
-        WATCHED_DEPTH,
+           WHERE d.state IN ('pending', 'lost') OR (d.state = 'credited' AND d.confirmations < 100)
+           ORDER BY d.partner_id, d.id"""
     )
     seen = {txid: await chain.transaction(txid) for txid in dict.fromkeys(row["txid"] for row in rows)}
+    found = []
     for row in rows:
         state = seen[row["txid"]]
-        if _standing(row, state, credit_depth, final_depth) == _stood(row):
+        if state.state == "unknown":
+            # Another node or wallet: it proves nothing.
+            found.append(Finding("DEPOSIT_UNKNOWN", f"the node has never seen {row['txid']}, deposit {row['id']}"))
             continue
-        async with db.transaction(pool) as tx:
-            day = await day_fence.share(tx, row["partner_id"])
-            await _bring_up_to_date(tx, day, row["id"], state, credit_depth, final_depth)
+        now = _standing(row, state, credit_depth, final_depth)
+        if now != _stood(row):
+            async with db.transaction(pool) as tx:
+                day = await day_fence.share(tx, row["partner_id"])
+                now = await _bring_up_to_date(tx, day, row["id"], state, credit_depth, final_depth)
+        if now.state == "lost":
+            found.append(Finding("DEPOSIT_LOST", f"a reorg took deposit {row['id']}, {row['amount_btc']:f} BTC"))
+    return found
 
 
 async def of_partner(
@@ -172,16 +203,27 @@ async def _known_address(tx: Reader, partner_id: int, user_id: int) -> str | Non
     return address
 
 
+async def _label(tx: Reader, partner_id: int, user_id: int) -> str:
+    """What the wallet remembers an address by: names that outlive the books' own numbers."""
+    label: str = await tx.fetchval(
+        """SELECT p.public_id || '/' || u.partner_user_id FROM partner p JOIN app_user u ON u.partner_id = p.id
+           WHERE p.id = $1 AND u.id = $2""",
+        partner_id,
+        user_id,
+    )
+    return label
+
+
 async def _bring_up_to_date(
     tx: Tx, day: OpenDay, deposit_id: int, seen: TransactionState, credit_depth: int, final_depth: int
-) -> None:
+) -> _Standing:
     row = await tx.fetchrow(
         "SELECT * FROM deposit WHERE partner_id = $1 AND id = $2 FOR NO KEY UPDATE", day.partner_id, deposit_id
     )
     assert row is not None, "deposits are never deleted"
     now = _standing(row, seen, credit_depth, final_depth)
     if now == _stood(row):
-        return
+        return now
     await tx.execute(
         """UPDATE deposit SET state = $3, confirmations = $4, legs = $5,
                   credited_at = CASE WHEN $5 > 0 THEN coalesce(credited_at, $6) END
@@ -197,6 +239,7 @@ async def _bring_up_to_date(
         log.error("a credited deposit was lost in a reorg", deposit=deposit_id, txid=row["txid"], btc=row["amount_btc"])
     if now.legs > row["legs"]:
         await _post(tx, day, row, now.legs)
+    return now
 
 
 def _stood(row: Row) -> _Standing:
@@ -206,8 +249,9 @@ def _stood(row: Row) -> _Standing:
 def _standing(row: Row, seen: TransactionState, credit_depth: int, final_depth: int) -> _Standing:
     """How a deposit stands now."""
     stood = replace(_stood(row), confirmations=max(seen.confirmations, 0))
+    needed = max(credit_depth, MATURE) if row["coinbase"] else credit_depth
     match stood.state:
-        case "pending" | "lost" if stood.confirmations >= credit_depth:
+        case "pending" | "lost" if stood.confirmations >= needed:
             return replace(stood, state="credited", legs=stood.legs + 1)
         case "credited" if stood.confirmations == 0:
             return replace(stood, state="lost", legs=stood.legs + 1)

@@ -18,6 +18,7 @@ from typing import Literal
 
 import asyncpg
 
+from hashrail import foreign_spends
 from hashrail.db import Reader, Row, Tx
 from hashrail.errors import ConflictError, NotFoundError
 from hashrail.gateways.bitcoin_records import Coin, Outpoint
@@ -128,10 +129,11 @@ async def latest(tx: Reader) -> tuple[int, int]:
 async def store(tx: Tx, plan: Plan, signed: Signed, *, now: datetime) -> Batch:
     """Commit to a signed payment: its bytes may be sent once this transaction is committed.
 
-    Raises PlanOutdatedError, PayoutsPausedError.
+    Raises PlanOutdatedError, PayoutsPausedError, ForeignSpendError.
     """
     await lock(tx)
     await assert_running(tx)
+    await foreign_spends.assert_none(tx)
     if await latest(tx) != plan.latest:
         raise PlanOutdatedError("another batch or export was stored meanwhile")
     await _assert_queued(tx, plan.due)
@@ -203,8 +205,7 @@ async def watched(tx: Reader) -> list[Batch]:
     """Batches whose transaction is not buried deeply yet, oldest first; not those that rest on an operator's word."""
     rows = await tx.fetch(
         """SELECT * FROM payout_batch WHERE state IN ('signed', 'broadcast', 'confirmed')
-           OR (state = 'final' AND confirmations < $1 AND block_hash IS NOT NULL) ORDER BY id""",
-        WATCHED_DEPTH,
+           OR (state = 'final' AND confirmations < 100 AND block_hash IS NOT NULL) ORDER BY id"""
     )
     return [_batch(row) for row in rows]
 
@@ -253,8 +254,13 @@ async def inputs(tx: Reader, batch_id: int, *, common: bool) -> list[Coin]:
 
 
 async def pinned(tx: Reader) -> set[Outpoint]:
-    """Coins that are promised to a batch."""
-    rows = await tx.fetch("SELECT txid, vout FROM payout_input WHERE NOT released")
+    """Coins that are promised to a batch, for as long as a reorg could bring them back."""
+    rows = await tx.fetch(
+        """SELECT i.txid, i.vout FROM payout_batch b JOIN payout_input i ON i.batch_id = b.id
+           WHERE (b.state IN ('signed', 'broadcast', 'confirmed') OR (b.state = 'final' AND b.confirmations < $1))
+             AND NOT i.released""",
+        WATCHED_DEPTH,
+    )
     return {Outpoint(row["txid"], row["vout"]) for row in rows}
 
 

@@ -17,6 +17,7 @@ from decimal import Decimal
 from hashrail import (
     business_clock,
     db,
+    foreign_spends,
     operators,
     payout_batches,
     payout_policy,
@@ -34,7 +35,7 @@ from hashrail.payout_batches import Batch, Due
 from hashrail.payout_queue import Rhythm
 from hashrail.withdrawals import Withdrawal, WithdrawalUnderWayError
 
-EVERYTHING = Rhythm(timedelta(0), 0, 1_000_000, everything=True)
+EVERYTHING = Rhythm(timedelta(0), 0, everything=True)
 
 
 class ExportNotFoundError(NotFoundError):
@@ -49,6 +50,13 @@ class PaymentNotFoundError(NotFoundError):
 
     code = "PAYMENT_NOT_FOUND"
     advice = "Wait until the node has seen it; a transaction of another wallet needs txindex=1."
+
+
+class PaymentNotFollowedError(ConflictError):
+    """The node knows the transaction only while it waits, so its confirmations could not be watched."""
+
+    code = "PAYMENT_NOT_FOLLOWED"
+    advice = "Set txindex=1 on the node: the transaction is not of its wallet."
 
 
 class PaymentMismatchError(ConflictError):
@@ -69,7 +77,7 @@ class ForeignSpendPaysError(ConflictError):
     """A transaction that should be waved through pays an address that a withdrawal of ours waits for."""
 
     code = "FOREIGN_SPEND_PAYS"
-    advice = "Record it for that withdrawal: hashrail payouts record"
+    advice = "Record it for that withdrawal (hashrail payouts record), or name it as --unpaid."
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +103,20 @@ class _Seen:
 
 
 async def export(tx: Tx, operator: Operator) -> int | None:
-    """Take everything out of the queue that the limits of the day let pass; answers the export, None for nothing."""
+    """Take everything out of the queue that the limits of the day let pass; answers the export, None for nothing.
+
+    Raises PayoutsPausedError, ForeignSpendError: what the books may have forgotten is paid by nobody.
+    """
     await payout_batches.lock(tx)
+    await payout_batches.assert_running(tx)
+    await foreign_spends.assert_none(tx)
     now = await business_clock.now(tx)
     policy = await payout_policy.get(tx)
     export_id: int = await tx.fetchval(
         "INSERT INTO payout_export (created_at, exported_by) VALUES ($1, $2) RETURNING id", now, operator.name
     )
-    taken = 0
-    for speed in ("fast", "daily"):
-        # The second read sees what the first has taken of the day.
-        due = await payout_queue.due(tx, speed, policy, EVERYTHING, now=now)
-        taken += await _take_out(tx, export_id, due, now)
+    queue = await payout_queue.due(tx, policy, EVERYTHING, now=now)
+    taken = await _take_out(tx, export_id, [*queue.fast, *queue.daily], now)
     if taken == 0:
         await tx.execute("DELETE FROM payout_export WHERE id = $1", export_id)
         return None
@@ -133,51 +143,53 @@ async def record(
     """Note that a transaction pays these withdrawals, (partner, number) each; the same again is a no-op.
 
     With a chain the transaction is read and compared, and then watched like any batch. Without one the operator's word
-    counts: it is final and posted at once. Raises PaymentNotFoundError, PaymentMismatchError, AlreadyRecordedError.
+    counts: it is final and posted at once. One that replaces another, which was recorded or which the books had made
+    before they lost this one, becomes a version of that batch; one that pays further withdrawals takes them in.
+    Raises PaymentNotFoundError, PaymentNotFollowedError, PaymentMismatchError, AlreadyRecordedError.
     """
     seen = None if chain is None else await _read(chain, txid)
+    if chain is not None and not await chain.follows(txid):
+        raise PaymentNotFollowedError(f"the node would not know {txid} any more once it is mined", field="txid")
     async with db.transaction(pool) as tx:
         await payout_batches.lock(tx)
-        known = await tx.fetchval("SELECT batch_id FROM payout_transaction WHERE txid = $1", txid)
-        if known is not None:
-            return await _same(tx, known, paid)
-        due = await _waiting(tx, paid)
-        if seen is not None:
-            _compare(seen.decoded, due)
-        batch = await _keep(tx, txid, seen, due, final_depth)
-        numbers = ", ".join(f"{one.partner_id}:{one.id}" for one in due)
+        batch = await _known(tx, txid)
+        replaced = None if batch is not None or chain is None else await _replaced(tx, chain, seen, paid)
+        if batch is not None:
+            await _take_in(tx, batch, seen, paid)
+        elif replaced is not None:
+            batch = replaced
+            await _add_version(tx, batch, txid, seen)
+        else:
+            batch = await _keep(tx, txid, seen, await _waiting(tx, paid, seen), final_depth)
+        numbers = ", ".join(f"{partner_id}:{number}" for partner_id, number in sorted(paid))
         await operators.note(tx, operator, "payment recorded", f"{txid} pays {numbers}")
-    if batch.state == "final":
-        await payout_settlement.settle_final(pool)
+    await payout_settlement.settle_final(pool)
     return await payout_batches.get(pool, batch.id)
 
 
-async def acknowledge(pool: Pool, chain: Chain, operator: Operator, txid: str, reason: str) -> None:
+async def acknowledge(
+    pool: Pool, chain: Chain, operator: Operator, txid: str, reason: str, *, unpaid: Sequence[tuple[int, int]] = ()
+) -> None:
     """Let batches be made beside a spend that pays nobody of ours: a sweep, a transfer between wallets.
 
-    Raises PaymentNotFoundError where nothing of that txid stands in the way, ForeignSpendPaysError.
+    Where it pays an address at which withdrawals wait, each of them must be named as `unpaid`, (partner, number): it
+    paid something else there. Raises PaymentNotFoundError where nothing of that txid stands in the way,
+    ForeignSpendPaysError.
     """
     paid = {output.address for output in (await _read(chain, txid)).decoded.outputs}
     async with db.transaction(pool) as tx:
         await payout_batches.lock(tx)
-        ours = await tx.fetchrow(
+        rows = await tx.fetch(
             """SELECT w.partner_id, w.id FROM withdrawal w
                WHERE w.state IN ('awaiting_approval', 'queued', 'signed', 'exported') AND w.address = ANY($1)
-               ORDER BY w.partner_id, w.id LIMIT 1""",
+               ORDER BY w.partner_id, w.id""",
             [address for address in paid if address is not None],
         )
-        if ours is not None:
-            numbers = {"partnerId": ours["partner_id"], "withdrawalId": ours["id"]}
-            raise ForeignSpendPaysError(f"{txid} pays withdrawal {ours['id']}", **numbers)
-        done = await tx.fetchval(
-            """UPDATE payout_foreign_spend SET acknowledged_at = $2, acknowledged_by = $3, reason = $4
-               WHERE txid = $1 RETURNING true""",
-            txid,
-            await business_clock.now(tx),
-            operator.name,
-            reason,
-        )
-        if done is None:
+        for partner_id, number in rows:
+            if (partner_id, number) not in unpaid:
+                facts = {"partnerId": partner_id, "withdrawalId": number}
+                raise ForeignSpendPaysError(f"{txid} pays the address of withdrawal {partner_id}:{number}", **facts)
+        if not await foreign_spends.acknowledge(tx, txid, by=operator.name, reason=reason):
             raise PaymentNotFoundError(f"{txid} stands in nobody's way", field="txid")
         await operators.note(tx, operator, "foreign spend acknowledged", txid, reason)
 
@@ -220,16 +232,69 @@ async def _take_out(tx: Tx, export_id: int, due: Sequence[Due], now: datetime) -
     return len(rows)
 
 
-async def _same(tx: Tx, batch_id: int, paid: Sequence[tuple[int, int]]) -> Batch:
-    """The batch of a transaction that was recorded before, if it was for the same withdrawals."""
-    members = {(one.partner_id, one.id) for one in await payout_batches.members(tx, batch_id)}
-    if members != set(paid):
-        raise AlreadyRecordedError("the transaction stands for other withdrawals", field="txid", batch=batch_id)
-    return await payout_batches.get(tx, batch_id)
+async def _known(tx: Tx, txid: str) -> Batch | None:
+    """The batch that has a transaction; one that was given up has lost it."""
+    batch_id = await tx.fetchval(
+        """SELECT b.id FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
+           WHERE t.txid = $1 AND b.state <> 'conflicted'""",
+        txid,
+    )
+    return None if batch_id is None else await payout_batches.get(tx, batch_id)
 
 
-async def _waiting(tx: Tx, paid: Sequence[tuple[int, int]]) -> list[Due]:
-    """Lock the withdrawals that are said to be paid. Raises AlreadyRecordedError, WithdrawalNotFoundError."""
+async def _take_in(tx: Tx, batch: Batch, seen: _Seen | None, paid: Sequence[tuple[int, int]]) -> None:
+    """Further withdrawals that a recorded transaction pays. Raises AlreadyRecordedError, PaymentMismatchError."""
+    members = await payout_batches.members(tx, batch.id)
+    numbers, said = {(one.partner_id, one.id) for one in members}, set(paid)
+    if said == numbers:
+        return
+    fees = sum(version.fee_btc for version in await payout_batches.versions(tx, batch.id))
+    booked = batch.settled_at is not None and fees > 0
+    if batch.kind != "external" or booked or (said & numbers and not numbers < said):
+        raise AlreadyRecordedError("the transaction stands for other withdrawals", field="txid", batch=batch.id)
+    added = await _waiting(tx, sorted(said - numbers), None)
+    if seen is not None:
+        _compare(seen.decoded, [*members, *added])
+    await payout_batches.put_in(tx, batch.id, added, await business_clock.now(tx))
+    await tx.execute("UPDATE payout_batch SET settled_at = NULL WHERE id = $1", batch.id)
+
+
+async def _replaced(tx: Tx, chain: Chain, seen: _Seen | None, paid: Sequence[tuple[int, int]]) -> Batch | None:
+    """The waiting batch of just these withdrawals whose coins the transaction spends as well."""
+    batch_id = await tx.fetchval(
+        """SELECT min(w.batch_id) FROM withdrawal w
+           JOIN unnest($1::bigint[], $2::bigint[]) AS d (partner_id, id) ON d.partner_id = w.partner_id AND d.id = w.id
+           JOIN payout_batch b ON b.id = w.batch_id WHERE b.state IN ('signed', 'broadcast')""",
+        [partner_id for partner_id, _ in paid],
+        [number for _, number in paid],
+    )
+    if batch_id is None or seen is None:
+        return None
+    batch, members = await payout_batches.get(tx, batch_id), await payout_batches.members(tx, batch_id)
+    if {(one.partner_id, one.id) for one in members} != set(paid):
+        return None
+    _compare(seen.decoded, members)
+    spent = set(seen.decoded.inputs)
+    common = {coin.outpoint for coin in await payout_batches.inputs(tx, batch_id, common=True)}
+    if not common:
+        (first, *_) = await payout_batches.versions(tx, batch_id)
+        common = spent & set((await chain.decode(first.raw)).inputs) if first.raw is not None else set()
+    return batch if common and common <= spent else None
+
+
+async def _add_version(tx: Tx, batch: Batch, txid: str, seen: _Seen | None) -> None:
+    assert seen is not None, "what replaces another one was read"
+    now = await business_clock.now(tx)
+    newest = (await payout_batches.versions(tx, batch.id))[-1]
+    await _keep_version(tx, batch.id, newest.version + 1, txid, seen, now)
+    await tx.execute("UPDATE payout_batch SET state = 'broadcast', changed_at = $2 WHERE id = $1", batch.id, now)
+
+
+async def _waiting(tx: Tx, paid: Sequence[tuple[int, int]], seen: _Seen | None) -> list[Due]:
+    """Lock the withdrawals that are said to be paid, and compare them with what was seen.
+
+    Raises AlreadyRecordedError, WithdrawalNotFoundError, PaymentMismatchError.
+    """
     rows = await tx.fetch(
         """SELECT w.partner_id, w.id, w.address, w.amount_btc, w.state FROM withdrawal w
            JOIN unnest($1::bigint[], $2::bigint[]) AS d (partner_id, id) ON d.partner_id = w.partner_id AND d.id = w.id
@@ -242,7 +307,10 @@ async def _waiting(tx: Tx, paid: Sequence[tuple[int, int]]) -> list[Due]:
     for row in rows:
         if row["state"] not in ("exported", "queued"):
             raise AlreadyRecordedError(f"withdrawal {row['id']} is {row['state']}", withdrawalId=row["id"])
-    return [Due(row["partner_id"], row["id"], row["address"], row["amount_btc"]) for row in rows]
+    due = [Due(row["partner_id"], row["id"], row["address"], row["amount_btc"]) for row in rows]
+    if seen is not None:
+        _compare(seen.decoded, due)
+    return due
 
 
 def _compare(decoded: RawTransaction, due: Sequence[Due]) -> None:
@@ -268,15 +336,22 @@ async def _keep(tx: Tx, txid: str, seen: _Seen | None, due: Sequence[Due], final
         final_depth if final else 0,
         now,
     )
+    await _keep_version(tx, batch_id, 1, txid, seen, now)
+    await payout_batches.put_in(tx, batch_id, due, now)
+    return await payout_batches.get(tx, batch_id)
+
+
+async def _keep_version(tx: Tx, batch_id: int, version: int, txid: str, seen: _Seen | None, now: datetime) -> None:
+    """A transaction of a batch; one that was given up with its batch, and came back, moves over."""
     await tx.execute(
         """INSERT INTO payout_transaction (txid, batch_id, version, raw, fee_btc, vsize, created_at, broadcast_at)
-           VALUES ($1, $2, 1, $3, $4, $5, $6, $6)""",
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+           ON CONFLICT (txid) DO UPDATE SET batch_id = $2, version = $3""",
         txid,
         batch_id,
+        version,
         None if seen is None else seen.raw,
         0 if seen is None else seen.fee_btc,
         0 if seen is None else seen.decoded.vsize,
         now,
     )
-    await payout_batches.put_in(tx, batch_id, due, now)
-    return await payout_batches.get(tx, batch_id)

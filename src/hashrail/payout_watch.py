@@ -1,52 +1,87 @@
-"""Watching what was stored: send it until a block has it, read its confirmations, notice what we did not do.
+"""Watching what was stored: send it until a block has it, read its confirmations, notice what went wrong.
 
 Confirmations are read off the best chain each time, so a reorg takes them back. The same bytes are sent again while
 neither chain nor mempool has them. A batch is given up only when the chain has spent a coin of its first version
-otherwise, at final depth: then no version of it can ever be mined.
-
-A spend of our coins that no batch knows is a **foreign spend**: another program, a stolen key, or a payment that the
-database has forgotten, because an older copy was restored. While one counts, no new batch is made.
+otherwise, at final depth, and has no version of it: then none of them can ever be mined. What the node has never seen
+(another wallet, another node) proves nothing, so it changes nothing, and is a finding.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
-from hashrail import business_clock, db, payout_batches
-from hashrail.db import Pool, Reader, Tx
-from hashrail.gateways.bitcoin_records import (
-    Accepted,
-    AlreadyKnown,
-    Refused,
-    TransactionState,
-    WalletHistory,
-)
+from hashrail import business_clock, db, foreign_spends, payout_batches
+from hashrail.db import Pool, Tx
+from hashrail.gateways.bitcoin_guards import Finding
+from hashrail.gateways.bitcoin_records import Accepted, AlreadyKnown, Refused, TransactionState, WalletHistory
 from hashrail.gateways.chain import Chain
-from hashrail.payout_batches import WATCHED_DEPTH, Batch, Version
+from hashrail.payout_batches import Batch, Version
 
+# After that long without a block, what another program paid may have been replaced by it.
+LONG = timedelta(days=1)
 log = structlog.get_logger()
 
 
-async def observe(pool: Pool, chain: Chain, batch: Batch, *, final_depth: int) -> None:
+async def read_history(pool: Pool, chain: Chain, depth: int) -> WalletHistory:
+    """What the wallet has to tell since it was asked last; all of it where it has got what an older block had.
+
+    A wallet that was made anew, or that looks through old blocks, tells of spends that lie before any cursor.
+    """
+    row = await pool.fetchrow("SELECT block_hash, wallet, size, told FROM payout_scan WHERE id = 1")
+    assert row is not None, "the schema comes with it"
+    if row["block_hash"] is None:
+        return await chain.history(None, depth)
+    history = await chain.history(row["block_hash"], depth)
+    new = {entry.txid for entry in (*history.entries, *history.removed)} - {*row["told"]}
+    if (history.wallet, history.size) == (row["wallet"], row["size"] + len(new)):
+        return history
+    log.info("the wallet's history is read anew", wallet=history.wallet, transactions=history.size)
+    return await chain.history(None, depth)
+
+
+async def move_cursor(tx: Tx, history: WalletHistory, depth: int, *, now: datetime) -> None:
+    """What the history told is written: go on from there the next time."""
+    told_again = {entry.txid for entry in (*history.entries, *history.removed) if abs(entry.confirmations) < depth}
+    await tx.execute(
+        "UPDATE payout_scan SET block_hash = $1, scanned_at = $2, wallet = $3, size = $4, told = $5 WHERE id = 1",
+        history.last_block,
+        now,
+        history.wallet,
+        history.size,
+        sorted(told_again),
+    )
+
+
+async def observe(pool: Pool, chain: Chain, batch: Batch, *, final_depth: int, now: datetime) -> list[Finding]:
     """Bring one batch up to date with the chain; send it again where the chain does not have it."""
     versions = await payout_batches.versions(pool, batch.id)
-    seen = {each.txid: await chain.transaction(each.txid) for each in versions}
+    seen = await _seen(chain, versions)
     for each in versions:
         if seen[each.txid].state == "confirmed":
+            if batch.state == "final" and each.txid != batch.txid:
+                await _lost(pool, batch)
+                return [Finding("FINAL_PAYMENT_LOST", f"the chain has {each.txid} in place of {batch.txid}")]
             await _confirmed(pool, batch, each, seen[each.txid], final_depth)
-            return
+            return []
+    if batch.txid is not None and seen[batch.txid].state == "unknown":
+        return [Finding("PAYMENT_UNKNOWN", f"the node has never seen {batch.txid}, which pays batch {batch.id}")]
+    found = []
     if batch.state == "final":
-        log.error("a final payment fell out of the chain", batch=batch.id, txid=batch.txid)
+        await _lost(pool, batch)
+        found.append(Finding("FINAL_PAYMENT_LOST", f"the chain does not have {batch.txid} any more"))
     elif batch.state == "confirmed":
         await _taken_back(pool, batch)
-    elif await _is_dead(pool, chain, batch, seen[versions[0].txid], final_depth):
-        await _give_up(pool, batch, final_depth)
-        return
+    elif await _is_dead(pool, chain, batch, versions, seen, final_depth):
+        await _give_up(pool, chain, batch, final_depth)
+        return []
     if seen[versions[-1].txid].state == "mempool":
         await _sent(pool, versions[-1])
     else:
         await send(pool, chain, versions, seen)
+    if batch.kind == "external" and batch.state == "broadcast" and now - batch.created_at > LONG:
+        found.append(Finding("PAYMENT_UNCONFIRMED", f"{versions[-1].txid} waits since {batch.created_at:%Y-%m-%d}"))
+    return found
 
 
 async def send(
@@ -77,62 +112,40 @@ async def send(
     return False
 
 
-async def look_for_foreign_spends(pool: Pool, chain: Chain, history: WalletHistory, *, final_depth: int) -> None:
-    """Write down spends of our coins that no batch knows, and how deep the chain has them."""
-    found = sorted({entry.txid for entry in history.entries if entry.category == "send"})
-    rows = await pool.fetch(
-        """SELECT txid FROM unnest($1::text[]) AS found (txid)
-           WHERE NOT EXISTS (SELECT FROM payout_transaction t WHERE t.txid = found.txid)
-             AND NOT EXISTS (SELECT FROM payout_foreign_spend f WHERE f.txid = found.txid)""",
-        found,
-    )
-    for row in rows:
-        await _write_down(pool, chain, row["txid"])
-    rows = await pool.fetch(
-        "SELECT txid FROM payout_foreign_spend WHERE NOT dead AND confirmations < $1 ORDER BY txid", WATCHED_DEPTH
-    )
-    for row in rows:
-        state = await chain.transaction(row["txid"])
-        await pool.execute(
-            "UPDATE payout_foreign_spend SET confirmations = $2, dead = $3 WHERE txid = $1",
-            row["txid"],
-            max(state.confirmations, 0),
-            state.confirmations <= -final_depth,
-        )
-
-
-async def foreign_spends(tx: Reader) -> list[str]:
-    """Txids of spends that stop every new batch: not acknowledged, not recorded, and able to count.
-
-    Even one that the mempool has lost may be mined one day.
-    """
-    rows = await tx.fetch(
-        """SELECT txid FROM payout_foreign_spend f WHERE acknowledged_at IS NULL AND NOT dead
-           AND NOT EXISTS (SELECT FROM payout_transaction t WHERE t.txid = f.txid) ORDER BY txid"""
-    )
-    return [row["txid"] for row in rows]
-
-
-async def move_cursor(tx: Tx, history: WalletHistory, *, now: datetime) -> None:
-    """What the history told is written: go on from there the next time."""
-    await tx.execute("UPDATE payout_scan SET block_hash = $1, scanned_at = $2 WHERE id = 1", history.last_block, now)
+async def _seen(chain: Chain, versions: Sequence[Version]) -> dict[str, TransactionState]:
+    return {each.txid: await chain.transaction(each.txid) for each in versions}
 
 
 async def _confirmed(pool: Pool, batch: Batch, version: Version, state: TransactionState, final_depth: int) -> None:
-    """Which version won becomes certain at final depth, in one commit; what it pays is posted after that."""
+    """Which version won becomes certain at final depth, in one commit; what it pays is posted after that.
+
+    Whoever looked before somebody else decided takes nothing back.
+    """
     decided = batch.state == "final" or state.confirmations >= final_depth
     shown = "final" if decided else "confirmed"
     if (shown, version.txid, state.confirmations) == (batch.state, batch.txid, batch.confirmations):
         return
     async with db.transaction(pool) as tx:
         await tx.execute(
-            """UPDATE payout_batch SET state = $2, txid = $3, confirmations = $4, block_hash = $5, changed_at = $6
-               WHERE id = $1 AND (state IN ('signed', 'broadcast', 'confirmed') OR (state = 'final' AND txid = $3))""",
+            """UPDATE payout_batch SET state = $2, txid = $3, confirmations = $4, block_hash = $5, changed_at = $6,
+                      lost_at = NULL
+               WHERE id = $1 AND (state IN ('signed', 'broadcast', 'confirmed')
+                                  OR (state = 'final' AND txid = $3 AND $2 = 'final'))""",
             batch.id,
             shown,
             version.txid,
             state.confirmations,
             state.block_hash,
+            await business_clock.now(tx),
+        )
+
+
+async def _lost(pool: Pool, batch: Batch) -> None:
+    log.error("a final payment fell out of the chain", batch=batch.id, txid=batch.txid)
+    async with db.transaction(pool) as tx:
+        await tx.execute(
+            "UPDATE payout_batch SET lost_at = $2 WHERE id = $1 AND state = 'final' AND lost_at IS NULL",
+            batch.id,
             await business_clock.now(tx),
         )
 
@@ -148,28 +161,39 @@ async def _taken_back(pool: Pool, batch: Batch) -> None:
         )
 
 
-async def _is_dead(pool: Pool, chain: Chain, batch: Batch, first: TransactionState, final_depth: int) -> bool:
+async def _is_dead(
+    pool: Pool,
+    chain: Chain,
+    batch: Batch,
+    versions: Sequence[Version],
+    seen: dict[str, TransactionState],
+    final_depth: int,
+) -> bool:
     """Whether the chain spends a coin that every version needs otherwise, at final depth, or never had it."""
-    if first.state == "mempool":
+    if any(state.state in ("mempool", "confirmed") for state in seen.values()):
         return False
-    if first.confirmations <= -final_depth:
-        return True
     coins = await payout_batches.inputs(pool, batch.id, common=True)
-    spent: bool = await pool.fetchval(
-        "SELECT EXISTS (SELECT FROM payout_foreign_spend WHERE confirmations >= $1 AND inputs && $2::text[])",
-        final_depth,
-        [f"{coin.txid}:{coin.vout}" for coin in coins],
-    )
-    if spent:
+    outpoints = [coin.outpoint for coin in coins]
+    if coins and all([await chain.is_unspent(each) for each in outpoints]):
+        return False
+    if seen[versions[0].txid].confirmations <= -final_depth:
         return True
-    parents = {coin.txid: await chain.transaction(coin.txid) for coin in coins}
-    return any(parent.confirmations <= -final_depth for parent in parents.values())
+    if await foreign_spends.deep(pool, [f"{each.txid}:{each.vout}" for each in outpoints], final_depth):
+        return True
+    parents = [await chain.transaction(txid) for txid in sorted({each.txid for each in outpoints})]
+    return any(parent.confirmations <= -final_depth for parent in parents)
 
 
-async def _give_up(pool: Pool, batch: Batch, final_depth: int) -> None:
-    """Nothing of the batch can be mined any more: its withdrawals are due again, its other coins free."""
+async def _give_up(pool: Pool, chain: Chain, batch: Batch, final_depth: int) -> None:
+    """Nothing of the batch can be mined any more: its withdrawals are due again, its other coins free.
+
+    The chain is asked once more under the lock, where nobody adds a version: it may have changed since.
+    """
     async with db.transaction(pool) as tx:
         await payout_batches.lock(tx)
+        versions = await payout_batches.versions(tx, batch.id)
+        if not await _is_dead(pool, chain, batch, versions, await _seen(chain, versions), final_depth):
+            return
         now = await business_clock.now(tx)
         given_up = await tx.fetchval(
             """UPDATE payout_batch SET state = 'conflicted', changed_at = $2, settled_at = $2
@@ -183,7 +207,7 @@ async def _give_up(pool: Pool, batch: Batch, final_depth: int) -> None:
         await tx.execute(
             """UPDATE withdrawal w SET state = CASE WHEN w.export_id IS NULL THEN 'queued' ELSE 'exported' END,
                       batch_id = NULL, changed_at = $2
-               FROM partner p WHERE w.partner_id = p.id AND w.batch_id = $1""",
+               FROM partner p WHERE w.partner_id = p.id AND w.batch_id = $1 AND w.state = 'signed'""",
             batch.id,
             now,
         )
@@ -202,19 +226,4 @@ async def _sent(pool: Pool, version: Version) -> None:
             "UPDATE payout_batch SET state = 'broadcast', changed_at = $2 WHERE id = $1 AND state = 'signed'",
             version.batch_id,
             now,
-        )
-
-
-async def _write_down(pool: Pool, chain: Chain, txid: str) -> None:
-    raw = await chain.raw_transaction(txid)
-    assert raw is not None, "the wallet has the bytes of what stands in its history"
-    spent = [f"{each.txid}:{each.vout}" for each in (await chain.decode(raw)).inputs]
-    log.error("our coins were spent by a transaction that no batch knows", txid=txid)
-    async with db.transaction(pool) as tx:
-        await tx.execute(
-            """INSERT INTO payout_foreign_spend (txid, inputs, confirmations, seen_at, dead)
-               VALUES ($1, $2, 0, $3, false) ON CONFLICT (txid) DO NOTHING""",
-            txid,
-            spent,
-            await business_clock.now(tx),
         )

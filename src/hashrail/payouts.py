@@ -4,21 +4,24 @@ One turn looks at the node, reads the wallet's history, watches what was sent, p
 what is stuck, and pays what is due. It may be killed at any line, and two at once are harmless: whatever is sent was
 stored in one commit before, under one lock.
 
-Nothing new is signed while anything speaks against it: these are the **findings**, which `hashrail payouts status`
-shows. Where the node itself is in doubt, its view of the chain is not believed either.
+What a turn has to tell are its **findings**, kept until the next one; `hashrail payouts status` shows them. Some stop
+everything new: a node in doubt (its view of the chain is not believed either), the kill switch, a spend that nobody
+knows. The others concern one batch or one withdrawal, and nobody else waits for it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import structlog
 
 from hashrail import (
     business_clock,
     db,
     deposits,
+    foreign_spends,
     payout_batches,
     payout_policy,
     payout_queue,
@@ -27,16 +30,18 @@ from hashrail import (
 )
 from hashrail.db import Pool, Reader
 from hashrail.errors import ConflictError
+from hashrail.foreign_spends import ForeignSpendError
 from hashrail.gateways import coins
+from hashrail.gateways.bitcoin import to_sat
 from hashrail.gateways.bitcoin_guards import Finding
-from hashrail.gateways.bitcoin_records import Coin
+from hashrail.gateways.bitcoin_records import Coin, Outpoint
 from hashrail.gateways.bitcoin_rpc import NodeRefusedError, NodeUnknownError, NodeUnreachableError
 from hashrail.gateways.chain import Chain, Payment
-from hashrail.gateways.coins import WalletShortError
+from hashrail.gateways.coins import PaymentTooLargeError, WalletShortError
 from hashrail.gateways.signer import Signed, SigningRefusedError
 from hashrail.money import BTC_DECIMALS, divide_half_even, round_half_even
-from hashrail.payout_batches import PayoutsPausedError, Plan, PlanOutdatedError, Version
-from hashrail.payout_queue import Rhythm
+from hashrail.payout_batches import Due, PayoutsPausedError, Plan, PlanOutdatedError, Version
+from hashrail.payout_queue import Queue, Rhythm
 from hashrail.settings import Settings
 from hashrail.withdrawals import Speed
 
@@ -44,8 +49,11 @@ FEE_BLOCKS: dict[str, int] = {"fast": 3, "daily": 12, "external": 3}
 BUMP_BLOCKS = 2
 LEAST_RAISE = Decimal("1.25")
 RATE_DECIMALS = 3
+SPEEDS: tuple[Speed, ...] = ("fast", "daily")
+# A plan that fits in no transaction is made smaller; so many withdrawals are tried alone before the turn goes on.
+MOST_MISFITS = 20
 # What ends a turn early and is tried again with the next one.
-PASSING = (NodeRefusedError, NodeUnknownError, NodeUnreachableError)
+PASSING = (NodeUnknownError, NodeUnreachableError, PayoutsPausedError, ForeignSpendError)
 log = structlog.get_logger()
 
 
@@ -72,50 +80,83 @@ class Desk:
     settings: Settings
 
 
+# What ends one batch.
+OF_ONE_BATCH = (
+    FeeNotRaisedError,
+    NodeRefusedError,
+    PaymentNotAcceptedError,
+    PaymentTooLargeError,
+    SigningRefusedError,
+    WalletShortError,
+)
+
+
 @dataclass(slots=True)
 class Turn:
-    """What one turn did."""
+    """What one turn did, and what it has to tell."""
 
     batches: list[int] = field(default_factory=list)
     bumped: list[int] = field(default_factory=list)
     settled: int = 0
     findings: list[Finding] = field(default_factory=list)
 
+    def tell(self, *findings: Finding) -> None:
+        """Add what was not told yet."""
+        for finding in findings:
+            if finding not in self.findings:
+                log.warning("payouts", code=finding.code, why=finding.message)
+                self.findings.append(finding)
+
+    def tells(self, code: str) -> bool:
+        """Whether something of that kind was told."""
+        return any(finding.code == code for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the last turn had to tell, and when it ended, by the business clock."""
+
+    ended_at: datetime | None
+    findings: list[Finding]
+
 
 async def turn(desk: Desk) -> Turn:
     """One round of everything. What fails in passing (an unreachable node) ends it early, with a finding."""
     done = Turn()
     try:
-        done.findings = await desk.chain.findings()
-        if done.findings:
-            return _told(done)
-        await watch(desk)
-        done.settled = await payout_settlement.settle_final(desk.pool)
-        done.findings = await _policy_findings(desk)
+        done.tell(*await desk.chain.findings())
         if not done.findings:
-            done.bumped = await _bump_stuck(desk)
-            for speed in ("fast", "daily"):
-                done.batches += await _pay_all(desk, speed)
-    except PASSING as error:
-        done.findings.append(Finding(error.code, error.message))
-    except (WalletShortError, SigningRefusedError, PaymentNotAcceptedError, PayoutsPausedError) as error:
-        done.findings.append(Finding(error.code, error.message))
-    return _told(done)
+            done.tell(*await watch(desk))
+            done.settled = await payout_settlement.settle_final(desk.pool)
+            stops = await _stops(desk.pool)
+            done.tell(*stops)
+            if not stops:
+                await _bump_stuck(desk, done)
+                for speed in SPEEDS:
+                    await _pay_all(desk, speed, done)
+    except (*PASSING, NodeRefusedError) as error:
+        done.tell(Finding(error.code, error.message))
+    await _keep_told(desk.pool, done)
+    return done
 
 
-async def watch(desk: Desk) -> None:
-    """Read the wallet's history and bring every batch up to date; sends again what the chain does not have."""
+async def watch(desk: Desk) -> list[Finding]:
+    """Read the wallet's history and bring every batch and deposit up to date; answers what an operator should know.
+
+    What the chain does not have is sent again.
+    """
     pool, chain, depth = desk.pool, desk.chain, desk.settings.bitcoin_final_depth
-    since = await pool.fetchval("SELECT block_hash FROM payout_scan WHERE id = 1")
-    history = await chain.history(since, depth)
-    await payout_watch.look_for_foreign_spends(pool, chain, history, final_depth=depth)
+    history = await payout_watch.read_history(pool, chain, depth)
+    await foreign_spends.look(pool, chain, history, final_depth=depth)
     async with db.transaction(pool) as tx:
+        now = await business_clock.now(tx)
         await deposits.scan(tx, history)
-        await payout_watch.move_cursor(tx, history, now=await business_clock.now(tx))
+        await payout_watch.move_cursor(tx, history, depth, now=now)
+    found: list[Finding] = []
     for batch in await payout_batches.watched(pool):
-        await payout_watch.observe(pool, chain, batch, final_depth=depth)
+        found += await payout_watch.observe(pool, chain, batch, final_depth=depth, now=now)
     credit_depth = desk.settings.bitcoin_deposit_confirmations
-    await deposits.watch(pool, chain, credit_depth=credit_depth, final_depth=depth)
+    return found + await deposits.watch(pool, chain, credit_depth=credit_depth, final_depth=depth)
 
 
 async def wait_for_time(tx: Reader) -> bool:
@@ -128,23 +169,35 @@ async def wait_for_time(tx: Reader) -> bool:
 
 
 async def findings(desk: Desk) -> list[Finding]:
-    """Everything that speaks against a new batch now."""
+    """Everything that stops a new batch now."""
     try:
-        return [*await desk.chain.findings(), *await _policy_findings(desk)]
-    except PASSING as error:
-        return [Finding(error.code, error.message), *await _policy_findings(desk)]
+        return [*await desk.chain.findings(), *await _stops(desk.pool)]
+    except (*PASSING, NodeRefusedError) as error:
+        return [Finding(error.code, error.message), *await _stops(desk.pool)]
 
 
-async def pay(desk: Desk, speed: Speed) -> int | None:
-    """Pay what is due in one transaction; answers the batch, None where nothing is due.
+async def told(tx: Reader) -> Told:
+    """What the last turn had to tell."""
+    row = await tx.fetchrow("SELECT ended_at, found FROM payout_turn WHERE id = 1")
+    assert row is not None, "the schema comes with it"
+    return Told(row["ended_at"], msgspec.json.decode(row["found"], type=list[Finding]))
 
-    Raises WalletShortError, SigningRefusedError, PaymentNotAcceptedError, PlanOutdatedError, PayoutsPausedError, and
-    what a node's call may raise.
+
+async def pay(desk: Desk, speed: Speed, found: Turn | None = None) -> int | None:
+    """Pay what is due in one transaction; answers the batch, None where nothing is due or fits.
+
+    `found` is told what waits and why. Raises SigningRefusedError, PaymentNotAcceptedError, PlanOutdatedError,
+    PayoutsPausedError, ForeignSpendError, and what a node's call may raise.
     """
-    plan = await _planned(desk, speed)
+    plan = await _planned(desk, speed, Turn() if found is None else found)
     if plan is None:
         return None
-    signed = await _signed(desk, plan.inputs, plan.outputs_btc, plan.sat_per_vb, plan.most_fee_btc)
+    try:
+        signed = await _signed(desk, plan.inputs, plan.outputs_btc, plan.sat_per_vb, plan.most_fee_btc)
+    except (PaymentNotAcceptedError, NodeRefusedError) as error:
+        if await payout_batches.latest(desk.pool) != plan.latest:
+            raise PlanOutdatedError("another batch was sent meanwhile") from error
+        raise
     async with db.transaction(desk.pool) as tx:
         batch = await payout_batches.store(tx, plan, signed, now=await business_clock.now(tx))
     log.info("batch stored", batch=batch.id, speed=speed, txid=signed.txid, withdrawals=len(plan.due))
@@ -168,6 +221,7 @@ async def bump(desk: Desk, batch_id: int, sat_per_vb: Decimal | None = None) -> 
         await desk.chain.coins(),
         outputs_btc,
         sat_per_vb=rate,
+        most_fee_btc=batch.most_fee_btc,
         reserved=await payout_batches.pinned(desk.pool),
         required=present,
     )
@@ -180,35 +234,74 @@ async def bump(desk: Desk, batch_id: int, sat_per_vb: Decimal | None = None) -> 
     return signed
 
 
-async def _planned(desk: Desk, speed: Speed) -> Plan | None:
+async def _planned(desk: Desk, speed: Speed, found: Turn) -> Plan | None:
     """What a batch would pay, and with which coins: a pure read."""
-    async with db.snapshot(desk.pool) as tx:
-        latest = await payout_batches.latest(tx)
-        policy = await payout_policy.get(tx)
-        now = await business_clock.now(tx)
-        due = await payout_queue.due(tx, speed, policy, Rhythm.of(desk.settings), now=now)
-        pinned = await payout_batches.pinned(tx)
-    refused = await desk.chain.refused({one.address for one in due})
-    if refused:
-        log.error("the node cannot pay these addresses", addresses=sorted(refused))
-    due = [one for one in due if one.address not in refused]
+    queue, latest, pinned = await _queue(desk, found)
+    due = queue.of(speed)
     if not due:
         return None
-    outputs_btc = payout_batches.merged(due)
     rate = (await desk.chain.fee_rate(FEE_BLOCKS[speed])).sat_per_vb
-    held = await desk.chain.coins()
-    await _assert_covered(desk, [coin for coin in held if coin.outpoint not in pinned])
-    chosen = coins.choose(held, outputs_btc, sat_per_vb=rate, reserved=pinned)
-    return Plan(speed, due, chosen, outputs_btc, rate, desk.settings.payout_fee_budget_btc, latest)
+    free = [coin for coin in await desk.chain.coins() if coin.outpoint not in pinned]
+    budget = desk.settings.payout_fee_budget_btc
+    due = await _covered(desk, queue, due, free, found)
+    fitted, chosen = _fitted(payout_queue.cut(due, desk.settings.payout_most_outputs), free, rate, budget, found)
+    if not fitted:
+        return None
+    return Plan(speed, fitted, chosen, payout_batches.merged(fitted), rate, budget, latest)
 
 
-async def _assert_covered(desk: Desk, free: Sequence[Coin]) -> None:
-    """What is free, with the change that is on its way, covers everything queued. Raises WalletShortError."""
-    have_btc = sum((coin.amount_btc for coin in free), await payout_batches.change_btc(desk.pool))
-    need_btc = await payout_queue.queued_btc(desk.pool)
-    if have_btc < need_btc:
-        message = f"the wallet has {have_btc:f} BTC, {need_btc:f} are queued"
-        raise WalletShortError(message, haveBtc=have_btc, needBtc=need_btc)
+async def _queue(desk: Desk, found: Turn) -> tuple[Queue, tuple[int, int], set[Outpoint]]:
+    """What is due, without what the node would not pay; the newest batch and export; the coins that are promised."""
+    refused: set[str] = set()
+    while True:
+        async with db.snapshot(desk.pool) as tx:
+            policy, now = await payout_policy.get(tx), await business_clock.now(tx)
+            queue = await payout_queue.due(tx, policy, Rhythm.of(desk.settings), now=now, refused=refused)
+            latest, pinned = await payout_batches.latest(tx), await payout_batches.pinned(tx)
+        more = await desk.chain.refused(queue.addresses)
+        for address in sorted(more):
+            found.tell(Finding("ADDRESS_REFUSED", f"the node cannot pay {address}: refuse its withdrawals"))
+        if not more:
+            for one in queue.too_large:
+                found.tell(Finding("LIMIT_BELOW_AMOUNT", f"no day has room for withdrawal {one.partner_id}:{one.id}"))
+            return queue, latest, pinned
+        refused |= more
+
+
+async def _covered(desk: Desk, queue: Queue, due: Sequence[Due], free: Sequence[Coin], found: Turn) -> list[Due]:
+    """What the free coins cover, oldest first; what they do not lets smaller ones pass."""
+    left_btc = have_btc = sum((coin.amount_btc for coin in free), Decimal(0))
+    covered = []
+    for one in due:
+        if one.amount_btc <= left_btc:
+            left_btc -= one.amount_btc
+            covered.append(one)
+    if have_btc < queue.amount_btc and not found.tells(WalletShortError.code):
+        coming_btc = await payout_batches.change_btc(desk.pool)
+        message = f"{queue.amount_btc:f} BTC are due, the wallet has {have_btc:f}, {coming_btc:f} more are on their way"
+        found.tell(Finding(WalletShortError.code, message))
+    return covered
+
+
+def _fitted(
+    due: Sequence[Due], free: Sequence[Coin], rate: Decimal, most_fee_btc: Decimal, found: Turn
+) -> tuple[list[Due], list[Coin]]:
+    """The oldest that one transaction can pay within its size and budget, and its coins."""
+    trying, misfits = list(due), 0
+    while trying and misfits < MOST_MISFITS:
+        part = trying
+        while True:
+            try:
+                outputs_btc = payout_batches.merged(part)
+                return part, coins.choose(free, outputs_btc, sat_per_vb=rate, most_fee_btc=most_fee_btc)
+            except (WalletShortError, PaymentTooLargeError) as error:
+                if len(part) == 1:
+                    message = f"withdrawal {part[0].partner_id}:{part[0].id} waits: {error.message}"
+                    found.tell(Finding(error.code, message))
+                    break
+                part = part[: len(part) // 2]
+        trying, misfits = trying[1:], misfits + 1
+    return [], []
 
 
 async def _signed(
@@ -223,17 +316,22 @@ async def _signed(
 
 
 async def _raised_rate(desk: Desk, version: Version, wanted: Decimal | None) -> Decimal:
-    """sat/vB of the next version. Raises FeeNotRaisedError."""
+    """sat/vB of the next version: more than the last and all that spends from it pay. Raises FeeNotRaisedError."""
     present = divide_half_even(version.fee_btc.scaleb(BTC_DECIMALS), Decimal(version.vsize), RATE_DECIMALS)
     rate = (await desk.chain.fee_rate(BUMP_BLOCKS)).sat_per_vb if wanted is None else wanted
+    waiting_btc = await desk.chain.waiting_fees(version.txid)
+    if waiting_btc is not None:
+        # Rounded up: a satoshi less would not be taken.
+        thousandths = -(-to_sat(waiting_btc) * 1000 // version.vsize)
+        rate = max(rate, Decimal(thousandths).scaleb(-RATE_DECIMALS) + 1)
     rate = max(rate, round_half_even(present * LEAST_RAISE, RATE_DECIMALS), present + 1)
     if rate > desk.settings.bitcoin_fee_cap:
         raise FeeNotRaisedError(f"{rate} sat/vB are above the cap of {desk.settings.bitcoin_fee_cap}")
     return rate
 
 
-async def _bump_stuck(desk: Desk) -> list[int]:
-    """Raise the fee of every batch whose newest version has waited too long; answers which."""
+async def _bump_stuck(desk: Desk, done: Turn) -> None:
+    """Raise the fee of every batch whose newest version has waited too long."""
     now = await business_clock.now(desk.pool)
     rows = await desk.pool.fetch(
         """SELECT b.id FROM payout_batch b JOIN payout_transaction t ON t.batch_id = b.id
@@ -241,41 +339,49 @@ async def _bump_stuck(desk: Desk) -> list[int]:
            GROUP BY b.id HAVING max(t.created_at) <= $1 ORDER BY b.id""",
         now - timedelta(minutes=desk.settings.payout_bump_minutes),
     )
-    bumped = []
     for row in rows:
         try:
             await bump(desk, row["id"])
-        except (FeeNotRaisedError, SigningRefusedError, PlanOutdatedError, PaymentNotAcceptedError) as error:
-            log.warning("fee not raised", batch=row["id"], code=error.code, reason=error.message)
+        except PlanOutdatedError as error:
+            log.info("fee not raised", batch=row["id"], reason=error.message)
+        except OF_ONE_BATCH as error:
+            done.tell(Finding(FeeNotRaisedError.code, f"batch {row['id']}: {error.code}: {error.message}"))
         else:
-            bumped.append(row["id"])
-    return bumped
+            done.bumped.append(row["id"])
 
 
-async def _pay_all(desk: Desk, speed: Speed) -> list[int]:
+async def _pay_all(desk: Desk, speed: Speed, done: Turn) -> None:
     """Batches until nothing is due; a plan that something overtook is made anew."""
-    made: list[int] = []
     while True:
         try:
-            batch_id = await pay(desk, speed)
+            batch_id = await pay(desk, speed, done)
         except PlanOutdatedError as error:
             log.info("planned anew", reason=error.message)
             continue
+        except OF_ONE_BATCH as error:
+            done.tell(Finding(error.code, error.message))
+            return
         if batch_id is None:
-            return made
-        made.append(batch_id)
+            return
+        done.batches.append(batch_id)
 
 
-async def _policy_findings(desk: Desk) -> list[Finding]:
-    policy = await payout_policy.get(desk.pool)
+async def _stops(tx: Reader) -> list[Finding]:
+    """What the books know that stops everything new."""
+    policy = await payout_policy.get(tx)
     found = []
     if policy.paused_reason is not None:
-        found.append(Finding("PAYOUTS_PAUSED", f"payouts are paused: {policy.paused_reason}"))
-    foreign = await payout_watch.foreign_spends(desk.pool)
-    return found + [Finding("FOREIGN_SPEND", f"{txid} spends our coins, and no batch knows it") for txid in foreign]
+        found.append(Finding(PayoutsPausedError.code, f"payouts are paused: {policy.paused_reason}"))
+    foreign = await foreign_spends.stopping(tx)
+    return found + [
+        Finding(ForeignSpendError.code, f"{txid} spends our coins, and no batch knows it") for txid in foreign
+    ]
 
 
-def _told(done: Turn) -> Turn:
-    for finding in done.findings:
-        log.warning("payouts stand still", code=finding.code, why=finding.message)
-    return done
+async def _keep_told(pool: Pool, done: Turn) -> None:
+    async with db.transaction(pool) as tx:
+        await tx.execute(
+            "UPDATE payout_turn SET ended_at = $1, found = $2 WHERE id = 1",
+            await business_clock.now(tx),
+            msgspec.json.encode([asdict(finding) for finding in done.findings]).decode(),
+        )

@@ -25,7 +25,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from hashrail import ledger, payout_policy, rewards, users, wallets
+from hashrail import foreign_spends, ledger, payout_policy, rewards, users, wallets
 from hashrail.addresses import parse
 from hashrail.day_fence import OpenDay
 from hashrail.db import Reader, Row, Tx
@@ -92,6 +92,13 @@ class WithdrawalUnderWayError(ConflictError):
     advice = "Read the withdrawal; its state says how far it is."
 
 
+class WithdrawalMayBePaidError(ConflictError):
+    """A transaction that no batch knows pays the withdrawal's address: nothing is given back before it is looked at."""
+
+    code = "WITHDRAWAL_MAY_BE_PAID"
+    advice = "Ask again later; the operator has to look at the transaction first: hashrail payouts status"
+
+
 class DuplicateSecondsError(BadRequestError):
     """The duplicate guard looks back between nothing and a day."""
 
@@ -155,6 +162,8 @@ async def request(
     users.assert_active((await users.lock(tx, day.partner_id, [user_id]))[user_id], field="partnerUserId")
     await _check_policy(tx, day, user_id, destination.text, amount_btc)
     needs_approval = await _check_limits(tx, day.partner_id, amount_btc)
+    # It may be one that the books have lost and that is asked for again.
+    needs_approval |= await foreign_spends.pay(tx, destination.text, stopping_only=False)
     await rewards.settle(tx, day, user_id)
     if await rewards.unsettled(tx, day.partner_id, user_id) < 0:
         raise InsufficientFundsError("adjustments took back more than the account holds")
@@ -180,7 +189,8 @@ async def request(
 async def cancel(tx: Tx, day: OpenDay, withdrawal_id: int) -> Withdrawal:
     """Take back a withdrawal that is not yet signed and release what it reserved; again is a no-op.
 
-    A blocked user's too: nothing leaves by it. Raises WithdrawalNotFoundError, WithdrawalUnderWayError.
+    A blocked user's too: nothing leaves by it. Raises WithdrawalNotFoundError, WithdrawalUnderWayError,
+    WithdrawalMayBePaidError.
     """
     state = await lock(tx, day, withdrawal_id)
     if state in ("awaiting_approval", "queued"):
@@ -205,16 +215,23 @@ async def lock(tx: Tx, day: OpenDay, withdrawal_id: int) -> str:
 async def release(
     tx: Tx, day: OpenDay, withdrawal_id: int, state: Literal["cancelled", "refused"], reason: str | None = None
 ) -> None:
-    """End a locked withdrawal that was never signed: what it reserved is the user's again."""
-    commission_btc: Decimal = await tx.fetchval(
+    """End a locked withdrawal that was never signed: what it reserved is the user's again.
+
+    Raises WithdrawalMayBePaidError.
+    """
+    row = await tx.fetchrow(
         """UPDATE withdrawal SET state = $3, reason = $4, changed_at = $5
-           WHERE partner_id = $1 AND id = $2 RETURNING commission_btc""",
+           WHERE partner_id = $1 AND id = $2 RETURNING address, commission_btc""",
         day.partner_id,
         withdrawal_id,
         state,
         reason,
         day.now,
     )
+    assert row is not None, "it is locked"
+    if await foreign_spends.pay(tx, row["address"], stopping_only=True):
+        raise WithdrawalMayBePaidError(f"something pays the address of withdrawal {withdrawal_id}", field="id")
+    commission_btc: Decimal = row["commission_btc"]
     await ledger.void(tx, day, Kind.WITHDRAWAL, withdrawal_id, AMOUNT_LEG)
     if commission_btc > 0:
         await ledger.void(tx, day, Kind.WITHDRAWAL, withdrawal_id, COMMISSION_LEG)

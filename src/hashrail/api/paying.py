@@ -419,6 +419,10 @@ ROUTES = (
         cancel,
         writes=True,
         scope="withdraw",
-        refuses=(withdrawals.WithdrawalNotFoundError, withdrawals.WithdrawalUnderWayError),
+        refuses=(
+            withdrawals.WithdrawalNotFoundError,
+            withdrawals.WithdrawalUnderWayError,
+            withdrawals.WithdrawalMayBePaidError,
+        ),
     ),
 )

@@ -15,27 +15,35 @@ from hashrail.gateways.bitcoin_guards import Finding
 from hashrail.gateways.chain import Chain
 from hashrail.gateways.chains import open_for
 from hashrail.payout_batches import Batch, Due, Version
-from hashrail.payouts import Desk
+from hashrail.payouts import Desk, Told
+from hashrail.reconciliation import Standing
 
 T = TypeVar("T")
 COLUMNS = ("id", "kind", "state", "withdrawals", "BTC", "confirmations", "txid", "created", "settled")
 
 
 def status(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Show what waits, what is on its way, and what speaks against paying. Ends with 1 where anything does."""
+    """Show what waits, what is on its way, what stops new batches, and what the last turn had to tell.
 
-    async def work(books: Books, chain: Chain | None) -> tuple[list[reconciliation.Standing], list[Finding]]:
+    Ends with 1 where anything stops, or was told.
+    """
+
+    async def work(books: Books, chain: Chain | None) -> tuple[list[Standing], list[Finding], Told, bool]:
         found = [] if chain is None else await payouts.findings(Desk(books.pool, chain, books.settings))
-        return await reconciliation.standing(books.pool), found
+        simulated = chain is not None and chain.simulated
+        return await reconciliation.standing(books.pool), found, await payouts.told(books.pool), simulated
 
-    standing, findings = _with_chain(data, work, signs=True)
+    standing, stops, told, simulated = _with_chain(data, work, signs=True)
     if as_json:
-        show_json({"standing": [asdict(one) for one in standing], "findings": [asdict(one) for one in findings]})
+        last = {"endedAt": told.ended_at, "findings": [asdict(one) for one in told.findings]}
+        found = {"standing": [asdict(one) for one in standing], "findings": [asdict(one) for one in stops]}
+        show_json({"simulated": simulated, "lastTurn": last} | found)
     else:
-        table("Withdrawals", ("state", "speed", "count", "BTC"), [tuple(asdict(one).values()) for one in standing])
-        rows = [(finding.code, finding.message) for finding in findings]
-        table("Findings", ("code", "why"), rows or [("none", "nothing speaks against paying")])
-    if findings:
+        rows = [tuple(asdict(one).values()) for one in standing]
+        table(_title("Withdrawals", simulated), ("state", "speed", "count", "BTC"), rows)
+        _show_findings("Now", stops, "nothing stops a new batch")
+        _show_findings(f"The last turn, {told.ended_at or 'never'}", told.findings, "nothing to tell")
+    if stops or told.findings:
         raise typer.Exit(1)
 
 
@@ -47,22 +55,23 @@ def batches(
 ) -> None:
     """List batches, newest first; or show one with its versions and withdrawals."""
 
-    async def work(books: Books) -> list[tuple[Batch, list[Version], list[Due]]]:
+    async def work(books: Books) -> tuple[list[tuple[Batch, list[Version], list[Due]]], bool]:
         pool = books.pool
         if batch_id is not None:
             found = [await payout_batches.get(pool, batch_id)]
         else:
             found = await payout_batches.newest(pool, limit)
-        return [
+        whole = [
             (one, await payout_batches.versions(pool, one.id), await payout_batches.members(pool, one.id))
             for one in found
         ]
+        return whole, books.settings.simulates_chain
 
-    found = common.run(data, work)
+    found, simulated = common.run(data, work)
     if as_json:
-        show_json([_facts(*one) for one in found])
+        show_json([_facts(*one) | {"simulated": simulated} for one in found])
         return
-    table("Batches", COLUMNS, [_row(batch, due) for batch, _, due in found])
+    table(_title("Batches", simulated), COLUMNS, [_row(batch, due) for batch, _, due in found])
     if batch_id is not None:
         _, versions, due = found[0]
         rows = [(v.version, v.txid, v.fee_btc, v.vsize, v.created_at, v.broadcast_at, v.refusal) for v in versions]
@@ -90,12 +99,13 @@ def bump(
 def run_turn(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Make one turn, as the worker does every minute."""
 
-    async def work(books: Books, chain: Chain | None) -> payouts.Turn:
-        return await payouts.turn(_desk(books, chain))
+    async def work(books: Books, chain: Chain | None) -> tuple[payouts.Turn, bool]:
+        desk = _desk(books, chain)
+        return await payouts.turn(desk), desk.chain.simulated
 
-    done = _with_chain(data, work, signs=True)
+    done, simulated = _with_chain(data, work, signs=True)
     if as_json:
-        show_json(asdict(done))
+        show_json(asdict(done) | {"simulated": simulated})
         return
     rows: list[tuple[str, object]] = [
         ("new batches", done.batches),
@@ -103,7 +113,7 @@ def run_turn(data: DataOption = None, as_json: JsonOption = False) -> None:
         ("batches posted", done.settled),
         ("findings", [f"{finding.code}: {finding.message}" for finding in done.findings]),
     ]
-    table("A turn", ("what", "is"), rows)
+    table(_title("A turn", simulated), ("what", "is"), rows)
 
 
 def reconcile(data: DataOption = None, as_json: JsonOption = False) -> None:
@@ -116,10 +126,25 @@ def reconcile(data: DataOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         show_json(asdict(report))
     else:
-        table("Wallet", ("what", "BTC", "count"), [tuple(asdict(line).values()) for line in report.wallet])
-        table("Books", ("what", "BTC", "count"), [tuple(asdict(line).values()) for line in report.books])
-    if report.unexplained_btc != 0 or report.books_unexplained_btc != 0:
+        for what, lines, unexplained_btc in (
+            ("Wallet", report.wallet, report.unexplained_btc),
+            ("From the wallet to the books", report.bridge, report.bridge_unexplained_btc),
+            ("Books", report.books, report.books_unexplained_btc),
+        ):
+            rows: list[tuple[object, ...]] = [(line.what, line.amount_btc, line.count) for line in lines]
+            rows.append(("unexplained", unexplained_btc, None))
+            table(_title(what, report.simulated), ("what", "BTC", "count"), rows)
+    if report.alarm:
         raise typer.Exit(1)
+
+
+def _title(what: str, simulated: bool) -> str:
+    return f"{what} (simulated)" if simulated else what
+
+
+def _show_findings(title: str, findings: list[Finding], otherwise: str) -> None:
+    rows = [(finding.code, finding.message) for finding in findings]
+    table(title, ("code", "why"), rows or [("none", otherwise)])
 
 
 def _with_chain(data: Path | None, work: Callable[[Books, Chain | None], Awaitable[T]], *, signs: bool) -> T:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hashrail import day_fence, operators, partners, payout_batches, payout_exports
+from hashrail import day_fence, db, operators, partners, payout_batches, payout_exports, payouts
 from hashrail.commands import common
 from hashrail.commands.common import Books, DataOption, PartnerOption, in_transaction
 from hashrail.commands.operators import AsOption, ask_password
@@ -17,6 +17,7 @@ from hashrail.gateways.chains import open_for
 from hashrail.money import plain
 from hashrail.payout_batches import Batch, Due
 from hashrail.payout_exports import Line
+from hashrail.payouts import Desk
 from hashrail.withdrawals import Withdrawal
 
 COLUMNS = ("id", "partner", "partnerUserId", "address", "amountBtc")
@@ -31,16 +32,22 @@ def export(
 ) -> None:
     """Take everything out of the queue, to be paid by another program: a CSV, and outputs for a PSBT.
 
-    What is exported is never paid by a batch. Tell the outcome with: hashrail payouts record
+    What is exported is never paid by a batch. Tell the outcome with: hashrail payouts record. Where a node is there,
+    its wallet is looked at first: what the books may have forgotten is not paid again.
     """
     password = ask_password()
 
-    async def work(tx: Tx, _: Books) -> tuple[int | None, list[Line]]:
-        who = await operators.authenticate(tx, operator, password, least="approver")
-        export_id = await payout_exports.export(tx, who) if again is None else again
-        return export_id, [] if export_id is None else await payout_exports.lines(tx, export_id)
+    async def work(books: Books) -> tuple[int | None, list[Line]]:
+        who = await operators.authenticate(books.pool, operator, password, least="approver")
+        chain = open_for(books.pool, books.settings, signs=False)
+        if chain is not None and again is None:
+            await payouts.watch(Desk(books.pool, chain, books.settings))
+            await chain.close()
+        async with db.transaction(books.pool) as tx:
+            export_id = await payout_exports.export(tx, who) if again is None else again
+            return export_id, [] if export_id is None else await payout_exports.lines(tx, export_id)
 
-    export_id, lines = in_transaction(data, work)
+    export_id, lines = common.run(data, work)
     if export_id is None:
         typer.echo("Nothing is due.")
         return
@@ -81,12 +88,17 @@ def record(
 
 
 def acknowledge(
-    txid: TxidOption,
+    txid: Annotated[list[str], typer.Option(metavar="TXID", help="The transaction; repeat it for several.")],
     operator: AsOption,
     reason: Annotated[str, typer.Option(help="What it is; it is kept.")],
+    unpaid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PARTNER:ID", help="A withdrawal to an address that it pays, and that it did not pay."),
+    ] = None,
     data: DataOption = None,
 ) -> None:
     """Let batches be made beside a spend of our coins that pays nobody of ours, like a sweep."""
+    named = [_number(text) for text in unpaid or ()]
     password = ask_password()
 
     async def work(books: Books) -> None:
@@ -95,7 +107,8 @@ def acknowledge(
         if chain is None:
             raise payout_exports.PaymentNotFoundError("there is no node that could know it", field="txid")
         try:
-            await payout_exports.acknowledge(books.pool, chain, who, txid, reason)
+            for each in txid:
+                await payout_exports.acknowledge(books.pool, chain, who, each, reason, unpaid=named)
         finally:
             await chain.close()
 

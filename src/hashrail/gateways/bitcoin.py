@@ -206,6 +206,11 @@ class BitcoinNode(NodeRpc):
         """A transaction that waits for a block; None if it does not."""
         return await self._or_none(NOT_FOUND, "getmempoolentry", txid, kind=MempoolEntry)
 
+    async def follows(self, txid: str) -> bool:
+        """Whether a transaction can be told of for ever: the wallet has it, or the node has an index of all."""
+        index = await self.call("getindexinfo", "txindex", kind=dict[str, Any])
+        return bool(index) or await self._of_wallet(txid) is not None
+
     async def raw_transaction(self, txid: str) -> str | None:
         """A transaction's bytes, in hexadecimal: of the wallet, of the mempool, and with `txindex` any of the chain."""
         found = await self._seen(txid)
@@ -289,23 +294,30 @@ class BitcoinNode(NodeRpc):
         """Addresses of a descriptor with checksum, from index `first` to `last`, both included."""
         return await self.call("deriveaddresses", descriptor, [first, last], kind=list[str])
 
-    async def new_address(self, *, change: bool = False, label: str = "") -> str:
-        """The next address of the wallet: native segwit where it has such descriptors, else taproot.
+    async def new_address(
+        self, *, change: bool = False, label: str = "", kind: Literal["bech32", "bech32m"] | None = None
+    ) -> str:
+        """The next address of the wallet: of `kind`, or native segwit where it has such descriptors, else taproot.
 
         The wallet keeps the label of one to receive with, and tells it in its history.
         """
-        active = [each for each in await self.list_descriptors() if each.active and each.internal == change]
-        kind = "bech32" if any(each.text.startswith("wpkh(") for each in active) else "bech32m"
+        if kind is None:
+            active = [each for each in await self.list_descriptors() if each.active and each.internal == change]
+            kind = "bech32" if any(each.text.startswith("wpkh(") for each in active) else "bech32m"
         if change:
             return await self._ask_wallet("getrawchangeaddress", kind, kind=str)
         return await self._ask_wallet("getnewaddress", label, kind, kind=str)
 
-    async def address_for(self, label: str) -> str:
-        """The wallet's address with a label, made when there is none; the same each time."""
+    async def labelled(self, label: str) -> list[str]:
+        """The wallet's addresses with a label."""
         known = await self._or_none(
             NO_SUCH_LABEL, "getaddressesbylabel", label, kind=dict[str, Any], wallet=self.wallet
         )
-        return min(known) if known else await self.new_address(label=label)
+        return sorted(known or ())
+
+    async def put_label(self, address: str, label: str) -> None:
+        """Give an address another label."""
+        await self._ask_wallet("setlabel", address, label, kind=type(None))
 
     async def invalid_addresses(self, addresses: Sequence[str]) -> set[str]:
         """Those of the addresses that the node does not call valid on its chain."""
@@ -322,16 +334,26 @@ class BitcoinNode(NodeRpc):
         assert confirmations >= 1, "payments spend confirmed outputs only"
         return await self._ask_wallet("listunspent", confirmations, kind=list[Coin])
 
+    async def locked(self) -> list[Outpoint]:
+        """Coins of the wallet that somebody has locked on the node."""
+        return await self._ask_wallet("listlockunspent", kind=list[Outpoint])
+
     async def wallet_transactions(self, since: str | None = None, *, depth: int = 1) -> WalletHistory:
         """Lines of the wallet's history, change included, from the block after `since` on; None is from the beginning.
 
         Lines that wait for a block, and those that a reorg took out, are always there. `last_block` lies `depth` - 1
-        blocks below the tip, so asking with it tells everything shallower again.
+        blocks below the tip, so asking with it tells everything shallower again. Since a block that the node does not
+        know, everything is told.
         """
         watched, removed, change = True, True, True
-        return await self._ask_wallet(
-            "listsinceblock", since or "", depth, watched, removed, change, kind=WalletHistory
-        )
+        terms = (depth, watched, removed, change)
+        if since is not None:
+            told = await self._or_none(
+                NOT_FOUND, "listsinceblock", since, *terms, kind=WalletHistory, wallet=self.wallet
+            )
+            if told is not None:
+                return told
+        return await self._ask_wallet("listsinceblock", "", *terms, kind=WalletHistory)
 
     # Payments
 

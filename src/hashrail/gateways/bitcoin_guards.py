@@ -80,9 +80,14 @@ def check_wallet(info: WalletInfo, kept: Iterable[Descriptor], signer: tuple[str
 
     `signer` are the public descriptors of an external signer: addresses to receive with, and change.
     """
-    if signer is None:
-        return [] if info.private_keys else [Finding("WALLET_WITHOUT_KEYS", f"wallet {info.name!r} only watches")]
     findings = []
+    if info.scanning:
+        # Coins of old blocks are told before what has spent them.
+        findings.append(Finding("WALLET_SCANNING", f"wallet {info.name!r} is looking through old blocks"))
+    if signer is None:
+        if not info.private_keys:
+            findings.append(Finding("WALLET_WITHOUT_KEYS", f"wallet {info.name!r} only watches"))
+        return findings
     if info.private_keys:
         findings.append(Finding("WALLET_WITH_KEYS", f"wallet {info.name!r} has keys, but a signer is configured"))
     watched = {(descriptor_body(each.text), each.internal) for each in kept if each.active}

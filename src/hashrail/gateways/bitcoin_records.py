@@ -39,10 +39,15 @@ class ChainInfo(msgspec.Struct, frozen=True):
 
 
 class WalletInfo(msgspec.Struct, frozen=True):
-    """A wallet on the node; without private keys it only watches."""
+    """A wallet on the node; without private keys it only watches.
+
+    `transactions` are all that it ever had to do with, `scanning` says that it is looking for more in old blocks.
+    """
 
     name: str = msgspec.field(name="walletname")
     private_keys: bool = msgspec.field(name="private_keys_enabled")
+    transactions: int = msgspec.field(name="txcount", default=0)
+    scanning: bool | dict[str, Decimal] = False
 
 
 class Descriptor(msgspec.Struct, frozen=True):
@@ -55,7 +60,7 @@ class Descriptor(msgspec.Struct, frozen=True):
 
 
 class Coin(msgspec.Struct, frozen=True):
-    """An output that the wallet can spend; `script` is hexadecimal."""
+    """An output that the wallet can spend; `script` is hexadecimal, `parents` the descriptors that it comes from."""
 
     txid: str
     vout: int
@@ -65,6 +70,7 @@ class Coin(msgspec.Struct, frozen=True):
     solvable: bool
     safe: bool
     address: str | None = None
+    parents: tuple[str, ...] = msgspec.field(name="parent_descs", default=())
 
     @property
     def outpoint(self) -> Outpoint:
@@ -215,12 +221,14 @@ class WalletEntry(msgspec.Struct, frozen=True):
 class WalletHistory(msgspec.Struct, frozen=True):
     """The wallet's lines since a block. `removed` are those that a reorg took out of the chain.
 
-    Ask with `last_block` the next time.
+    Ask with `last_block` the next time. `wallet` is its name, and `size` how many transactions it has in all.
     """
 
     entries: tuple[WalletEntry, ...] = msgspec.field(name="transactions")
     last_block: str = msgspec.field(name="lastblock")
     removed: tuple[WalletEntry, ...] = ()
+    wallet: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

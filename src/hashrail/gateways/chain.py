@@ -7,7 +7,9 @@ and the same bytes may be sent any number of times.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Literal, Protocol
+
+from msgspec.structs import replace
 
 from hashrail import clock
 from hashrail.gateways.bitcoin import WALLET_NOT_FOUND, BitcoinNode, open_node
@@ -18,9 +20,11 @@ from hashrail.gateways.bitcoin_records import (
     Coin,
     FeeRate,
     FeeTerms,
+    Outpoint,
     RawTransaction,
     TransactionState,
     WalletHistory,
+    descriptor_body,
 )
 from hashrail.gateways.bitcoin_rpc import NodeRefusedError
 from hashrail.gateways.signer import Intent, KeySigner, NodeSigner, Signed, signer_of
@@ -57,7 +61,13 @@ class Chain(Protocol):
         """The newest block."""
 
     async def coins(self) -> list[Coin]:
-        """Confirmed outputs of the wallet that neither chain nor mempool spends."""
+        """Confirmed outputs of the wallet that neither chain nor mempool spends, and that can be signed for."""
+
+    async def locked(self) -> list[Outpoint]:
+        """Coins of the wallet that `coins` leaves out because somebody has locked them on the node."""
+
+    async def is_unspent(self, outpoint: Outpoint) -> bool:
+        """Whether the best chain has an output and has not spent it; what waits in the mempool does not count."""
 
     async def fee_rate(self, blocks: int) -> FeeRate:
         """The fee rate for confirmation within so many blocks."""
@@ -74,6 +84,9 @@ class Chain(Protocol):
     async def acceptance(self, raw: str) -> Acceptance:
         """Whether the mempool would take a transaction now."""
 
+    async def waiting_fees(self, txid: str) -> Decimal | None:
+        """BTC that a waiting transaction pays with all that spends from it, and a replacement more; else None."""
+
     async def broadcast(self, raw: str) -> Broadcast:
         """Send a transaction out; raises nothing."""
 
@@ -86,11 +99,17 @@ class Chain(Protocol):
     async def raw_transaction(self, txid: str) -> str | None:
         """The bytes of a transaction that the wallet or the chain knows."""
 
+    async def follows(self, txid: str) -> bool:
+        """Whether a transaction that is known now can be told of for ever."""
+
     async def history(self, since: str | None, depth: int) -> WalletHistory:
         """Lines of the wallet from the block after `since` on; the last `depth` - 1 blocks are told again."""
 
     async def address_for(self, label: str) -> str:
         """The wallet's address to receive with under a label; the same each time, whatever the books have lost."""
+
+    async def put_label(self, address: str, label: str) -> None:
+        """The address was given out under this label before the wallet was made anew; nobody else gets it."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -107,6 +126,7 @@ class NodeChain:
         self._signer = signer or NodeSigner(node, terms.network)
         self._terms = terms
         self._fees = fees
+        self._change: str | None = None
 
     async def findings(self) -> list[Finding]:
         """What speaks against paying now; empty means nothing does."""
@@ -127,8 +147,20 @@ class NodeChain:
         return Tip(info.blocks, info.best_hash)
 
     async def coins(self) -> list[Coin]:
-        """Confirmed outputs of the wallet that neither chain nor mempool spends."""
-        return await self._node.list_unspent()
+        """Confirmed outputs of the wallet that neither chain nor mempool spends, and that can be signed for."""
+        coins = await self._node.list_unspent()
+        if self._keys is None:
+            return coins
+        ours = {descriptor_body(each) for each in self._keys.descriptors()}
+        return [coin for coin in coins if ours & {descriptor_body(each) for each in coin.parents}]
+
+    async def locked(self) -> list[Outpoint]:
+        """Coins of the wallet that somebody has locked on the node."""
+        return await self._node.locked()
+
+    async def is_unspent(self, outpoint: Outpoint) -> bool:
+        """Whether the best chain has an output and has not spent it; what waits in the mempool does not count."""
+        return await self._node.unspent(outpoint, with_mempool=False)
 
     async def fee_rate(self, blocks: int) -> FeeRate:
         """The fee rate for confirmation within so many blocks."""
@@ -141,12 +173,14 @@ class NodeChain:
     async def sign(self, payment: Payment) -> Signed:
         """The signed transaction; nothing is sent.
 
+        A change address is used again until something was sent, so that failures do not use up the wallet's range.
         Raises SigningRefusedError, and NodeRefusedError where the coins do not suffice.
         """
         spent = [coin.outpoint for coin in payment.inputs]
-        change = await self._node.new_address(change=True)
+        if self._change is None:
+            self._change = await self._node.new_address(change=True, kind=self._address_kind())
         funded = await self._node.create_funded_psbt(
-            spent, payment.outputs_btc, sat_per_vb=payment.sat_per_vb, change_address=change
+            spent, payment.outputs_btc, sat_per_vb=payment.sat_per_vb, change_address=self._change
         )
         return await self._signer.sign(funded.psbt, Intent(frozenset(spent), payment.outputs_btc, payment.most_fee_btc))
 
@@ -154,8 +188,14 @@ class NodeChain:
         """Whether the mempool would take a transaction now."""
         return await self._node.test_accept(raw)
 
+    async def waiting_fees(self, txid: str) -> Decimal | None:
+        """BTC that a waiting transaction pays with all that spends from it, and a replacement more; else None."""
+        entry = await self._node.mempool_entry(txid)
+        return None if entry is None else entry.fees.descendant_btc
+
     async def broadcast(self, raw: str) -> Broadcast:
         """Send a transaction out; raises nothing."""
+        self._change = None
         return await self._node.broadcast(raw)
 
     async def transaction(self, txid: str) -> TransactionState:
@@ -172,11 +212,28 @@ class NodeChain:
 
     async def history(self, since: str | None, depth: int) -> WalletHistory:
         """Lines of the wallet from the block after `since` on; the last `depth` - 1 blocks are told again."""
-        return await self._node.wallet_transactions(since, depth=depth)
+        wallet = await self._node.wallet_info()
+        history = await self._node.wallet_transactions(since, depth=depth)
+        return replace(history, wallet=wallet.name, size=wallet.transactions)
+
+    async def follows(self, txid: str) -> bool:
+        """Whether a transaction that is known now can be told of for ever: of the wallet, or with `txindex` any."""
+        return await self._node.follows(txid)
 
     async def address_for(self, label: str) -> str:
         """The wallet's address to receive with under a label; the same each time, whatever the books have lost."""
-        return await self._node.address_for(label)
+        known = await self._node.labelled(label)
+        return known[0] if known else await self._node.new_address(label=label, kind=self._address_kind())
+
+    async def put_label(self, address: str, label: str) -> None:
+        """The address was given out under this label before the wallet was made anew; nobody else gets it."""
+        await self._node.put_label(address, label)
+
+    def _address_kind(self) -> Literal["bech32", "bech32m"] | None:
+        """What the external signer signs for; None leaves it to the wallet with its keys."""
+        if self._keys is None:
+            return None
+        return "bech32" if self._keys.descriptors()[0].startswith("wpkh(") else "bech32m"
 
     async def close(self) -> None:
         """Let go of connections."""

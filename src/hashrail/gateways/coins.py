@@ -15,6 +15,8 @@ from hashrail.gateways.bitcoin_records import Coin, Outpoint
 OVERHEAD, OUTPUT = 12, 43
 INPUTS = {"0014": 69, "5120": 58}
 LEGACY_INPUT = 149
+# vB that nodes relay in one transaction.
+MOST_SIZE = 100_000
 
 
 class WalletShortError(UnavailableError):
@@ -24,31 +26,49 @@ class WalletShortError(UnavailableError):
     advice = "Send bitcoin to the wallet, or wait until its change is confirmed."
 
 
+class PaymentTooLargeError(UnavailableError):
+    """A payment needs more coins than a transaction holds, or costs more than its budget; `details` say which."""
+
+    code = "PAYMENT_TOO_LARGE"
+    advice = "Join small coins of the wallet while fees are low, or raise HASHRAIL_PAYOUT_FEE_BUDGET_BTC."
+
+
 def choose(
     coins: Iterable[Coin],
     outputs_btc: Mapping[str, Decimal],
     *,
     sat_per_vb: Decimal,
+    most_fee_btc: Decimal,
     reserved: Collection[Outpoint] = (),
     required: Sequence[Coin] = (),
 ) -> list[Coin]:
     """Coins for a payment of BTC by address with change: the required ones, then the largest, none of the reserved.
 
-    Raises WalletShortError.
+    Raises WalletShortError, PaymentTooLargeError.
     """
     chosen: list[Coin] = []
-    have_sat = 0
-    need_sat = sum(map(to_sat, outputs_btc.values())) + _fee(OVERHEAD + OUTPUT * (len(outputs_btc) + 1), sat_per_vb)
+    have_sat, paid_sat = 0, sum(map(to_sat, outputs_btc.values()))
+    size = OVERHEAD + OUTPUT * (len(outputs_btc) + 1)
     free = sorted(_usable(coins, reserved), key=lambda each: (-each.amount_btc, each.outpoint))
     for coin in (*required, *free):
         chosen.append(coin)
         have_sat += to_sat(coin.amount_btc)
-        need_sat += _fee(INPUTS.get(coin.script[:4], LEGACY_INPUT), sat_per_vb)
-        if have_sat >= need_sat and len(chosen) >= len(required):
+        size += INPUTS.get(coin.script[:4], LEGACY_INPUT)
+        if have_sat >= paid_sat + _fee(size, sat_per_vb) and len(chosen) >= len(required):
+            _check_size(size, _fee(size, sat_per_vb), most_fee_btc)
             return chosen
-    have_btc, need_btc = to_btc(have_sat), to_btc(need_sat)
+    have_btc, need_btc = to_btc(have_sat), to_btc(paid_sat + _fee(size, sat_per_vb))
     message = f"the wallet has {have_btc:f} BTC in confirmed coins, {need_btc:f} are needed"
     raise WalletShortError(message, haveBtc=have_btc, needBtc=need_btc)
+
+
+def _check_size(size: int, fee_sat: int, most_fee_btc: Decimal) -> None:
+    if size > MOST_SIZE:
+        raise PaymentTooLargeError(f"the payment has {size} vB, a transaction {MOST_SIZE}", vsize=size)
+    if to_btc(fee_sat) > most_fee_btc:
+        raise PaymentTooLargeError(
+            f"the payment costs {to_btc(fee_sat):f} BTC, its budget is {most_fee_btc:f}", feeBtc=to_btc(fee_sat)
+        )
 
 
 def _usable(coins: Iterable[Coin], reserved: Collection[Outpoint]) -> list[Coin]:

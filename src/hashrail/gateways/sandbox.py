@@ -31,6 +31,7 @@ from hashrail.gateways.bitcoin_records import (
     Coin,
     FeeRate,
     FeeTerms,
+    Outpoint,
     Output,
     RawTransaction,
     Refused,
@@ -100,6 +101,23 @@ class SandboxChain:
             for row in rows
         ]
 
+    async def locked(self) -> list[Outpoint]:
+        """None: nobody can lock one here."""
+        return []
+
+    async def is_unspent(self, outpoint: Outpoint) -> bool:
+        """Whether the best chain has an output and has not spent it; what waits in the mempool does not count."""
+        async with db.transaction(self._pool) as tx:
+            await self._arrive(tx)
+            unspent: bool = await tx.fetchval(
+                """SELECT EXISTS (SELECT FROM sandbox_transaction WHERE txid = $1 AND state = 'mined')
+                   AND NOT EXISTS (SELECT FROM sandbox_transaction
+                                   WHERE state = 'mined' AND inputs @> ARRAY[$1 || ':' || $2::int])""",
+                outpoint.txid,
+                outpoint.vout,
+            )
+        return unspent
+
     async def fee_rate(self, blocks: int) -> FeeRate:
         """The fallback: there is nothing to estimate, however many blocks."""
         assert blocks >= 1, "a transaction is mined in a block"
@@ -159,6 +177,15 @@ class SandboxChain:
             await self._put(tx, raw, state="mempool", height=None, bumped=replaced)
         return Accepted(txid)
 
+    async def waiting_fees(self, txid: str) -> Decimal | None:
+        """BTC that a waiting transaction pays, and a replacement more; else None."""
+        async with db.transaction(self._pool) as tx:
+            await self._arrive(tx)
+            fee: Decimal | None = await tx.fetchval(
+                "SELECT fee_btc FROM sandbox_transaction WHERE txid = $1 AND state = 'mempool'", txid
+            )
+        return fee
+
     async def transaction(self, txid: str) -> TransactionState:
         """Where the best chain has a transaction."""
         async with db.transaction(self._pool) as tx:
@@ -206,7 +233,12 @@ class SandboxChain:
             )
             last = await blocks.block_hash(tx, max(height - depth + 1, 0))
             entries = [entry for row in rows for entry in await blocks.entries(tx, row, height)]
-        return WalletHistory(tuple(entries), last)
+            size = await tx.fetchval("SELECT count(*) FROM sandbox_transaction")
+        return WalletHistory(tuple(entries), last, wallet="simulated", size=size)
+
+    async def follows(self, txid: str) -> bool:
+        """Always: this chain forgets nothing."""
+        return await self.raw_transaction(txid) is not None
 
     async def new_address(self) -> str:
         """An address of the wallet that nobody was given before."""
@@ -432,6 +464,10 @@ class SandboxChain:
             "UPDATE sandbox_chain SET addresses = addresses + 1 WHERE id = 1 RETURNING addresses"
         )
         return number
+
+    async def put_label(self, address: str, label: str) -> None:
+        """The wallet is kept with the books, so that it has never forgotten one."""
+        raise AssertionError(f"{address} was given out twice, also as {label}")
 
     def _address(self, number: int) -> str:
         """Address `number` of the wallet; 0 is somebody else's."""

@@ -34,7 +34,7 @@ from hashrail.settings import Network, Settings
 DESCRIPTOR = re.compile(r"(wpkh|tr)\((\[[0-9a-f]{8}(/\d+['h])*\])?[xt]prv\w+(/\d+['h]?)*/\*\)(#\w{8})?")
 FACTORIES = {"bip84": bdk.Descriptor.new_bip84, "bip86": bdk.Descriptor.new_bip86}
 KEY_ERRORS = (bdk.Bip39Error, bdk.DescriptorKeyError, bdk.DescriptorError, bdk.CreateWithPersistError)
-HARDENED = 2**31
+FARTHEST_CHANGE = 1_000_000
 REPLACEABLE = 0xFFFFFFFD
 SIGNING = bdk.SignOptions(
     trust_witness_utxo=False,  # an amount that the signature does not prove could hide a fee
@@ -132,18 +132,18 @@ class KeySigner:
         return Signed(signed.serialize().hex(), str(signed.compute_txid()), to_btc(payment.fee_sat), signed.vsize())
 
     def _derives(self, script: bytes, output: bdk.Output) -> bool:
-        """Whether a script is ours at an index that the PSBT names; the claim is derived anew."""
+        """Whether a script is change of ours at an index that the PSBT names; the claim is derived anew.
+
+        Addresses to receive with are users', so change never goes there, nor to an index that a wallet would not find.
+        """
         sources = [*output.bip32_derivation.values(), *(each.key_source for each in output.tap_key_origins.values())]
         for source in sources:
-            (index,) = source.path.to_u32_vec()[-1:] or [HARDENED]
-            if index < HARDENED and script in self._scripts(index):
-                return True
+            (index,) = source.path.to_u32_vec()[-1:] or [FARTHEST_CHANGE]
+            if index < FARTHEST_CHANGE:
+                address = self._internal.derive_address(index, BDK_NETWORKS[self._network])
+                if script == address.script_pubkey().to_bytes():
+                    return True
         return False
-
-    def _scripts(self, index: int) -> list[bytes]:
-        network = BDK_NETWORKS[self._network]
-        addresses = [each.derive_address(index, network) for each in (self._external, self._internal)]
-        return [each.script_pubkey().to_bytes() for each in addresses]
 
 
 class NodeSigner:

@@ -16,6 +16,8 @@ CREATE TABLE payout_batch (
     changed_at timestamptz NOT NULL,
     -- Every withdrawal of a final batch is posted, or every one of a conflicted batch is due again.
     settled_at timestamptz,
+    -- A final payment that the chain does not have any more.
+    lost_at timestamptz CHECK (lost_at IS NULL OR state = 'final'),
     CONSTRAINT payout_batch_confirmed_by CHECK (
         (state IN ('confirmed', 'final')) = (txid IS NOT NULL) AND (txid IS NULL) = (confirmations = 0)
     ),
@@ -23,7 +25,9 @@ CREATE TABLE payout_batch (
 );
 
 CREATE INDEX payout_batch_created ON payout_batch (created_at);
-CREATE INDEX payout_batch_watched ON payout_batch (id) WHERE settled_at IS NULL OR confirmations < 100;
+CREATE INDEX payout_batch_watched ON payout_batch (id)
+    WHERE state IN ('signed', 'broadcast', 'confirmed')
+       OR (state = 'final' AND confirmations < 100 AND block_hash IS NOT NULL);
 
 -- Versions of a batch: the first payment and its fee bumps. All spend the inputs of the first.
 CREATE TABLE payout_transaction (
@@ -58,6 +62,9 @@ CREATE UNIQUE INDEX payout_input_pinned ON payout_input (txid, vout) WHERE NOT r
 CREATE TABLE payout_foreign_spend (
     txid text PRIMARY KEY,
     inputs text[] NOT NULL,
+    -- Addresses.
+    paid text[] NOT NULL,
+    -- Below zero: minus the depth of what the chain has in its place.
     confirmations integer NOT NULL,
     seen_at timestamptz NOT NULL,
     -- The chain has something else in its place, at final depth.
@@ -70,9 +77,23 @@ CREATE TABLE payout_foreign_spend (
     )
 );
 
--- How far the wallet's history is read.
-CREATE TABLE payout_scan (id integer PRIMARY KEY CHECK (id = 1), block_hash text, scanned_at timestamptz);
-INSERT INTO payout_scan VALUES (1, NULL, NULL);
+CREATE INDEX payout_foreign_spend_paid ON payout_foreign_spend USING gin (paid);
+
+-- How far the wallet's history is read: to a block, of which wallet, which had so many transactions, and those of them
+-- that will be told again. Where it has got others meanwhile (an old one that was found late), all is read anew.
+CREATE TABLE payout_scan (
+    id integer PRIMARY KEY CHECK (id = 1),
+    block_hash text,
+    scanned_at timestamptz,
+    wallet text,
+    size integer NOT NULL DEFAULT 0,
+    told text[] NOT NULL DEFAULT '{}'
+);
+INSERT INTO payout_scan (id) VALUES (1);
+
+-- What the last turn had to tell.
+CREATE TABLE payout_turn (id integer PRIMARY KEY CHECK (id = 1), ended_at timestamptz, found text NOT NULL);
+INSERT INTO payout_turn VALUES (1, NULL, '[]');
 
 -- What the operator asks of payouts; null is without limit.
 CREATE TABLE payout_policy (

@@ -23,6 +23,8 @@ CREATE TABLE deposit (
     confirmations integer NOT NULL CHECK (confirmations >= 0),
     -- How often it was credited, lost and found again: the newest leg of its transfers.
     legs integer NOT NULL DEFAULT 0 CHECK (legs >= 0),
+    -- Mined for the user: it cannot be spent before it is a hundred blocks deep.
+    coinbase boolean NOT NULL,
     created_at timestamptz NOT NULL,
     credited_at timestamptz,
     PRIMARY KEY (partner_id, id),
@@ -34,4 +36,5 @@ CREATE TABLE deposit (
     CONSTRAINT deposit_credited_at CHECK ((legs > 0) = (credited_at IS NOT NULL))
 );
 CREATE INDEX deposit_of_user ON deposit (partner_id, user_id, id);
-CREATE INDEX deposit_watched ON deposit (partner_id, id) WHERE confirmations < 100 AND state <> 'gone';
+CREATE INDEX deposit_watched ON deposit (partner_id, id) 
+    WHERE state IN ('pending', 'lost') OR (state = 'credited' AND confirmations < 100);

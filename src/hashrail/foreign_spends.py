@@ -1,0 +1,130 @@
+"""Foreign spends: transactions that spend our coins and stand in no batch.
+
+    found -> acknowledged      an admin looked: it pays nobody of ours, or somebody else than who waits
+    found -> recorded          it pays withdrawals; a batch has it from then on
+    found -> dead              the chain has something else in its place, at final depth; it may come back
+
+Another program uses the wallet, a key is stolen, or the books have forgotten a payment, because an older copy was
+restored. While one counts nothing new is signed or exported, and whoever waits at an address that it pays is neither
+released nor cancelled. Even one that the mempool has lost may be mined one day. Later on, a withdrawal to such an
+address needs two operators: it may be a lost one that is asked for again.
+
+A payment of a batch that was given up counts as foreign when the chain has it after all.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from hashrail import business_clock, db
+from hashrail.db import Pool, Reader, Tx
+from hashrail.errors import ConflictError
+from hashrail.gateways.bitcoin_records import WalletHistory
+from hashrail.gateways.chain import Chain
+
+# Deeper than that nothing is asked about any more.
+WATCHED_DEPTH = 100
+log = structlog.get_logger()
+
+
+class ForeignSpendError(ConflictError):
+    """A transaction spends our coins and no batch knows it; `details.txids` name it."""
+
+    code = "FOREIGN_SPEND"
+    advice = "Record it for the withdrawals that it pays, or acknowledge it: docs/how-to/reconcile.md"
+
+
+async def look(pool: Pool, chain: Chain, history: WalletHistory, *, final_depth: int) -> None:
+    """Write down what the history has and no batch knows, and how deep the chain has what was found before."""
+    spending = [entry for entry in history.entries if entry.category == "send"]
+    rows = await pool.fetch(
+        """SELECT DISTINCT e.txid FROM unnest($1::text[], $2::int[]) AS e (txid, confirmations)
+           WHERE NOT EXISTS (SELECT FROM payout_foreign_spend f WHERE f.txid = e.txid)
+             AND NOT EXISTS (SELECT FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
+                             WHERE t.txid = e.txid AND (b.state <> 'conflicted' OR e.confirmations <= 0))""",
+        [entry.txid for entry in spending],
+        [entry.confirmations for entry in spending],
+    )
+    for row in rows:
+        await _write_down(pool, chain, row["txid"])
+    rows = await pool.fetch(
+        "SELECT txid, confirmations FROM payout_foreign_spend WHERE abs(confirmations) < $1 ORDER BY txid",
+        WATCHED_DEPTH,
+    )
+    for row in rows:
+        state = await chain.transaction(row["txid"])
+        if state.state != "unknown" and state.confirmations != row["confirmations"]:
+            await pool.execute(
+                "UPDATE payout_foreign_spend SET confirmations = $2, dead = $3 WHERE txid = $1",
+                row["txid"],
+                state.confirmations,
+                state.confirmations <= -final_depth,
+            )
+
+
+async def stopping(tx: Reader) -> list[str]:
+    """Txids of those that count: neither acknowledged nor recorded nor dead."""
+    rows = await tx.fetch(
+        """SELECT f.txid FROM payout_foreign_spend f
+           LEFT JOIN payout_transaction t ON t.txid = f.txid LEFT JOIN payout_batch b ON b.id = t.batch_id
+           WHERE f.acknowledged_at IS NULL AND NOT f.dead AND (b.id IS NULL OR b.state = 'conflicted')
+           ORDER BY f.txid"""
+    )
+    return [row["txid"] for row in rows]
+
+
+async def assert_none(tx: Reader) -> None:
+    """Raises ForeignSpendError while one counts."""
+    txids = await stopping(tx)
+    if txids:
+        raise ForeignSpendError(f"{txids[0]} spends our coins, and no batch knows it", txids=txids)
+
+
+async def pay(tx: Reader, address: str, *, stopping_only: bool) -> bool:
+    """Whether one that is not dead pays an address; those that were acknowledged count where they are asked for."""
+    paid: bool = await tx.fetchval(
+        """SELECT EXISTS (SELECT FROM payout_foreign_spend
+           WHERE NOT dead AND paid @> ARRAY[$1] AND (acknowledged_at IS NULL OR NOT $2))""",
+        address,
+        stopping_only,
+    )
+    return paid
+
+
+async def acknowledge(tx: Tx, txid: str, *, by: str, reason: str) -> bool:
+    """Let it stand in nobody's way any more; False where there is none of that txid."""
+    done = await tx.fetchval(
+        """UPDATE payout_foreign_spend SET acknowledged_at = $2, acknowledged_by = $3, reason = $4
+           WHERE txid = $1 RETURNING true""",
+        txid,
+        await business_clock.now(tx),
+        by,
+        reason,
+    )
+    return done is not None
+
+
+async def deep(tx: Reader, outpoints: Sequence[str], depth: int) -> bool:
+    """Whether one of them spends one of these outputs, txid:vout each, that deep in the chain."""
+    spent: bool = await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM payout_foreign_spend WHERE confirmations >= $1 AND inputs && $2::text[])",
+        depth,
+        list(outpoints),
+    )
+    return spent
+
+
+async def _write_down(pool: Pool, chain: Chain, txid: str) -> None:
+    raw = await chain.raw_transaction(txid)
+    assert raw is not None, "the wallet has the bytes of what stands in its history"
+    decoded = await chain.decode(raw)
+    log.error("our coins were spent by a transaction that no batch knows", txid=txid)
+    async with db.transaction(pool) as tx:
+        await tx.execute(
+            """INSERT INTO payout_foreign_spend (txid, inputs, paid, confirmations, seen_at, dead)
+               VALUES ($1, $2, $3, 0, $4, false) ON CONFLICT (txid) DO NOTHING""",
+            txid,
+            [f"{each.txid}:{each.vout}" for each in decoded.inputs],
+            [each.address for each in decoded.outputs if each.address is not None],
+            await business_clock.now(tx),
+        )
