@@ -3,16 +3,17 @@
 import datetime as dt
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, Literal
 
 from hashrail import payout_batches, payouts, withdrawals
 from hashrail.db import Pool
 from hashrail.gateways.bitcoin_guards import Terms
 from hashrail.gateways.bitcoin_records import FeeTerms
-from hashrail.gateways.chain import NodeChain
+from hashrail.gateways.chain import Chain, NodeChain
 from hashrail.gateways.signer import KeySigner
 from hashrail.payouts import Desk, Turn
 from hashrail.settings import Settings
@@ -99,3 +100,56 @@ async def turn_later(world: World, desk: Desk, later: dt.timedelta = FAST) -> Tu
 async def txids(desk: Desk, batch_id: int) -> list[str]:
     """The versions of a batch."""
     return [each.txid for each in await payout_batches.versions(desk.pool, batch_id)]
+
+
+class Interrupted:
+    """A chain beside which something happens once: before or after its first call of a name."""
+
+    def __init__(
+        self, chain: Chain, name: str, when: Literal["before", "after"], happens: Callable[[], Awaitable[object]]
+    ) -> None:
+        self.happened = False
+        self._chain = chain
+        self._step = (name, when)
+        self._happens = happens
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._chain, name)
+        if name != self._step[0]:
+            return call
+
+        async def interrupted(*args: object, **kwargs: object) -> object:
+            await self._perhaps("before")
+            answer = await call(*args, **kwargs)
+            await self._perhaps("after")
+            return answer
+
+        return interrupted
+
+    async def _perhaps(self, when: str) -> None:
+        if not self.happened and when == self._step[1]:
+            self.happened = True
+            await self._happens()
+
+
+def interrupted(
+    desk: Desk, name: str, when: Literal["before", "after"], happens: Callable[[], Awaitable[object]]
+) -> tuple[Desk, Interrupted]:
+    """The desk with an interrupted chain, and that chain."""
+    chain: Any = Interrupted(desk.chain, name, when, happens)
+    return Desk(desk.pool, chain, desk.settings), chain
+
+
+def wallet_of(desk: Desk) -> str:
+    """The name of the wallet that a desk on a node pays from."""
+    return str(desk.chain._node.wallet)  # type: ignore[attr-defined]
+
+
+def start_again(node: Node, *flags: str) -> list[str]:
+    """Start a node that ended, and load what it does not load by itself; answers what it did."""
+    node.start(*flags)
+    loaded = [str(name) for name in node.rpc("listwallets")]
+    for each in node.rpc("listwalletdir")["wallets"]:
+        if each["name"] not in loaded:
+            node.rpc("loadwallet", each["name"])
+    return loaded

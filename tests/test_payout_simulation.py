@@ -1,32 +1,55 @@
-"""A randomised life of payouts on the simulated chain, against a model: thousands of steps, the same each time.
+"""A randomised life of payouts against a model: on the simulated chain for thousands of steps, on a node for fewer.
 
-Users ask and cancel; blocks come, reorgs take them back, payments are evicted, stuck, replaced and double-spent; turns
-are cut off at a random call. The model knows who asked for what. All along the money is where the model says, and in
-the end everybody who did not cancel was paid exactly once.
+Users ask, cancel and deposit; blocks come, reorgs take them back, payments are evicted, stuck, replaced and
+double-spent; turns are cut off at a random call, or their answers are lost. The model knows who asked for what. After
+every step each user holds what the model says, nobody is paid twice in what the chain has by now, and every invariant
+of the books holds; in the end everybody who did not cancel was paid exactly once. The same life each time.
 """
 
+import os
 import random
 import uuid
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
-from hashrail import checks, day_fence, db, payouts, reconciliation, withdrawals
+from hashrail import checks, day_fence, db, deposits, payouts, reconciliation, withdrawals
 from hashrail.addresses import from_script
 from hashrail.gateways.bitcoin_records import Unknown
 from hashrail.gateways.bitcoin_rpc import NodeUnknownError
+from hashrail.gateways.chain import Chain
 from hashrail.gateways.sandbox import SCENARIOS, SandboxChain
-from hashrail.payouts import Desk
+from hashrail.payout_batches import PayoutsPausedError, PlanOutdatedError
+from hashrail.payouts import PASSING, Desk, FeeNotRaisedError, PaymentNotAcceptedError
+from tests.bitcoin import Node, RpcError, running
 from tests.books import advance
-from tests.desks import FAST, FEES, settings
-from tests.payouts import TERMS, funded, held, policy
+from tests.desks import FAST, FEES, desk_on, settings
+from tests.payouts import EARNED, TERMS, funded, held, policy, spendable
 from tests.world import World
 
-STEPS = 700
-ODDS = {"ask": 20, "cancel": 4, "turn": 30, "time": 20, "play": 5, "evict": 5, "reorg": 4, "steal": 2}
+ODDS = {
+    "ask": 20,
+    "cancel": 4,
+    "deposit": 2,
+    "turn": 30,
+    "time": 10,
+    "mine": 15,
+    "bump": 4,
+    "evict": 5,
+    "reorg": 4,
+    "steal": 2,
+    "weather": 4,
+}
+# Never deeper than what counts as final.
+DEEPEST_REORG = 5
+# One in whose few steps everything happens that is to be shown.
+SEED_OF_THE_NODE = 12
+NOT_NOW = (*PASSING, FeeNotRaisedError, PlanOutdatedError, PaymentNotAcceptedError, PayoutsPausedError)
 
 
 class CutOffError(Exception):
@@ -36,12 +59,11 @@ class CutOffError(Exception):
 class FragileChain:
     """A chain whose calls now and then end the process, or lose the answer, as the dice say."""
 
-    simulated = True
-
-    def __init__(self, chain: SandboxChain, dice: random.Random) -> None:
+    def __init__(self, chain: Chain, dice: random.Random) -> None:
         self.chain = chain
         self.dice = dice
         self.fragile = False
+        self.cuts = 0
 
     def __getattr__(self, name: str) -> Any:
         call: Callable[..., Awaitable[Any]] = getattr(self.chain, name)
@@ -49,7 +71,7 @@ class FragileChain:
         async def perhaps(*args: object, **kwargs: object) -> object:
             fate = self.dice.random() if self.fragile else 1
             if fate < 0.01:
-                raise CutOffError
+                self.cut_off()
             if name == "broadcast" and fate < 0.1:
                 if fate < 0.05:
                     await call(*args, **kwargs)
@@ -58,145 +80,384 @@ class FragileChain:
                 raise NodeUnknownError("the dice")
             answer = await call(*args, **kwargs)
             if fate < 0.03:
-                raise CutOffError
+                self.cut_off()
             return answer
 
-        return perhaps
+        return perhaps if callable(call) else call
+
+    def cut_off(self) -> None:
+        self.cuts += 1
+        raise CutOffError
 
 
-class Model:
-    """Who asked for what, and what is taken back."""
+class Hand(Protocol):
+    """What the world does to a chain, and what everybody can see of it."""
 
-    def __init__(self) -> None:
-        self.asked: dict[int, tuple[int, str, Decimal]] = {}
-        self.cancelled: set[int] = set()
+    async def address(self, dice: random.Random) -> str:
+        """A customer's fresh address."""
 
+    async def mine(self, blocks: int) -> None:
+        """Blocks with everything that waits."""
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_a_life_of_payouts(world: World, seed: int) -> None:
-    dice = random.Random(seed)
-    users = [(await world.user(f"user {number}")).id for number in range(4)]
-    await funded(world, *users)
-    await policy(world, 0)
-    chain = SandboxChain(world.pool, fees=FEES, network="regtest")
-    fragile = FragileChain(chain, dice)
-    desk = Desk(world.pool, fragile, settings(payout_bump_minutes=20))  # type: ignore[arg-type]
-    model = Model()
-    await chain.tip()
-    for step in range(STEPS):
-        await one_step(world, desk, chain, fragile, model, users, dice)
-        if step % 20 == 0:
-            await check(world, model, users)
-    await settle_down(world, desk, chain, fragile)
-    await check(world, model, users)
-    await paid_once(world, model)
-    # A life in which nothing happened would show nothing.
-    seen = await world.pool.fetchrow(
-        """SELECT (SELECT count(*) FROM payout_batch WHERE state = 'conflicted') AS given_up,
-                  (SELECT count(*) FROM payout_transaction WHERE version > 1) AS bumped,
-                  (SELECT count(*) FROM sandbox_reorg) AS reorgs, (SELECT count(*) FROM payout_batch) AS batches"""
-    )
-    assert seen is not None
-    assert all(count > 2 for count in seen.values()), seen
-    report = await reconciliation.reconcile(world.pool, chain)
-    assert (report.unexplained_btc, report.books_unexplained_btc) == (0, 0)
+    async def reorg(self, depth: int) -> None:
+        """Other blocks in place of the last ones; what they held waits again."""
 
+    async def evict(self, txid: str) -> None:
+        """The mempool forgets a payment."""
 
-async def one_step(
-    world: World,
-    desk: Desk,
-    chain: SandboxChain,
-    fragile: FragileChain,
-    model: Model,
-    users: list[int],
-    dice: random.Random,
-) -> None:
-    """Something happens."""
-    match dice.choices(list(ODDS), list(ODDS.values()))[0]:
-        case "ask":
-            await ask(world, model, dice.choice(users), dice)
-        case "cancel" if model.asked:
-            await cancel(world, model, dice.choice(sorted(model.asked)))
-        case "turn":
-            fragile.fragile = True
-            with suppress(CutOffError):
-                await payouts.turn(desk)
-            fragile.fragile = False
-        case "time":
-            await advance(world, dice.choice([FAST, FAST * 3]))
-        case "play":
-            await chain.play(dice.choice([each for each in SCENARIOS if each != "double_spend"]))
-        case "evict" if waiting := await chain.mempool():
-            await chain.evict(dice.choice(waiting)[0])
-        case "reorg":
-            # Never deeper than what counts as final.
-            await chain.reorg(dice.randint(1, 5))
-        case "steal" if waiting := await chain.mempool():
-            await chain.double_spend(dice.choice(waiting)[0])
-    await world.pool.execute(
-        """UPDATE payout_foreign_spend SET acknowledged_at = now(), acknowledged_by = 'me', reason = 'seen'
-           WHERE acknowledged_at IS NULL"""
-    )
+    async def steal(self, txid: str) -> None:
+        """A block spends a payment's first input otherwise."""
+
+    async def weather(self, dice: random.Random) -> None:
+        """What comes is of another kind."""
+
+    async def fair_weather(self) -> None:
+        """Blocks take what waits, and whoever deposited sends it again where it was forgotten."""
+
+    async def deposit(self, address: str, amount_btc: Decimal) -> None:
+        """Somebody pays one of our addresses."""
+
+    async def waiting(self) -> list[str]:
+        """Txids in the mempool."""
+
+    async def live(self, addresses: list[str]) -> Counter[str]:
+        """In how many transactions, mined or waiting, each of the customers' addresses is paid."""
+
+    async def arrived(self, address: str) -> Decimal:
+        """BTC mined for a customer's address."""
 
 
-async def ask(world: World, model: Model, user_id: int, dice: random.Random) -> None:
-    address = from_script(b"\x00\x14\xee\xee\xee\xee" + uuid.UUID(int=dice.getrandbits(128)).bytes, "regtest")
-    amount = Decimal(dice.randint(5_000, 100_000)).scaleb(-8)
-    async with db.transaction(world.pool) as tx:
-        day = await day_fence.share(tx, world.partner.id)
-        facts: dict[str, Any] = {"speed": "fast", "address": address, "amount_btc": amount}
-        made = await withdrawals.request(tx, day, TERMS, user_id=user_id, **facts)
-    model.asked[made.id] = (user_id, address, amount)
+class SimulatedHand:
+    """The hand on the simulated chain."""
+
+    def __init__(self, chain: SandboxChain, pool: db.Pool) -> None:
+        self.chain = chain
+        self.pool = pool
+        self.deposits: list[str] = []
+
+    async def address(self, dice: random.Random) -> str:
+        return from_script(b"\x00\x14\xee\xee\xee\xee" + uuid.UUID(int=dice.getrandbits(128)).bytes, "regtest")
+
+    async def mine(self, blocks: int) -> None:
+        await self.chain.mine(blocks)
+
+    async def reorg(self, depth: int) -> None:
+        await self.chain.reorg(depth)
+
+    async def evict(self, txid: str) -> None:
+        await self.chain.evict(txid)
+
+    async def steal(self, txid: str) -> None:
+        await self.chain.double_spend(txid)
+
+    async def weather(self, dice: random.Random) -> None:
+        await self.chain.play(dice.choice([each for each in SCENARIOS if each != "double_spend"]))
+
+    async def fair_weather(self) -> None:
+        await self.chain.play("confirm")
+        for txid in self.deposits:
+            raw = await self.chain.raw_transaction(txid)
+            assert raw is not None
+            await self.chain.broadcast(raw)
+
+    async def deposit(self, address: str, amount_btc: Decimal) -> None:
+        self.deposits.append(await self.chain.receive(address, amount_btc))
+
+    async def waiting(self) -> list[str]:
+        return [txid for txid, _ in await self.chain.mempool()]
+
+    async def live(self, addresses: list[str]) -> Counter[str]:
+        rows = await self.pool.fetch(
+            """SELECT o.address, count(*) AS times FROM sandbox_output o JOIN sandbox_transaction t USING (txid)
+               WHERE t.state <> 'absent' AND o.address = ANY($1) GROUP BY o.address""",
+            addresses,
+        )
+        return Counter({row["address"]: row["times"] for row in rows})
+
+    async def arrived(self, address: str) -> Decimal:
+        total: Decimal = await self.pool.fetchval(
+            """SELECT coalesce(sum(o.amount_btc), 0) FROM sandbox_output o JOIN sandbox_transaction t USING (txid)
+               WHERE t.state = 'mined' AND o.address = $1""",
+            address,
+        )
+        return total
 
 
-async def cancel(world: World, model: Model, number: int) -> None:
-    try:
-        async with db.transaction(world.pool) as tx:
-            gone = await withdrawals.cancel(tx, await day_fence.share(tx, world.partner.id), number)
-    except withdrawals.WithdrawalUnderWayError:
-        return
-    assert gone.state == "cancelled"
-    model.cancelled.add(number)
+class NodeHand:
+    """The hand on a regtest node, with the keys of its wallets."""
+
+    def __init__(self, node: Node, wallet: str) -> None:
+        self.node = node
+        self.wallet = wallet
+        self.deposits: list[str] = []
+        node.rpc("createwallet", "customers")
+
+    async def address(self, dice: random.Random) -> str:
+        return str(self.node.rpc("getnewaddress", "", dice.choice(["bech32", "bech32m"]), wallet="customers"))
+
+    async def mine(self, blocks: int) -> None:
+        self.node.mine(blocks)
+
+    async def reorg(self, depth: int) -> None:
+        height = self.node.rpc("getblockcount")
+        self.node.rpc("invalidateblock", self.node.rpc("getblockhash", height - depth + 1))
+        for _ in range(depth + 1):
+            self.node.rpc("generateblock", f"raw({os.urandom(8).hex()}51)", [])
+
+    async def evict(self, txid: str) -> None:
+        """A node that starts anew without its mempool has forgotten everything that waits."""
+        self.node.stop()
+        self.node.start("-persistmempool=0", "-walletbroadcast=0")
+        for wallet in {self.wallet, "customers", "miner"} - {*self.node.rpc("listwallets")}:
+            self.node.rpc("loadwallet", wallet)
+
+    async def steal(self, txid: str) -> None:
+        spent = self.node.rpc("getrawtransaction", txid, 1)["vin"][0]
+        value = self.node.rpc("gettxout", spent["txid"], spent["vout"], False)["value"]
+        thief = self.node.rpc("getnewaddress", wallet="miner")
+        outpoint = {"txid": spent["txid"], "vout": spent["vout"]}
+        raw = self.node.rpc("createrawtransaction", [outpoint], {thief: value - Decimal("0.001")})
+        signed = self.node.rpc("signrawtransactionwithwallet", raw, wallet=self.wallet)["hex"]
+        self.node.rpc("generateblock", f"raw({os.urandom(8).hex()}51)", [signed])
+
+    async def weather(self, dice: random.Random) -> None:
+        """Blocks without anything, so that what waits is stuck."""
+        for _ in range(dice.randint(1, 3)):
+            self.node.rpc("generateblock", f"raw({os.urandom(8).hex()}51)", [])
+
+    async def fair_weather(self) -> None:
+        for raw in self.deposits:
+            with suppress(RpcError):
+                self.node.rpc("sendrawtransaction", raw)
+
+    async def deposit(self, address: str, amount_btc: Decimal) -> None:
+        txid = self.node.rpc("sendtoaddress", address, amount_btc, wallet="miner")
+        self.deposits.append(self.node.rpc("gettransaction", txid, wallet="miner")["hex"])
+        self.node.rpc("sendrawtransaction", self.deposits[-1])
+
+    async def waiting(self) -> list[str]:
+        return sorted(self.node.rpc("getrawmempool"))
+
+    async def live(self, addresses: list[str]) -> Counter[str]:
+        waiting = {*self.node.rpc("getrawmempool")}
+        entries = self.node.rpc("listtransactions", "*", 100_000, wallet="customers")
+        return Counter(
+            each["address"]
+            for each in entries
+            if each["address"] in addresses and (each["confirmations"] > 0 or each["txid"] in waiting)
+        )
+
+    async def arrived(self, address: str) -> Decimal:
+        return Decimal(self.node.rpc("getreceivedbyaddress", address, 1, wallet="customers"))
 
 
-async def settle_down(world: World, desk: Desk, chain: SandboxChain, fragile: FragileChain) -> None:
-    """Nothing bad happens any more, and time goes on."""
-    fragile.fragile = False
-    await chain.play("confirm")
-    for _ in range(40):
-        await payouts.turn(desk)
-        await world.pool.execute(
+@dataclass(frozen=True)
+class Asked:
+    """What a user asked for."""
+
+    user_id: int
+    address: str
+    amount_btc: Decimal
+    commission_btc: Decimal
+
+
+@dataclass
+class Life:
+    """Users who ask, a desk that pays, a chain on which things happen, and the model of it all."""
+
+    world: World
+    desk: Desk
+    fragile: FragileChain
+    hand: Hand
+    users: list[int]
+    dice: random.Random
+    asked: dict[int, Asked] = field(default_factory=dict)
+    cancelled: set[int] = field(default_factory=set)
+    deposited: Counter[int] = field(default_factory=Counter)
+
+    @classmethod
+    async def begin(cls, world: World, chain: Chain, hand: Hand, seed: int) -> "Life":
+        dice = random.Random(seed)
+        users = [(await world.user(f"user {number}")).id for number in range(4)]
+        await funded(world, *users)
+        await policy(world, 0)
+        fragile = FragileChain(chain, dice)
+        desk: Any = Desk(world.pool, fragile, settings(payout_bump_minutes=20))  # type: ignore[arg-type]
+        return cls(world, desk, fragile, hand, users, dice)
+
+    async def step(self) -> None:
+        """Something happens."""
+        happening = self.dice.choices(list(ODDS), list(ODDS.values()))[0]
+        payments = [each for each in await self.hand.waiting() if await self._is_ours(each)]
+        if happening in ("bump", "evict", "steal"):
+            if payments:
+                await self._to_a_payment(happening, self.dice.choice(payments))
+        elif happening in ("mine", "weather", "reorg"):
+            await self._to_the_chain(happening)
+        else:
+            await self._by_people(happening)
+        await self._acknowledge()
+
+    async def _to_a_payment(self, happening: str, txid: str) -> None:
+        match happening:
+            case "bump":
+                await self._fragile(payouts.bump(self.desk, await self._batch_of(txid)))
+            case "evict":
+                await self.hand.evict(txid)
+            case "steal":
+                await self.hand.steal(txid)
+
+    async def _to_the_chain(self, happening: str) -> None:
+        match happening:
+            case "mine":
+                await self.hand.mine(self.dice.randint(1, 2))
+            case "weather":
+                await self.hand.weather(self.dice)
+            case "reorg":
+                await self.hand.reorg(self.dice.randint(1, DEEPEST_REORG))
+
+    async def _by_people(self, happening: str) -> None:
+        match happening:
+            case "ask":
+                await self._ask()
+            case "cancel" if self.asked:
+                await self._cancel(self.dice.choice(sorted(self.asked)))
+            case "deposit":
+                await self._deposit()
+            case "turn":
+                await self._fragile(payouts.turn(self.desk))
+            case "time":
+                await advance(self.world, self.dice.choice([FAST, FAST * 3]))
+
+    async def settle_down(self) -> None:
+        """Nothing bad happens any more, and time goes on until nothing is on its way."""
+        await self.hand.fair_weather()
+        for _ in range(60):
+            await payouts.turn(self.desk)
+            await self._acknowledge()
+            if not await payouts.wait_for_time(self.world.pool):
+                return
+            await advance(self.world, FAST * 3)
+            await self.hand.mine(1)
+        raise AssertionError("something is on its way for ever")
+
+    async def check(self) -> None:
+        """The model, the books, and nobody paid twice."""
+        async with db.snapshot(self.world.pool) as tx:
+            assert [finding.name async for finding in checks.audit(tx) if finding.rows] == []
+            rows = await tx.fetch("SELECT id, state FROM withdrawal")
+        ended = {row["id"] for row in rows if row["state"] in ("final", "cancelled")}
+        assert {row["id"] for row in rows if row["state"] == "cancelled"} == self.cancelled
+        for user_id in self.users:
+            open_btc = sum(
+                (one.amount_btc + one.commission_btc for one in self._of(user_id, without=ended)), Decimal(0)
+            )
+            assert await held(self.world, user_id) == open_btc
+        live = await self.hand.live([one.address for one in self.asked.values()])
+        assert [address for address, times in live.items() if times > 1] == []
+        assert not live.keys() & {self.asked[number].address for number in self.cancelled}
+
+    async def check_the_end(self) -> None:
+        """Everybody who did not cancel was paid once, everything that was deposited is there, and all adds up."""
+        for number, one in self.asked.items():
+            assert await self.hand.arrived(one.address) == (0 if number in self.cancelled else one.amount_btc)
+        for user_id in self.users:
+            left = sum((one.amount_btc + one.commission_btc for one in self._of(user_id, self.cancelled)), Decimal(0))
+            assert await spendable(self.world, user_id) == EARNED + self.deposited[user_id] - left
+        report = await reconciliation.reconcile(self.world.pool, self.fragile.chain)
+        assert (report.unexplained_btc, report.books_unexplained_btc) == (0, 0)
+
+    async def seen(self) -> dict[str, int]:
+        """How often what was to be shown has happened: a life in which nothing happened shows nothing."""
+        row = await self.world.pool.fetchrow(
+            """SELECT (SELECT count(*) FROM payout_batch WHERE state = 'conflicted') AS given_up,
+                      (SELECT count(*) FROM payout_transaction WHERE version > 1) AS bumped,
+                      (SELECT count(*) FROM payout_batch WHERE state = 'final') AS final,
+                      (SELECT count(*) FROM deposit WHERE state = 'credited') AS deposits"""
+        )
+        assert row is not None
+        return {**row, "cuts": self.fragile.cuts, "cancelled": len(self.cancelled)}
+
+    def _of(self, user_id: int, without: set[int]) -> list[Asked]:
+        return [one for number, one in self.asked.items() if one.user_id == user_id and number not in without]
+
+    async def _ask(self) -> None:
+        user_id, address = self.dice.choice(self.users), await self.hand.address(self.dice)
+        amount = Decimal(self.dice.randint(5_000, 100_000)).scaleb(-8)
+        speed: withdrawals.Speed = self.dice.choices(["fast", "daily"], [4, 1])[0]  # type: ignore[assignment]
+        async with db.transaction(self.world.pool) as tx:
+            day = await day_fence.share(tx, self.world.partner.id)
+            facts: dict[str, Any] = {"speed": speed, "address": address, "amount_btc": amount}
+            made = await withdrawals.request(tx, day, TERMS, user_id=user_id, **facts)
+        self.asked[made.id] = Asked(user_id, address, amount, made.commission_btc)
+
+    async def _cancel(self, number: int) -> None:
+        with suppress(withdrawals.WithdrawalUnderWayError):
+            async with db.transaction(self.world.pool) as tx:
+                gone = await withdrawals.cancel(tx, await day_fence.share(tx, self.world.partner.id), number)
+            assert gone.state == "cancelled"
+            self.cancelled.add(number)
+
+    async def _deposit(self) -> None:
+        user_id, amount = self.dice.choice(self.users), Decimal(self.dice.randint(1_000, 100_000)).scaleb(-8)
+        address = await deposits.address_of(self.world.pool, self.fragile.chain, self.world.partner.id, user_id)
+        await self.hand.deposit(address, amount)
+        self.deposited[user_id] += amount  # type: ignore[assignment]
+
+    async def _fragile(self, work: Awaitable[object]) -> None:
+        """What a process does that may be cut off anywhere."""
+        self.fragile.fragile = True
+        with suppress(CutOffError, *NOT_NOW):
+            await work
+        self.fragile.fragile = False
+
+    async def _is_ours(self, txid: str) -> bool:
+        return await self.world.pool.fetchval("SELECT true FROM payout_transaction WHERE txid = $1", txid) or False
+
+    async def _batch_of(self, txid: str) -> int:
+        number: int = await self.world.pool.fetchval("SELECT batch_id FROM payout_transaction WHERE txid = $1", txid)
+        return number
+
+    async def _acknowledge(self) -> None:
+        """A theft was looked at; that is all that a human adds."""
+        await self.world.pool.execute(
             """UPDATE payout_foreign_spend SET acknowledged_at = now(), acknowledged_by = 'me', reason = 'seen'
                WHERE acknowledged_at IS NULL"""
         )
-        await advance(world, FAST)
-        await chain.mine(1)
 
 
-async def check(world: World, model: Model, users: list[int]) -> None:
-    """What is held is what was asked for and neither posted nor taken back; every invariant of the audit holds."""
-    async with db.snapshot(world.pool) as tx:
-        assert [finding.name async for finding in checks.audit(tx) if finding.rows] == []
-        rows = await tx.fetch("SELECT id, state FROM withdrawal")
-    ended = {row["id"] for row in rows if row["state"] in ("final", "cancelled")}
-    assert {row["id"] for row in rows if row["state"] == "cancelled"} == model.cancelled
-    for user_id in users:
-        open_btc = sum(
-            (amount for number, (owner, _, amount) in model.asked.items() if owner == user_id and number not in ended),
-            Decimal(0),
-        )
-        fees = TERMS.fast_commission_btc * sum(
-            1 for number, (owner, _, _) in model.asked.items() if owner == user_id and number not in ended
-        )
-        assert await held(world, user_id) == open_btc + fees
+async def lived(life: Life, steps: int) -> dict[str, int]:
+    """So many steps, each with its checks, and the end."""
+    for _ in range(steps):
+        await life.step()
+        await life.check()
+    await life.settle_down()
+    await life.check()
+    await life.check_the_end()
+    return await life.seen()
 
 
-async def paid_once(world: World, model: Model) -> None:
-    for number, (_, address, amount) in model.asked.items():
-        paid = await world.pool.fetch(
-            """SELECT o.amount_btc FROM sandbox_output o JOIN sandbox_transaction t USING (txid)
-               WHERE o.address = $1 AND t.state = 'mined'""",
-            address,
-        )
-        expected = [] if number in model.cancelled else [amount]
-        assert [row["amount_btc"] for row in paid] == expected, number
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+async def test_a_life_on_the_simulated_chain(world: World, seed: int) -> None:
+    chain = SandboxChain(world.pool, fees=FEES, network="regtest")
+    await chain.tip()
+    life = await Life.begin(world, chain, SimulatedHand(chain, world.pool), seed)
+    seen = await lived(life, 500)
+    assert all(count > 1 for count in seen.values()), seen
+
+
+@pytest.fixture
+async def alone() -> AsyncIterator[Node]:
+    """A node whose chain nobody else minds being reorganised."""
+    with running() as node:
+        yield node
+
+
+async def test_a_life_on_a_node(world: World, alone: Node) -> None:
+    async with desk_on(world.pool, alone, coins=12) as desk:
+        wallet = desk.chain._node.wallet  # type: ignore[attr-defined]
+        # Deeper than any reorg, so that what pays for the payments is never taken back.
+        alone.mine(DEEPEST_REORG + 1)
+        life = await Life.begin(world, desk.chain, NodeHand(alone, wallet), SEED_OF_THE_NODE)
+        seen = await lived(life, 120)
+    assert all(count > 0 for count in seen.values()), seen

@@ -1,0 +1,579 @@
+"""Payouts at once: many workers, operators, users and exports on the same books and wallet, and one effect of each.
+
+`HASHRAIL_EXAMPLES=50 pytest tests/test_payout_races.py` makes more rounds of the races that chance decides; the others
+are held at the one moment that matters.
+"""
+
+import asyncio
+import datetime as dt
+import os
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from decimal import Decimal
+from typing import Literal
+
+import pytest
+
+from hashrail import (
+    approvals,
+    day_fence,
+    db,
+    deposits,
+    operators,
+    payout_batches,
+    payout_exports,
+    payout_policy,
+    payouts,
+    users,
+    withdrawals,
+)
+from hashrail.db import Pool
+from hashrail.ledger import Chart, InsufficientFundsError
+from hashrail.operators import Operator
+from hashrail.payout_batches import PlanOutdatedError
+from hashrail.payouts import Desk, FeeNotRaisedError, PaymentNotAcceptedError, Turn
+from hashrail.withdrawals import Withdrawal, WithdrawalUnderWayError
+from tests.api import check_books
+from tests.bitcoin import Fault, Node, proxy
+from tests.books import advance, booked
+from tests.desks import (
+    DEPTH,
+    FAST,
+    Asker,
+    desk_on,
+    interrupted,
+    node_chain,
+    paid_once,
+    turn_later,
+    txids,
+    wallet_of,
+)
+from tests.payouts import EARNED, asked, cancelled, held, spendable
+from tests.world import World
+
+ROUNDS = int(os.environ.get("HASHRAIL_EXAMPLES") or 2)
+STUCK = dt.timedelta(minutes=61)
+COMMISSION = Decimal("0.00006")
+# Two bumps of the same payment: the second is told by the books, by the node, or that it is not needed any more.
+OVERTAKEN = (FeeNotRaisedError, PaymentNotAcceptedError, PlanOutdatedError)
+
+
+@pytest.fixture
+def node(bitcoin_node: Node) -> Node:
+    return bitcoin_node
+
+
+@pytest.fixture
+async def desk(world: World, node: Node) -> AsyncIterator[Desk]:
+    async with desk_on(world.pool, node, coins=4) as made:
+        yield made
+    await check_books(world)
+
+
+@pytest.fixture
+async def alice(world: World, node: Node) -> Asker:
+    return await Asker.create(world, node)
+
+
+@pytest.fixture
+async def olga(world: World) -> Operator:
+    return await operator(world, "olga")
+
+
+async def operator(world: World, name: str) -> Operator:
+    async with db.transaction(world.pool) as tx:
+        return await operators.add(tx, name=name, role="admin", password="a long enough one")
+
+
+@asynccontextmanager
+async def workers(dsn: str, desk: Desk, node: Node, count: int) -> AsyncIterator[list[Desk]]:
+    """Workers of other processes: connections of their own, the same books and wallet."""
+    async with AsyncExitStack() as ends:
+        made = []
+        for _ in range(count):
+            pool: Pool = await db.open_pool(dsn, 4)
+            ends.push_async_callback(pool.close)
+            chain = node_chain(node, wallet_of(desk))
+            ends.push_async_callback(chain.close)
+            made.append(Desk(pool, chain, desk.settings))
+        yield made
+
+
+async def at_once(*calls: Awaitable[object]) -> list[object]:
+    """What each of the calls answers or raises, begun in an order that chance decides."""
+    waiting = list(enumerate(calls))
+    random.shuffle(waiting)
+    answers = await asyncio.gather(*(call for _, call in waiting), return_exceptions=True)
+    placed = dict(zip([place for place, _ in waiting], answers, strict=True))
+    return [placed[place] for place in range(len(calls))]
+
+
+async def turns_at_once(desks: list[Desk]) -> list[Turn]:
+    """A turn of each worker; what one did for nothing because another was first is all that they may complain of."""
+    done = await asyncio.gather(*(payouts.turn(each) for each in desks))
+    assert {finding.code for each in done for finding in each.findings} <= {"PAYMENT_NOT_ACCEPTED", "FEE_NOT_RAISED"}
+    return done
+
+
+async def check_paid(world: World, desk: Desk, node: Node, made: Iterable[Withdrawal]) -> None:
+    """Blocks until all is final: each of these is paid once, no coin was promised twice, the books hold."""
+    node.mine(DEPTH)
+    await payouts.turn(desk)
+    kept = list(made)
+    shown = [await withdrawals.get(world.pool, world.partner.id, one.id) for one in kept]
+    assert [one.state for one in shown] == ["final"] * len(kept)
+    paid_once(node, {one.address: one.amount_btc for one in kept})
+    spent = await world.pool.fetch("SELECT txid, vout FROM payout_input WHERE NOT released")
+    assert len({tuple(row.values()) for row in spent}) == len(spent)
+    await check_books(world)
+
+
+# Several workers
+
+
+@pytest.mark.parametrize("most_outputs", [9, 3])
+async def test_turns_at_once(world: World, dsn: str, node: Node, alice: Asker, most_outputs: int) -> None:
+    """Every withdrawal is in one batch of one worker, every coin too, and everything is posted once."""
+    async with (
+        desk_on(world.pool, node, coins=8, payout_most_outputs=most_outputs) as desk,
+        workers(dsn, desk, node, 3) as desks,
+    ):
+        made: list[Withdrawal] = []
+        for _ in range(ROUNDS):
+            made += [await alice.asks("0.001") for _ in range(10)]
+            await advance(world, FAST)
+            before = await payout_batches.latest(world.pool)
+            await turns_at_once(desks)
+            await payouts.turn(desk)
+            rows = await world.pool.fetch("SELECT id FROM payout_batch WHERE id > $1", before[0])
+            sizes = [len(await payout_batches.members(world.pool, row["id"])) for row in rows]
+            assert sorted(sizes) == sorted([most_outputs] * (10 // most_outputs) + [10 % most_outputs])
+            node.mine(DEPTH)
+            settled = await turns_at_once(desks)
+            assert sum(each.settled for each in settled) >= len(rows)
+        fees = await world.pool.fetchval("SELECT sum(fee_btc) FROM payout_transaction")
+        assert await booked(world, Chart.NETWORK_FEES) == -fees
+        await check_paid(world, desk, node, made)
+
+
+async def test_a_turn_that_ends_early(world: World, node: Node, alice: Asker) -> None:
+    """The first batch took the last coin: the turn tells of the batch that it made, and why there is no second."""
+    async with desk_on(world.pool, node, coins=1, payout_most_outputs=1) as desk:
+        made = [await alice.asks("0.001") for _ in range(2)]
+        done = await turn_later(world, desk)
+        assert [each.code for each in done.findings] == ["BITCOIN_WALLET_SHORT"]
+        assert done.batches == [one.id for one in await payout_batches.newest(world.pool, 5)]
+        node.mine(1)
+        assert len((await payouts.turn(desk)).batches) == 1
+        await check_paid(world, desk, node, made)
+
+
+async def test_a_balance_for_three(world: World, dsn: str, desk: Desk, node: Node, alice: Asker) -> None:
+    """Fifty requests at once: three are taken, the others are told, and two workers pay exactly the three."""
+    answers = await at_once(*(alice.asks("0.05") for _ in range(50)))
+    made = [one for one in answers if isinstance(one, Withdrawal)]
+    assert (len(made), sum(isinstance(one, InsufficientFundsError) for one in answers)) == (3, 47)
+    await advance(world, FAST)
+    async with workers(dsn, desk, node, 2) as desks:
+        done = await turns_at_once(desks)
+    assert sum(len(each.batches) for each in done) == 1
+    await check_paid(world, desk, node, made)
+    assert await spendable(world, alice.user_id) == EARNED - 3 * (Decimal("0.05") + COMMISSION)
+
+
+async def test_a_worker_whose_view_is_older(world: World, dsn: str, desk: Desk, node: Node, alice: Asker) -> None:
+    """It asked the node before the sixth block and writes after another has posted: what is final stays so."""
+    made = await alice.asks()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    node.mine(DEPTH - 2)
+    await payouts.turn(desk)
+    node.mine(1)
+    async with workers(dsn, desk, node, 1) as (other,):
+
+        async def is_overtaken() -> None:
+            node.mine(1)
+            assert (await payouts.turn(other)).settled == 1
+
+        slow, chain = interrupted(desk, "transaction", "after", is_overtaken)
+        await payouts.turn(slow)
+    assert chain.happened
+    batch = await payout_batches.get(world.pool, batch_id)
+    assert (batch.state, batch.settled_at is not None) == ("final", True)
+    await check_paid(world, desk, node, [made])
+
+
+async def test_an_older_view_of_a_deposit(world: World, dsn: str, desk: Desk, node: Node, alice: Asker) -> None:
+    """It asked while the deposit waited and writes after another has credited it: that is no reorg, nothing is lost."""
+    to = await deposits.address_of(world.pool, desk.chain, world.partner.id, alice.user_id)
+    node.rpc("sendtoaddress", to, Decimal("0.25"), wallet="miner")
+    await payouts.turn(desk)
+    async with workers(dsn, desk, node, 1) as (other,):
+
+        async def is_overtaken() -> None:
+            node.mine(2)
+            await payouts.turn(other)
+            assert await spendable(world, alice.user_id) == EARNED + Decimal("0.25")
+
+        slow, chain = interrupted(desk, "transaction", "after", is_overtaken)
+        await payouts.turn(slow)
+    assert chain.happened
+    (one,) = await deposits.of_partner(world.pool, world.partner.id, limit=10)
+    assert one.state == "credited"
+    assert await booked(world, Chart.REORG_LOSSES) == 0
+
+
+# Approvals while batches are made
+
+
+async def approve(world: World, who: Operator, number: int) -> str:
+    async with db.transaction(world.pool) as tx:
+        day = await day_fence.share(tx, world.partner.id)
+        return (await approvals.approve(tx, day, who, number)).state
+
+
+async def refuse(world: World, who: Operator, number: int) -> str:
+    async with db.transaction(world.pool) as tx:
+        day = await day_fence.share(tx, world.partner.id)
+        return (await approvals.refuse(tx, day, who, number, "strange")).state
+
+
+async def large(world: World, alice: Asker, count: int) -> list[Withdrawal]:
+    """Withdrawals that wait for two operators, and would be due."""
+    await world.pool.execute("UPDATE payout_policy SET approval_threshold_btc = 0.01")
+    made = [await alice.asks("0.01") for _ in range(count)]
+    assert {one.state for one in made} == {"awaiting_approval"}
+    await advance(world, FAST)
+    return made
+
+
+async def test_approvals_while_turns_run(
+    world: World, dsn: str, desk: Desk, node: Node, alice: Asker, olga: Operator
+) -> None:
+    """Whatever is approved in time comes along, the rest with the next turn; nothing waits, nothing is paid twice."""
+    otto = await operator(world, "otto")
+    made = [await alice.asks("0.001") for _ in range(3)] + await large(world, alice, 6)
+    async with workers(dsn, desk, node, 2) as desks:
+        votes = [approve(world, who, one.id) for one in made for who in (olga, otto)]
+        answers = await at_once(*votes, turns_at_once(desks))
+        assert [one for one in answers if isinstance(one, Exception)] == []
+        await turns_at_once(desks)
+    assert await world.pool.fetchval("SELECT count(*) FROM withdrawal_approval") == 12
+    await check_paid(world, desk, node, made)
+
+
+async def test_two_approve_and_one_refuses(
+    world: World, dsn: str, desk: Desk, node: Node, alice: Asker, olga: Operator
+) -> None:
+    """At once, and with turns: each is refused and the user's again, or paid and the refusal told so."""
+    otto, ada = await operator(world, "otto"), await operator(world, "ada")
+    made = await large(world, alice, 8)
+    async with workers(dsn, desk, node, 2) as desks:
+        votes = [approve(world, who, one.id) for one in made for who in (olga, otto)]
+        refusals = [refuse(world, ada, one.id) for one in made]
+        answers = await at_once(*refusals, *votes, turns_at_once(desks), turns_at_once(desks))
+        assert {type(one) for one in answers if isinstance(one, Exception)} <= {WithdrawalUnderWayError}
+        await turns_at_once(desks)
+    paid = [one for one, answer in zip(made, answers, strict=False) if isinstance(answer, WithdrawalUnderWayError)]
+    await check_paid(world, desk, node, paid)
+    for one in made:
+        if one not in paid:
+            assert (await alice.got(one.id)).state == "refused"
+    assert await spendable(world, alice.user_id) == EARNED - len(paid) * (Decimal("0.01") + COMMISSION)
+
+
+# Between signing and storing
+
+Event = Callable[[World, Operator, Withdrawal], Awaitable[object]]
+
+
+async def cancel(world: World, olga: Operator, one: Withdrawal) -> None:
+    """By its user."""
+    assert (await cancelled(world, one.id)).state == "cancelled"
+
+
+async def refuse_it(world: World, olga: Operator, one: Withdrawal) -> None:
+    """By an operator."""
+    assert await refuse(world, olga, one.id) == "refused"
+
+
+async def block(world: World, olga: Operator, one: Withdrawal) -> None:
+    """The user who asked for it."""
+    async with db.transaction(world.pool) as tx:
+        await users.block(tx, world.partner.id, one.partner_user_id)
+
+
+async def export(world: World, olga: Operator, one: Withdrawal) -> None:
+    """Everything that is queued."""
+    async with db.transaction(world.pool) as tx:
+        assert await payout_exports.export(tx, olga) is not None
+
+
+async def pause(world: World, olga: Operator, one: Withdrawal) -> None:
+    """The kill switch."""
+    async with db.transaction(world.pool) as tx:
+        await payout_policy.pause(tx, "a drill")
+
+
+async def resume(world: World, olga: Operator) -> None:
+    async with db.transaction(world.pool) as tx:
+        await payout_policy.resume(tx, olga)
+
+
+@pytest.mark.parametrize(
+    ("step", "event", "batches", "findings", "states"),
+    [
+        ("sign", cancel, 1, [], ["cancelled", "broadcast"]),
+        ("acceptance", cancel, 1, [], ["cancelled", "broadcast"]),
+        ("acceptance", refuse_it, 1, [], ["refused", "broadcast"]),
+        ("acceptance", block, 1, [], ["queued", "broadcast"]),
+        ("acceptance", export, 0, [], ["exported", "exported"]),
+        ("acceptance", pause, 0, ["PAYOUTS_PAUSED"], ["queued", "queued"]),
+    ],
+    ids=["cancel after sign", "cancel", "refuse", "block", "export", "pause"],
+)
+async def test_between_signing_and_storing(
+    world: World,
+    desk: Desk,
+    node: Node,
+    alice: Asker,
+    olga: Operator,
+    step: str,
+    event: Event,
+    batches: int,
+    findings: list[str],
+    states: list[str],
+) -> None:
+    """What was signed is dropped; whatever may be paid all the same is paid in the same turn."""
+    bob = await Asker.create(world, node, "bob")
+    gone, kept = await bob.asks(), await alice.asks()
+    await advance(world, FAST)
+    signing, chain = interrupted(desk, step, "after", lambda: event(world, olga, gone))
+    done = await payouts.turn(signing)
+    assert chain.happened
+    assert (len(done.batches), [each.code for each in done.findings]) == (batches, findings)
+    assert [(await alice.got(one.id)).state for one in (gone, kept)] == states
+    assert len(await world.pool.fetch("SELECT FROM payout_transaction")) == batches
+    paid = [one for one, state in zip((gone, kept), states, strict=True) if state == "broadcast"]
+    waits = [one for one, state in zip((gone, kept), states, strict=True) if state == "queued"]
+    await resume(world, olga)
+    async with db.transaction(world.pool) as tx:
+        await users.unblock(tx, world.partner.id, "bob")
+    assert len((await payouts.turn(desk)).batches) == (1 if waits else 0)
+    await check_paid(world, desk, node, [*paid, *waits])
+    held_btc = Decimal("0.02") + 2 * COMMISSION if event is export else 0
+    assert await held(world, alice.user_id) + await held(world, bob.user_id) == held_btc
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_once_it_is_stored(
+    world: World, desk: Desk, node: Node, alice: Asker, olga: Operator, when: Literal["before", "after"]
+) -> None:
+    """Before it is sent as well as after: neither user nor operator takes it back, nor an export; a block is late."""
+    made = await alice.asks()
+    await advance(world, FAST)
+
+    async def all_try() -> None:
+        for taken_back in (cancelled(world, made.id), refuse(world, olga, made.id)):
+            with pytest.raises(WithdrawalUnderWayError):
+                await taken_back
+        async with db.transaction(world.pool) as tx:
+            assert await payout_exports.export(tx, olga) is None
+        await block(world, olga, made)
+
+    sending, chain = interrupted(desk, "broadcast", when, all_try)
+    assert len((await payouts.turn(sending)).batches) == 1
+    assert chain.happened
+    await check_paid(world, desk, node, [made])
+
+
+async def test_a_pause_before_it_is_sent(world: World, desk: Desk, node: Node, alice: Asker, olga: Operator) -> None:
+    """Stored, not sent, then paused: the bytes wait, and go out after the pause."""
+    made = await alice.asks()
+    await advance(world, FAST)
+    async with proxy(node) as between:
+        between.faults["sendrawtransaction"] = Fault.LOSE_REQUEST
+        chain = node_chain(node, wallet_of(desk), url=between.url)
+        (batch_id,) = (await payouts.turn(Desk(world.pool, chain, desk.settings))).batches
+        await chain.close()
+    await pause(world, olga, made)
+    (txid,) = await txids(desk, batch_id)
+    assert [each.code for each in (await payouts.turn(desk)).findings] == ["PAYOUTS_PAUSED"]
+    assert txid not in node.rpc("getrawmempool")
+    await resume(world, olga)
+    assert (await payouts.turn(desk)).batches == []
+    assert txid in node.rpc("getrawmempool")
+    await check_paid(world, desk, node, [made])
+
+
+# Fees
+
+
+@asynccontextmanager
+async def scarce(world: World, node: Node) -> AsyncIterator[Desk]:
+    """A wallet of two coins: a batch of 0.02 BTC needs the second one too once its fee is raised to 80 sat/vB."""
+    async with desk_on(world.pool, node, coins=0) as desk:
+        for _ in range(2):
+            node.pay(node.rpc("getnewaddress", wallet=wallet_of(desk)), each_btc=Decimal("0.0201"))
+        yield desk
+
+
+async def test_a_raised_fee_takes_the_coin_of_a_plan(world: World, node: Node, alice: Asker) -> None:
+    """While a turn signs with the last coin, a raised fee takes it: the turn plans anew and finds the wallet short."""
+    async with scarce(world, node) as desk:
+        first = await alice.asks("0.02")
+        (batch_id,) = (await turn_later(world, desk)).batches
+        second = await alice.asks("0.00005")
+        await advance(world, FAST)
+        signing, chain = interrupted(desk, "acceptance", "after", lambda: payouts.bump(desk, batch_id, Decimal(80)))
+        done = await payouts.turn(signing)
+        assert chain.happened
+        assert (done.batches, [each.code for each in done.findings]) == ([], ["BITCOIN_WALLET_SHORT"])
+        assert len(await payout_batches.inputs(world.pool, batch_id, common=False)) == 2
+        assert len(await txids(desk, batch_id)) == 2
+        node.mine(1)
+        assert len((await payouts.turn(desk)).batches) == 1
+        await check_paid(world, desk, node, [first, second])
+
+
+async def test_a_plan_takes_the_coin_of_a_raised_fee(world: World, node: Node, alice: Asker) -> None:
+    """The other way round: the fee is not raised, the first version stays, and both are paid."""
+    async with scarce(world, node) as desk:
+        first = await alice.asks("0.02")
+        (batch_id,) = (await turn_later(world, desk)).batches
+        second = await alice.asks("0.00005")
+        await advance(world, FAST)
+        raising, chain = interrupted(desk, "acceptance", "after", lambda: payouts.turn(desk))
+        with pytest.raises(PlanOutdatedError):
+            await payouts.bump(raising, batch_id, Decimal(80))
+        assert chain.happened
+        assert len(await txids(desk, batch_id)) == 1
+        assert len(await payout_batches.newest(world.pool, 10)) == 2
+        await check_paid(world, desk, node, [first, second])
+
+
+async def test_two_raise_a_fee_at_once(world: World, dsn: str, desk: Desk, node: Node, alice: Asker) -> None:
+    """Both have signed when the first one stores: one further version, and the second is told."""
+    made = await alice.asks()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    both_signed = asyncio.Barrier(2)
+    async with workers(dsn, desk, node, 2) as desks:
+        raising = [interrupted(each, "acceptance", "after", both_signed.wait)[0] for each in desks]
+        answers = await at_once(*(payouts.bump(each, batch_id) for each in raising))
+    assert sum(isinstance(one, PlanOutdatedError) for one in answers) == 1
+    assert sum(isinstance(one, Exception) for one in answers) == 1
+    assert len(await txids(desk, batch_id)) == 2
+    await check_paid(world, desk, node, [made])
+
+
+@pytest.mark.parametrize("name", ["coins", "acceptance", "broadcast"])
+async def test_a_block_comes_while_a_fee_is_raised(
+    world: World, desk: Desk, node: Node, alice: Asker, name: str
+) -> None:
+    """It has the first version: the second comes too late, and whatever the turn says, the books follow the block."""
+    made = await alice.asks()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    (first,) = await txids(desk, batch_id)
+    await advance(world, STUCK)
+
+    async def block_comes() -> None:
+        node.mine(1)
+
+    raising, chain = interrupted(desk, name, "before", block_comes)
+    await payouts.turn(raising)
+    assert chain.happened
+    assert (await payouts.turn(desk)).findings == []
+    assert len(await txids(desk, batch_id)) == (2 if name == "broadcast" else 1)
+    await check_paid(world, desk, node, [made])
+    assert (await alice.got(made.id)).txid == first
+    assert await booked(world, Chart.NETWORK_FEES) == -(await payout_batches.versions(world.pool, batch_id))[0].fee_btc
+
+
+async def test_turns_that_pay_and_raise_at_once(world: World, dsn: str, node: Node, alice: Asker) -> None:
+    """Stuck batches, new withdrawals, three workers and an operator who raises fees by hand: whatever comes first."""
+    async with desk_on(world.pool, node, coins=6) as desk, workers(dsn, desk, node, 3) as desks:
+        made: list[Withdrawal] = []
+        for _ in range(ROUNDS):
+            made += [await alice.asks("0.001") for _ in range(3)]
+            (stuck,) = (await turn_later(world, desk)).batches
+            made += [await alice.asks("0.001") for _ in range(3)]
+            await advance(world, STUCK)
+            by_hand = [payouts.bump(each, stuck) for each in desks[:2]]
+            answers = await at_once(*by_hand, turns_at_once(desks))
+            assert [one for one in answers if isinstance(one, Exception) and not isinstance(one, OVERTAKEN)] == []
+            newest = (await txids(desk, stuck))[-1]
+            assert newest in node.rpc("getrawmempool")
+            node.mine(1)
+            await turns_at_once(desks)
+            assert (await payout_batches.get(world.pool, stuck)).txid == newest
+        await check_paid(world, desk, node, made)
+
+
+# Recording while a turn runs
+
+
+async def paid_elsewhere(world: World, desk: Desk, olga: Operator, txid: str, one: Withdrawal) -> int:
+    paid = [(world.partner.id, one.id)]
+    return (await payout_exports.record(world.pool, desk.chain, olga, txid, paid, final_depth=DEPTH)).id
+
+
+async def test_recorded_between_signing_and_storing(
+    world: World, desk: Desk, node: Node, alice: Asker, olga: Operator
+) -> None:
+    """A queued one that another wallet has paid is not paid again, and the others of the plan are."""
+    elsewhere, kept = await alice.asks(), await alice.asks()
+    txid = node.rpc("sendtoaddress", elsewhere.address, elsewhere.amount_btc, wallet="miner")
+    await advance(world, FAST)
+    signing, chain = interrupted(desk, "sign", "after", lambda: paid_elsewhere(world, desk, olga, txid, elsewhere))
+    done = await payouts.turn(signing)
+    assert chain.happened
+    assert (len(done.batches), done.findings) == (1, [])
+    assert (await alice.got(elsewhere.id)).txid == txid
+    await check_paid(world, desk, node, [elsewhere, kept])
+
+
+@pytest.mark.parametrize("exported", [True, False])
+async def test_recorded_and_turned_at_once(
+    world: World, dsn: str, desk: Desk, node: Node, alice: Asker, olga: Operator, exported: bool
+) -> None:
+    """Several say so while workers turn: it is in one batch. One that was queued may have been paid first: then all
+    who record are told."""
+    for _ in range(ROUNDS):
+        made = await alice.asks()
+        await advance(world, FAST)
+        if exported:
+            await export(world, olga, made)
+        txid = node.rpc("sendtoaddress", made.address, made.amount_btc, wallet="miner")
+        async with workers(dsn, desk, node, 2) as desks:
+            records = [paid_elsewhere(world, each, olga, txid, made) for each in (*desks, *desks)]
+            *answers, turned = await at_once(*records, turns_at_once(desks))
+        assert not isinstance(turned, Exception)
+        told = [isinstance(one, payout_exports.AlreadyRecordedError) for one in answers]
+        assert len({str(one) if isinstance(one, Exception) else one for one in answers}) == 1
+        assert not (exported and any(told))
+        shown = await alice.got(made.id)
+        assert (shown.txid == txid) == (not any(told))
+        node.mine(DEPTH)
+        await payouts.turn(desk)
+        assert (await alice.got(made.id)).state == "final"
+        if not any(told):
+            paid_once(node, {made.address: made.amount_btc})
+
+
+async def test_the_same_asked_twice_and_paid_at_once(
+    world: World, dsn: str, desk: Desk, node: Node, alice: Asker
+) -> None:
+    """Requests come in while workers turn: each is paid by this turn or by the next, to the address with both."""
+    first = await alice.asks("0.001")
+    await advance(world, FAST)
+    async with workers(dsn, desk, node, 2) as desks:
+        more = [asked(world, alice.user_id, "0.001", first.address, "fast") for _ in range(5)]
+        answers = await at_once(*more, turns_at_once(desks))
+        assert [one for one in answers if isinstance(one, Exception)] == []
+        await advance(world, FAST)
+        await turns_at_once(desks)
+        node.mine(DEPTH)
+        await turns_at_once(desks)
+    rows = await world.pool.fetch("SELECT state FROM withdrawal")
+    assert [row["state"] for row in rows] == ["final"] * 6
+    assert node.rpc("getreceivedbyaddress", first.address, 1, wallet="customers") == Decimal("0.006")

@@ -1,0 +1,591 @@
+"""Reorgs and double spends, made by two nodes that part and meet again; lost mempools; older copies of the books.
+
+`ours` is the node of the deployment, `theirs` is the rest of the world: while they are parted each mines a chain of its
+own, and when they meet the longer one wins. Nobody tells our node to forget a block.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+
+from hashrail import db, deposits, operators, payout_batches, payout_exports, payouts, reconciliation
+from hashrail.errors import ConflictError
+from hashrail.ledger import Chart
+from hashrail.operators import Operator
+from hashrail.payouts import Desk
+from hashrail.withdrawals import Withdrawal
+from tests.api import check_books
+from tests.bitcoin import Node, running
+from tests.books import booked
+from tests.conftest import with_database
+from tests.desks import Asker, customer, desk_on, paid_once, received, start_again, turn_later, txids, wallet_of
+from tests.payouts import EARNED, asked, cancelled, held, spendable
+from tests.world import World
+
+SIX, THREE = 6, 3
+COMMISSION = Decimal("0.00006")
+FORGETS = ("-persistmempool=0", "-walletbroadcast=0")
+HOURS = 3600
+
+
+@dataclass
+class Nodes:
+    """Our node and theirs; ours may have been started again with other flags than usual."""
+
+    ours: Node
+    theirs: Node
+    flags: tuple[str, ...] = ()
+
+    def start_again(self, *flags: str) -> None:
+        """Our node ends in order and starts with these flags."""
+        self.ours.stop()
+        start_again(self.ours, *flags)
+        self.flags = flags
+
+    def part(self) -> None:
+        self.theirs.part()
+
+    def meet(self) -> None:
+        """Whoever has the longer chain wins."""
+        self.theirs.connect(self.ours)
+
+    def overtake(self, blocks: int, *raw: str) -> None:
+        """Their chain grows, with these transactions in its first block and nothing else, and then they meet."""
+        self.theirs.rpc("generateblock", "raw(51)", list(raw))
+        for _ in range(blocks - 1):
+            self.theirs.rpc("generateblock", "raw(51)", [])
+        self.meet()
+        assert self.ours.tip() == self.theirs.tip()
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[Nodes]:
+    with running(listens=True) as ours, running() as theirs:
+        ours.pay(customer(ours))
+        yield Nodes(ours, theirs)
+
+
+@pytest.fixture
+def nodes(two: Nodes) -> Iterator[Nodes]:
+    """Agreed on one chain; nothing of an earlier test waits."""
+    two.ours.mine(1)
+    two.meet()
+    yield two
+    if two.flags:
+        two.start_again()
+
+
+@pytest.fixture
+async def alice(world: World, nodes: Nodes) -> Asker:
+    return await Asker.create(world, nodes.ours)
+
+
+@pytest.fixture
+async def olga(world: World) -> Operator:
+    async with db.transaction(world.pool) as tx:
+        return await operators.add(tx, name="olga", role="admin", password="a long enough one")
+
+
+@pytest.fixture
+async def desk(world: World, nodes: Nodes) -> AsyncIterator[Desk]:
+    async with desk_on(world.pool, nodes.ours, bitcoin_final_depth=THREE) as made:
+        yield made
+
+
+async def stored(desk: Desk, batch_id: int) -> list[str]:
+    """The bytes of a batch's versions."""
+    return [each.raw or "" for each in await payout_batches.versions(desk.pool, batch_id)]
+
+
+async def state(desk: Desk, batch_id: int) -> tuple[str, str | None, int]:
+    """A turn, and how the batch stands after it."""
+    await payouts.turn(desk)
+    batch = await payout_batches.get(desk.pool, batch_id)
+    return batch.state, batch.txid, batch.confirmations
+
+
+def waits(node: Node, txid: str) -> bool:
+    return txid in node.rpc("getrawmempool")
+
+
+async def check_end(world: World, desk: Desk, node: Node, *made: Withdrawal, fee_btc: Decimal) -> None:
+    """Each is final and paid once, the fee is booked once, nothing is held or unexplained."""
+    paid: dict[str, Decimal] = {}
+    for one in made:
+        paid[one.address] = paid.get(one.address, Decimal(0)) + one.amount_btc
+    paid_once(node, paid)
+    await check_posted(world, desk, *made, fee_btc=fee_btc)
+
+
+async def check_posted(world: World, desk: Desk, *made: Withdrawal, fee_btc: Decimal) -> None:
+    """Each is final, amounts and fee are booked once, nothing is held or unexplained."""
+    rows = await world.pool.fetch("SELECT state FROM withdrawal")
+    assert [row["state"] for row in rows] == ["final"] * len(made)
+    assert await booked(world, Chart.NETWORK_FEES) == -fee_btc
+    assert await booked(world, Chart.BITCOIN_WALLET) == sum(one.amount_btc for one in made) + fee_btc
+    assert await booked(world, Chart.PAYOUTS_IN_FLIGHT) == 0
+    report = await reconciliation.reconcile(world.pool, desk.chain)
+    assert (report.unexplained_btc, report.books_unexplained_btc) == (0, 0)
+    await check_books(world)
+
+
+async def fee_of(desk: Desk, txid: str) -> Decimal:
+    fee_btc: Decimal = await desk.pool.fetchval("SELECT fee_btc FROM payout_transaction WHERE txid = $1", txid)
+    return fee_btc
+
+
+# A longer chain without the payment
+
+
+@pytest.mark.parametrize("depth", [SIX, THREE])
+async def test_a_confirmation_is_taken_back(world: World, nodes: Nodes, alice: Asker, depth: int) -> None:
+    """On its way again with the same txid, nothing was posted; mined again, it is posted once at final depth."""
+    async with desk_on(world.pool, nodes.ours, bitcoin_final_depth=depth) as desk:
+        made = await alice.asks("0.05")
+        nodes.meet()
+        nodes.part()
+        (batch_id,) = (await turn_later(world, desk)).batches
+        (txid,) = await txids(desk, batch_id)
+        nodes.ours.mine(depth - 1)
+        assert await state(desk, batch_id) == ("confirmed", txid, depth - 1)
+        nodes.overtake(depth)
+        assert await state(desk, batch_id) == ("broadcast", None, 0)
+        shown = await alice.got(made.id)
+        assert (shown.state, shown.txid, shown.confirmations) == ("broadcast", txid, 0)
+        assert await held(world, alice.user_id) == Decimal("0.05") + COMMISSION
+        assert [nodes.ours.rpc("getrawtransaction", txid)] == await stored(desk, batch_id)
+        for seen in range(1, depth):
+            nodes.ours.mine(1)
+            assert await state(desk, batch_id) == ("confirmed", txid, seen)
+            assert await booked(world, Chart.BITCOIN_WALLET) == 0
+        nodes.ours.mine(1)
+        for _ in range(2):
+            assert await state(desk, batch_id) == ("final", txid, depth)
+        await check_end(world, desk, nodes.ours, made, fee_btc=await fee_of(desk, txid))
+
+
+async def test_a_final_payment_falls_out(world: World, nodes: Nodes, desk: Desk, alice: Asker) -> None:
+    """Deeper than was thought final: it stays posted, an alarm is logged, the same bytes are mined again."""
+    made = await alice.asks()
+    nodes.meet()
+    nodes.part()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    (txid,) = await txids(desk, batch_id)
+    nodes.ours.mine(THREE)
+    assert await state(desk, batch_id) == ("final", txid, THREE)
+    nodes.overtake(THREE + 1)
+    with capture_logs() as said:
+        assert (await state(desk, batch_id))[:2] == ("final", txid)
+    assert [each["txid"] for each in said if each["event"] == "a final payment fell out of the chain"] == [txid]
+    assert waits(nodes.ours, txid)
+    nodes.ours.mine(2)
+    assert await state(desk, batch_id) == ("final", txid, 2)
+    nodes.ours.mine(1)
+    assert (await payouts.turn(desk)).settled == 0
+    await check_end(world, desk, nodes.ours, made, fee_btc=await fee_of(desk, txid))
+
+
+# A longer chain with a double spend
+
+
+def stolen(node: Node, wallet: str) -> str:
+    """A transaction with which a thief of the keys takes every coin of the wallet; it is not sent yet."""
+    coins = node.rpc("listunspent", 1, 9_999_999, [], True, wallet=wallet)
+    spent = [{"txid": coin["txid"], "vout": coin["vout"]} for coin in coins]
+    total: Decimal = sum((coin["amount"] for coin in coins), Decimal(0))
+    raw = node.rpc("createrawtransaction", spent, {customer(node): total - Decimal("0.001")})
+    signed: dict[str, Any] = node.rpc("signrawtransactionwithwallet", raw, wallet=wallet)
+    assert signed["complete"]
+    return str(signed["hex"])
+
+
+async def test_a_stolen_key(world: World, nodes: Nodes, alice: Asker, olga: Operator) -> None:
+    """Nothing is released before final depth; then it is due again, and paid once the operator has looked at it."""
+    async with desk_on(world.pool, nodes.ours, coins=1) as desk:
+        made = await alice.asks("0.05")
+        raw = stolen(nodes.ours, wallet_of(desk))
+        nodes.meet()
+        nodes.part()
+        (batch_id,) = (await turn_later(world, desk)).batches
+        nodes.ours.mine(1)
+        assert (await state(desk, batch_id))[0] == "confirmed"
+        nodes.overtake(SIX - 1, raw)
+        thief = str(nodes.ours.rpc("decoderawtransaction", raw)["txid"])
+        for _ in range(2):
+            done = await turn_later(world, desk)
+            assert [(each.code, thief in each.message) for each in done.findings] == [("FOREIGN_SPEND", True)]
+            assert await state(desk, batch_id) == ("broadcast", None, 0)
+            assert await held(world, alice.user_id) == Decimal("0.05") + COMMISSION
+            assert len(await payout_batches.pinned(world.pool)) == 1
+        nodes.ours.mine(1)
+        assert await state(desk, batch_id) == ("conflicted", None, 0)
+        assert (await alice.got(made.id)).state == "queued"
+        nodes.ours.pay(nodes.ours.rpc("getnewaddress", wallet=wallet_of(desk)))
+        done = await turn_later(world, desk)
+        assert ([each.code for each in done.findings], done.batches) == (["FOREIGN_SPEND"], [])
+        await payout_exports.acknowledge(world.pool, desk.chain, olga, thief, "the key was stolen")
+        (second,) = (await turn_later(world, desk)).batches
+        nodes.ours.mine(SIX)
+        assert (await state(desk, second))[0] == "final"
+        (txid,) = await txids(desk, second)
+        await check_end(world, desk, nodes.ours, made, fee_btc=await fee_of(desk, txid))
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+async def test_a_double_spend_that_is_taken_back(
+    world: World, nodes: Nodes, alice: Asker, olga: Operator, acknowledged: bool
+) -> None:
+    """Five blocks deep, and then a longer chain has the payment after all: it was never due again."""
+    async with desk_on(world.pool, nodes.ours, coins=1) as desk:
+        made = await alice.asks()
+        raw = stolen(nodes.ours, wallet_of(desk))
+        nodes.meet()
+        nodes.part()
+        (batch_id,) = (await turn_later(world, desk)).batches
+        (txid,) = await txids(desk, batch_id)
+        (honest,) = await stored(desk, batch_id)
+        height = nodes.theirs.rpc("getblockcount")
+        nodes.overtake(SIX - 1, raw)
+        assert await state(desk, batch_id) == ("broadcast", None, 0)
+        thief = str(nodes.ours.rpc("decoderawtransaction", raw)["txid"])
+        if acknowledged:
+            await payout_exports.acknowledge(world.pool, desk.chain, olga, thief, "the key was stolen")
+            assert (await turn_later(world, desk)).batches == []
+        # The rest of the world goes on from before the theft; our node follows it by itself.
+        nodes.theirs.rpc("invalidateblock", nodes.theirs.rpc("getblockhash", height + 1))
+        nodes.overtake(SIX, honest)
+        assert await state(desk, batch_id) == ("final", txid, SIX)
+        assert await world.pool.fetchval("SELECT dead FROM payout_foreign_spend WHERE txid = $1", thief) is True
+        assert (await payouts.turn(desk)).findings == []
+        assert await world.pool.fetchval("SELECT count(*) FROM payout_batch") == 1
+        await check_end(world, desk, nodes.ours, made, fee_btc=await fee_of(desk, txid))
+
+
+async def test_what_was_given_up_is_mined(world: World, nodes: Nodes, alice: Asker, olga: Operator) -> None:
+    """A reorg deeper than final depth brings back what was paid anew meanwhile: somebody has to be told."""
+    async with desk_on(world.pool, nodes.ours, coins=1, bitcoin_final_depth=THREE) as desk:
+        made = await alice.asks("0.05")
+        raw = stolen(nodes.ours, wallet_of(desk))
+        nodes.meet()
+        nodes.part()
+        (batch_id,) = (await turn_later(world, desk)).batches
+        (honest,) = await stored(desk, batch_id)
+        height = nodes.theirs.rpc("getblockcount")
+        nodes.overtake(THREE, raw)
+        assert await state(desk, batch_id) == ("conflicted", None, 0)
+        nodes.ours.pay(nodes.ours.rpc("getnewaddress", wallet=wallet_of(desk)))
+        thief = str(nodes.ours.rpc("decoderawtransaction", raw)["txid"])
+        await payout_exports.acknowledge(world.pool, desk.chain, olga, thief, "the key was stolen")
+        assert len((await turn_later(world, desk)).batches) == 1
+        nodes.theirs.rpc("invalidateblock", nodes.theirs.rpc("getblockhash", height + 1))
+        nodes.overtake(2 * THREE, honest)
+        with capture_logs() as said:
+            await payouts.turn(desk)
+        assert received(nodes.ours, [made.address]) == {made.address: Decimal("0.1")}
+        assert "error" in {each["log_level"] for each in said}
+
+
+async def test_the_coin_itself_is_taken_back(world: World, nodes: Nodes, alice: Asker) -> None:
+    """Whoever funded the wallet spends otherwise: the payment can never be mined, so it is paid with another coin."""
+    async with desk_on(world.pool, nodes.ours, coins=0, bitcoin_final_depth=THREE) as desk:
+        made = await alice.asks("0.05")
+        to = nodes.ours.rpc("getnewaddress", wallet=wallet_of(desk))
+        funding, otherwise = (signed_by_miner(nodes.ours, address) for address in (to, customer(nodes.ours)))
+        nodes.meet()
+        nodes.part()
+        nodes.ours.rpc("sendrawtransaction", funding)
+        nodes.ours.mine(1)
+        (batch_id,) = (await turn_later(world, desk)).batches
+        (txid,) = await txids(desk, batch_id)
+        assert await state(desk, batch_id) == ("broadcast", None, 0)
+        nodes.overtake(2, otherwise)
+        assert await state(desk, batch_id) == ("broadcast", None, 0)
+        assert (await alice.got(made.id)).state == "broadcast"
+        nodes.ours.mine(1)
+        assert await state(desk, batch_id) == ("conflicted", None, 0)
+        assert (await alice.got(made.id)).state == "queued"
+        assert [each.code for each in (await turn_later(world, desk)).findings] == ["BITCOIN_WALLET_SHORT"]
+        nodes.ours.pay(nodes.ours.rpc("getnewaddress", wallet=wallet_of(desk)))
+        (second,) = (await turn_later(world, desk)).batches
+        nodes.ours.mine(THREE)
+        (txid,) = await txids(desk, second)
+        assert await state(desk, second) == ("final", txid, THREE)
+        # The customer's own wallet cannot know that the first payment is dead: only what is mined counts.
+        assert nodes.ours.rpc("getreceivedbyaddress", made.address, 1, wallet="customers") == made.amount_btc
+        await check_posted(world, desk, made, fee_btc=await fee_of(desk, txid))
+
+
+def signed_by_miner(node: Node, address: str) -> str:
+    """A transaction of the miner's first coin, not sent; two of them spend the same one."""
+    coin = min(node.rpc("listunspent", wallet="miner"), key=lambda each: (each["txid"], each["vout"]))
+    spent = [{"txid": coin["txid"], "vout": coin["vout"]}]
+    back = node.rpc("getnewaddress", wallet="miner")
+    paid = {address: 1, back: coin["amount"] - Decimal("1.001")}
+    raw = node.rpc("createrawtransaction", spent, paid)
+    return str(node.rpc("signrawtransactionwithwallet", raw, wallet="miner")["hex"])
+
+
+# Versions
+
+
+@pytest.mark.parametrize("winner", [0, 1])
+async def test_each_chain_has_another_version(
+    world: World, nodes: Nodes, desk: Desk, alice: Asker, winner: int
+) -> None:
+    """The books follow the longer chain, and book the fee of the version that it has, once."""
+    made = await alice.asks()
+    nodes.meet()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    await payouts.bump(desk, batch_id, Decimal(40))
+    raw, sent = await stored(desk, batch_id), await txids(desk, batch_id)
+    nodes.part()
+    nodes.ours.rpc("generateblock", "raw(51)", [raw[1 - winner]])
+    assert await state(desk, batch_id) == ("confirmed", sent[1 - winner], 1)
+    assert (await alice.got(made.id)).txid == sent[1 - winner]
+    nodes.overtake(2, raw[winner])
+    assert await state(desk, batch_id) == ("confirmed", sent[winner], 2)
+    assert (await alice.got(made.id)).txid == sent[winner]
+    nodes.ours.mine(1)
+    assert (await payouts.turn(desk)).settled == 1
+    assert await state(desk, batch_id) == ("final", sent[winner], THREE)
+    fees = [await fee_of(desk, each) for each in sent]
+    assert fees[0] < fees[1]
+    await check_end(world, desk, nodes.ours, made, fee_btc=fees[winner])
+
+
+# Mempools that forget
+
+
+async def test_a_mempool_is_lost(world: World, nodes: Nodes, desk: Desk, alice: Asker) -> None:
+    """The node starts without it: the same bytes go out again, of the newest version."""
+    made = await alice.asks()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    for number in range(2):
+        nodes.start_again(*FORGETS)
+        sent = await txids(desk, batch_id)
+        assert nodes.ours.rpc("getrawmempool") == []
+        assert await state(desk, batch_id) == ("broadcast", None, 0)
+        assert nodes.ours.rpc("getrawmempool") == [sent[-1]]
+        assert nodes.ours.rpc("getrawtransaction", sent[-1]) == (await stored(desk, batch_id))[-1]
+        if number == 0:
+            await payouts.bump(desk, batch_id)
+    nodes.ours.mine(THREE)
+    assert await state(desk, batch_id) == ("final", sent[-1], THREE)
+    await check_end(world, desk, nodes.ours, made, fee_btc=await fee_of(desk, sent[-1]))
+
+
+async def test_a_payment_expires(world: World, nodes: Nodes, desk: Desk, alice: Asker) -> None:
+    """It waited for longer than the node keeps it: sent again as it was."""
+    nodes.start_again("-mempoolexpiry=1", *FORGETS)
+    made = await alice.asks()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    (txid,) = await txids(desk, batch_id)
+    sent_at = nodes.ours.rpc("getmempoolentry", txid)["time"]
+    nodes.ours.rpc("setmocktime", sent_at + 2 * HOURS)
+    # A transaction that comes in lets the node look for what is too old.
+    other = nodes.ours.rpc("sendtoaddress", customer(nodes.ours), Decimal(1), wallet="miner")
+    raw = nodes.ours.rpc("gettransaction", other, wallet="miner")["hex"]
+    nodes.ours.rpc("sendrawtransaction", raw)
+    assert not waits(nodes.ours, txid)
+    assert await state(desk, batch_id) == ("broadcast", None, 0)
+    assert waits(nodes.ours, txid)
+    nodes.ours.rpc("setmocktime", 0)
+    assert nodes.ours.rpc("getrawtransaction", txid) == (await stored(desk, batch_id))[0]
+    nodes.ours.mine(THREE)
+    assert await state(desk, batch_id) == ("final", txid, THREE)
+    await check_end(world, desk, nodes.ours, made, fee_btc=await fee_of(desk, txid))
+
+
+# Older copies of the books
+
+
+@dataclass
+class Copies:
+    """The books, a copy that was taken at some moment, and a desk for each, on the same wallet."""
+
+    now: World
+    older: World
+    desk: Desk
+    restored: Desk
+
+
+@asynccontextmanager
+async def copied(server: str, dsn: str, world: World, desk: Desk) -> AsyncIterator[Copies]:
+    """Copy the books as they are, which nobody may be connected to; both are open from then on."""
+    await world.pool.close()
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    async with AsyncExitStack() as ends:
+        connection = await asyncpg.connect(server)
+        ends.push_async_callback(connection.close)
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {urlsplit(dsn).path[1:]}")
+        ends.push_async_callback(connection.execute, f"DROP DATABASE {name} WITH (FORCE)")
+        pools = [await db.open_pool(each, 4) for each in (dsn, with_database(server, name))]
+        for pool in pools:
+            ends.push_async_callback(pool.close)
+        now, older = (replace(world, pool=pool) for pool in pools)
+        yield Copies(now, older, replace(desk, pool=now.pool), replace(desk, pool=older.pool))
+
+
+async def record(copies: Copies, olga: Operator, txid: str, *made: Withdrawal) -> int:
+    """An operator says in the older copy what the chain has paid."""
+    paid = [(copies.older.partner.id, one.id) for one in made]
+    desk = copies.restored
+    batch = await payout_exports.record(desk.pool, desk.chain, olga, txid, paid, final_depth=THREE)
+    return batch.id
+
+
+async def check_stands_still(copies: Copies, txid: str, turns: int = 2) -> None:
+    """The older copy pays nothing, whatever it thinks is due, and says why."""
+    for _ in range(turns):
+        done = await turn_later(copies.older, copies.restored)
+        assert (done.batches, done.bumped) == ([], [])
+        assert [(each.code, txid in each.message) for each in done.findings] == [("FOREIGN_SPEND", True)]
+
+
+@pytest.mark.parametrize("blocks", [0, 1, THREE], ids=["mempool", "mined", "final"])
+async def test_a_copy_from_before_a_payment(
+    server: str, dsn: str, world: World, nodes: Nodes, desk: Desk, alice: Asker, olga: Operator, blocks: int
+) -> None:
+    """It would pay again: it sees the spend, stands still, and is brought to the end by what an operator records."""
+    node = nodes.ours
+    made = [await alice.asks("0.01"), await alice.asks("0.02")]
+    made.append(await asked(world, alice.user_id, "0.03", made[0].address, "fast"))
+    await payouts.turn(desk)
+    async with copied(server, dsn, world, desk) as copies:
+        (batch_id,) = (await turn_later(copies.now, copies.desk)).batches
+        (txid,) = await txids(copies.desk, batch_id)
+        node.mine(blocks)
+        if blocks:
+            await payouts.turn(copies.desk)
+        await check_stands_still(copies, txid)
+        with pytest.raises(payout_exports.ForeignSpendPaysError):
+            await payout_exports.acknowledge(copies.older.pool, desk.chain, olga, txid, "a sweep?")
+        with pytest.raises(payout_exports.PaymentMismatchError):
+            await record(copies, olga, txid, *made[:2])
+        await check_stands_still(copies, txid, 1)
+        recorded = await record(copies, olga, txid, *made)
+        assert await record(copies, olga, txid, *made) == recorded
+        assert (await turn_later(copies.older, copies.restored)).findings == []
+        node.mine(THREE - blocks)
+        assert (await state(copies.restored, recorded))[:2] == ("final", txid)
+        fee_btc = await fee_of(copies.desk, txid)
+        await check_end(copies.older, copies.restored, node, *made, fee_btc=fee_btc)
+        again = await alice_of(copies.older, alice).asks("0.01")
+        assert len((await turn_later(copies.older, copies.restored)).batches) == 1
+        assert again.id not in [one.id for one in made]
+
+
+def alice_of(world: World, alice: Asker) -> Asker:
+    return Asker(world, alice.user_id, alice.node)
+
+
+@pytest.mark.parametrize("blocks", [0, 1, THREE], ids=["mempool", "mined", "final"])
+async def test_a_copy_from_before_a_raised_fee(
+    server: str, dsn: str, world: World, nodes: Nodes, desk: Desk, alice: Asker, olga: Operator, blocks: int
+) -> None:
+    """It knows the first version, the chain has the second: nothing more is paid, and it ends with that one.
+
+    Recorded in time it is a version of the same batch; where that was given up, it pays what is due again.
+    """
+    node = nodes.ours
+    made = [await alice.asks("0.01"), await alice.asks("0.02")]
+    (batch_id,) = (await turn_later(world, desk)).batches
+    async with copied(server, dsn, world, desk) as copies:
+        await payouts.bump(copies.desk, batch_id, Decimal(40))
+        first, second = await txids(copies.desk, batch_id)
+        node.mine(blocks)
+        await check_stands_still(copies, second)
+        shown = await payout_batches.get(copies.older.pool, batch_id)
+        assert shown.state == ("conflicted" if blocks == THREE else "broadcast")
+        with pytest.raises(payout_exports.ForeignSpendPaysError):
+            await payout_exports.acknowledge(copies.older.pool, desk.chain, olga, second, "a sweep?")
+        recorded = await record(copies, olga, second, *made)
+        assert (recorded == batch_id) == (blocks < THREE)
+        node.mine(THREE - blocks)
+        assert (await state(copies.restored, recorded))[:2] == ("final", second)
+        assert first != second
+        assert (await payouts.turn(copies.restored)).findings == []
+        fee_btc = await fee_of(copies.desk, second)
+        await check_end(copies.older, copies.restored, node, *made, fee_btc=fee_btc)
+
+
+async def test_a_copy_whose_payment_the_mempool_lost(
+    server: str, dsn: str, world: World, nodes: Nodes, desk: Desk, alice: Asker, olga: Operator
+) -> None:
+    """Neither chain nor mempool has it, but the wallet remembers: somebody else may still mine it."""
+    made = await alice.asks()
+    async with copied(server, dsn, world, desk) as copies:
+        (batch_id,) = (await turn_later(copies.now, copies.desk)).batches
+        (txid,) = await txids(copies.desk, batch_id)
+        (raw,) = await stored(copies.desk, batch_id)
+        nodes.start_again(*FORGETS)
+        assert not waits(nodes.ours, txid)
+        await check_stands_still(copies, txid)
+        recorded = await record(copies, olga, txid, made)
+        assert (await state(copies.restored, recorded))[0] == "broadcast"
+        assert nodes.ours.rpc("getrawtransaction", txid) == raw
+        nodes.ours.mine(THREE)
+        assert (await state(copies.restored, recorded))[:2] == ("final", txid)
+        await check_end(copies.older, copies.restored, nodes.ours, made, fee_btc=await fee_of(copies.desk, txid))
+
+
+async def test_a_copy_whose_user_takes_it_back(
+    server: str, dsn: str, world: World, nodes: Nodes, desk: Desk, alice: Asker
+) -> None:
+    """In the copy it is queued, and the spend that pays it is known: it is not the user's again."""
+    made = await alice.asks()
+    async with copied(server, dsn, world, desk) as copies:
+        (batch_id,) = (await turn_later(copies.now, copies.desk)).batches
+        (txid,) = await txids(copies.desk, batch_id)
+        nodes.ours.mine(1)
+        await check_stands_still(copies, txid)
+        with pytest.raises(ConflictError):
+            await cancelled(copies.older, made.id)
+        assert await held(copies.older, alice.user_id) == made.amount_btc + COMMISSION
+
+
+# Deposits
+
+
+async def test_a_deposit_is_lost_and_found(world: World, nodes: Nodes, alice: Asker) -> None:
+    """After the credit a longer chain lacks it: the operator's loss, once, with an alarm; found again, reversed."""
+    quarter = Decimal("0.25")
+    async with desk_on(world.pool, nodes.ours, coins=0, bitcoin_final_depth=THREE) as desk:
+        to = await deposits.address_of(world.pool, desk.chain, world.partner.id, alice.user_id)
+        nodes.meet()
+        nodes.part()
+        nodes.ours.pay(to, each_btc=quarter)
+        nodes.ours.mine(1)
+        await payouts.turn(desk)
+        assert await standing(world, alice) == ("credited", 0, EARNED + quarter)
+        for losses in (1, 2):
+            nodes.overtake(3)
+            with capture_logs() as said:
+                await payouts.turn(desk)
+                await payouts.turn(desk)
+            assert [each["event"] for each in said].count("a credited deposit was lost in a reorg") == 1
+            assert await standing(world, alice) == ("lost", -quarter, EARNED + quarter)
+            assert await world.pool.fetchval("SELECT count(*) FROM transfer WHERE kind = 'deposit'") == 2 * losses
+            nodes.part()
+            for found in ("lost", "credited"):
+                nodes.ours.mine(1)
+                await payouts.turn(desk)
+                loss = -quarter if found == "lost" else 0
+                assert await standing(world, alice) == (found, loss, EARNED + quarter)
+        report = await reconciliation.reconcile(world.pool, desk.chain)
+        assert (report.unexplained_btc, report.books_unexplained_btc) == (0, 0)
+    await check_books(world)
+
+
+async def standing(world: World, alice: Asker) -> tuple[str, Decimal, Decimal]:
+    """State of the one deposit, the operator's loss, what the user may spend."""
+    (one,) = await deposits.of_partner(world.pool, world.partner.id, limit=10)
+    return one.state, await booked(world, Chart.REORG_LOSSES), await spendable(world, alice.user_id)
