@@ -1,6 +1,7 @@
-# make run    a sandbox: embedded PostgreSQL, seeded, serving, printing what to try next
-# make test   everything: style, types, tests
-# make bench  the benchmarks; writes docs/benchmarks.md
+# make run       a sandbox: embedded PostgreSQL, seeded, serving, printing what to try next
+# make test      style, types, tests
+# make failover  payouts while the primary PostgreSQL is lost and its standby promoted: five minutes
+# make bench     the benchmarks; writes docs/benchmarks.md
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,10 +11,10 @@ PORT ?= 8080
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench reference lock clean
+.PHONY: help setup run test failover check format bench reference lock clean
 
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 # What Hashrail needs to run; the dev mark below adds what checks and tests need.
 $(VENV)/.runs: requirements.lock pyproject.toml client/pyproject.toml
@@ -40,6 +41,15 @@ $(VENV)/.bitcoind: tools/get_bitcoind.sh $(VENV)/.tests
 	@if tools/get_bitcoind.sh $(VENV)/bitcoind; then touch $@; else \
 	  echo "tests with a Bitcoin node will be skipped" >&2; test "$$CI" != true; fi
 
+# What loses a primary: Patroni from its lock, and etcd, fetched like the node.
+$(VENV)/.failover: requirements-failover.lock $(VENV)/.tests
+	@$(PIP) install -qq --require-hashes -r requirements-failover.lock
+	@touch $@
+
+$(VENV)/.etcd: tools/get_etcd.sh $(VENV)/.tests
+	@if tools/get_etcd.sh $(VENV)/etcd; then touch $@; else \
+	  echo "tests with a lost primary will be skipped" >&2; test "$$CI" != true; fi
+
 setup: $(VENV)/.tests
 
 run: $(VENV)/.runs
@@ -52,6 +62,9 @@ check: setup
 
 test: check $(VENV)/.typescript $(VENV)/.bitcoind
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+failover: $(VENV)/.failover $(VENV)/.etcd $(VENV)/.bitcoind
+	$(BIN)/python -m pytest tests/failover
 
 format: setup
 	$(BIN)/ruff check --fix .
@@ -66,7 +79,7 @@ reference: setup
 	$(BIN)/hashrail reference --out docs/reference
 
 lock: setup
-	for name in requirements requirements-dev; do \
+	for name in requirements requirements-dev requirements-failover; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
 	    --no-emit-index-url --no-header $$name.in -o $$name.lock; \
 	done

@@ -29,7 +29,7 @@ opened_transaction = db.transaction
 
 @dataclass
 class Steps:
-    """Counts what is done; at one step, before or after it, the process ends as by kill -9."""
+    """Counts what is done; at one step, before or after it, the process reaches its last: see `reached`."""
 
     last: tuple[str, str] | None
     done: list[str] = field(default_factory=list)
@@ -46,9 +46,13 @@ class Steps:
     def end(self, step: str) -> None:
         self._perhaps_the_last(step, "after")
 
+    def reached(self) -> None:
+        """The process ends as by kill -9."""
+        os.kill(os.getpid(), signal.SIGKILL)
+
     def _perhaps_the_last(self, step: str, when: str) -> None:
         if self.last == (step, when):
-            os.kill(os.getpid(), signal.SIGKILL)
+            self.reached()
 
 
 class CountedChain:

@@ -6,14 +6,15 @@ Rows come back as asyncpg records; NUMERIC comes back as an exact Decimal.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.resources import as_file, files
 from typing import TypeAlias
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 import asyncpg
 import yoyo
 from asyncpg.pool import PoolConnectionProxy
+from psycopg.conninfo import conninfo_to_dict
 
 from hashrail.errors import UnavailableError
 
@@ -64,7 +65,12 @@ def refusal(error: BaseException) -> UnavailableError | None:
     match error:
         case asyncpg.LockNotAvailableError() | asyncpg.DeadlockDetectedError() | TimeoutError():
             return BusyError("another request holds what this one needs")
-        case asyncpg.CannotConnectNowError() | asyncpg.AdminShutdownError() | asyncpg.CrashShutdownError():
+        case (
+            asyncpg.CannotConnectNowError()
+            | asyncpg.AdminShutdownError()
+            | asyncpg.CrashShutdownError()
+            | asyncpg.TargetServerAttributeNotMatched()  # every server is a standby: one will be promoted
+        ):
             return DatabaseDownError("the database is starting or stopping")
         case asyncpg.PostgresConnectionError() | asyncpg.TooManyConnectionsError() | OSError():
             return DatabaseDownError("the database does not answer")
@@ -89,10 +95,34 @@ def _translated() -> Iterator[None]:
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Tx]:
-    """One READ COMMITTED transaction: committed when the block ends well, rolled back when it raises."""
+    """One READ COMMITTED transaction: committed when the block ends well, rolled back when it raises.
+
+    A commit waits for a synchronous standby. When the wait is cancelled PostgreSQL answers that it is done, with a
+    warning; a failover could still take it back. That, and an answer that takes too long, is DatabaseDownError.
+    """
+    warnings: list[asyncpg.PostgresLogMessage] = []
+    committing = False
+
+    def hear(_connection: object, message: asyncpg.PostgresLogMessage) -> None:
+        if isinstance(message, asyncpg.PostgresWarning):
+            warnings.append(message)
+
     with _translated():
-        async with pool.acquire() as connection, connection.transaction():
-            yield connection
+        async with pool.acquire() as connection:
+            try:
+                async with connection.transaction():
+                    yield connection
+                    connection.add_log_listener(hear)
+                    committing = True
+            except TimeoutError as error:
+                if not committing:
+                    raise
+                raise DatabaseDownError("whether it is committed is not known") from error
+            finally:
+                with suppress(asyncpg.InterfaceError):  # a connection that died hears nothing
+                    connection.remove_log_listener(hear)
+    if warnings:
+        raise DatabaseDownError("it is committed, but a standby that has to know of it does not")
 
 
 @asynccontextmanager
@@ -105,8 +135,8 @@ async def snapshot(pool: Pool) -> AsyncIterator[Tx]:
 
 def migrate(dsn: str) -> list[str]:
     """Bring the schema up to date with the files in sql/, once and in order; answers the names applied now."""
-    parts = urlsplit(dsn)
-    backend = yoyo.get_backend(urlunsplit(parts._replace(scheme="postgresql+psycopg")))
+    # The runner reads addresses of one server; as parameters, those of several reach libpq as they are.
+    backend = yoyo.get_backend(f"postgresql+psycopg://?{urlencode(conninfo_to_dict(dsn))}")
     try:
         with as_file(files("hashrail") / "sql") as folder, backend.lock():
             waiting = backend.to_apply(yoyo.read_migrations(str(folder)))

@@ -108,13 +108,18 @@ class Version:
 
 
 async def lock(tx: Tx) -> None:
-    """Let nobody else store, release or export until the transaction ends, and make its commit a durable one.
+    """Let nobody else store, release or export until the transaction ends, and make its commit a durable one."""
+    await wait_for_standby(tx)
+    await tx.execute("SELECT pg_advisory_xact_lock($1)", PAYOUTS)
 
-    A commit that stops waiting for the standby reports success all the same, so nothing may end the waiting.
+
+async def wait_for_standby(tx: Tx) -> None:
+    """Let the commit of this transaction wait for the synchronous standby, whatever the server is set to.
+
+    A commit that stops waiting reports success all the same, so nothing may end the waiting.
     """
     await tx.execute("SET LOCAL synchronous_commit = 'on'")
     await tx.execute("SET LOCAL statement_timeout = 0")
-    await tx.execute("SELECT pg_advisory_xact_lock($1)", PAYOUTS)
 
 
 async def latest(tx: Reader) -> tuple[int, int]:

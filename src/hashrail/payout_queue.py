@@ -57,11 +57,6 @@ class Queue:
         return self.fast if speed == "fast" else self.daily
 
     @property
-    def addresses(self) -> set[str]:
-        """Where it goes."""
-        return {one.address for one in (*self.fast, *self.daily)}
-
-    @property
     def amount_btc(self) -> Decimal:
         """BTC that it takes, without fees."""
         return sum((one.amount_btc for one in (*self.fast, *self.daily)), ZERO)

@@ -149,6 +149,9 @@ async def watch(desk: Desk) -> list[Finding]:
     history = await payout_watch.read_history(pool, chain, depth)
     await foreign_spends.look(pool, chain, history, final_depth=depth)
     async with db.transaction(pool) as tx:
+        # A barrier: what an earlier process stored may not be sent before its commit has reached the standby, and this
+        # one, which comes after it, waits for that.
+        await payout_batches.wait_for_standby(tx)
         now = await business_clock.now(tx)
         await deposits.scan(tx, history)
         await payout_watch.move_cursor(tx, history, depth, now=now)
@@ -236,7 +239,7 @@ async def bump(desk: Desk, batch_id: int, sat_per_vb: Decimal | None = None) -> 
 
 async def _planned(desk: Desk, speed: Speed, found: Turn) -> Plan | None:
     """What a batch would pay, and with which coins: a pure read."""
-    queue, latest, pinned = await _queue(desk, found)
+    queue, latest, pinned = await _queue(desk, speed, found)
     due = queue.of(speed)
     if not due:
         return None
@@ -250,15 +253,19 @@ async def _planned(desk: Desk, speed: Speed, found: Turn) -> Plan | None:
     return Plan(speed, fitted, chosen, payout_batches.merged(fitted), rate, budget, latest)
 
 
-async def _queue(desk: Desk, found: Turn) -> tuple[Queue, tuple[int, int], set[Outpoint]]:
-    """What is due, without what the node would not pay; the newest batch and export; the coins that are promised."""
+async def _queue(desk: Desk, speed: Speed, found: Turn) -> tuple[Queue, tuple[int, int], set[Outpoint]]:
+    """What is due, without what the node would not pay; the newest batch and export; the coins that are promised.
+
+    The node is asked about those that come next, however long the queue is.
+    """
     refused: set[str] = set()
     while True:
         async with db.snapshot(desk.pool) as tx:
             policy, now = await payout_policy.get(tx), await business_clock.now(tx)
             queue = await payout_queue.due(tx, policy, Rhythm.of(desk.settings), now=now, refused=refused)
             latest, pinned = await payout_batches.latest(tx), await payout_batches.pinned(tx)
-        more = await desk.chain.refused(queue.addresses)
+        coming = payout_queue.cut(queue.of(speed), desk.settings.payout_most_outputs)
+        more = await desk.chain.refused({one.address for one in coming})
         for address in sorted(more):
             found.tell(Finding("ADDRESS_REFUSED", f"the node cannot pay {address}: refuse its withdrawals"))
         if not more:

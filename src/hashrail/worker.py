@@ -22,6 +22,7 @@ from hashrail.settings import Settings
 EVERY_MINUTE = "* * * * *"
 EVERY_HOUR = "17 * * * *"
 STOP_SECONDS = 20
+PAUSE_SECONDS = 1
 log = structlog.get_logger()
 
 
@@ -84,6 +85,19 @@ def tasks(queue: procrastinate.App, pool: db.Pool, settings: Settings, chain: Ch
         log.info("audited", tick=timestamp, invariants=len(findings), broken=len(broken), seconds=seconds)
 
 
+async def _work(queue: procrastinate.App) -> None:
+    """Work the queue off until this is cancelled. Procrastinate ends, as if asked to, when it loses the database."""
+    while True:
+        try:
+            await queue.run_worker_async(
+                install_signal_handlers=False, shutdown_graceful_timeout=STOP_SECONDS, delete_jobs="successful"
+            )
+            log.warning("the queue lost the database: begun again")
+        except procrastinate.exceptions.ConnectorException as error:
+            log.warning("the queue has no database: begun again", error=str(error.__cause__))
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
 async def run(settings: Settings, dsn: str) -> None:
     """Work until SIGINT or SIGTERM; a job that has begun may end within 20 seconds."""
     pool = await db.open_pool(dsn, connections=4)
@@ -92,11 +106,7 @@ async def run(settings: Settings, dsn: str) -> None:
     tasks(queue, pool, settings, chain)
     loop = asyncio.get_running_loop()
     async with queue.open_async():
-        working = loop.create_task(
-            queue.run_worker_async(
-                install_signal_handlers=False, shutdown_graceful_timeout=STOP_SECONDS, delete_jobs="successful"
-            )
-        )
+        working = loop.create_task(_work(queue))
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, working.cancel)
         log.info("worker started", mode=settings.mode)

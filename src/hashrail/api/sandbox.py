@@ -1,9 +1,12 @@
 """Sandbox operations: moving the business clock, and what the simulated chain does. A sandbox only has them."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from hashrail import business_clock, clock, daily, db, once, payouts
@@ -23,6 +26,7 @@ from hashrail.withdrawals import AmountPrecisionError
 FARTHEST = datetime(2100, 1, 1, tzinfo=UTC)
 LONGEST_STEP = timedelta(days=3660)
 HOP = timedelta(hours=1)
+MICROSECOND = timedelta(microseconds=1)
 MOST_HOPS = 48
 
 
@@ -82,7 +86,7 @@ async def advance(call: Call, body: AdvanceBody) -> Data[AdvanceOut]:
     """Move the business clock once, paying out on the way, then publish and close every day that is over."""
     if sum(given is not UNSET for given in (body.days, body.seconds, body.date)) != 1:
         raise AdvanceOneWayError("send exactly one of days, seconds, date", field="days")
-    await _go_to(call, await _target_once(call, body))
+    await _move(call, body)
     await daily.enter_generated(call.pool, call.deployment.settings, body.scenario)
     progress = await daily.close_due(call.pool)
     await daily.housekeeping(call.pool)
@@ -124,26 +128,56 @@ async def chain(call: Call, tx: Tx, body: ChainBody) -> Data[ChainOut]:
     )
 
 
-async def _target_once(call: Call, body: AdvanceBody) -> datetime:
-    """Where the clock is to go; for a repetition where it was to go the first time."""
+async def _move(call: Call, body: AdvanceBody) -> None:
+    """Move the clock, hour by hour while payouts are under way, so that each happens in its time.
+
+    What two days do not bring to an end waits for something else. Each move is kept like an answer, so that a
+    repetition goes on where the first was cut off. With a node it is the worker that pays.
+    """
+    simulated = call.deployment.chain if isinstance(call.deployment.chain, SandboxChain) else None
+
+    async def begin(tx: Tx) -> bytes:
+        step = _step(await business_clock.now(tx), body)
+        hops = 0 if simulated is None or not await payouts.wait_for_time(tx) else min(step // HOP, MOST_HOPS)
+        await business_clock.advance_by(tx, HOP if hops else step)
+        return msgspec.json.encode([hops, (step - hops * HOP) // MICROSECOND])
+
+    async def hop(tx: Tx) -> bytes:
+        await business_clock.advance_by(tx, HOP)
+        return b""
+
+    async def arrive(tx: Tx) -> bytes:
+        await business_clock.advance_by(tx, rest * MICROSECOND)
+        return b""
+
     keys = repetition_keys(call)
+    hops, rest = msgspec.json.decode(await _once(call, keys, begin), type=tuple[int, int])
+    moves = [begin, *[hop] * (hops - 1), arrive] if hops else [begin]
+    for place, move in enumerate(moves):
+        if place:
+            await _once(call, [replace(key, scope=f"{key.scope}#{place}") for key in keys], move)
+        if simulated is not None:
+            await payouts.turn(Desk(call.pool, simulated, call.deployment.settings))
+
+
+async def _once(call: Call, keys: list[once.Key], work: Callable[[Tx], Awaitable[bytes]]) -> bytes:
+    """The answer of some work that is done once, whoever asks again."""
     vault = call.deployment.vault
     retention = timedelta(seconds=call.deployment.settings.answer_retention_seconds)
-    # Where the same request was answered meanwhile, its answer is there the second time.
+    # Where it was answered meanwhile, the answer is there the second time.
     for _ in range(2):
         with suppress(once.AnsweredMeanwhileError):
             async with db.transaction(call.pool) as tx:
                 kept = await once.recall(tx, vault, call.partner_id, keys)
-                if kept is not None:
-                    return clock.parse_iso(kept.decode(), "date")
-                target = _target(await business_clock.now(tx), body)
-                await once.keep(tx, vault, call.partner_id, keys, clock.iso(target).encode(), retention=retention)
-                return target
+                if kept is None:
+                    kept = await work(tx)
+                    await once.keep(tx, vault, call.partner_id, keys, kept, retention=retention)
+                return kept
     raise AssertionError("what was answered meanwhile can be recalled")
 
 
-def _target(present: datetime, body: AdvanceBody) -> datetime:
-    """The moment that a step leads to. Raises ClockBackwardsError, ClockTooFarError."""
+def _step(present: datetime, body: AdvanceBody) -> timedelta:
+    """How far the clock is to go. Raises ClockBackwardsError, ClockTooFarError."""
     if body.date is not UNSET:
         target = _moment(body.date)
         business_clock.assert_ahead(present, target)
@@ -152,26 +186,7 @@ def _target(present: datetime, body: AdvanceBody) -> datetime:
         days = 0 if body.days is UNSET else body.days
         target = present + timedelta(days=days, seconds=seconds)
     _check_reach(present, target)
-    return target
-
-
-async def _go_to(call: Call, target: datetime) -> None:
-    """Move the clock there: hour by hour while payouts are under way, so that each happens in its time.
-
-    What two days do not bring to an end waits for something else. With a node it is the worker that pays.
-    """
-    simulated = call.deployment.chain if isinstance(call.deployment.chain, SandboxChain) else None
-    for hop in range(MOST_HOPS + 1):
-        async with db.transaction(call.pool) as tx:
-            now = await business_clock.now(tx)
-            waits = simulated is not None and hop < MOST_HOPS and await payouts.wait_for_time(tx)
-            # Somebody else may have moved it past the target meanwhile.
-            with suppress(business_clock.ClockBackwardsError):
-                now = await business_clock.advance_to(tx, min(target, now + HOP) if waits else target)
-        if simulated is not None:
-            await payouts.turn(Desk(call.pool, simulated, call.deployment.settings))
-        if now >= target:
-            return
+    return target - present
 
 
 def _check_reach(present: datetime, target: datetime) -> None:
