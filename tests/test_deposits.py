@@ -10,14 +10,18 @@ from structlog.testing import capture_logs
 
 from hashrail import db, deposits, payouts, reconciliation, users
 from hashrail.deposits import Deposit, DepositsNotAvailableError
+from hashrail.gateways.bitcoin_guards import Finding
 from hashrail.gateways.sandbox import SandboxChain
+from hashrail.gateways.signer import KeySigner
 from hashrail.ledger import Chart
 from hashrail.payouts import Desk
 from tests.api import Api, answered, check_books, check_refused, open_api
 from tests.bitcoin import Node, running
 from tests.books import booked
-from tests.desks import FEES, desk_on, settings
+from tests.desks import FAST, FEES, desk_on, node_chain, settings, turn_later, wallet_of
 from tests.payouts import asked, policy, spendable
+from tests.test_payout_reorgs import copied
+from tests.test_signer import TPRV
 from tests.world import World
 
 QUARTER = Decimal("0.25")
@@ -161,6 +165,24 @@ async def test_a_reorg_after_the_credit_is_the_operators_loss(world: World, desk
     assert await world.pool.fetchval("SELECT count(*) FROM transfer WHERE kind = 'deposit'") == 5
 
 
+async def test_a_lost_deposit_is_told_until_it_is_found(world: World, desk: Desk, alice: int) -> None:
+    """By every turn, and it keeps nobody from being paid."""
+    await simulated(desk).receive(await address(world, desk, alice), QUARTER)
+    await watched(desk, 2)
+    assert await payouts.watch(desk) == []
+    await simulated(desk).reorg(3)
+    (one,) = await every(world)
+    lost = Finding("DEPOSIT_LOST", f"a reorg took deposit {one.id}, 0.25 BTC")
+    for _ in range(2):
+        assert await payouts.watch(desk) == [lost]
+    await policy(world, 0)
+    await asked(world, alice, "0.2", speed="fast")
+    done = await turn_later(world, desk, FAST)
+    assert (done.findings, len(done.batches)) == ([lost], 1)
+    await watched(desk, 2)
+    assert await payouts.watch(desk) == []
+
+
 async def test_a_reorg_before_the_credit_costs_nobody(world: World, desk: Desk, alice: int) -> None:
     await simulated(desk).receive(await address(world, desk, alice), QUARTER)
     await watched(desk, 1)
@@ -172,7 +194,7 @@ async def test_a_reorg_before_the_credit_costs_nobody(world: World, desk: Desk, 
 
 
 async def test_a_deposit_that_was_double_spent(world: World, alice: int) -> None:
-    """On a real node: conflicted, and gone only at final depth."""
+    """On a real node: conflicted, and gone only at final depth; mined after all it is credited, once."""
     with running() as node:
         async with desk_on(world.pool, node, coins=0) as desk:
             to = await deposits.address_of(world.pool, desk.chain, world.partner.id, alice)
@@ -187,14 +209,25 @@ async def test_a_deposit_that_was_double_spent(world: World, alice: int) -> None
             value = node.rpc("gettxout", spent["txid"], spent["vout"], False)["value"]
             other = node.rpc("createrawtransaction", [spent], {node.rpc("getnewaddress", wallet="miner"): value - 1})
             signed = node.rpc("signrawtransactionwithwallet", other, wallet="miner")["hex"]
-            node.rpc("generateblock", "raw(51)", [signed])
+            rival = node.rpc("generateblock", "raw(51)", [signed])["hash"]
             node.mine(4)
             await payouts.watch(desk)
             assert (await every(world))[0].state == "pending"
             node.mine(1)
             await payouts.watch(desk)
             assert (await every(world))[0].state == "gone"
-    assert await spendable(world, alice) == 0
+            node.rpc("invalidateblock", rival)
+            assert await payouts.watch(desk) == []
+            assert (await every(world))[0].state == "gone"
+            node.rpc("generateblock", "raw(51)", [raw["hex"]])
+            await payouts.watch(desk)
+            assert [(each.state, each.confirmations) for each in await every(world)] == [("pending", 1)]
+            assert await spendable(world, alice) == 0
+            node.mine(1)
+            for _ in range(2):
+                await payouts.watch(desk)
+                assert [(each.state, each.confirmations) for each in await every(world)] == [("credited", 2)]
+    assert await spendable(world, alice) == QUARTER
     await check_books(world)
 
 
@@ -209,6 +242,28 @@ async def test_a_deposit_on_a_real_node(world: World, alice: int, bitcoin_node: 
         bitcoin_node.mine(1)
         await payouts.watch(desk)
         assert [(each.state, each.amount_btc) for each in await every(world)] == [("credited", QUARTER)]
+
+
+async def test_a_block_that_pays_a_user(world: World, alice: int) -> None:
+    """A coinbase cannot be spent before it is a hundred blocks deep, so nobody is credited before."""
+    with running() as node:
+        async with desk_on(world.pool, node, coins=0) as desk:
+            to = await deposits.address_of(world.pool, desk.chain, world.partner.id, alice)
+            node.mine(1, to)
+            seen = []
+            for blocks in (0, 1, 98, 1):
+                if blocks:
+                    node.rpc("generatetodescriptor", blocks, "raw(51)")
+                assert await payouts.watch(desk) == []
+                (one,) = await every(world)
+                seen.append((one.state, one.confirmations, await spendable(world, alice)))
+    assert seen == [
+        ("pending", 1, 0),
+        ("pending", 2, 0),
+        ("pending", 100, 0),
+        ("credited", 101, 50),
+    ]
+    await check_books(world)
 
 
 # Over HTTP
@@ -275,3 +330,56 @@ async def test_the_wallet_remembers_whose_an_address_is(
         report = await reconciliation.reconcile(world.pool, real.chain)
         assert [line.amount_btc for line in report.wallet][:3] == [2 * QUARTER, 0, 2 * QUARTER]
         assert (report.unexplained_btc, report.books_unexplained_btc) == (0, 0)
+
+
+async def test_a_user_number_that_is_given_again(
+    server: str, dsn: str, world: World, alice: int, bitcoin_node: Node
+) -> None:
+    """An older copy does not know bob, and gives the next user his number: his address and his money stay his."""
+    async with desk_on(world.pool, bitcoin_node, coins=0) as real, copied(server, dsn, world, real) as copies:
+        bob = await copies.now.user("bob")
+        his = await address(copies.now, copies.desk, bob.id)
+        bitcoin_node.pay(his, each_btc=QUARTER)
+        mallory = await copies.older.user("mallory")
+        assert mallory.id == bob.id
+        assert await address(copies.older, copies.restored, mallory.id) != his
+        with capture_logs() as logs:
+            await payouts.watch(copies.restored)
+        assert [each["event"] for each in logs] == ["a deposit of a user whom the books do not know"]
+        assert await every(copies.older) == []
+        again = await copies.older.user("bob")
+        assert await address(copies.older, copies.restored, again.id) == his
+        # The deposit was told before he was known again, and is told again while it is not deep.
+        bitcoin_node.mine(1)
+        await payouts.watch(copies.restored)
+        assert [(each.user_id, each.state) for each in await every(copies.older)] == [(again.id, "credited")]
+        assert [await spendable(copies.older, each.id) for each in (mallory, again)] == [0, QUARTER]
+
+
+async def test_a_wallet_that_begins_again(world: World, alice: int, bitcoin_node: Node) -> None:
+    """Made anew with the same keys it hands out addresses that others have: each keeps his own, with his label."""
+    keys = "\n".join(f"wpkh({TPRV}/84h/1h/31h/{side}/*)" for side in (0, 1))
+    signer = KeySigner(keys, "regtest")
+    chains = []
+    for name in (uuid.uuid4().hex, uuid.uuid4().hex):
+        async with bitcoin_node.open(name) as btc:
+            await btc.open_wallet(watch_only=True)
+            await btc.import_descriptors(*signer.descriptors())
+        chains.append(node_chain(bitcoin_node, name, signer))
+    first, anew = (Desk(world.pool, chain, settings()) for chain in chains)
+    ids = [alice, *[(await world.user(name)).id for name in ("bob", "carol", "dave")]]
+    old = [await address(world, first, each) for each in ids[:2]]
+    new = await asyncio.gather(*(address(world, anew, each) for each in ids))
+    assert new[:2] == old
+    assert len(set(new)) == 4
+    wallet = wallet_of(anew)
+    for name, to in zip(("alice", "bob", "carol", "dave"), new, strict=True):
+        label = f"{world.partner.public_id}/{name}"
+        assert list(bitcoin_node.rpc("getaddressesbylabel", label, wallet=wallet)) == [to]
+    bitcoin_node.pay(*new, each_btc=QUARTER)
+    bitcoin_node.mine(1)
+    await payouts.watch(anew)
+    assert {(each.user_id, each.address) for each in await every(world)} == set(zip(ids, new, strict=True))
+    assert [await spendable(world, each) for each in ids] == [QUARTER] * 4
+    for chain in chains:
+        await chain.close()

@@ -1,5 +1,7 @@
 """Paying with another program: out of every batch for ever, recorded once, ended by nobody but the operator."""
 
+import datetime as dt
+import uuid
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
@@ -13,13 +15,14 @@ from hashrail.payout_batches import Batch, Due
 from hashrail.payouts import Desk
 from hashrail.withdrawals import Withdrawal
 from tests.api import check_books
-from tests.bitcoin import Node
+from tests.bitcoin import Node, running
 from tests.books import booked
-from tests.desks import DEPTH, Asker, customer, desk_on, turn_later
+from tests.desks import DEPTH, Asker, customer, desk_on, turn_later, wallet_of
 from tests.payouts import EARNED, cancelled, held, spendable
 from tests.world import START, World
 
 TXID = "ab" * 32
+DAY = dt.timedelta(days=1)
 NOBODYS = RawTransaction(TXID, 100, (), (), ())
 
 
@@ -146,6 +149,121 @@ async def test_recorded_without_a_node(world: World, desk: Desk, alice: Asker, o
     assert await spendable(world, alice.user_id) == EARNED - Decimal("0.01006")
     assert await payout_batches.watched(world.pool) == []
     assert (await turn_later(world, desk)).findings == []
+
+
+async def test_one_transaction_pays_two_exports(
+    world: World, desk: Desk, alice: Asker, olga: Operator, node: Node
+) -> None:
+    """Recorded for one and then for the other: one batch takes both in, and its fee is booked once."""
+    first = await alice.asks("0.01")
+    await exported(world, olga)
+    second, third = await alice.asks("0.02"), await alice.asks("0.03")
+    await exported(world, olga)
+    txid = node.rpc("sendmany", "", {one.address: one.amount_btc for one in (first, second)}, wallet="miner")
+    batch = await recorded(world, desk, olga, txid, first)
+    with pytest.raises(payout_exports.PaymentMismatchError):
+        await recorded(world, desk, olga, txid, third)
+    assert (await recorded(world, desk, olga, txid, second)).id == batch.id
+    assert (await recorded(world, desk, olga, txid, first, second)).id == batch.id
+    with pytest.raises(payout_exports.AlreadyRecordedError):
+        await recorded(world, desk, olga, txid, second)
+    node.mine(DEPTH)
+    assert (await payouts.turn(desk)).settled == 1
+    assert [(await alice.got(one.id)).state for one in (first, second, third)] == ["final", "final", "exported"]
+    fee = -node.rpc("gettransaction", txid, wallet="miner")["fee"]
+    assert await booked(world, Chart.BITCOIN_WALLET) == Decimal("0.03") + fee
+    assert await booked(world, Chart.NETWORK_FEES) == -fee
+
+
+async def test_one_transaction_pays_two_exports_by_word(world: World, desk: Desk, alice: Asker, olga: Operator) -> None:
+    """Each is posted when it is said."""
+    made = [await alice.asks("0.01")]
+    await exported(world, olga)
+    made.append(await alice.asks("0.02"))
+    await exported(world, olga)
+    batch = await recorded(world, None, olga, TXID, made[0])
+    assert [(await alice.got(one.id)).state for one in made] == ["final", "exported"]
+    assert (await recorded(world, None, olga, TXID, made[1])).id == batch.id
+    assert (await payout_batches.get(world.pool, batch.id)).settled_at is not None
+    assert [(await alice.got(one.id)).state for one in made] == ["final", "final"]
+    assert await held(world, alice.user_id) == 0
+    assert await booked(world, Chart.BITCOIN_WALLET) == Decimal("0.03")
+    assert (await turn_later(world, desk)).findings == []
+
+
+async def test_the_other_wallet_raised_its_fee(
+    world: World, desk: Desk, alice: Asker, olga: Operator, node: Node
+) -> None:
+    """What was recorded is never mined: told after a day, and what replaced it is a version of the same batch."""
+    other = node.wallet(uuid.uuid4().hex, coins=1)
+    made = await alice.asks("0.01")
+    await exported(world, olga)
+    first = node.rpc("sendtoaddress", made.address, made.amount_btc, wallet=other)
+    batch = await recorded(world, desk, olga, first, made)
+    second = node.rpc("bumpfee", first, wallet=other)["txid"]
+    node.mine(1)
+    assert (await turn_later(world, desk, DAY - dt.timedelta(minutes=1))).findings == []
+    done = await turn_later(world, desk, dt.timedelta(minutes=2))
+    assert [(each.code, first in each.message) for each in done.findings] == [("PAYMENT_UNCONFIRMED", True)]
+    assert (await alice.got(made.id)).state == "broadcast"
+    assert (await recorded(world, desk, olga, second, made)).id == batch.id
+    assert [each.txid for each in await payout_batches.versions(world.pool, batch.id)] == [first, second]
+    node.mine(DEPTH - 1)
+    done = await payouts.turn(desk)
+    assert (done.findings, done.settled) == ([], 1)
+    shown = await alice.got(made.id)
+    assert (shown.state, shown.txid) == ("final", second)
+    fee = -node.rpc("gettransaction", second, wallet=other)["fee"]
+    assert fee > -node.rpc("gettransaction", first, wallet=other)["fee"]
+    assert await booked(world, Chart.NETWORK_FEES) == -fee
+    assert await booked(world, Chart.BITCOIN_WALLET) == made.amount_btc + fee
+
+
+async def test_a_replacement_must_spend_a_same_coin(
+    world: World, desk: Desk, alice: Asker, olga: Operator, node: Node
+) -> None:
+    """Another payment to the same address would be a second one, not a version."""
+    other = node.wallet(uuid.uuid4().hex, coins=2)
+    made = await alice.asks("0.01")
+    await exported(world, olga)
+    coins = [{"txid": one["txid"], "vout": one["vout"]} for one in node.rpc("listunspent", wallet=other)]
+    paid = {made.address: made.amount_btc}
+    first, second = [
+        node.rpc("send", paid, None, "unset", 5, {"inputs": [coin]}, wallet=other)["txid"] for coin in coins
+    ]
+    batch = await recorded(world, desk, olga, first, made)
+    with pytest.raises(payout_exports.AlreadyRecordedError):
+        await recorded(world, desk, olga, second, made)
+    assert len(await payout_batches.versions(world.pool, batch.id)) == 1
+
+
+async def test_what_the_node_would_forget(world: World) -> None:
+    """Without an index it knows another wallet's transaction only while it waits; its own wallet's for ever."""
+    with running() as node:
+        node.stop()
+        node.start("-txindex=0")
+        alice = await Asker.create(world, node)
+        async with db.transaction(world.pool) as tx:
+            olga = await operators.add(tx, name="olga", role="admin", password="a long enough one")
+        async with desk_on(world.pool, node, coins=1) as desk:
+            made = [await alice.asks(), await alice.asks()]
+            await exported(world, olga)
+            wallets = ("miner", wallet_of(desk))
+            theirs, ours = [
+                node.rpc("sendtoaddress", one.address, one.amount_btc, wallet=wallet)
+                for one, wallet in zip(made, wallets, strict=True)
+            ]
+            with pytest.raises(payout_exports.PaymentNotFollowedError):
+                await recorded(world, desk, olga, theirs, made[0])
+            batch = await recorded(world, desk, olga, ours, made[1])
+            node.mine(DEPTH)
+            assert (await payouts.turn(desk)).findings == []
+            assert (await payout_batches.get(world.pool, batch.id)).state == "final"
+            assert [(await alice.got(one.id)).state for one in made] == ["exported", "final"]
+            with pytest.raises(payout_exports.PaymentNotFoundError):
+                await recorded(world, desk, olga, theirs, made[0])
+            assert (await recorded(world, None, olga, theirs, made[0])).state == "final"
+    await check_books(world)
 
 
 async def test_recorded_and_double_spent(world: World, desk: Desk, alice: Asker, olga: Operator) -> None:

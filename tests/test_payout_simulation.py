@@ -365,8 +365,12 @@ class Life:
         for user_id in self.users:
             left = sum((one.amount_btc + one.commission_btc for one in self._of(user_id, self.cancelled)), Decimal(0))
             assert await spendable(self.world, user_id) == EARNED + self.deposited[user_id] - left
+        await self.reconcile()
+
+    async def reconcile(self) -> None:
+        """Wallet, chain and books: every difference is explained."""
         report = await reconciliation.reconcile(self.world.pool, self.fragile.chain)
-        assert (report.unexplained_btc, report.books_unexplained_btc) == (0, 0)
+        assert not report.alarm, report
 
     async def seen(self) -> dict[str, int]:
         """How often what was to be shown has happened: a life in which nothing happened shows nothing."""
@@ -434,9 +438,11 @@ class Life:
 
 async def lived(life: Life, steps: int) -> dict[str, int]:
     """So many steps, each with its checks, and the end."""
-    for _ in range(steps):
+    for step in range(steps):
         await life.step()
         await life.check()
+        if step % 25 == 0:
+            await life.reconcile()
     await life.settle_down()
     await life.check()
     await life.check_the_end()
@@ -449,7 +455,7 @@ async def test_a_life_on_the_simulated_chain(world: World, seed: int) -> None:
     await chain.tip()
     life = await Life.begin(world, chain, SimulatedHand(chain, world.pool), seed)
     seen = await lived(life, 700)
-    assert all(count > 1 for count in seen.values()), seen
+    assert [name for name, count in seen.items() if count < 2] == []
 
 
 @pytest.fixture
@@ -466,4 +472,5 @@ async def test_a_life_on_a_node(world: World, alone: Node) -> None:
         alone.mine(DEEPEST_REORG + 1)
         life = await Life.begin(world, desk.chain, NodeHand(alone, wallet), 5)
         seen = await lived(life, 120)
-    assert all(count > 0 for name, count in seen.items() if name != "given_up"), seen
+    # In so few steps not everything happens.
+    assert all(seen[name] > 0 for name in ("bumped", "final", "deposits", "cuts")), seen

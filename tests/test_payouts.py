@@ -9,16 +9,29 @@ from pathlib import Path
 
 import pytest
 
-from hashrail import db, payout_batches, payouts, users, withdrawals
-from hashrail.gateways.chain import open_chain
+from hashrail import db, deposits, payout_batches, payouts, users, withdrawals
+from hashrail.gateways.bitcoin_records import TransactionState
+from hashrail.gateways.chain import NodeChain, open_chain
 from hashrail.gateways.coins import PaymentTooLargeError
-from hashrail.gateways.signer import KeySigner
+from hashrail.gateways.signer import Intent, KeySigner, Signed, SigningRefusedError
 from hashrail.ledger import Chart
 from hashrail.payouts import Desk, FeeNotRaisedError, PaymentNotAcceptedError, Turn
 from tests.api import check_books
 from tests.bitcoin import Node
 from tests.books import advance, booked
-from tests.desks import DEPTH, FAST, Asker, customer, desk_on, node_chain, paid_once, settings, turn_later, txids
+from tests.desks import (
+    DEPTH,
+    FAST,
+    Asker,
+    customer,
+    desk_on,
+    node_chain,
+    paid_once,
+    settings,
+    turn_later,
+    txids,
+    wallet_of,
+)
 from tests.payouts import EARNED, asked, cancelled, held, spendable
 from tests.world import World
 
@@ -202,6 +215,72 @@ async def test_keys_beside_the_program(world: World, alice: Asker, node: Node, t
     paid_once(node, {made.address: made.amount_btc})
     await desk.chain.close()
     await check_books(world)
+
+
+async def test_coins_of_other_keys_are_left_alone(world: World, alice: Asker, node: Node) -> None:
+    """The wallet watches an earlier signer's addresses too: its larger coins are not spent, its kind is not used."""
+    earlier = KeySigner(f"wpkh({TPRV}/84h/1h/78h/0/*)\nwpkh({TPRV}/84h/1h/78h/1/*)", "regtest")
+    signer = KeySigner(f"tr({TPRV}/86h/1h/78h/0/*)\ntr({TPRV}/86h/1h/78h/1/*)", "regtest")
+    wallet = uuid.uuid4().hex
+    async with node.open(wallet) as btc:
+        await btc.open_wallet(watch_only=True)
+        for each, amount in ((earlier, 3), (signer, 1)):
+            await btc.import_descriptors(*each.descriptors())
+            node.pay(*await btc.derive_addresses(each.descriptors()[0], 50, 50), each_btc=Decimal(amount))
+        assert sorted(coin.amount_btc for coin in await btc.list_unspent()) == [1, 3]
+        desk = Desk(world.pool, node_chain(node, wallet, signer), settings())
+        assert [coin.amount_btc for coin in await desk.chain.coins()] == [1]
+        to = await deposits.address_of(world.pool, desk.chain, world.partner.id, alice.user_id)
+        await alice.asks()
+        done = await turn_later(world, desk)
+        assert (done.findings, len(done.batches)) == ([], 1)
+        assert [coin.amount_btc for coin in await payout_batches.inputs(world.pool, done.batches[0], common=True)] == [
+            1
+        ]
+        (txid,) = await txids(desk, done.batches[0])
+        outputs = node.rpc("getrawtransaction", txid, 1)["vout"]
+        (change,) = [each["scriptPubKey"]["address"] for each in outputs if each["value"] > Decimal("0.5")]
+        for address in (to, change):
+            assert address.startswith("bcrt1p")
+            (parent,) = node.rpc("getaddressinfo", address, wallet=wallet)["parent_desc"].split("#")[:1]
+            assert parent.startswith("tr(")
+    await desk.chain.close()
+
+
+class Refusing:
+    """A signer that signs nothing."""
+
+    async def sign(self, psbt: str, intent: Intent) -> Signed:
+        del psbt, intent
+        raise SigningRefusedError("the node built another payment", reason="payment")
+
+
+async def test_refused_signatures_use_one_change_address(world: World, desk: Desk, alice: Asker, node: Node) -> None:
+    """A node that goes on for days does not run the wallet's range dry; what is sent has an address of its own."""
+    chain = desk.chain
+    assert isinstance(chain, NodeChain)
+
+    def next_change() -> int:
+        address = node.rpc("getrawchangeaddress", "bech32", wallet=wallet_of(desk))
+        return int(node.rpc("getaddressinfo", address, wallet=wallet_of(desk))["hdkeypath"].split("/")[-1])
+
+    signer, chain._signer = chain._signer, Refusing()
+    await alice.asks()
+    before = next_change()
+    await advance(world, FAST)
+    for _ in range(10):
+        assert [each.code for each in (await payouts.turn(desk)).findings] == ["SIGNING_REFUSED"]
+    assert next_change() == before + 2
+    chain._signer = signer
+    changes = []
+    for _ in range(2):
+        (batch_id,) = (await turn_later(world, desk)).batches
+        (txid,) = await txids(desk, batch_id)
+        outputs = node.rpc("gettransaction", txid, True, True, wallet=wallet_of(desk))["decoded"]["vout"]
+        changes += [each["scriptPubKey"]["address"] for each in outputs if each["value"] > Decimal("0.5")]
+        await alice.asks()
+    paths = [node.rpc("getaddressinfo", each, wallet=wallet_of(desk))["hdkeypath"] for each in changes]
+    assert [int(path.split("/")[-1]) for path in paths] == [before + 1, before + 3]
 
 
 async def test_a_wallet_that_is_not_there(world: World, alice: Asker, node: Node) -> None:
@@ -427,6 +506,95 @@ async def test_a_version_that_was_overtaken(world: World, desk: Desk, alice: Ask
     with pytest.raises(payout_batches.PlanOutdatedError, match="is confirmed"):
         async with db.transaction(world.pool) as tx:
             await payout_batches.add_version(tx, batch_id, 2, signed, [], now=dt.datetime.now(dt.UTC))
+
+
+def spent_by_its_recipient(node: Node, txid: str, address: str, fee_btc: Decimal, outputs: int) -> str:
+    """He spends what he was paid before it is confirmed, in a large transaction."""
+    paid = next(
+        each
+        for each in node.rpc("getrawtransaction", txid, 1)["vout"]
+        if each["scriptPubKey"].get("address") == address
+    )
+    small = {customer(node): Decimal("0.0001") for _ in range(outputs)}
+    rest = {customer(node): paid["value"] - sum(small.values()) - fee_btc}
+    raw = node.rpc("createrawtransaction", [{"txid": txid, "vout": paid["n"]}], small | rest)
+    signed = node.rpc("signrawtransactionwithwallet", raw, wallet="customers")
+    return str(node.rpc("sendrawtransaction", signed["hex"]))
+
+
+async def test_a_payment_that_its_recipient_spent(world: World, alice: Asker, node: Node) -> None:
+    """The node takes a higher fee only above what both pay together; the next one as usual again."""
+    async with desk_on(world.pool, node) as desk:
+        made = await alice.asks("0.05")
+        (batch_id,) = (await turn_later(world, desk)).batches
+        (first,) = await payout_batches.versions(world.pool, batch_id)
+        child = spent_by_its_recipient(node, first.txid, made.address, Decimal("0.0001"), 200)
+        done = await turn_later(world, desk, HOUR)
+        assert (done.findings, done.bumped) == ([], [batch_id])
+        second = (await payout_batches.versions(world.pool, batch_id))[-1]
+        assert second.fee_btc > first.fee_btc + Decimal("0.0001")
+        waiting = node.rpc("getrawmempool")
+        assert [each in waiting for each in (first.txid, child, second.txid)] == [False, False, True]
+        await finish(world, desk, node)
+        assert (await alice.got(made.id)).state == "final"
+        assert await booked(world, Chart.NETWORK_FEES) == -second.fee_btc
+    await check_books(world)
+
+
+async def test_a_child_that_is_too_large(world: World, alice: Asker, node: Node) -> None:
+    """What would be needed is above the cap: it is told, the payment waits as it is, and the others are paid."""
+    async with desk_on(world.pool, node) as desk:
+        made = await alice.asks("0.05")
+        (batch_id,) = (await turn_later(world, desk)).batches
+        (first,) = await payout_batches.versions(world.pool, batch_id)
+        spent_by_its_recipient(node, first.txid, made.address, Decimal("0.0005"), 400)
+        second = await alice.asks()
+        done = await turn_later(world, desk, HOUR)
+        ((code, message),) = [(each.code, each.message) for each in done.findings]
+        assert code == "FEE_NOT_RAISED"
+        assert message.startswith(f"batch {batch_id}: FEE_NOT_RAISED: ")
+        assert message.endswith("are above the cap of 200")
+        assert (done.bumped, len(done.batches)) == ([], 1)
+        assert (await alice.got(second.id)).state == "broadcast"
+        with pytest.raises(FeeNotRaisedError, match="above the cap"):
+            await payouts.bump(desk, batch_id)
+        assert await payout_batches.versions(world.pool, batch_id) == [first]
+        await finish(world, desk, node)
+        assert [(await alice.got(each.id)).state for each in (made, second)] == ["final", "final"]
+    await check_books(world)
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["in the mempool", "forgotten"])
+async def test_a_raised_fee_is_not_given_up(world: World, alice: Asker, node: Node, forgotten: bool) -> None:
+    """The block that took the second version is gone when the node is asked for it: nothing is due again.
+
+    The first one was asked for before, and read as conflicted.
+    """
+    async with desk_on(world.pool, node, bitcoin_final_depth=1) as desk:
+        made = await alice.asks()
+        (batch_id,) = (await turn_later(world, desk)).batches
+        second = (await payouts.bump(desk, batch_id)).txid
+        first, _ = await txids(desk, batch_id)
+        ask = desk.chain.transaction
+        answers = {first: TransactionState("conflicted", -1, conflicts=(second,))}
+        if forgotten:
+            answers[second] = TransactionState("absent")
+
+        async def transaction(txid: str) -> TransactionState:
+            return answers[txid] if txid in answers else await ask(txid)
+
+        desk.chain.transaction = transaction  # type: ignore[method-assign]
+        for _ in range(2):
+            done = await turn_later(world, desk, dt.timedelta(minutes=1))
+            assert (done.findings, done.batches) == ([], [])
+            assert (await payout_batches.get(world.pool, batch_id)).state == "broadcast"
+            assert (await alice.got(made.id)).state == "broadcast"
+        assert second in node.rpc("getrawmempool")
+        answers.clear()
+        await finish(world, desk, node)
+        assert (await alice.got(made.id)).txid == second
+        paid_once(node, {made.address: made.amount_btc})
+    await check_books(world)
 
 
 async def test_what_the_mempool_would_not_take(world: World, desk: Desk, alice: Asker) -> None:

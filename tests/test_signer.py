@@ -32,6 +32,7 @@ XPRV = "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJx
 PAIR = f"tr({TPRV}/86h/1h/7h/0/*)\ntr({TPRV}/86h/1h/7h/1/*)\n"
 BUDGET = Decimal("0.0001")
 RATE = Decimal(3)
+FARTHEST = 1_000_000
 
 
 def address_on(node: Node, kind: str = "bech32") -> str:
@@ -287,6 +288,42 @@ async def test_a_claim_that_an_output_is_ours_is_derived_anew(bitcoin_node: Node
         intent = Intent(frozenset({coin.outpoint}), outputs, BUDGET)
         assert (await refused(signer, psbt_of([*theirs[:3], ours[3]]), intent))[0] == "output"
         assert (await signer.sign(psbt_of(ours), intent)).txid
+
+
+@pytest.mark.parametrize("purpose", ["bip84", "bip86"])
+async def test_where_change_may_go(bitcoin_node: Node, purpose: str) -> None:
+    """To change addresses that a wallet made anew would find: not to a user's, nor to one at a far index."""
+    signer = KeySigner(f"{purpose} {TPRV}", "regtest")
+    external, internal = signer.descriptors()
+    async with watching(bitcoin_node, signer, coins=1, first=60) as btc:
+        (coin,) = await newest(btc)
+        outputs = {address_on(bitcoin_node): Decimal("0.1")}
+        intent = Intent(frozenset({coin.outpoint}), outputs, BUDGET)
+
+        async def with_change(descriptor: str, index: int) -> str:
+            """A PSBT that says itself from where its change derives."""
+            (to,) = await btc.derive_addresses(descriptor, index, index)
+            funded = await btc.create_funded_psbt([coin.outpoint], outputs, sat_per_vb=RATE, change_address=to)
+            known = [{"desc": descriptor, "range": [index, index]}]
+            return str(bitcoin_node.rpc("utxoupdatepsbt", funded.psbt, known))
+
+        for descriptor, index in ((external, 0), (external, 700), (internal, FARTHEST), (internal, FARTHEST + 7)):
+            psbt = await with_change(descriptor, index)
+            assert any(f"/{index}" in path for path in change_paths(bitcoin_node, psbt))
+            assert (await refused(signer, psbt, intent))[0] == "output"
+        for index in (0, FARTHEST - 1):
+            assert (await signer.sign(await with_change(internal, index), intent)).txid
+
+
+def change_paths(node: Node, psbt: str) -> list[str]:
+    """The derivation paths that stand beside the outputs."""
+    outputs = node.rpc("decodepsbt", psbt)["outputs"]
+    return [
+        each["path"]
+        for output in outputs
+        for key in ("bip32_derivs", "taproot_bip32_derivs")
+        for each in output.get(key, ())
+    ]
 
 
 async def test_an_amount_must_be_proven(bitcoin_node: Node) -> None:

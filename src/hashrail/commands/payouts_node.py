@@ -73,6 +73,10 @@ def watch(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Look through the chain from this day on. Without: from now on."),
     ] = None,
+    last_index: Annotated[
+        int,
+        typer.Option(min=0, max=1_000_000, help="The last address to watch now; more follow as they are given."),
+    ] = 999,
     data: DataOption = None,
 ) -> None:
     """Make the wallet on the node watch the addresses of the external signer; again is a no-op.
@@ -88,7 +92,7 @@ def watch(
             raise common.BadSettingError("no signer is configured: bitcoin_signer_file or bitcoin_signer")
         await btc.open_wallet(watch_only=True)
         external, internal = signer.descriptors()
-        await btc.import_descriptors(external, internal, since=start)
+        await btc.import_descriptors(external, internal, since=start, last_index=last_index)
         return external, internal
 
     rows = list(zip(("addresses", "change"), _with_node(settings, work), strict=True))
