@@ -54,7 +54,7 @@ class Office:
 
 async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
     """The tables of requests and of batches."""
-    with running() as node:
+    with running(below=str(stage.folder)) as node:
         return [await _asking(stage, sizes), await _paying(stage, node, sizes)]
 
 

@@ -25,6 +25,7 @@ from hashrail import clock
 from hashrail.embedded import tether
 from hashrail.gateways.bitcoin import BitcoinNode
 from hashrail.money import plain
+from tests import folders
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = Path(os.environ.get("HASHRAIL_TEST_BITCOIND", ROOT / ".venv" / "bitcoind" / "bin" / "bitcoind"))
@@ -178,12 +179,12 @@ def missing() -> str | None:
 
 
 @contextmanager
-def running(*, listens: bool = False) -> Iterator[Node]:
-    """A node of one's own. Without a bitcoind the test is skipped; in CI it fails."""
+def running(*, listens: bool = False, below: str | None = None) -> Iterator[Node]:
+    """A node of one's own, `below` a folder. Without a bitcoind the test is skipped; in CI it fails."""
     if reason := missing():
         assert os.environ.get("CI") != "true", reason
         pytest.skip(reason)
-    folder = Path(tempfile.mkdtemp(prefix="hashrail-bitcoind-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="hashrail-bitcoind-", dir=below or folders.quick()))
     node = Node(folder, listens)
     try:
         node.start()

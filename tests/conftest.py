@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from hashrail import db
 from hashrail.embedded_postgres import EmbeddedPostgres
+from tests import folders
 from tests.bitcoin import Node, running
 from tests.world import World
 
@@ -21,6 +22,8 @@ from tests.world import World
 # No deadlines: a busy machine is no fault of the code.
 settings.register_profile("hashrail", deadline=None, derandomize="HASHRAIL_EXAMPLES" not in os.environ)
 settings.load_profile("hashrail")
+# Where pytest makes the folders of single tests, some of which hold a database as well.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folders.quick())
 
 
 def with_database(dsn: str, name: str) -> str:
@@ -35,7 +38,8 @@ def server() -> Iterator[str]:
     if given:
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="hashrail-test-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+    place = folders.quick()
+    with tempfile.TemporaryDirectory(prefix="hashrail-test-", dir=place, ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         with EmbeddedPostgres(Path(folder) / "data") as postgres:
             yield postgres.dsn

@@ -27,6 +27,7 @@ from hashrail.clock import ONE_DAY
 from hashrail.settings import Settings
 from hashrail.vault import Vault
 from hashrail_client.client import SignatureAuth
+from tests import folders
 from tests.books import broken
 from tests.conftest import with_database
 
@@ -333,7 +334,7 @@ class Running:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that the embedded server's user can reach."""
-    with tempfile.TemporaryDirectory(prefix="hashrail-demo-", dir="/tmp", ignore_cleanup_errors=True) as made:
+    with tempfile.TemporaryDirectory(prefix="hashrail-demo-", dir=folders.quick(), ignore_cleanup_errors=True) as made:
         Path(made).chmod(0o755)
         yield Path(made)
 

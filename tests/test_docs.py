@@ -33,6 +33,7 @@ import typer
 from hashrail import clock
 from hashrail.cli import app
 from hashrail.embedded import binaries
+from tests import folders
 from tests.conftest import with_database
 
 ROOT = Path(__file__).parent.parent
@@ -175,7 +176,7 @@ def clean_environment(**added: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """A folder that the embedded server's user can reach."""
-    with tempfile.TemporaryDirectory(prefix="hashrail-docs-", dir="/tmp", ignore_cleanup_errors=True) as made:
+    with tempfile.TemporaryDirectory(prefix="hashrail-docs-", dir=folders.quick(), ignore_cleanup_errors=True) as made:
         Path(made).chmod(0o755)
         yield Path(made)
 
