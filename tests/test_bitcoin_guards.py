@@ -1,6 +1,7 @@
 """What speaks against paying through a node: each finding by itself, and none for a good node."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -118,7 +119,8 @@ async def test_a_real_node(bitcoin_node: Node) -> None:
 SIGNER = ("wpkh([00000000/84'/0']xpub/0/*)#aaaaaaaa", "wpkh([00000000/84'/0']xpub/1/*)#bbbbbbbb")
 EXTERNAL = Descriptor("wpkh([00000000/84h/0h]xpub/0/*)#cccccccc", active=True)
 INTERNAL = Descriptor("wpkh([00000000/84h/0h]xpub/1/*)#dddddddd", active=True, internal=True)
-LACKS = "WALLET_DOES_NOT_WATCH"
+OTHER = Descriptor("tr([00000000/86h/0h]xpub/0/*)#eeeeeeee", active=True)
+LACKS, OTHERS = "WALLET_DOES_NOT_WATCH", "WALLET_WATCHES_OTHERS"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,9 @@ LACKS = "WALLET_DOES_NOT_WATCH"
         (False, [EXTERNAL], SIGNER, [LACKS]),
         (False, [INTERNAL], SIGNER, [LACKS]),
         (False, [EXTERNAL, msgspec.structs.replace(INTERNAL, active=False)], SIGNER, [LACKS]),
-        (False, [EXTERNAL, msgspec.structs.replace(INTERNAL, internal=False)], SIGNER, [LACKS]),
+        (False, [EXTERNAL, msgspec.structs.replace(INTERNAL, internal=False)], SIGNER, [LACKS, OTHERS]),
+        (False, [EXTERNAL, INTERNAL, OTHER], SIGNER, [OTHERS]),
+        (False, [EXTERNAL, INTERNAL, msgspec.structs.replace(OTHER, active=False)], SIGNER, []),
         (True, [], SIGNER, ["WALLET_WITH_KEYS", LACKS]),
     ],
 )
@@ -139,5 +143,7 @@ def test_the_wallet_fits_the_signer(
     keys: bool, kept: list[Descriptor], signer: tuple[str, str] | None, codes: list[str]
 ) -> None:
     found = check_wallet(WalletInfo("w", keys), kept, signer)
+    scanning = check_wallet(WalletInfo("w", keys, scanning={"duration": Decimal(1)}), kept, signer)
+    assert [finding.code for finding in scanning] == ["WALLET_SCANNING", *codes]
     assert [finding.code for finding in found] == codes
     assert all("wallet 'w' " in finding.message for finding in found)

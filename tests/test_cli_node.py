@@ -85,7 +85,7 @@ async def test_a_wallet_that_watches_for_the_signer(bitcoin_node: Node, environm
     status, facts, codes = await told(environment)
     assert (status, codes, facts["signer"]) == (0, [], "external")
     other = environment | {"HASHRAIL_BITCOIN_SIGNER": f"bip86 {TPRV}"}
-    assert (await told(other))[2] == ["WALLET_DOES_NOT_WATCH"]
+    assert (await told(other))[2] == ["WALLET_DOES_NOT_WATCH", "WALLET_WATCHES_OTHERS"]
     del environment["HASHRAIL_BITCOIN_SIGNER"]
     assert (await told(environment))[2] == ["WALLET_WITHOUT_KEYS"]
     refused = await run(environment, "watch")

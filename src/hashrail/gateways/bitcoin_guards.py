@@ -91,6 +91,10 @@ def check_wallet(info: WalletInfo, kept: Iterable[Descriptor], signer: tuple[str
     if info.private_keys:
         findings.append(Finding("WALLET_WITH_KEYS", f"wallet {info.name!r} has keys, but a signer is configured"))
     watched = {(descriptor_body(each.text), each.internal) for each in kept if each.active}
-    if not {(descriptor_body(signer[0]), False), (descriptor_body(signer[1]), True)} <= watched:
+    signers = {(descriptor_body(signer[0]), False), (descriptor_body(signer[1]), True)}
+    if not signers <= watched:
         findings.append(Finding("WALLET_DOES_NOT_WATCH", f"wallet {info.name!r} lacks descriptors of the signer"))
+    if watched - signers:
+        # It could give users addresses that nobody here can sign for.
+        findings.append(Finding("WALLET_WATCHES_OTHERS", f"wallet {info.name!r} gives out addresses of other keys"))
     return findings
