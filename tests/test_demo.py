@@ -136,7 +136,10 @@ async def test_a_sandbox_has_the_past_that_was_planned(dsn: str, tmp_path: Path)
 
 
 async def test_users_have_bound_addresses_and_withdraw(server: str, template: str, tmp_path: Path) -> None:
-    """Half of what each has on his day, to the address that he has bound; the same when it was cut off on that day."""
+    """Half of what each has on his day, to the address that he has bound, and it is paid by now.
+
+    The same when it was cut off on that day.
+    """
     with empty_database(server, template) as whole, empty_database(server, template) as cut:
         await prepare(whole, tmp_path / "whole", days=90)
         with psycopg.connect(whole, autocommit=True) as connection:
@@ -147,7 +150,7 @@ async def test_users_have_bound_addresses_and_withdraw(server: str, template: st
                    JOIN wallet a ON a.user_id = u.id ORDER BY w.id"""
             ).fetchall()
             bound = connection.execute("SELECT count(*), count(DISTINCT address) FROM wallet").fetchall()
-        assert found == [(name, day, speed, "queued", True, True) for name, day, speed in demo.WITHDRAWALS]
+        assert found == [(name, day, speed, "final", True, True) for name, day, speed in demo.WITHDRAWALS]
         assert bound == [(6, 6)]
         with pytest.raises(CutError):
             await prepare(cut, tmp_path / "cut", cut_after(42), days=90)

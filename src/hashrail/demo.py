@@ -26,12 +26,14 @@ from hashrail import (
     orders,
     origins,
     partners,
+    payouts,
     rewards,
     tariffs,
     users,
     wallets,
     withdrawals,
 )
+from hashrail.gateways import chains
 from hashrail.money import BTC_DECIMALS, floor_to
 from hashrail.scenarios import Scenario
 from hashrail.settings import Network, Settings
@@ -178,6 +180,7 @@ async def _live_through(pool: db.Pool, settings: Settings, partner: partners.Par
         await _withdraw(pool, settings, partner, index)
         async with db.transaction(pool) as tx:
             await business_clock.advance_by(tx, clock.ONE_DAY)
+        await _pay(pool, settings)
 
 
 async def _buy(pool: db.Pool, settings: Settings, partner: partners.Partner, index: int) -> None:
@@ -226,6 +229,13 @@ async def _withdraw(pool: db.Pool, settings: Settings, partner: partners.Partner
                 await withdrawals.request(
                     tx, day, terms, user_id=user.id, speed=speed, address=address, amount_btc=amount
                 )
+
+
+async def _pay(pool: db.Pool, settings: Settings) -> None:
+    """What a worker would have paid by now on the simulated chain; with a node the worker does it."""
+    chain = chains.open_for(pool, settings, signs=False) if settings.simulates_chain else None
+    if chain is not None and await payouts.wait_for_time(pool):
+        await payouts.turn(payouts.Desk(pool, chain, settings))
 
 
 def address_of(name: str, network: Network) -> str:
