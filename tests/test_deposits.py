@@ -258,10 +258,10 @@ async def test_a_block_that_pays_a_user(world: World, alice: int) -> None:
                 (one,) = await every(world)
                 seen.append((one.state, one.confirmations, await spendable(world, alice)))
     assert seen == [
-        ("pending", 1, 0),
-        ("pending", 2, 0),
-        ("pending", 100, 0),
-        ("credited", 101, 50),
+        ("pending", 1, Decimal(0)),
+        ("pending", 2, Decimal(0)),
+        ("pending", 100, Decimal(0)),
+        ("credited", 101, Decimal(50)),
     ]
     await check_books(world)
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
@@ -14,6 +15,7 @@ from hashrail.operators import Operator
 from hashrail.payout_batches import Batch, Due
 from hashrail.payouts import Desk
 from hashrail.withdrawals import Withdrawal
+from tests import bitcoin
 from tests.api import check_books
 from tests.bitcoin import Node, running
 from tests.books import booked
@@ -191,6 +193,25 @@ async def test_one_transaction_pays_two_exports_by_word(world: World, desk: Desk
     assert (await turn_later(world, desk)).findings == []
 
 
+async def test_the_second_export_is_recorded_late(
+    world: World, desk: Desk, alice: Asker, olga: Operator, node: Node
+) -> None:
+    """The first is posted by then. An attested cancel would be a lie, so this is the only way out of `exported`."""
+    first = await alice.asks("0.01")
+    await exported(world, olga)
+    second = await alice.asks("0.02")
+    await exported(world, olga)
+    txid = node.rpc("sendmany", "", {one.address: one.amount_btc for one in (first, second)}, wallet="miner")
+    await recorded(world, desk, olga, txid, first)
+    node.mine(DEPTH)
+    assert (await payouts.turn(desk)).settled == 1
+    await recorded(world, desk, olga, txid, second)
+    await payouts.turn(desk)
+    assert [(await alice.got(one.id)).state for one in (first, second)] == ["final", "final"]
+    fee = -node.rpc("gettransaction", txid, wallet="miner")["fee"]
+    assert await booked(world, Chart.NETWORK_FEES) == -fee
+
+
 async def test_the_other_wallet_raised_its_fee(
     world: World, desk: Desk, alice: Asker, olga: Operator, node: Node
 ) -> None:
@@ -219,6 +240,34 @@ async def test_the_other_wallet_raised_its_fee(
     assert await booked(world, Chart.BITCOIN_WALLET) == made.amount_btc + fee
 
 
+async def test_a_replacement_that_pays_more_and_is_not_mined(
+    world: World, desk: Desk, alice: Asker, olga: Operator, node: Node
+) -> None:
+    """The other wallet put a second withdrawal into its raised fee, and a miner took the first version all the same."""
+    other = node.wallet(uuid.uuid4().hex, coins=1)
+    first = await alice.asks("0.01")
+    await exported(world, olga)
+    second = await alice.asks("0.02")
+    await exported(world, olga)
+    (coin,) = node.rpc("listunspent", wallet=other)
+    spent = [{"txid": coin["txid"], "vout": coin["vout"]}]
+    paid = {first.address: first.amount_btc}
+    txid = node.rpc("send", paid, None, "unset", 5, {"inputs": spent}, wallet=other)["txid"]
+    before = node.rpc("getrawtransaction", txid)
+    await recorded(world, desk, olga, txid, first)
+    paid |= {second.address: second.amount_btc, node.rpc("getnewaddress", wallet=other): Decimal("0.9695")}
+    raw = node.rpc("createrawtransaction", spent, paid)
+    raised = node.rpc("sendrawtransaction", node.rpc("signrawtransactionwithwallet", raw, wallet=other)["hex"])
+    await recorded(world, desk, olga, raised, first)
+    with suppress(payout_exports.AlreadyRecordedError, payout_exports.PaymentMismatchError):
+        await recorded(world, desk, olga, raised, second)
+    node.rpc("generateblock", "raw(51)", [before])
+    node.mine(DEPTH)
+    await payouts.turn(desk)
+    assert node.rpc("getreceivedbyaddress", second.address, 1, wallet="customers") == 0
+    assert [(await alice.got(one.id)).state for one in (first, second)] == ["final", "exported"]
+
+
 async def test_a_replacement_must_spend_a_same_coin(
     world: World, desk: Desk, alice: Asker, olga: Operator, node: Node
 ) -> None:
@@ -237,11 +286,11 @@ async def test_a_replacement_must_spend_a_same_coin(
     assert len(await payout_batches.versions(world.pool, batch.id)) == 1
 
 
-async def test_what_the_node_would_forget(world: World) -> None:
+async def test_what_the_node_would_forget(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an index it knows another wallet's transaction only while it waits; its own wallet's for ever."""
+    monkeypatch.setattr(bitcoin, "FLAGS", tuple(each for each in bitcoin.FLAGS if each != "-txindex=1"))
     with running() as node:
-        node.stop()
-        node.start("-txindex=0")
+        assert node.rpc("getindexinfo") == {}
         alice = await Asker.create(world, node)
         async with db.transaction(world.pool) as tx:
             olga = await operators.add(tx, name="olga", role="admin", password="a long enough one")
@@ -284,6 +333,25 @@ async def test_recorded_and_double_spent(world: World, desk: Desk, alice: Asker,
     assert (await payout_batches.get(world.pool, batch.id)).state == "conflicted"
     assert (await alice.got(made.id)).state == "exported"
     assert await payout_batches.pinned(world.pool) == set()
+
+
+async def test_recorded_and_never_mined(world: World, desk: Desk, alice: Asker, olga: Operator, node: Node) -> None:
+    """The other wallet spent its coin otherwise, for good: exported again, to be paid anew or attested."""
+    other = node.wallet(uuid.uuid4().hex, coins=1)
+    made = await alice.asks("0.01")
+    await exported(world, olga)
+    (coin,) = node.rpc("listunspent", wallet=other)
+    spent = [{"txid": coin["txid"], "vout": coin["vout"]}]
+    paid = {made.address: made.amount_btc}
+    first = node.rpc("send", paid, None, "unset", 5, {"inputs": spent}, wallet=other)["txid"]
+    batch = await recorded(world, desk, olga, first, made)
+    raw = node.rpc("createrawtransaction", spent, {node.rpc("getnewaddress", wallet=other): Decimal("0.999")})
+    node.rpc("sendrawtransaction", node.rpc("signrawtransactionwithwallet", raw, wallet=other)["hex"])
+    node.mine(2 * DEPTH)
+    await turn_later(world, desk, 2 * DAY)
+    assert (await payout_batches.get(world.pool, batch.id)).state == "conflicted"
+    assert (await alice.got(made.id)).state == "exported"
+    assert (await attested(world, olga, made.id)).state == "cancelled"
 
 
 # Ended

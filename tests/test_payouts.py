@@ -264,7 +264,8 @@ async def test_refused_signatures_use_one_change_address(world: World, desk: Des
         address = node.rpc("getrawchangeaddress", "bech32", wallet=wallet_of(desk))
         return int(node.rpc("getaddressinfo", address, wallet=wallet_of(desk))["hdkeypath"].split("/")[-1])
 
-    signer, chain._signer = chain._signer, Refusing()
+    signer = chain._signer
+    chain._signer = Refusing()  # type: ignore[assignment]
     await alice.asks()
     before = next_change()
     await advance(world, FAST)
