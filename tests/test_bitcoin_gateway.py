@@ -124,8 +124,8 @@ async def test_coins_are_confirmed_ones(node: Node, btc: BitcoinNode) -> None:
 async def test_addresses_and_whose_they_are(node: Node, btc: BitcoinNode) -> None:
     taken = [await btc.new_address(), await btc.new_address(), await btc.new_address(change=True)]
     assert len(set(taken)) == 3
-    assert [await btc.owns(address) for address in taken] == [True] * 3
-    assert not await btc.owns(address_on(node))
+    assert [await btc.gives_change_to(address) for address in taken] == [False, False, True]
+    assert not await btc.gives_change_to(address_on(node))
     paths = [node.rpc("getaddressinfo", each, wallet=btc.wallet)["hdkeypath"].split("/")[-2] for each in taken]
     assert paths == ["0", "0", "1"]
 
@@ -150,7 +150,7 @@ async def test_a_watching_wallet_takes_public_descriptors_once(node: Node, btc: 
         expected = await watching.derive_addresses(external.text, 0, 2)
         assert len(expected) == 3
         assert await watching.new_address() == expected[0]
-        assert await watching.owns(expected[2])
+        assert await watching.gives_change_to(expected[2])
         assert await watching.list_unspent() == []
         with pytest.raises(NodeWalletError, match="lacks private keys"):
             await watching.open_wallet(watch_only=False)

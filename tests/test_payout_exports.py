@@ -320,7 +320,7 @@ async def test_recorded_and_double_spent(world: World, desk: Desk, alice: Asker,
     made = await alice.asks("0.01")
     await exported(world, olga)
     async with db.transaction(world.pool) as tx:
-        batch = await payout_exports._keep(tx, TXID, payout_exports._Seen("00", NOBODYS, Decimal(0)), [], DEPTH)
+        batch = await payout_exports._keep(tx, TXID, payout_exports._Seen("00", NOBODYS, {}, Decimal(0)), [], DEPTH)
         await payout_batches.put_in(
             tx, batch.id, [Due(world.partner.id, made.id, made.address, made.amount_btc)], START
         )
@@ -347,8 +347,13 @@ async def test_recorded_and_never_mined(world: World, desk: Desk, alice: Asker, 
     batch = await recorded(world, desk, olga, first, made)
     raw = node.rpc("createrawtransaction", spent, {node.rpc("getnewaddress", wallet=other): Decimal("0.999")})
     node.rpc("sendrawtransaction", node.rpc("signrawtransactionwithwallet", raw, wallet=other)["hex"])
-    node.mine(2 * DEPTH)
+    node.mine(1)
     await turn_later(world, desk, 2 * DAY)
+    node.mine(DEPTH - 2)
+    await payouts.turn(desk)
+    assert (await payout_batches.get(world.pool, batch.id)).state == "broadcast"
+    node.mine(1)
+    await payouts.turn(desk)
     assert (await payout_batches.get(world.pool, batch.id)).state == "conflicted"
     assert (await alice.got(made.id)).state == "exported"
     assert (await attested(world, olga, made.id)).state == "cancelled"

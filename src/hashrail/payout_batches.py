@@ -10,7 +10,7 @@ goes on sends the same bytes. A raised fee is a further **version** of the batch
 that the chain can take only one of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -21,7 +21,7 @@ import asyncpg
 from hashrail import foreign_spends
 from hashrail.db import Reader, Row, Tx
 from hashrail.errors import ConflictError, NotFoundError
-from hashrail.gateways.bitcoin_records import Coin, Outpoint
+from hashrail.gateways.bitcoin_records import Coin, Outpoint, Output
 from hashrail.gateways.signer import Signed
 
 Kind = Literal["fast", "daily", "external"]
@@ -256,6 +256,15 @@ async def inputs(tx: Reader, batch_id: int, *, common: bool) -> list[Coin]:
         Coin(row["txid"], row["vout"], row["amount_btc"], row["script"], confirmations=1, solvable=True, safe=True)
         for row in rows
     ]
+
+
+async def note_inputs(tx: Tx, batch_id: int, spent: Mapping[Outpoint, Output]) -> None:
+    """What a payment that another program made spends: it is watched, and promised to nobody."""
+    await tx.executemany(
+        """INSERT INTO payout_input (batch_id, txid, vout, amount_btc, script, common, released)
+           VALUES ($1, $2, $3, $4, $5, true, true) ON CONFLICT DO NOTHING""",
+        [(batch_id, each.txid, each.vout, output.amount_btc, output.script) for each, output in spent.items()],
+    )
 
 
 async def pinned(tx: Reader) -> set[Outpoint]:

@@ -28,8 +28,8 @@ from hashrail import (
 from hashrail.day_fence import OpenDay
 from hashrail.db import Pool, Reader, Tx
 from hashrail.errors import ConflictError, NotFoundError
-from hashrail.gateways.bitcoin_records import RawTransaction
-from hashrail.gateways.chain import Chain, spent_btc
+from hashrail.gateways.bitcoin_records import Outpoint, Output, RawTransaction
+from hashrail.gateways.chain import Chain, spent
 from hashrail.operators import Operator
 from hashrail.payout_batches import Batch, Due
 from hashrail.payout_queue import Rhythm
@@ -95,10 +95,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A transaction that the chain knows; the fee is 0 where it does not know what an input was worth."""
+    """A transaction that the chain knows; nothing spent and no fee where it does not know what an input was."""
 
     raw: str
     decoded: RawTransaction
+    spent: dict[Outpoint, Output]
     fee_btc: Decimal
 
 
@@ -153,10 +154,10 @@ async def record(
     async with db.transaction(pool) as tx:
         await payout_batches.lock(tx)
         batch = await _known(tx, txid)
-        replaced = None if batch is not None or chain is None else await _replaced(tx, chain, seen, paid)
+        replaced = None if batch is not None or seen is None else await _replaced(tx, seen, paid)
         if batch is not None:
-            await _take_in(tx, batch, seen, paid)
-        elif replaced is not None:
+            await _take_in(tx, batch, txid, seen, paid)
+        elif replaced is not None and seen is not None:
             batch = replaced
             await _add_version(tx, batch, txid, seen)
         else:
@@ -214,9 +215,11 @@ async def _read(chain: Chain, txid: str) -> _Seen:
     if raw is None:
         raise PaymentNotFoundError(f"the node does not know {txid}", field="txid")
     decoded = await chain.decode(raw)
-    spent = await spent_btc(chain, decoded)
-    paid = sum((output.amount_btc for output in decoded.outputs), Decimal(0))
-    return _Seen(raw, decoded, Decimal(0) if spent is None else spent - paid)
+    inputs = await spent(chain, decoded)
+    if inputs is None:
+        return _Seen(raw, decoded, {}, Decimal(0))
+    fee_btc = sum(each.amount_btc for each in inputs.values()) - sum(each.amount_btc for each in decoded.outputs)
+    return _Seen(raw, decoded, inputs, Decimal(fee_btc))
 
 
 async def _take_out(tx: Tx, export_id: int, due: Sequence[Due], now: datetime) -> int:
@@ -242,15 +245,17 @@ async def _known(tx: Tx, txid: str) -> Batch | None:
     return None if batch_id is None else await payout_batches.get(tx, batch_id)
 
 
-async def _take_in(tx: Tx, batch: Batch, seen: _Seen | None, paid: Sequence[tuple[int, int]]) -> None:
-    """Further withdrawals that a recorded transaction pays. Raises AlreadyRecordedError, PaymentMismatchError."""
+async def _take_in(tx: Tx, batch: Batch, txid: str, seen: _Seen | None, paid: Sequence[tuple[int, int]]) -> None:
+    """Further withdrawals that a recorded transaction pays; where it has versions, once the chain has decided.
+
+    Raises AlreadyRecordedError, PaymentMismatchError.
+    """
     members = await payout_batches.members(tx, batch.id)
     numbers, said = {(one.partner_id, one.id) for one in members}, set(paid)
     if said == numbers:
         return
-    fees = sum(version.fee_btc for version in await payout_batches.versions(tx, batch.id))
-    booked = batch.settled_at is not None and fees > 0
-    if batch.kind != "external" or booked or (said & numbers and not numbers < said):
+    certain = len(await payout_batches.versions(tx, batch.id)) == 1 or (batch.state == "final" and batch.txid == txid)
+    if batch.kind != "external" or not certain or (said & numbers and not numbers < said):
         raise AlreadyRecordedError("the transaction stands for other withdrawals", field="txid", batch=batch.id)
     added = await _waiting(tx, sorted(said - numbers), None)
     if seen is not None:
@@ -259,7 +264,7 @@ async def _take_in(tx: Tx, batch: Batch, seen: _Seen | None, paid: Sequence[tupl
     await tx.execute("UPDATE payout_batch SET settled_at = NULL WHERE id = $1", batch.id)
 
 
-async def _replaced(tx: Tx, chain: Chain, seen: _Seen | None, paid: Sequence[tuple[int, int]]) -> Batch | None:
+async def _replaced(tx: Tx, seen: _Seen, paid: Sequence[tuple[int, int]]) -> Batch | None:
     """The waiting batch of just these withdrawals whose coins the transaction spends as well."""
     batch_id = await tx.fetchval(
         """SELECT min(w.batch_id) FROM withdrawal w
@@ -268,23 +273,25 @@ async def _replaced(tx: Tx, chain: Chain, seen: _Seen | None, paid: Sequence[tup
         [partner_id for partner_id, _ in paid],
         [number for _, number in paid],
     )
-    if batch_id is None or seen is None:
+    if batch_id is None:
         return None
     batch, members = await payout_batches.get(tx, batch_id), await payout_batches.members(tx, batch_id)
     if {(one.partner_id, one.id) for one in members} != set(paid):
         return None
     _compare(seen.decoded, members)
-    spent = set(seen.decoded.inputs)
     common = {coin.outpoint for coin in await payout_batches.inputs(tx, batch_id, common=True)}
-    if not common:
-        (first, *_) = await payout_batches.versions(tx, batch_id)
-        common = spent & set((await chain.decode(first.raw)).inputs) if first.raw is not None else set()
-    return batch if common and common <= spent else None
+    shared = common & set(seen.decoded.inputs)
+    return batch if shared and (batch.kind == "external" or shared == common) else None
 
 
-async def _add_version(tx: Tx, batch: Batch, txid: str, seen: _Seen | None) -> None:
-    assert seen is not None, "what replaces another one was read"
+async def _add_version(tx: Tx, batch: Batch, txid: str, seen: _Seen) -> None:
+    """What replaces another transaction; a coin that it does not spend is not needed by all any more."""
     now = await business_clock.now(tx)
+    await tx.execute(
+        "UPDATE payout_input SET common = false WHERE batch_id = $1 AND NOT txid || ':' || vout = ANY($2::text[])",
+        batch.id,
+        [f"{each.txid}:{each.vout}" for each in seen.decoded.inputs],
+    )
     newest = (await payout_batches.versions(tx, batch.id))[-1]
     await _keep_version(tx, batch.id, newest.version + 1, txid, seen, now)
     await tx.execute("UPDATE payout_batch SET state = 'broadcast', changed_at = $2 WHERE id = $1", batch.id, now)
@@ -337,6 +344,7 @@ async def _keep(tx: Tx, txid: str, seen: _Seen | None, due: Sequence[Due], final
         now,
     )
     await _keep_version(tx, batch_id, 1, txid, seen, now)
+    await payout_batches.note_inputs(tx, batch_id, {} if seen is None else seen.spent)
     await payout_batches.put_in(tx, batch_id, due, now)
     return await payout_batches.get(tx, batch_id)
 

@@ -44,7 +44,7 @@ async def _settle(pool: Pool, batch_id: int) -> None:
             await _post(tx, await day_fence.share(tx, partner_id), batch_id, fee_btc)
     async with db.transaction(pool) as tx:
         await tx.execute(
-            "UPDATE payout_batch SET settled_at = $2 WHERE id = $1 AND settled_at IS NULL",
+            "UPDATE payout_batch SET settled_at = $2, fee_booked = true WHERE id = $1 AND settled_at IS NULL",
             batch_id,
             await business_clock.now(tx),
         )
@@ -52,8 +52,8 @@ async def _settle(pool: Pool, batch_id: int) -> None:
 
 async def _fee(tx: Reader, batch_id: int) -> Decimal:
     fee_btc: Decimal = await tx.fetchval(
-        """SELECT t.fee_btc FROM payout_batch b JOIN payout_transaction t ON t.txid = b.txid
-           WHERE b.id = $1""",
+        """SELECT CASE WHEN b.fee_booked THEN 0 ELSE t.fee_btc END
+           FROM payout_batch b JOIN payout_transaction t ON t.txid = b.txid WHERE b.id = $1""",
         batch_id,
     )
     return fee_btc

@@ -170,18 +170,34 @@ async def _is_dead(
     final_depth: int,
 ) -> bool:
     """Whether the chain spends a coin that every version needs otherwise, at final depth, or never had it."""
-    if any(state.state in ("mempool", "confirmed") for state in seen.values()):
-        return False
     coins = await payout_batches.inputs(pool, batch.id, common=True)
     outpoints = [coin.outpoint for coin in coins]
-    if coins and all([await chain.is_unspent(each) for each in outpoints]):
+    lives = any(state.state in ("mempool", "confirmed") for state in seen.values())
+    if lives or (coins and all([await chain.is_unspent(each) for each in outpoints])):
+        await pool.execute("UPDATE payout_batch SET doomed_height = NULL WHERE id = $1", batch.id)
         return False
     if seen[versions[0].txid].confirmations <= -final_depth:
         return True
     if await foreign_spends.deep(pool, [f"{each.txid}:{each.vout}" for each in outpoints], final_depth):
         return True
     parents = [await chain.transaction(txid) for txid in sorted({each.txid for each in outpoints})]
-    return any(parent.confirmations <= -final_depth for parent in parents)
+    if any(parent.confirmations <= -final_depth for parent in parents):
+        return True
+    return batch.kind == "external" and bool(coins) and await _is_doomed(pool, chain, batch, final_depth)
+
+
+async def _is_doomed(pool: Pool, chain: Chain, batch: Batch, final_depth: int) -> bool:
+    """Whether the chain has spent a coin of another wallet's payment otherwise for so many blocks.
+
+    Our wallet cannot tell how deep: the height at which it was seen first is remembered.
+    """
+    height = (await chain.tip()).height
+    since: int = await pool.fetchval(
+        """UPDATE payout_batch SET doomed_height = least(doomed_height, $2) WHERE id = $1 RETURNING doomed_height""",
+        batch.id,
+        height,
+    )
+    return height - since + 1 >= final_depth
 
 
 async def _give_up(pool: Pool, chain: Chain, batch: Batch, final_depth: int) -> None:

@@ -187,7 +187,7 @@ async def told(tx: Reader) -> Told:
 
 
 async def pay(desk: Desk, speed: Speed, found: Turn | None = None) -> int | None:
-    """Pay what is due in one transaction; answers the batch, None where nothing is due or fits.
+    """Pay what is due in one transaction; answers the batch, None where nothing is due or fits, or something stops it.
 
     `found` is told what waits and why. Raises SigningRefusedError, PaymentNotAcceptedError, PlanOutdatedError,
     PayoutsPausedError, ForeignSpendError, and what a node's call may raise.
@@ -201,6 +201,11 @@ async def pay(desk: Desk, speed: Speed, found: Turn | None = None) -> int | None
         if await payout_batches.latest(desk.pool) != plan.latest:
             raise PlanOutdatedError("another batch was sent meanwhile") from error
         raise
+    stops = await _look_again(desk)
+    if stops:
+        if found is not None:
+            found.tell(*stops)
+        return None
     async with db.transaction(desk.pool) as tx:
         batch = await payout_batches.store(tx, plan, signed, now=await business_clock.now(tx))
     log.info("batch stored", batch=batch.id, speed=speed, txid=signed.txid, withdrawals=len(plan.due))
@@ -320,6 +325,16 @@ async def _signed(
     if not acceptance.allowed:
         raise PaymentNotAcceptedError(f"the node would not relay it: {acceptance.reason}", reason=acceptance.reason)
     return signed
+
+
+async def _look_again(desk: Desk) -> list[Finding]:
+    """What stops a payment that is signed: the wallet may have found old spends since the turn began."""
+    stops = await desk.chain.findings()
+    if not stops:
+        depth = desk.settings.bitcoin_final_depth
+        history = await payout_watch.read_history(desk.pool, desk.chain, depth)
+        await foreign_spends.look(desk.pool, desk.chain, history, final_depth=depth)
+    return stops or await _stops(desk.pool)
 
 
 async def _raised_rate(desk: Desk, version: Version, wanted: Decimal | None) -> Decimal:

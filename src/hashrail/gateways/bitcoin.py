@@ -102,6 +102,7 @@ class _Imported(msgspec.Struct):
 
 class _AddressInfo(msgspec.Struct):
     is_mine: bool = msgspec.field(name="ismine")
+    is_change: bool = msgspec.field(name="ischange")
 
 
 class _Validity(msgspec.Struct):
@@ -325,9 +326,10 @@ class BitcoinNode(NodeRpc):
         answers = await self.call_many(asked, kind=_Validity)
         return {address for address, answer in zip(addresses, answers, strict=True) if not answer.is_valid}
 
-    async def owns(self, address: str) -> bool:
-        """Whether the wallet can sign for an address, or watches it."""
-        return (await self._ask_wallet("getaddressinfo", address, kind=_AddressInfo)).is_mine
+    async def gives_change_to(self, address: str) -> bool:
+        """Whether an address is the wallet's and was given to nobody: one that has a label is a user's."""
+        info = await self._ask_wallet("getaddressinfo", address, kind=_AddressInfo)
+        return info.is_mine and info.is_change
 
     async def list_unspent(self, *, confirmations: int = 1) -> list[Coin]:
         """Coins of the wallet with at least so many confirmations that nothing spends, locked ones left out."""

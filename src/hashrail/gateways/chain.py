@@ -21,6 +21,7 @@ from hashrail.gateways.bitcoin_records import (
     FeeRate,
     FeeTerms,
     Outpoint,
+    Output,
     RawTransaction,
     TransactionState,
     WalletHistory,
@@ -240,15 +241,15 @@ class NodeChain:
         await self._node.close()
 
 
-async def spent_btc(chain: Chain, transaction: RawTransaction) -> Decimal | None:
-    """What the inputs of a transaction are worth together; None where the chain does not know one of them."""
-    total = Decimal(0)
+async def spent(chain: Chain, transaction: RawTransaction) -> dict[Outpoint, Output] | None:
+    """The outputs that a transaction spends; None where the chain does not know one of them."""
+    found = {}
     for outpoint in transaction.inputs:
         parent = await chain.raw_transaction(outpoint.txid)
         if parent is None:
             return None
-        total += (await chain.decode(parent)).outputs[outpoint.vout].amount_btc
-    return total
+        found[outpoint] = (await chain.decode(parent)).outputs[outpoint.vout]
+    return found
 
 
 def open_chain(settings: Settings, *, signs: bool = True) -> NodeChain:

@@ -178,7 +178,7 @@ class NodeSigner:
         for output in decoded.outputs:
             if output.address is None or output.address in intent.outputs_btc:
                 continue
-            if await self._node.owns(output.address):
+            if await self._node.gives_change_to(output.address):
                 ours.add(bytes.fromhex(output.script))
         return ours
 

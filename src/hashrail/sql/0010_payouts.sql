@@ -16,6 +16,10 @@ CREATE TABLE payout_batch (
     changed_at timestamptz NOT NULL,
     -- Every withdrawal of a final batch is posted, or every one of a conflicted batch is due again.
     settled_at timestamptz,
+    -- The books carry the network fee; withdrawals that are recorded later bring none.
+    fee_booked boolean NOT NULL DEFAULT false,
+    -- Since which height the chain spends a coin of another wallet's payment otherwise.
+    doomed_height integer,
     -- A final payment that the chain does not have any more.
     lost_at timestamptz CHECK (lost_at IS NULL OR state = 'final'),
     CONSTRAINT payout_batch_confirmed_by CHECK (
@@ -44,14 +48,15 @@ CREATE TABLE payout_transaction (
     UNIQUE (batch_id, version)
 );
 
--- What a batch spends. A coin is promised to one batch only, until that batch can never be paid any more.
+-- What a batch spends. A coin is promised to one batch only, until that batch can never be paid any more. What a
+-- recorded payment of another program spends is known and not promised: released from the beginning.
 CREATE TABLE payout_input (
     batch_id bigint NOT NULL REFERENCES payout_batch,
     txid text NOT NULL,
     vout integer NOT NULL CHECK (vout >= 0),
     amount_btc amount NOT NULL CHECK (amount_btc > 0),
     script text NOT NULL,
-    -- The first version has it, and so every later one.
+    -- Every version spends it.
     common boolean NOT NULL,
     released boolean NOT NULL DEFAULT false,
     PRIMARY KEY (batch_id, txid, vout)
