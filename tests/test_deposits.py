@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
-from structlog.testing import capture_logs
 
-from hashrail import db, deposits, payouts, reconciliation, users
+from hashrail import db, deposits, payout_watch, payouts, reconciliation, users
 from hashrail.deposits import Deposit, DepositsNotAvailableError
 from hashrail.gateways.bitcoin_guards import Finding
 from hashrail.gateways.sandbox import SandboxChain
@@ -18,8 +17,8 @@ from hashrail.payouts import Desk
 from tests.api import Api, answered, check_books, check_refused, open_api
 from tests.bitcoin import Node, running
 from tests.books import booked
-from tests.desks import FAST, FEES, desk_on, node_chain, settings, turn_later, wallet_of
-from tests.payouts import asked, policy, spendable
+from tests.desks import DEPTH, FAST, FEES, desk_on, node_chain, settings, turn_later, wallet_of
+from tests.payouts import ADDRESSES, asked, policy, spendable
 from tests.test_payout_reorgs import copied
 from tests.test_signer import TPRV
 from tests.world import World
@@ -290,6 +289,11 @@ async def test_what_the_api_tells(world: World, dsn: str) -> None:
 
 
 async def _refusals(api: Api) -> None:
+    dust = {"address": ADDRESSES[0], "amount": Decimal("0.00000293")}
+    details = check_refused(
+        await api.server.call("sandbox_chain", deposit=dust), 400, "AMOUNT_TOO_SMALL", "deposit.amount"
+    )
+    assert details["minimum"] == Decimal("0.00000294")
     bad = {"address": "nowhere", "amount": 1}
     check_refused(await api.server.call("sandbox_chain", deposit=bad), 400, "ADDRESS_INVALID", "deposit.address")
     response = await api.server.call("s2s_deposit_address", partnerUserId="nobody")
@@ -319,9 +323,7 @@ async def test_the_wallet_remembers_whose_an_address_is(
         nobody = await real.chain.address_for(f"partner-{uuid.UUID(int=7)}/{alice}")
         bitcoin_node.pay(to, nobody, each_btc=QUARTER)
         await world.pool.execute("DELETE FROM deposit_address")
-        with capture_logs() as logs:
-            await payouts.watch(real)
-        assert [each["event"] for each in logs] == ["a deposit of a user whom the books do not know"]
+        assert [each.code for each in await payouts.watch(real)] == ["DEPOSIT_OF_NOBODY"]
         assert [(each.address, each.user_id, each.state) for each in await every(world)] == [(to, alice, "pending")]
         assert await address(world, real, alice) == to
         bitcoin_node.mine(1)
@@ -343,14 +345,16 @@ async def test_a_user_number_that_is_given_again(
         mallory = await copies.older.user("mallory")
         assert mallory.id == bob.id
         assert await address(copies.older, copies.restored, mallory.id) != his
-        with capture_logs() as logs:
-            await payouts.watch(copies.restored)
-        assert [each["event"] for each in logs] == ["a deposit of a user whom the books do not know"]
+        assert [each.code for each in await payouts.watch(copies.restored)] == ["DEPOSIT_OF_NOBODY"]
         assert await every(copies.older) == []
         again = await copies.older.user("bob")
         assert await address(copies.older, copies.restored, again.id) == his
-        # The deposit was told before he was known again, and is told again while it is not deep.
-        bitcoin_node.mine(1)
+        # The deposit was told before he was known again, and lies too deep by now to be told again by itself.
+        bitcoin_node.mine(2 * DEPTH)
+        await payouts.watch(copies.restored)
+        assert await every(copies.older) == []
+        async with db.transaction(copies.older.pool) as tx:
+            await payout_watch.forget_cursor(tx)
         await payouts.watch(copies.restored)
         assert [(each.user_id, each.state) for each in await every(copies.older)] == [(again.id, "credited")]
         assert [await spendable(copies.older, each.id) for each in (mallory, again)] == [0, QUARTER]

@@ -106,10 +106,11 @@ async def address_of(pool: Pool, chain: Chain | None, partner_id: int, user_id: 
     raise DepositsNotAvailableError("the wallet gives out only addresses that others have")
 
 
-async def scan(tx: Tx, history: WalletHistory) -> int:
-    """Write down what arrived at users' addresses; what is known already changes nothing. Answers how many are new.
+async def scan(tx: Tx, history: WalletHistory) -> list[Finding]:
+    """Write down what arrived at users' addresses; what is known already changes nothing.
 
-    What was given up and is in a block after all is pending again.
+    What was given up and is in a block after all is pending again. Answers what belongs to users whom the books do not
+    know, because an older copy of them was restored.
     """
     found = [entry for entry in history.entries if entry.category in RECEIVED and entry.address is not None]
     owners = [LABEL.fullmatch(entry.label or "") for entry in found]
@@ -131,9 +132,8 @@ async def scan(tx: Tx, history: WalletHistory) -> int:
                    (partner_id, user_id, address, txid, vout, amount_btc, coinbase, state, confirmations, created_at)
                SELECT partner_id, user_id, address, txid, vout, amount_btc, coinbase, 'pending', 0, $9
                FROM arrived WHERE user_id IS NOT NULL
-               ON CONFLICT (partner_id, txid, vout) DO NOTHING RETURNING id)
-           SELECT id, NULL AS txid FROM written
-           UNION ALL SELECT NULL, txid FROM arrived WHERE user_id IS NULL AND partner IS NOT NULL""",
+               ON CONFLICT (partner_id, txid, vout) DO NOTHING)
+           SELECT txid, partner_user FROM arrived WHERE user_id IS NULL AND partner IS NOT NULL""",
         [entry.address for entry in found],
         [entry.txid for entry in found],
         [entry.vout for entry in found],
@@ -144,10 +144,10 @@ async def scan(tx: Tx, history: WalletHistory) -> int:
         [entry.confirmations for entry in found],
         await business_clock.now(tx),
     )
-    for row in rows:
-        if row["id"] is None:
-            log.error("a deposit of a user whom the books do not know", txid=row["txid"])
-    return sum(row["id"] is not None for row in rows)
+    return [
+        Finding("DEPOSIT_OF_NOBODY", f"{row['txid']} pays the address of {row['partner_user']!r}, who is not known")
+        for row in rows
+    ]
 
 
 async def watch(pool: Pool, chain: Chain, *, credit_depth: int, final_depth: int) -> list[Finding]:

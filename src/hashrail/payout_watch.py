@@ -40,6 +40,11 @@ async def read_history(pool: Pool, chain: Chain, depth: int) -> WalletHistory:
     return await chain.history(None, depth)
 
 
+async def forget_cursor(tx: Tx) -> None:
+    """The next turn reads the wallet's whole history."""
+    await tx.execute("UPDATE payout_scan SET block_hash = NULL WHERE id = 1")
+
+
 async def move_cursor(tx: Tx, history: WalletHistory, depth: int, *, now: datetime) -> None:
     """What the history told is written: go on from there the next time."""
     told_again = {entry.txid for entry in (*history.entries, *history.removed) if abs(entry.confirmations) < depth}

@@ -153,9 +153,8 @@ async def watch(desk: Desk) -> list[Finding]:
         # one, which comes after it, waits for that.
         await payout_batches.wait_for_standby(tx)
         now = await business_clock.now(tx)
-        await deposits.scan(tx, history)
+        found = await deposits.scan(tx, history)
         await payout_watch.move_cursor(tx, history, depth, now=now)
-    found: list[Finding] = []
     for batch in await payout_batches.watched(pool):
         found += await payout_watch.observe(pool, chain, batch, final_depth=depth, now=now)
     credit_depth = desk.settings.bitcoin_deposit_confirmations

@@ -18,9 +18,10 @@ from hashrail.api.paying import Satoshis
 from hashrail.db import Tx
 from hashrail.errors import BadRequestError, ConflictError
 from hashrail.gateways.sandbox import SandboxChain, Scenario
-from hashrail.money import BTC_DECIMALS, decimals
+from hashrail.money import BTC_DECIMALS, decimals, plain
 from hashrail.payouts import Desk
-from hashrail.withdrawals import AmountPrecisionError
+from hashrail.settings import Network
+from hashrail.withdrawals import AmountPrecisionError, AmountTooSmallError
 
 # The clock's offset is held within a hundred years.
 FARTHEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -110,12 +111,7 @@ async def chain(call: Call, tx: Tx, body: ChainBody) -> Data[ChainOut]:
     if body.scenario is not UNSET:
         await simulated.play(body.scenario, tx=tx)
     if body.deposit is not UNSET:
-        network = call.deployment.settings.network
-        to = parse(body.deposit.address, network, field="deposit.address").text
-        if decimals(body.deposit.amount) > BTC_DECIMALS:
-            message = f"{body.deposit.amount} has more than {BTC_DECIMALS} decimals"
-            raise AmountPrecisionError(message, field="deposit.amount")
-        await simulated.receive(to, body.deposit.amount, tx=tx)
+        await _deposit(simulated, call.deployment.settings.network, body.deposit, tx)
     height = await simulated.mine(0 if body.blocks is UNSET else body.blocks, tx=tx)
     waiting = await simulated.mempool(tx=tx)
     return Data(
@@ -126,6 +122,18 @@ async def chain(call: Call, tx: Tx, body: ChainBody) -> Data[ChainOut]:
             mempool=[WaitingOut(txid=txid, fee=number(fee)) for txid, fee in waiting],
         )
     )
+
+
+async def _deposit(simulated: SandboxChain, network: Network, body: DepositBody, tx: Tx) -> None:
+    """Somebody pays what nodes would relay. Raises AddressInvalidError, AmountPrecisionError, AmountTooSmallError."""
+    to = parse(body.address, network, field="deposit.address")
+    if decimals(body.amount) > BTC_DECIMALS:
+        message = f"{body.amount} has more than {BTC_DECIMALS} decimals"
+        raise AmountPrecisionError(message, field="deposit.amount")
+    if body.amount < to.dust_btc:
+        message = f"nobody relays less than {plain(to.dust_btc)} BTC to such an address"
+        raise AmountTooSmallError(message, field="deposit.amount", minimum=to.dust_btc)
+    await simulated.receive(to.text, body.amount, tx=tx)
 
 
 async def _move(call: Call, body: AdvanceBody) -> None:
@@ -236,6 +244,6 @@ ROUTES = (
         chain,
         writes=True,
         scope="order",
-        refuses=(ChainIsRealError, AddressInvalidError, FieldBoundsError, AmountPrecisionError),
+        refuses=(ChainIsRealError, AddressInvalidError, FieldBoundsError, AmountPrecisionError, AmountTooSmallError),
     ),
 )
