@@ -347,10 +347,11 @@ async def test_a_user_number_that_is_given_again(
         assert await address(copies.older, copies.restored, mallory.id) != his
         assert [each.code for each in await payouts.watch(copies.restored)] == ["DEPOSIT_OF_NOBODY"]
         assert await every(copies.older) == []
+        bitcoin_node.mine(2 * DEPTH)
+        await payouts.watch(copies.restored)
         again = await copies.older.user("bob")
         assert await address(copies.older, copies.restored, again.id) == his
         # The deposit was told before he was known again, and lies too deep by now to be told again by itself.
-        bitcoin_node.mine(2 * DEPTH)
         await payouts.watch(copies.restored)
         assert await every(copies.older) == []
         async with db.transaction(copies.older.pool) as tx:
