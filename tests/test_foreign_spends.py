@@ -69,7 +69,7 @@ async def ask(world: World, user_id: int, address: str = TO, amount_btc: str = "
 
 
 async def acknowledged(desk: Desk, olga: Operator, txid: str, *unpaid: tuple[int, int]) -> None:
-    await payout_exports.acknowledge(desk.pool, desk.chain, olga, txid, "looked", unpaid=unpaid)
+    await payout_exports.acknowledge(desk.pool, olga, txid, "looked", unpaid=unpaid)
 
 
 async def refused(world: World, olga: Operator, number: int) -> Withdrawal:
@@ -252,7 +252,7 @@ async def test_what_was_given_up_is_mined_after_all(world: World, desk: Desk, al
     assert raw is not None
     rival = await sandbox(desk).double_spend(txid)
     await sandbox(desk).mine(DEPTH)
-    assert told(await payouts.turn(desk)) == [("FOREIGN_SPEND", rival)]
+    assert told(await payouts.turn(desk)) == [("PAYMENT_GIVEN_UP", "batch"), ("FOREIGN_SPEND", rival)]
     assert (await payout_batches.get(world.pool, given_up)).state == "conflicted"
     assert await standing(world, made.id) == ["queued"]
     await acknowledged(desk, olga, rival)

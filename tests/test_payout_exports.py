@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from hashrail import day_fence, db, operators, payout_batches, payout_exports, payout_settlement, payouts, withdrawals
-from hashrail.gateways.bitcoin_records import RawTransaction
+from hashrail.gateways.bitcoin_records import RawTransaction, TransactionState
 from hashrail.ledger import Chart
 from hashrail.operators import Operator
 from hashrail.payout_batches import Batch, Due
@@ -320,7 +320,9 @@ async def test_recorded_and_double_spent(world: World, desk: Desk, alice: Asker,
     made = await alice.asks("0.01")
     await exported(world, olga)
     async with db.transaction(world.pool) as tx:
-        batch = await payout_exports._keep(tx, TXID, payout_exports._Seen("00", NOBODYS, {}, Decimal(0)), [], DEPTH)
+        batch = await payout_exports._keep(
+            tx, olga, TXID, payout_exports._Seen("00", NOBODYS, {}, Decimal(0)), [], DEPTH
+        )
         await payout_batches.put_in(
             tx, batch.id, [Due(world.partner.id, made.id, made.address, made.amount_btc)], START
         )
@@ -383,8 +385,8 @@ async def test_a_sweep_is_acknowledged(world: World, desk: Desk, alice: Asker, o
     sweep = node.rpc("sendtoaddress", customer(node), Decimal("0.1"), wallet=wallet)
     assert [each.code for each in (await turn_later(world, desk)).findings] == ["FOREIGN_SPEND"]
     with pytest.raises(payout_exports.PaymentNotFoundError):
-        await payout_exports.acknowledge(world.pool, desk.chain, olga, TXID, "?")
-    await payout_exports.acknowledge(world.pool, desk.chain, olga, sweep, "cold storage")
+        await payout_exports.acknowledge(world.pool, olga, TXID, "?")
+    await payout_exports.acknowledge(world.pool, olga, sweep, "cold storage")
     assert len((await payouts.turn(desk)).batches) == 1
 
 
@@ -397,9 +399,58 @@ async def test_a_spend_that_pays_a_withdrawal(
     foreign = node.rpc("sendtoaddress", made.address, made.amount_btc, wallet=wallet)
     await turn_later(world, desk)
     with pytest.raises(payout_exports.ForeignSpendPaysError) as caught:
-        await payout_exports.acknowledge(world.pool, desk.chain, olga, foreign, "?")
+        await payout_exports.acknowledge(world.pool, olga, foreign, "?")
     assert caught.value.details["withdrawalId"] == made.id
     await recorded(world, desk, olga, foreign, made)
     node.mine(DEPTH)
     assert (await payouts.turn(desk)).findings == []
+    assert (await alice.got(made.id)).state == "final"
+
+
+async def test_a_coin_that_is_in_no_block_yet_is_not_spent(
+    world: World, desk: Desk, alice: Asker, olga: Operator, node: Node
+) -> None:
+    """The other wallet paid with change that waits, and the mempool lost both: they may come back, so nothing ends."""
+    other = node.wallet(uuid.uuid4().hex, coins=1)
+    made = await alice.asks("0.01")
+    change = node.rpc("sendtoaddress", node.rpc("getnewaddress", wallet=other), Decimal("0.5"), wallet=other)
+    txid = node.rpc("sendtoaddress", made.address, made.amount_btc, wallet=other)
+    batch = await recorded(world, desk, olga, txid, made)
+    both = [node.rpc("getrawtransaction", each) for each in (change, txid)]
+
+    async def forgotten(asked: str) -> TransactionState:
+        return TransactionState("unknown") if asked in (change, txid) else await known(asked)
+
+    known = desk.chain.transaction
+    desk.chain.transaction = forgotten  # type: ignore[method-assign]
+    for _ in range(3):
+        node.rpc("generateblock", "raw(51)", [])
+        for _ in range(DEPTH):
+            node.rpc("generateblock", f"raw({uuid.uuid4().hex[:16]}51)", [])
+        await payouts.turn(desk)
+    desk.chain.transaction = known  # type: ignore[method-assign]
+    assert (await payout_batches.get(world.pool, batch.id)).state == "broadcast"
+    node.rpc("generateblock", "raw(51)", both)
+    node.mine(DEPTH)
+    await payouts.turn(desk)
+    assert (await alice.got(made.id)).state == "final"
+
+
+async def test_a_queued_one_that_was_recorded_is_never_paid_by_a_batch(
+    world: World, desk: Desk, alice: Asker, olga: Operator, node: Node
+) -> None:
+    """The other wallet raised its fee, so what was recorded is never mined: an operator decides."""
+    other = node.wallet(uuid.uuid4().hex, coins=1)
+    made = await alice.asks("0.01")
+    first = node.rpc("sendtoaddress", made.address, made.amount_btc, wallet=other)
+    await recorded(world, desk, olga, first, made)
+    second = node.rpc("bumpfee", first, wallet=other)["txid"]
+    node.mine(1)
+    await payouts.turn(desk)
+    node.mine(DEPTH)
+    assert "PAYMENT_GIVEN_UP" in {each.code for each in (await turn_later(world, desk)).findings}
+    done = await turn_later(world, desk)
+    assert (done.batches, (await alice.got(made.id)).state) == ([], "exported")
+    await recorded(world, desk, olga, second, made)
+    await payouts.turn(desk)
     assert (await alice.got(made.id)).state == "final"

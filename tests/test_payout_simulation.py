@@ -35,14 +35,14 @@ from tests.world import World
 ODDS = {
     "ask": 20,
     "cancel": 4,
-    "deposit": 2,
+    "deposit": 4,
     "turn": 30,
     "time": 10,
     "mine": 15,
-    "bump": 4,
+    "bump": 8,
     "evict": 5,
     "reorg": 4,
-    "steal": 2,
+    "steal": 5,
     "weather": 4,
 }
 # Never deeper than what counts as final.
@@ -471,6 +471,6 @@ async def test_a_life_on_a_node(world: World, alone: Node) -> None:
         # Deeper than any reorg, so that what pays for the payments is never taken back.
         alone.mine(DEEPEST_REORG + 1)
         life = await Life.begin(world, desk.chain, NodeHand(alone, wallet), 5)
-        seen = await lived(life, 120)
+        seen = await lived(life, 150)
     # In so few steps not everything happens.
     assert all(seen[name] > 0 for name in ("bumped", "final", "deposits", "cuts")), seen

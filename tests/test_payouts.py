@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import pytest
 
 from hashrail import db, deposits, payout_batches, payouts, users, withdrawals
 from hashrail.gateways.bitcoin_records import Outpoint, TransactionState
-from hashrail.gateways.chain import Chain, NodeChain, open_chain
+from hashrail.gateways.chain import Chain, NodeChain, Payment, open_chain
 from hashrail.gateways.coins import PaymentTooLargeError
 from hashrail.gateways.signer import Intent, KeySigner, Signed, SigningRefusedError
 from hashrail.ledger import Chart
@@ -657,3 +657,55 @@ async def test_a_foreign_spend_stops_everything_new(world: World, desk: Desk, al
     assert len((await payouts.turn(desk)).batches) == 1
     await finish(world, desk, node)
     paid_once(node, {each.address: each.amount_btc for each in (first, second)})
+
+
+async def test_a_coin_that_a_raised_fee_had_added(world: World, alice: Asker, node: Node) -> None:
+    """The older version is mined: the coin is promised until nothing can change any more, and spent later."""
+    async with desk_on(world.pool, node, coins=0, payout_fee_budget_btc="0.001") as desk:
+        wallet = wallet_of(desk)
+        node.pay(*[node.rpc("getnewaddress", wallet=wallet) for _ in range(2)], each_btc=Decimal("0.0201"))
+        await alice.asks("0.02")
+        (batch_id,) = (await turn_later(world, desk)).batches
+        await payouts.bump(desk, batch_id, Decimal(80))
+        first, _ = await payout_batches.versions(world.pool, batch_id)
+        assert first.raw is not None
+        node.rpc("generateblock", "raw(51)", [first.raw])
+        node.mine(DEPTH)
+        await alice.asks("0.01")
+        assert [each.code for each in (await turn_later(world, desk)).findings] == ["BITCOIN_WALLET_SHORT"]
+        node.mine(100)
+        await payouts.turn(desk)
+        assert await payout_batches.pinned(world.pool) <= {
+            each.outpoint for each in await payout_batches.inputs(world.pool, batch_id + 1, common=True)
+        }
+        assert len(await payout_batches.newest(world.pool, 9)) == 2
+    await check_books(world)
+
+
+async def test_plans_that_are_always_overtaken(world: World, desk: Desk, alice: Asker) -> None:
+    """A turn ends all the same, and tells."""
+    await alice.asks()
+    await advance(world, FAST)
+    sign = desk.chain.sign
+
+    async def overtaken(payment: Payment) -> Signed:
+        await world.pool.execute("INSERT INTO payout_export (created_at, exported_by) VALUES (now(), 'me')")
+        return await sign(payment)
+
+    desk.chain.sign = overtaken  # type: ignore[method-assign]
+    assert [each.code for each in (await payouts.turn(desk)).findings] == ["PAYOUT_PLAN_OUTDATED"]
+
+
+async def test_a_turn_that_does_not_end(world: World, desk: Desk) -> None:
+    """Whatever it fails with, status says that no turn has ended for minutes."""
+    await payouts.turn(desk)
+
+    async def broken() -> NoReturn:
+        raise RuntimeError("a bug")
+
+    desk.chain.findings = broken  # type: ignore[method-assign]
+    for findings in ([], ["TURN_NOT_ENDED"]):
+        with pytest.raises(RuntimeError):
+            await payouts.turn(desk)
+        assert [each.code for each in (await payouts.told(world.pool)).findings] == findings
+        await advance(world, dt.timedelta(minutes=6))

@@ -477,7 +477,7 @@ async def test_what_somebody_else_spent(world: World, olga: Operator, bitcoin_no
             "spends that no batch knows, not acknowledged": (Decimal("0.2") - fees, 2)
         }
         for txid in sent:
-            await payout_exports.acknowledge(desk.pool, desk.chain, olga, txid, "cold storage")
+            await payout_exports.acknowledge(desk.pool, olga, txid, "cold storage")
         assert between(await explained(desk)) == {
             "spends that no batch knows, acknowledged": (Decimal("0.2") - fees, 2)
         }

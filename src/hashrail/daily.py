@@ -5,6 +5,7 @@ between any two of them and another goes on.
 """
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -76,10 +77,12 @@ async def enter_generated(pool: db.Pool, settings: Settings, scenario: Scenario,
     day = first if published is None else published + clock.ONE_DAY
     entered = 0
     while day is not None and day <= clock.last_creditable_day(now):
-        async with db.transaction(pool) as tx:
-            if not await _has_rates(tx, day):
-                await rates.enter(tx, scenarios.day_inputs(day, scenario, prices(settings)), at=now)
-                entered += 1
+        # Somebody else may have published the day since it was looked for.
+        with suppress(rates.DayPublishedError):
+            async with db.transaction(pool) as tx:
+                if not await _has_rates(tx, day):
+                    await rates.enter(tx, scenarios.day_inputs(day, scenario, prices(settings)), at=now)
+                    entered += 1
         day += clock.ONE_DAY
     return entered
 

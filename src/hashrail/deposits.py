@@ -112,7 +112,12 @@ async def scan(tx: Tx, history: WalletHistory) -> list[Finding]:
     What was given up and is in a block after all is pending again. Answers what belongs to users whom the books do not
     know, because an older copy of them was restored.
     """
-    found = [entry for entry in history.entries if entry.category in RECEIVED and entry.address is not None]
+    found = [
+        entry
+        for entry in history.entries
+        # Nobody relays an output of nothing, but a block may have one.
+        if entry.category in RECEIVED and entry.address is not None and entry.amount_btc > 0
+    ]
     owners = [LABEL.fullmatch(entry.label or "") for entry in found]
     rows = await tx.fetch(
         """WITH arrived AS (

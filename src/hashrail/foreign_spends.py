@@ -38,15 +38,18 @@ async def look(pool: Pool, chain: Chain, history: WalletHistory, *, final_depth:
     """Write down what the history has and no batch knows, and how deep the chain has what was found before."""
     spending = [entry for entry in history.entries if entry.category == "send"]
     rows = await pool.fetch(
-        """SELECT DISTINCT e.txid FROM unnest($1::text[], $2::int[]) AS e (txid, confirmations)
+        """SELECT DISTINCT e.txid, b.id IS NOT NULL AS given_up
+           FROM unnest($1::text[], $2::int[]) AS e (txid, confirmations)
+           LEFT JOIN payout_transaction t ON t.txid = e.txid LEFT JOIN payout_batch b ON b.id = t.batch_id
            WHERE NOT EXISTS (SELECT FROM payout_foreign_spend f WHERE f.txid = e.txid)
-             AND NOT EXISTS (SELECT FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
-                             WHERE t.txid = e.txid AND (b.state <> 'conflicted' OR e.confirmations <= 0))""",
+             AND (b.id IS NULL OR (b.state = 'conflicted' AND e.confirmations >= 0))""",
         [entry.txid for entry in spending],
         [entry.confirmations for entry in spending],
     )
     for row in rows:
-        await _write_down(pool, chain, row["txid"])
+        # What was given up counts again once it waits or is mined.
+        if not row["given_up"] or (await chain.transaction(row["txid"])).state in ("mempool", "confirmed"):
+            await _write_down(pool, chain, row["txid"])
     rows = await pool.fetch(
         "SELECT txid, confirmations FROM payout_foreign_spend WHERE abs(confirmations) < $1 ORDER BY txid",
         WATCHED_DEPTH,
@@ -81,27 +84,34 @@ async def assert_none(tx: Reader) -> None:
 
 
 async def pay(tx: Reader, address: str, *, stopping_only: bool) -> bool:
-    """Whether one that is not dead pays an address; those that were acknowledged count where they are asked for."""
+    """Whether one that is neither dead nor recorded pays an address; unless `stopping_only` acknowledged ones too."""
     paid: bool = await tx.fetchval(
-        """SELECT EXISTS (SELECT FROM payout_foreign_spend
-           WHERE NOT dead AND paid @> ARRAY[$1] AND (acknowledged_at IS NULL OR NOT $2))""",
+        """SELECT EXISTS (SELECT FROM payout_foreign_spend f
+           WHERE NOT f.dead AND f.paid @> ARRAY[$1] AND (f.acknowledged_at IS NULL OR NOT $2)
+             AND NOT EXISTS (SELECT FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
+                             WHERE t.txid = f.txid AND b.state <> 'conflicted'))""",
         address,
         stopping_only,
     )
     return paid
 
 
-async def acknowledge(tx: Tx, txid: str, *, by: str, reason: str) -> bool:
-    """Let it stand in nobody's way any more; False where there is none of that txid."""
-    done = await tx.fetchval(
+async def paid_by(tx: Reader, txid: str) -> list[str] | None:
+    """The addresses that one pays; None where there is none of that txid."""
+    paid: list[str] | None = await tx.fetchval("SELECT paid FROM payout_foreign_spend WHERE txid = $1", txid)
+    return paid
+
+
+async def acknowledge(tx: Tx, txid: str, *, by: str, reason: str) -> None:
+    """Let it stand in nobody's way any more."""
+    await tx.execute(
         """UPDATE payout_foreign_spend SET acknowledged_at = $2, acknowledged_by = $3, reason = $4
-           WHERE txid = $1 RETURNING true""",
+           WHERE txid = $1""",
         txid,
         await business_clock.now(tx),
         by,
         reason,
     )
-    return done is not None
 
 
 async def deep(tx: Reader, outpoints: Sequence[str], depth: int) -> bool:

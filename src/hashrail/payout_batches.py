@@ -268,13 +268,8 @@ async def note_inputs(tx: Tx, batch_id: int, spent: Mapping[Outpoint, Output]) -
 
 
 async def pinned(tx: Reader) -> set[Outpoint]:
-    """Coins that are promised to a batch, for as long as a reorg could bring them back."""
-    rows = await tx.fetch(
-        """SELECT i.txid, i.vout FROM payout_batch b JOIN payout_input i ON i.batch_id = b.id
-           WHERE (b.state IN ('signed', 'broadcast', 'confirmed') OR (b.state = 'final' AND b.confirmations < $1))
-             AND NOT i.released""",
-        WATCHED_DEPTH,
-    )
+    """Coins that are promised to a batch."""
+    rows = await tx.fetch("SELECT txid, vout FROM payout_input WHERE NOT released")
     return {Outpoint(row["txid"], row["vout"]) for row in rows}
 
 

@@ -156,12 +156,12 @@ async def record(
         batch = await _known(tx, txid)
         replaced = None if batch is not None or seen is None else await _replaced(tx, seen, paid)
         if batch is not None:
-            await _take_in(tx, batch, txid, seen, paid)
+            await _take_in(tx, operator, batch, txid, seen, paid)
         elif replaced is not None and seen is not None:
             batch = replaced
             await _add_version(tx, batch, txid, seen)
         else:
-            batch = await _keep(tx, txid, seen, await _waiting(tx, paid, seen), final_depth)
+            batch = await _keep(tx, operator, txid, seen, await _waiting(tx, paid, seen), final_depth)
         numbers = ", ".join(f"{partner_id}:{number}" for partner_id, number in sorted(paid))
         await operators.note(tx, operator, "payment recorded", f"{txid} pays {numbers}")
     await payout_settlement.settle_final(pool)
@@ -169,7 +169,7 @@ async def record(
 
 
 async def acknowledge(
-    pool: Pool, chain: Chain, operator: Operator, txid: str, reason: str, *, unpaid: Sequence[tuple[int, int]] = ()
+    pool: Pool, operator: Operator, txid: str, reason: str, *, unpaid: Sequence[tuple[int, int]] = ()
 ) -> None:
     """Let batches be made beside a spend that pays nobody of ours: a sweep, a transfer between wallets.
 
@@ -177,21 +177,22 @@ async def acknowledge(
     paid something else there. Raises PaymentNotFoundError where nothing of that txid stands in the way,
     ForeignSpendPaysError.
     """
-    paid = {output.address for output in (await _read(chain, txid)).decoded.outputs}
     async with db.transaction(pool) as tx:
         await payout_batches.lock(tx)
+        paid = await foreign_spends.paid_by(tx, txid)
+        if paid is None:
+            raise PaymentNotFoundError(f"{txid} stands in nobody's way", field="txid")
         rows = await tx.fetch(
             """SELECT w.partner_id, w.id FROM withdrawal w
                WHERE w.state IN ('awaiting_approval', 'queued', 'signed', 'exported') AND w.address = ANY($1)
                ORDER BY w.partner_id, w.id""",
-            [address for address in paid if address is not None],
+            paid,
         )
         for partner_id, number in rows:
             if (partner_id, number) not in unpaid:
                 facts = {"partnerId": partner_id, "withdrawalId": number}
                 raise ForeignSpendPaysError(f"{txid} pays the address of withdrawal {partner_id}:{number}", **facts)
-        if not await foreign_spends.acknowledge(tx, txid, by=operator.name, reason=reason):
-            raise PaymentNotFoundError(f"{txid} stands in nobody's way", field="txid")
+        await foreign_spends.acknowledge(tx, txid, by=operator.name, reason=reason)
         await operators.note(tx, operator, "foreign spend acknowledged", txid, reason)
 
 
@@ -245,7 +246,9 @@ async def _known(tx: Tx, txid: str) -> Batch | None:
     return None if batch_id is None else await payout_batches.get(tx, batch_id)
 
 
-async def _take_in(tx: Tx, batch: Batch, txid: str, seen: _Seen | None, paid: Sequence[tuple[int, int]]) -> None:
+async def _take_in(
+    tx: Tx, operator: Operator, batch: Batch, txid: str, seen: _Seen | None, paid: Sequence[tuple[int, int]]
+) -> None:
     """Further withdrawals that a recorded transaction pays; where it has versions, once the chain has decided.
 
     Raises AlreadyRecordedError, PaymentMismatchError.
@@ -255,12 +258,15 @@ async def _take_in(tx: Tx, batch: Batch, txid: str, seen: _Seen | None, paid: Se
     if said == numbers:
         return
     certain = len(await payout_batches.versions(tx, batch.id)) == 1 or (batch.state == "final" and batch.txid == txid)
-    if batch.kind != "external" or not certain or (said & numbers and not numbers < said):
+    posting = batch.state == "final" and batch.settled_at is None
+    if batch.kind != "external" or posting or not certain or (said & numbers and not numbers < said):
         raise AlreadyRecordedError("the transaction stands for other withdrawals", field="txid", batch=batch.id)
     added = await _waiting(tx, sorted(said - numbers), None)
     if seen is not None:
         _compare(seen.decoded, [*members, *added])
-    await payout_batches.put_in(tx, batch.id, added, await business_clock.now(tx))
+    now = await business_clock.now(tx)
+    await _never_queued(tx, operator, added, now)
+    await payout_batches.put_in(tx, batch.id, added, now)
     await tx.execute("UPDATE payout_batch SET settled_at = NULL WHERE id = $1", batch.id)
 
 
@@ -269,13 +275,17 @@ async def _replaced(tx: Tx, seen: _Seen, paid: Sequence[tuple[int, int]]) -> Bat
     batch_id = await tx.fetchval(
         """SELECT min(w.batch_id) FROM withdrawal w
            JOIN unnest($1::bigint[], $2::bigint[]) AS d (partner_id, id) ON d.partner_id = w.partner_id AND d.id = w.id
-           JOIN payout_batch b ON b.id = w.batch_id WHERE b.state IN ('signed', 'broadcast')""",
+           WHERE w.state = 'signed'""",
         [partner_id for partner_id, _ in paid],
         [number for _, number in paid],
     )
     if batch_id is None:
         return None
+    await tx.execute("SELECT FROM payout_batch WHERE id = $1 FOR UPDATE", batch_id)
     batch, members = await payout_batches.get(tx, batch_id), await payout_batches.members(tx, batch_id)
+    waits = batch.state in ("signed", "broadcast") or (batch.kind, batch.state) == ("external", "confirmed")
+    if not waits:
+        return None
     if {(one.partner_id, one.id) for one in members} != set(paid):
         return None
     _compare(seen.decoded, members)
@@ -294,7 +304,12 @@ async def _add_version(tx: Tx, batch: Batch, txid: str, seen: _Seen) -> None:
     )
     newest = (await payout_batches.versions(tx, batch.id))[-1]
     await _keep_version(tx, batch.id, newest.version + 1, txid, seen, now)
-    await tx.execute("UPDATE payout_batch SET state = 'broadcast', changed_at = $2 WHERE id = $1", batch.id, now)
+    await tx.execute(
+        """UPDATE payout_batch SET state = 'broadcast', txid = NULL, confirmations = 0, block_hash = NULL,
+                  changed_at = $2 WHERE id = $1""",
+        batch.id,
+        now,
+    )
 
 
 async def _waiting(tx: Tx, paid: Sequence[tuple[int, int]], seen: _Seen | None) -> list[Due]:
@@ -332,7 +347,9 @@ def _compare(decoded: RawTransaction, due: Sequence[Due]) -> None:
             raise PaymentMismatchError(message, withdrawalId=one.id)
 
 
-async def _keep(tx: Tx, txid: str, seen: _Seen | None, due: Sequence[Due], final_depth: int) -> Batch:
+async def _keep(
+    tx: Tx, operator: Operator, txid: str, seen: _Seen | None, due: Sequence[Due], final_depth: int
+) -> Batch:
     now = await business_clock.now(tx)
     final = seen is None
     batch_id: int = await tx.fetchval(
@@ -345,8 +362,29 @@ async def _keep(tx: Tx, txid: str, seen: _Seen | None, due: Sequence[Due], final
     )
     await _keep_version(tx, batch_id, 1, txid, seen, now)
     await payout_batches.note_inputs(tx, batch_id, {} if seen is None else seen.spent)
+    await _never_queued(tx, operator, due, now)
     await payout_batches.put_in(tx, batch_id, due, now)
     return await payout_batches.get(tx, batch_id)
+
+
+async def _never_queued(tx: Tx, operator: Operator, due: Sequence[Due], now: datetime) -> None:
+    """What an operator says is paid elsewhere counts as exported: if that fails, no batch pays it by itself."""
+    numbers = [one.partner_id for one in due], [one.id for one in due]
+    queued = await tx.fetchval(
+        """SELECT EXISTS (SELECT FROM withdrawal w JOIN unnest($1::bigint[], $2::bigint[]) AS d (partner_id, id)
+           ON w.partner_id = d.partner_id AND w.id = d.id WHERE w.export_id IS NULL)""",
+        *numbers,
+    )
+    if queued:
+        await tx.execute(
+            """WITH made AS (INSERT INTO payout_export (created_at, exported_by) VALUES ($3, $4) RETURNING id)
+               UPDATE withdrawal w SET export_id = made.id, state = 'exported'
+               FROM made, unnest($1::bigint[], $2::bigint[]) AS d (partner_id, id)
+               WHERE w.partner_id = d.partner_id AND w.id = d.id AND w.export_id IS NULL""",
+            *numbers,
+            now,
+            operator.name,
+        )
 
 
 async def _keep_version(tx: Tx, batch_id: int, version: int, txid: str, seen: _Seen | None, now: datetime) -> None:

@@ -8,7 +8,7 @@ Accounts touched: users' BTC, payouts in flight, commission revenue, bitcoin wal
 
 from decimal import Decimal
 
-from hashrail import business_clock, day_fence, db, ledger
+from hashrail import business_clock, day_fence, db, ledger, payout_batches
 from hashrail.day_fence import OpenDay
 from hashrail.db import Pool, Reader, Tx
 from hashrail.gateways.bitcoin import to_btc, to_sat
@@ -43,8 +43,12 @@ async def _settle(pool: Pool, batch_id: int) -> None:
         async with db.transaction(pool) as tx:
             await _post(tx, await day_fence.share(tx, partner_id), batch_id, fee_btc)
     async with db.transaction(pool) as tx:
+        # Under the lock, so that nothing is recorded for the batch between the postings and its end.
+        await payout_batches.lock(tx)
         await tx.execute(
-            "UPDATE payout_batch SET settled_at = $2, fee_booked = true WHERE id = $1 AND settled_at IS NULL",
+            """UPDATE payout_batch SET settled_at = $2, fee_booked = true WHERE id = $1 AND settled_at IS NULL
+               AND NOT EXISTS (SELECT FROM partner p JOIN withdrawal w ON w.partner_id = p.id AND w.batch_id = $1
+                               AND w.state = 'signed')""",
             batch_id,
             await business_clock.now(tx),
         )

@@ -14,9 +14,9 @@ import structlog
 from hashrail import business_clock, db, foreign_spends, payout_batches
 from hashrail.db import Pool, Tx
 from hashrail.gateways.bitcoin_guards import Finding
-from hashrail.gateways.bitcoin_records import Accepted, AlreadyKnown, Refused, TransactionState, WalletHistory
+from hashrail.gateways.bitcoin_records import Accepted, AlreadyKnown, Outpoint, Refused, TransactionState, WalletHistory
 from hashrail.gateways.chain import Chain
-from hashrail.payout_batches import Batch, Version
+from hashrail.payout_batches import WATCHED_DEPTH, Batch, Version
 
 # After that long without a block, what another program paid may have been replaced by it.
 LONG = timedelta(days=1)
@@ -40,21 +40,19 @@ async def read_history(pool: Pool, chain: Chain, depth: int) -> WalletHistory:
     return await chain.history(None, depth)
 
 
-async def forget_cursor(tx: Tx) -> None:
-    """The next turn reads the wallet's whole history."""
-    await tx.execute("UPDATE payout_scan SET block_hash = NULL WHERE id = 1")
-
-
-async def move_cursor(tx: Tx, history: WalletHistory, depth: int, *, now: datetime) -> None:
-    """What the history told is written: go on from there the next time."""
-    told_again = {entry.txid for entry in (*history.entries, *history.removed) if abs(entry.confirmations) < depth}
+async def move_cursor(tx: Tx, history: WalletHistory, depth: int, *, now: datetime, again: bool) -> None:
+    """What the history told is written: go on from there the next time, or with `again` tell all of it once more."""
+    told = [*history.entries, *history.removed]
+    told_again = {entry.txid for entry in told if again or abs(entry.confirmations) < depth}
     await tx.execute(
-        "UPDATE payout_scan SET block_hash = $1, scanned_at = $2, wallet = $3, size = $4, told = $5 WHERE id = 1",
+        """UPDATE payout_scan SET block_hash = CASE WHEN $6 THEN block_hash ELSE $1 END, scanned_at = $2, wallet = $3,
+                  size = $4, told = $5 WHERE id = 1""",
         history.last_block,
         now,
         history.wallet,
         history.size,
         sorted(told_again),
+        again,
     )
 
 
@@ -79,7 +77,7 @@ async def observe(pool: Pool, chain: Chain, batch: Batch, *, final_depth: int, n
         await _taken_back(pool, batch)
     elif await _is_dead(pool, chain, batch, versions, seen, final_depth):
         await _give_up(pool, chain, batch, final_depth)
-        return []
+        return [Finding("PAYMENT_GIVEN_UP", f"batch {batch.id} was double-spent: its withdrawals wait again")]
     if seen[versions[-1].txid].state == "mempool":
         await _sent(pool, versions[-1])
     else:
@@ -143,6 +141,9 @@ async def _confirmed(pool: Pool, batch: Batch, version: Version, state: Transact
             state.block_hash,
             await business_clock.now(tx),
         )
+        if state.confirmations >= WATCHED_DEPTH:
+            # Its coins are spent for good; one that another version had added is free.
+            await tx.execute("UPDATE payout_input SET released = true WHERE batch_id = $1", batch.id)
 
 
 async def _lost(pool: Pool, batch: Batch) -> None:
@@ -188,14 +189,19 @@ async def _is_dead(
     parents = [await chain.transaction(txid) for txid in sorted({each.txid for each in outpoints})]
     if any(parent.confirmations <= -final_depth for parent in parents):
         return True
-    return batch.kind == "external" and bool(coins) and await _is_doomed(pool, chain, batch, final_depth)
+    return batch.kind == "external" and await _is_doomed(pool, chain, batch, outpoints, final_depth)
 
 
-async def _is_doomed(pool: Pool, chain: Chain, batch: Batch, final_depth: int) -> bool:
+async def _is_doomed(pool: Pool, chain: Chain, batch: Batch, outpoints: Sequence[Outpoint], final_depth: int) -> bool:
     """Whether the chain has spent a coin of another wallet's payment otherwise for so many blocks.
 
-    Our wallet cannot tell how deep: the height at which it was seen first is remembered.
+    Our wallet cannot tell how deep: the height at which it was seen first is remembered. A coin whose own transaction
+    is in no block may still come, so it proves nothing.
     """
+    there = [each for each in outpoints if (await chain.transaction(each.txid)).state == "confirmed"]
+    if all([await chain.is_unspent(each) for each in there]):
+        await pool.execute("UPDATE payout_batch SET doomed_height = NULL WHERE id = $1", batch.id)
+        return False
     height = (await chain.tip()).height
     since: int = await pool.fetchval(
         """UPDATE payout_batch SET doomed_height = least(doomed_height, $2) WHERE id = $1 RETURNING doomed_height""",

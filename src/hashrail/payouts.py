@@ -52,6 +52,9 @@ RATE_DECIMALS = 3
 SPEEDS: tuple[Speed, ...] = ("fast", "daily")
 # A plan that fits in no transaction is made smaller; so many withdrawals are tried alone before the turn goes on.
 MOST_MISFITS = 20
+# Plans in a row that something overtakes; a turn a minute later goes on.
+MOST_PLANS = 10
+LONGEST_TURN = timedelta(minutes=5)
 # What ends a turn early and is tried again with the next one.
 PASSING = (NodeUnknownError, NodeUnreachableError, PayoutsPausedError, ForeignSpendError)
 log = structlog.get_logger()
@@ -123,6 +126,9 @@ class Told:
 async def turn(desk: Desk) -> Turn:
     """One round of everything. What fails in passing (an unreachable node) ends it early, with a finding."""
     done = Turn()
+    async with db.transaction(desk.pool) as tx:
+        began_at = await business_clock.now(tx)
+        await tx.execute("UPDATE payout_turn SET began_at = coalesce(began_at, $1) WHERE id = 1", began_at)
     try:
         done.tell(*await desk.chain.findings())
         if not done.findings:
@@ -154,7 +160,8 @@ async def watch(desk: Desk) -> list[Finding]:
         await payout_batches.wait_for_standby(tx)
         now = await business_clock.now(tx)
         found = await deposits.scan(tx, history)
-        await payout_watch.move_cursor(tx, history, depth, now=now)
+        # While somebody's deposit belongs to nobody, its block is not passed.
+        await payout_watch.move_cursor(tx, history, depth, now=now, again=bool(found))
     for batch in await payout_batches.watched(pool):
         found += await payout_watch.observe(pool, chain, batch, final_depth=depth, now=now)
     credit_depth = desk.settings.bitcoin_deposit_confirmations
@@ -179,10 +186,13 @@ async def findings(desk: Desk) -> list[Finding]:
 
 
 async def told(tx: Reader) -> Told:
-    """What the last turn had to tell."""
-    row = await tx.fetchrow("SELECT ended_at, found FROM payout_turn WHERE id = 1")
+    """What the last turn had to tell; that none has come to its end for minutes is a finding as well."""
+    row = await tx.fetchrow("SELECT began_at, ended_at, found FROM payout_turn WHERE id = 1")
     assert row is not None, "the schema comes with it"
-    return Told(row["ended_at"], msgspec.json.decode(row["found"], type=list[Finding]))
+    found = msgspec.json.decode(row["found"], type=list[Finding])
+    if row["began_at"] is not None and await business_clock.now(tx) - row["began_at"] > LONGEST_TURN:
+        found.append(Finding("TURN_NOT_ENDED", f"no turn has ended since {row['began_at']}: see the worker's log"))
+    return Told(row["ended_at"], found)
 
 
 async def pay(desk: Desk, speed: Speed, found: Turn | None = None) -> int | None:
@@ -299,7 +309,10 @@ def _fitted(
 ) -> tuple[list[Due], list[Coin]]:
     """The oldest that one transaction can pay within its size and budget, and its coins."""
     trying, misfits = list(due), 0
-    while trying and misfits < MOST_MISFITS:
+    while trying:
+        if misfits == MOST_MISFITS:
+            # One more: the smallest.
+            trying = [min(trying, key=lambda one: one.amount_btc)]
         part = trying
         while True:
             try:
@@ -372,19 +385,23 @@ async def _bump_stuck(desk: Desk, done: Turn) -> None:
 
 
 async def _pay_all(desk: Desk, speed: Speed, done: Turn) -> None:
-    """Batches until nothing is due; a plan that something overtook is made anew."""
-    while True:
+    """Batches until nothing is due; a plan that something overtook is made anew, a few times."""
+    outdated = 0
+    while outdated < MOST_PLANS:
         try:
             batch_id = await pay(desk, speed, done)
         except PlanOutdatedError as error:
             log.info("planned anew", reason=error.message)
+            outdated += 1
             continue
         except OF_ONE_BATCH as error:
             done.tell(Finding(error.code, error.message))
             return
         if batch_id is None:
             return
+        outdated = 0
         done.batches.append(batch_id)
+    done.tell(Finding(PlanOutdatedError.code, f"{speed} payments were planned {MOST_PLANS} times, and overtaken"))
 
 
 async def _stops(tx: Reader) -> list[Finding]:
@@ -402,7 +419,7 @@ async def _stops(tx: Reader) -> list[Finding]:
 async def _keep_told(pool: Pool, done: Turn) -> None:
     async with db.transaction(pool) as tx:
         await tx.execute(
-            "UPDATE payout_turn SET ended_at = $1, found = $2 WHERE id = 1",
+            "UPDATE payout_turn SET began_at = NULL, ended_at = $1, found = $2 WHERE id = 1",
             await business_clock.now(tx),
             msgspec.json.encode([asdict(finding) for finding in done.findings]).decode(),
         )

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from hashrail import db, payout_batches, payout_watch, payouts, reconciliation
+from hashrail import payout_batches, payouts, reconciliation
 from hashrail.commands import common
 from hashrail.commands.common import Books, DataOption, JsonOption, show_json, table
 from hashrail.gateways.bitcoin import NoNodeError
@@ -96,20 +96,11 @@ def bump(
     typer.echo(f"Batch {batch_id} now waits as {_with_chain(data, work, signs=True)}.")
 
 
-def run_turn(
-    anew: Annotated[
-        bool, typer.Option("--anew", help="Read the wallet's whole history: for deposits of users who were forgotten.")
-    ] = False,
-    data: DataOption = None,
-    as_json: JsonOption = False,
-) -> None:
+def run_turn(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Make one turn, as the worker does every minute."""
 
     async def work(books: Books, chain: Chain | None) -> tuple[payouts.Turn, bool]:
         desk = _desk(books, chain)
-        if anew:
-            async with db.transaction(books.pool) as tx:
-                await payout_watch.forget_cursor(tx)
         return await payouts.turn(desk), desk.chain.simulated
 
     done, simulated = _with_chain(data, work, signs=True)

@@ -103,14 +103,8 @@ def acknowledge(
 
     async def work(books: Books) -> None:
         who = await operators.authenticate(books.pool, operator, password, least="admin")
-        chain = open_for(books.pool, books.settings, signs=False)
-        if chain is None:
-            raise payout_exports.PaymentNotFoundError("there is no node that could know it", field="txid")
-        try:
-            for each in txid:
-                await payout_exports.acknowledge(books.pool, chain, who, each, reason, unpaid=named)
-        finally:
-            await chain.close()
+        for each in txid:
+            await payout_exports.acknowledge(books.pool, who, each, reason, unpaid=named)
 
     common.run(data, work)
     typer.echo("Acknowledged.")

@@ -97,8 +97,14 @@ CREATE TABLE payout_scan (
 INSERT INTO payout_scan (id) VALUES (1);
 
 -- What the last turn had to tell.
-CREATE TABLE payout_turn (id integer PRIMARY KEY CHECK (id = 1), ended_at timestamptz, found text NOT NULL);
-INSERT INTO payout_turn VALUES (1, NULL, '[]');
+CREATE TABLE payout_turn (
+    id integer PRIMARY KEY CHECK (id = 1),
+    -- The first that did not end, until one does.
+    began_at timestamptz,
+    ended_at timestamptz,
+    found text NOT NULL
+);
+INSERT INTO payout_turn VALUES (1, NULL, NULL, '[]');
 
 -- What the operator asks of payouts; null is without limit.
 CREATE TABLE payout_policy (
