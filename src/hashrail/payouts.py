@@ -126,9 +126,8 @@ class Told:
 async def turn(desk: Desk) -> Turn:
     """One round of everything. What fails in passing (an unreachable node) ends it early, with a finding."""
     done = Turn()
-    async with db.transaction(desk.pool) as tx:
-        began_at = await business_clock.now(tx)
-        await tx.execute("UPDATE payout_turn SET began_at = coalesce(began_at, $1) WHERE id = 1", began_at)
+    began_at = await business_clock.now(desk.pool)
+    await desk.pool.execute("UPDATE payout_turn SET began_at = coalesce(began_at, $1) WHERE id = 1", began_at)
     try:
         done.tell(*await desk.chain.findings())
         if not done.findings:
