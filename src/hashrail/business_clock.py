@@ -29,14 +29,6 @@ def at_offset(offset_us: int) -> datetime:
     return clock.wall_now() + timedelta(microseconds=offset_us)
 
 
-async def advance_to(tx: Tx, moment: datetime) -> datetime:
-    """Move the clock so that it reads `moment` now. Raises ClockBackwardsError for a moment in its past."""
-    await tx.execute("SELECT 1 FROM business_clock WHERE id = 1 FOR UPDATE")
-    present = await now(tx)
-    assert_ahead(present, moment)
-    return await _move(tx, moment - present)
-
-
 async def advance_by(tx: Tx, step: timedelta) -> datetime:
     """Move the clock forward by `step` >= 0; answers the new business time."""
     await tx.execute("SELECT 1 FROM business_clock WHERE id = 1 FOR UPDATE")

@@ -258,8 +258,9 @@ async def _take_in(
     if said == numbers:
         return
     certain = len(await payout_batches.versions(tx, batch.id)) == 1 or (batch.state == "final" and batch.txid == txid)
-    posting = batch.state == "final" and batch.settled_at is None
-    if batch.kind != "external" or posting or not certain or (said & numbers and not numbers < said):
+    if batch.state == "final" and batch.settled_at is None:
+        raise AlreadyRecordedError("it is being posted: record it again in a minute", field="txid", batch=batch.id)
+    if batch.kind != "external" or not certain or (said & numbers and not numbers < said):
         raise AlreadyRecordedError("the transaction stands for other withdrawals", field="txid", batch=batch.id)
     added = await _waiting(tx, sorted(said - numbers), None)
     if seen is not None:
