@@ -152,7 +152,8 @@ class Dataset:
         self.today += clock.ONE_DAY
         async with db.transaction(self.pool) as tx:
             await rates.enter(tx, inputs, at=START)
-            await business_clock.advance_to(tx, clock.start_of(self.today) + timedelta(hours=12))
+            noon = clock.start_of(self.today) + timedelta(hours=12)
+            await business_clock.advance_by(tx, noon - await business_clock.now(tx))
         return inputs
 
     @asynccontextmanager
