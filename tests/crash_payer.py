@@ -120,8 +120,7 @@ def serve() -> None:
             Path(job["told"]).write_text("\n".join(steps))
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        sys.__stdout__.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.__stdout__.flush()
+        print(os.waitstatus_to_exitcode(status), file=sys.__stdout__, flush=True)
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ async def test_wallets_are_paged(api: Api) -> None:
     ):
         page = answered(await caller.call(operation, limit=2, offset=1, **fields))
         assert [wallet["address"] for wallet in page["array"]] == list(ADDRESSES[1:3])
-        seen, cursor = [], {}
+        seen, cursor = [], dict[str, str]()
         while True:
             page = answered(await caller.call(operation, limit=2, **cursor, **fields))
             seen += [wallet["address"] for wallet in page["array"]]

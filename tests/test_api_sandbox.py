@@ -165,7 +165,7 @@ async def test_payouts_happen_in_their_time(world: World, dsn: str) -> None:
         daily = await asked(world, user.id, "0.02", ADDRESSES[1], "daily")
         late = await asked(world, user.id, "0.025", ADDRESSES[2], "fast")
         answered(await api.server.call("sandbox_advance", seconds=36 * 3600))
-        left = dict(
+        left: dict[int, dt.datetime] = dict(
             await world.pool.fetch(
                 "SELECT w.id, b.created_at FROM withdrawal w JOIN payout_batch b ON b.id = w.batch_id"
             )

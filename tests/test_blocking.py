@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from hashrail import catalogue, cli, clock, day_fence, db, orders, users
 from hashrail.orders import Order

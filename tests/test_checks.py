@@ -139,7 +139,7 @@ async def top_up(world: World) -> None:
     async with db.transaction(world.pool) as tx:
         assert await deposits.scan(tx, WalletHistory(tuple(entries), "")) == []
     for _ in range(2):
-        await deposits.watch(world.pool, chain, credit_depth=2, final_depth=6)  # type: ignore[arg-type]
+        await deposits.watch(world.pool, chain, credit_depth=2, final_depth=6)
 
 
 @dataclass

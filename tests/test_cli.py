@@ -15,9 +15,8 @@ import click
 import psycopg
 import pytest
 import typer
-from click.testing import Result
 from cryptography.fernet import Fernet
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from hashrail import checks, cli
 from hashrail.clock import ONE_DAY

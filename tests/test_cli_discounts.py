@@ -1,11 +1,11 @@
 """The operator sets the cap and the levels of discounts."""
 
 import asyncio
+import datetime as dt
 from decimal import Decimal
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from hashrail import cli, discounts
 from tests.world import World
@@ -30,7 +30,7 @@ async def test_the_cap_counts_for_days_published_from_now_on(world: World, envir
     made = await run(environment, "cap", "0.29")
     assert (made.exit_code, made.stdout) == (0, "Discounts add up to at most 0.29.\n")
     after = await world.mine()
-    caps = dict(await world.pool.fetch("SELECT day, discount_cap FROM mining_day ORDER BY day"))
+    caps: dict[dt.date, Decimal] = dict(await world.pool.fetch("SELECT day, discount_cap FROM mining_day ORDER BY day"))
     assert caps == {before: Decimal("0.35"), after: Decimal("0.29")}
 
 

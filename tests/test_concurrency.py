@@ -308,7 +308,7 @@ async def test_expiry_races_late_notices(api: Api) -> None:
         api.server.call("s2s_payment_success", at=now - n, userId=user.id, externalId=f"{n % 10}") for n in range(20)
     ]
     answers = await asyncio.gather(*notices, *(expire() for _ in range(5)))
-    assert {response.content for response in answers[:20]} == {b'{"data":true}'}
+    assert {response.content for response in answers[:20] if response} == {b'{"data":true}'}
     assert await count(api, "miner") == await count(api, "purchase", "state = 'issued'") == 10
     async with db.transaction(api.world.pool) as tx:
         assert (await billing.receivable(tx, api.world.partner.id)).reserved == 0

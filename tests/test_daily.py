@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from hashrail import budgets, business_clock, clock, daily, day_fence, db, ledger, rates, scenarios
+from hashrail import budgets, business_clock, clock, daily, day_fence, db, ledger, rate_classes, rates, scenarios
 from hashrail.clock import ONE_DAY
 from hashrail.daily import Progress
 from hashrail.ledger import Chart
@@ -144,7 +144,7 @@ async def publish(world: World, number: int) -> None:
     """Publish a day whose rates are entered, and close it for nobody."""
     async with db.transaction(world.pool) as tx:
         now = await business_clock.now(tx)
-        assert await daily.rate_classes.publish(tx, day(number), now=now)
+        assert await rate_classes.publish(tx, day(number), now=now)
 
 
 async def test_partners_that_are_behind_by_different_days_are_caught_up(

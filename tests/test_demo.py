@@ -22,7 +22,7 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
-from hashrail import clock, db, demo
+from hashrail import catalogue, clock, db, demo
 from hashrail.clock import ONE_DAY
 from hashrail.settings import Settings
 from hashrail.vault import Vault
@@ -256,7 +256,7 @@ async def test_a_sandbox_that_stood_still_catches_up_and_buys_nothing(dsn: str, 
 
 def test_the_plan_fits_the_credit_and_the_days() -> None:
     """Everything is on sale, in order of days, and ninety days see all of it."""
-    offers = {(power, watts): value for power, watts, value in demo.catalogue.sample_collections()}
+    offers = {(power, watts): value for power, watts, value in catalogue.sample_collections()}
     values = [offers[Decimal(power), Decimal(watts)] for _, _, power, watts in demo.PURCHASES]
     assert sum(values) < demo.CREDIT_LIMIT_USD
     days = [day for _, day, _, _ in demo.PURCHASES]

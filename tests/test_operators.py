@@ -75,7 +75,7 @@ async def refuse(world: World, operator: Operator, number: int, reason: str = "s
 
 async def limits(world: World, operator: Operator, **changes: object) -> None:
     async with db.transaction(world.pool) as tx:
-        await payout_policy.put(tx, operator, replace(await payout_policy.get(tx), **changes))  # type: ignore[arg-type]
+        await payout_policy.put(tx, operator, replace(await payout_policy.get(tx), **changes))
 
 
 async def actions(world: World) -> list[tuple[str | None, str, str | None]]:

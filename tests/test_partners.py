@@ -5,6 +5,7 @@ import datetime as dt
 import uuid
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
+from functools import partial
 from ipaddress import ip_network
 
 import asyncpg
@@ -33,7 +34,7 @@ async def world(books: World) -> World:
 async def make_key(world: World, kind: partners.KeyKind = "secret", **facts: object) -> partners.NewKey:
     """A key of the partner."""
     async with db.transaction(world.pool) as tx:
-        return await partners.create_key(tx, world.vault, partner_id=world.partner.id, kind=kind, **facts)  # type: ignore[arg-type]
+        return await partners.create_key(tx, world.vault, partner_id=world.partner.id, kind=kind, **facts)
 
 
 async def rotate(world: World, key_id: int) -> partners.NewKey:
@@ -270,7 +271,7 @@ async def test_every_change_of_a_key_is_announced(world: World) -> None:
                 await verb(tx, partner_id=world.partner.id, key_id=made.key_id)
                 await connection.execute("SELECT 1")
                 assert len(heard) == count - 1
-            await until(lambda expected=count: len(heard) == expected)
+            await until(partial(lambda expected: len(heard) == expected, count))
         await rotate(world, other.key_id)
         await until(lambda: len(heard) == 3)
         await connection.remove_listener(partners.KEYS_CHANGED, hear)

@@ -187,7 +187,7 @@ def stranger() -> str:
 async def check(dsn: str) -> None:
     """Turns go on by themselves, and at the end everything is paid once."""
     pool = await db.open_pool(dsn, 4)
-    world = World(pool, None)  # type: ignore[arg-type]
+    world = World(pool, None)
     desk, chain = desk_of(pool)
     for _ in range(10):
         await payouts.turn(desk)

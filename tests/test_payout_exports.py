@@ -422,13 +422,13 @@ async def test_a_coin_that_is_in_no_block_yet_is_not_spent(
         return TransactionState("unknown") if asked in (change, txid) else await known(asked)
 
     known = desk.chain.transaction
-    desk.chain.transaction = forgotten  # type: ignore[method-assign]
-    for _ in range(3):
-        node.rpc("generateblock", "raw(51)", [])
-        for _ in range(DEPTH):
-            node.rpc("generateblock", f"raw({uuid.uuid4().hex[:16]}51)", [])
-        await payouts.turn(desk)
-    desk.chain.transaction = known  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as lost:
+        lost.setattr(desk.chain, "transaction", forgotten)
+        for _ in range(3):
+            node.rpc("generateblock", "raw(51)", [])
+            for _ in range(DEPTH):
+                node.rpc("generateblock", f"raw({uuid.uuid4().hex[:16]}51)", [])
+            await payouts.turn(desk)
     assert (await payout_batches.get(world.pool, batch.id)).state == "broadcast"
     node.rpc("generateblock", "raw(51)", both)
     node.mine(DEPTH)

@@ -29,7 +29,7 @@ def test_shares(fee_sat: int, payments: dict[int, int], shares_sat: dict[int, in
 def test_nothing_is_lost(fee_sat: int, payments: dict[int, int]) -> None:
     """The shares are the fee, and nobody's is a satoshi away from what is his by number."""
     shares = fee_shares(Decimal(fee_sat).scaleb(-8), payments)
-    assert sum(shares.values()).scaleb(8) == fee_sat
+    assert sum(shares.values(), Decimal(0)).scaleb(8) == fee_sat
     total = sum(payments.values())
     for partner, share in shares.items():
         assert abs(int(share.scaleb(8)) * total - fee_sat * payments[partner]) <= total

@@ -280,7 +280,7 @@ class Life:
         await funded(world, *users)
         await policy(world, 0)
         fragile = FragileChain(chain, dice)
-        desk: Any = Desk(world.pool, fragile, settings(payout_bump_minutes=20))  # type: ignore[arg-type]
+        desk: Any = Desk(world.pool, fragile, settings(payout_bump_minutes=20))
         return cls(world, desk, fragile, hand, users, dice)
 
     async def step(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from hashrail import clock, db, rates
 from hashrail.clock import ONE_DAY
+from hashrail.income import DayInputs
 from tests.books import deployment
 from tests.world import World, inputs
 
@@ -25,7 +26,7 @@ async def world(server: str, template: str) -> AsyncIterator[World]:
         yield made
 
 
-def parse(**fields: str) -> rates.DayInputs:
+def parse(**fields: str) -> DayInputs:
     """A day's inputs from texts, with the defaults."""
     return rates.parse(fields, DEFAULTS, CAP)
 

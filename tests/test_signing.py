@@ -410,18 +410,18 @@ def test_header_text_has_five_lines() -> None:
 
 def test_headers_cover_every_part() -> None:
     parts = {"method": "POST", "path": "/api/x", "query": "a=1", "body": b"{}"}
-    headers = sign_headers(SECRET, NOW - 6000, **parts, recv_window_ms=7000)  # type: ignore[arg-type]
+    headers = sign_headers(SECRET, NOW - 6000, **parts, recv_window_ms=7000)
     assert headers["X-PARTNER-TIMESTAMP"] == str(NOW - 6000)
     assert headers["X-PARTNER-RECV-WINDOW"] == "7000"
     accept = {"secrets": [SECRET], "now_ms": NOW, "default_window_ms": WINDOW}
     lowered = {name.lower(): value for name, value in headers.items()}
-    assert verify_headers(lowered, **parts, **accept).secret == SECRET  # type: ignore[arg-type]
+    assert verify_headers(lowered, **parts, **accept).secret == SECRET
     for name, other in (("method", "GET"), ("path", "/api/y"), ("query", "a=2"), ("body", b"{ }")):
         with pytest.raises(SignatureFault, match="not the one of what was sent"):
-            verify_headers(headers, **(parts | {name: other}), **accept)  # type: ignore[arg-type]
+            verify_headers(headers, **(parts | {name: other}), **accept)
     for name, value in (("X-PARTNER-RECV-WINDOW", "60000"), ("X-PARTNER-TIMESTAMP", str(NOW - 5999))):
         with pytest.raises(SignatureFault, match="not the one of what was sent"):
-            verify_headers(headers | {name: value}, **parts, **accept)  # type: ignore[arg-type]
+            verify_headers(headers | {name: value}, **parts, **accept)
 
 
 @pytest.mark.parametrize(

@@ -424,7 +424,8 @@ async def test_nothing_stands_beside_the_wallet(api: Api, anyone: Caller) -> Non
     body = proof(await payload_of(api), domain=DOMAIN)
     check_refused(await anyone.call("c2s_check_proof", **body, partnerId="x"), 400, "FIELD_UNKNOWN", "partnerId")
     check_refused(await anyone.call("c2s_check_proof"), 400, "FIELD_MISSING", "tonWallet")
-    for wrong in (None, "x", 7, [], True):
+    shapes: tuple[Any, ...] = (None, "x", 7, [], True)
+    for wrong in shapes:
         check_refused(await anyone.call("c2s_check_proof", tonWallet=wrong), 400, "TON_SHAPE", "tonWallet")
     response = await anyone.call("c2s_check_proof", tonWallet={})
     details = check_refused(response, 400, "TON_SHAPE", "tonWallet.account")

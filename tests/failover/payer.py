@@ -38,8 +38,7 @@ class Waiting(Steps):
 
 def tell(what: object) -> None:
     """A line of JSON to whoever started us."""
-    sys.__stdout__.write(json.dumps(what) + "\n")
-    sys.__stdout__.flush()
+    print(json.dumps(what), file=sys.__stdout__, flush=True)
 
 
 async def turn(desk: Desk) -> list[str]:

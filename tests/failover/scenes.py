@@ -141,7 +141,7 @@ class Scene:
     async def later(self) -> None:
         """Time passes."""
         async with self.desk() as desk:
-            await advance(World(desk.pool, None), 2 * FAST)  # type: ignore[arg-type]
+            await advance(World(desk.pool, None), 2 * FAST)
 
     async def turn(self) -> None:
         """A turn that nothing speaks against."""
@@ -176,7 +176,7 @@ class Scene:
                 if await desk.pool.fetchval("SELECT bool_and(state = 'final') FROM withdrawal"):
                     break
                 self.node.mine(2)
-                await advance(World(desk.pool, None), FAST)  # type: ignore[arg-type]
+                await advance(World(desk.pool, None), FAST)
             rows = await desk.pool.fetch("SELECT state FROM withdrawal")
             assert [row["state"] for row in rows] == ["final"] * len(self.owed_btc)
             paid_once(self.node, self.owed_btc)
