@@ -12,13 +12,25 @@ import pytest
 from msgspec import structs
 from typer.testing import CliRunner
 
-from hashrail import cli, db, deposits, operators, payout_exports, payout_settlement, payouts, reconciliation
+from hashrail import (
+    cli,
+    db,
+    deposits,
+    operators,
+    payout_batches,
+    payout_exports,
+    payout_settlement,
+    payouts,
+    reconciliation,
+)
 from hashrail.gateways.bitcoin_records import Coin
 from hashrail.gateways.chain import Chain
 from hashrail.gateways.sandbox import SandboxChain
 from hashrail.operators import Operator
+from hashrail.payout_batches import Standing
 from hashrail.payouts import Desk
-from hashrail.reconciliation import Report, Standing
+from hashrail.reconciliation import Report
+from hashrail.reconciliation_lines import Line
 from hashrail.withdrawals import Withdrawal
 from tests.bitcoin import Node, running
 from tests.desks import (
@@ -124,7 +136,7 @@ async def recorded(desk: Desk, chain: Chain | None, olga: Operator, txid: str, *
     await payout_exports.record(desk.pool, chain, olga, txid, paid, final_depth=DEPTH)
 
 
-def named(lines: list[reconciliation.Line]) -> Lines:
+def named(lines: list[Line]) -> Lines:
     return {line.what: (line.amount_btc, line.count) for line in lines}
 
 
@@ -675,7 +687,7 @@ async def test_how_withdrawals_stand(world: World, bitcoin_node: Node) -> None:
         await alice.asks("0.01")
         await alice.asks("0.02")
         await alice.asks("0.03", "daily")
-        assert await reconciliation.standing(world.pool) == [
+        assert await payout_batches.standing(world.pool) == [
             Standing("broadcast", "fast", 1, Decimal("0.01")),
             Standing("queued", "daily", 1, Decimal("0.03")),
             Standing("queued", "fast", 2, Decimal("0.03")),

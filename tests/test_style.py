@@ -63,6 +63,7 @@ FLOORS = (
             "payout_exports",
             "deposits",
             "payouts",
+            *("reconciliation_lines", "reconciliation_books", "reconciliation_wallet", "reconciliation_bridge"),
             "reconciliation",
             "webhooks",
             "sandbox",

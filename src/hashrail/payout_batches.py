@@ -107,6 +107,16 @@ class Version:
     refusal: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Withdrawals in a state, by speed: how many, and BTC."""
+
+    state: str
+    speed: str
+    count: int
+    amount_btc: Decimal
+
+
 async def lock(tx: Tx) -> None:
     """Let nobody else store, release or export until the transaction ends, and make its commit a durable one."""
     await wait_for_standby(tx)
@@ -204,6 +214,17 @@ async def get(tx: Reader, batch_id: int) -> Batch:
 async def newest(tx: Reader, limit: int) -> list[Batch]:
     """The newest batches first."""
     return [_batch(row) for row in await tx.fetch("SELECT * FROM payout_batch ORDER BY id DESC LIMIT $1", limit)]
+
+
+async def standing(tx: Reader) -> list[Standing]:
+    """What waits and what is on its way; ended withdrawals are left out."""
+    rows = await tx.fetch(
+        """SELECT coalesce(CASE WHEN w.state = 'signed' THEN b.state END, w.state) AS state, w.speed,
+                  count(*) AS count, sum(w.amount_btc) AS btc
+           FROM withdrawal w LEFT JOIN payout_batch b ON b.id = w.batch_id
+           WHERE w.state NOT IN ('final', 'cancelled', 'refused') GROUP BY 1, 2 ORDER BY 1, 2"""
+    )
+    return [Standing(*row.values()) for row in rows]
 
 
 async def watched(tx: Reader) -> list[Batch]:

@@ -14,9 +14,8 @@ from hashrail.gateways.bitcoin import NoNodeError
 from hashrail.gateways.bitcoin_guards import Finding
 from hashrail.gateways.chain import Chain
 from hashrail.gateways.chains import open_for
-from hashrail.payout_batches import Batch, Due, Version
+from hashrail.payout_batches import Batch, Due, Standing, Version
 from hashrail.payouts import Desk, Told
-from hashrail.reconciliation import Standing
 
 T = TypeVar("T")
 COLUMNS = ("id", "kind", "state", "withdrawals", "BTC", "confirmations", "txid", "created", "settled")
@@ -31,7 +30,7 @@ def status(data: DataOption = None, as_json: JsonOption = False) -> None:
     async def work(books: Books, chain: Chain | None) -> tuple[list[Standing], list[Finding], Told, bool]:
         found = [] if chain is None else await payouts.findings(Desk(books.pool, chain, books.settings))
         simulated = chain is not None and chain.simulated
-        return await reconciliation.standing(books.pool), found, await payouts.told(books.pool), simulated
+        return await payout_batches.standing(books.pool), found, await payouts.told(books.pool), simulated
 
     standing, stops, told, simulated = _with_chain(data, work, signs=True)
     if as_json:
