@@ -86,4 +86,6 @@ async def world(pool: db.Pool) -> World:
 def bitcoin_node() -> Iterator[Node]:
     """A Bitcoin node on regtest for tests that leave each other's wallets alone."""
     with running() as node:
+        # Without a block of today it thinks that it is still downloading.
+        node.mine(1)
         yield node

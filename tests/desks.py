@@ -9,20 +9,24 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from hashrail import payout_batches, payouts, withdrawals
+from hashrail import payout_batches, payouts, reconciliation, withdrawals
 from hashrail.db import Pool
 from hashrail.gateways.bitcoin_guards import Terms
 from hashrail.gateways.bitcoin_records import FeeTerms
 from hashrail.gateways.chain import Chain, NodeChain
 from hashrail.gateways.signer import KeySigner
+from hashrail.ledger import Chart
 from hashrail.payouts import Desk, Turn
 from hashrail.settings import Settings
+from hashrail.withdrawals import Withdrawal
+from tests.api import check_books
 from tests.bitcoin import Node
-from tests.books import advance
+from tests.books import advance, booked
 from tests.payouts import asked, funded, policy
 from tests.world import World
 
-FEES = FeeTerms(fallback=Decimal(10), minimum=Decimal(1), cap=Decimal(200))
+# The same whatever a node that others use as well thinks.
+FEES = FeeTerms(fallback=Decimal(10), minimum=Decimal(10), cap=Decimal(200))
 DEPTH = 6
 FAST = dt.timedelta(minutes=11)
 
@@ -97,6 +101,48 @@ async def turn_later(world: World, desk: Desk, later: dt.timedelta = FAST) -> Tu
     return await payouts.turn(desk)
 
 
+async def stored(desk: Desk, batch_id: int) -> list[str]:
+    """The bytes of a batch's versions."""
+    return [each.raw or "" for each in await payout_batches.versions(desk.pool, batch_id)]
+
+
+async def state(desk: Desk, batch_id: int) -> tuple[str, str | None, int]:
+    """A turn, and how the batch stands after it."""
+    await payouts.turn(desk)
+    batch = await payout_batches.get(desk.pool, batch_id)
+    return batch.state, batch.txid, batch.confirmations
+
+
+def waits(node: Node, txid: str) -> bool:
+    return txid in node.rpc("getrawmempool")
+
+
+async def check_end(world: World, desk: Desk, node: Node, *made: Withdrawal, fee_btc: Decimal) -> None:
+    """Each is final and paid once, the fee is booked once, nothing is held or unexplained."""
+    paid: dict[str, Decimal] = {}
+    for one in made:
+        paid[one.address] = paid.get(one.address, Decimal(0)) + one.amount_btc
+    paid_once(node, paid)
+    await check_posted(world, desk, *made, fee_btc=fee_btc)
+
+
+async def check_posted(world: World, desk: Desk, *made: Withdrawal, fee_btc: Decimal) -> None:
+    """Each is final, amounts and fee are booked once, nothing is held or unexplained."""
+    rows = await world.pool.fetch("SELECT state FROM withdrawal")
+    assert [row["state"] for row in rows] == ["final"] * len(made)
+    assert await booked(world, Chart.NETWORK_FEES) == -fee_btc
+    assert await booked(world, Chart.BITCOIN_WALLET) == sum(one.amount_btc for one in made) + fee_btc
+    assert await booked(world, Chart.PAYOUTS_IN_FLIGHT) == 0
+    report = await reconciliation.reconcile(world.pool, desk.chain)
+    assert (report.unexplained_btc, report.books_unexplained_btc) == (0, 0)
+    await check_books(world)
+
+
+async def fee_of(desk: Desk, txid: str) -> Decimal:
+    fee_btc: Decimal = await desk.pool.fetchval("SELECT fee_btc FROM payout_transaction WHERE txid = $1", txid)
+    return fee_btc
+
+
 async def txids(desk: Desk, batch_id: int) -> list[str]:
     """The versions of a batch."""
     return [each.txid for each in await payout_batches.versions(desk.pool, batch_id)]
@@ -138,6 +184,11 @@ def interrupted(
     """The desk with an interrupted chain, and that chain."""
     chain: Any = Interrupted(desk.chain, name, when, happens)
     return Desk(desk.pool, chain, desk.settings), chain
+
+
+async def another_wallet(pool: Pool) -> None:
+    """The wallet that is read next is the right one, whatever stands in the books of the one before."""
+    await pool.execute("DELETE FROM payout_wallet_key")
 
 
 def wallet_of(desk: Desk) -> str:

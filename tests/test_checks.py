@@ -132,7 +132,7 @@ async def top_up(world: World) -> None:
     """Two deposits: one is credited, the other was lost after that."""
     (user_id,) = await world.pool.fetchval("SELECT ARRAY[id] FROM app_user WHERE partner_user_id = 'alice'")
     await world.pool.execute(
-        "INSERT INTO deposit_address VALUES ('bcrt1qtop', $1, $2, '2026-03-01Z')", world.partner.id, user_id
+        "INSERT INTO deposit_address VALUES ('bcrt1qtop', $1, $2, true, '2026-03-01Z')", world.partner.id, user_id
     )
     chain = Told({f"{number:064x}": [6] if number == 1 else [6, 0] for number in (1, 2)})
     entries = [WalletEntry(txid, "receive", Decimal("0.001"), 0, 1, "bcrt1qtop") for txid in chain.depths]

@@ -17,9 +17,9 @@ from hashrail.payouts import Desk
 from tests.api import Api, answered, check_books, check_refused, open_api
 from tests.bitcoin import Node, running
 from tests.books import booked
+from tests.copies import copied
 from tests.desks import DEPTH, FAST, FEES, desk_on, node_chain, settings, turn_later, wallet_of
 from tests.payouts import ADDRESSES, asked, policy, spendable
-from tests.test_payout_reorgs import copied
 from tests.test_signer import TPRV
 from tests.world import World
 

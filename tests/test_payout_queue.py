@@ -8,7 +8,7 @@ import pytest
 from hashrail import business_clock, day_fence, db, payout_batches, payout_policy, payout_queue, users, wallets
 from hashrail.gateways.signer import Signed
 from hashrail.payout_batches import Due, Plan
-from hashrail.payout_queue import Queue, Rhythm
+from hashrail.payout_queue import Rhythm, Waiting
 from hashrail.withdrawals import Speed
 from tests.books import advance
 from tests.payouts import ADDRESSES, REGTEST, asked, funded, policy
@@ -35,16 +35,16 @@ async def limits(world: World, **changes: object) -> None:
         await world.pool.execute(f"UPDATE payout_policy SET {name} = $1", value)
 
 
-async def queue_of(world: World, *refused: str) -> Queue:
-    """Everything that is due now."""
+async def waiting(world: World) -> Waiting:
+    """Everything that waits now."""
     async with db.snapshot(world.pool) as tx:
         asked_for, now = await payout_policy.get(tx), await business_clock.now(tx)
-        return await payout_queue.due(tx, asked_for, RHYTHM, now=now, refused=refused)
+        return await payout_queue.waiting(tx, asked_for, RHYTHM, now=now)
 
 
 async def due(world: World, speed: Speed) -> list[int]:
     """The numbers of what is due at that speed."""
-    return [each.id for each in (await queue_of(world)).of(speed)]
+    return [each.id for each in (await waiting(world)).queue().of(speed)]
 
 
 async def pay(world: World, number: int, address: str = ADDRESSES[0], amount: str = "0.01") -> None:
@@ -101,7 +101,7 @@ async def test_as_many_addresses_as_a_transaction_holds(world: World, alice: int
     """A second payment to an address that is in costs no room."""
     made = [await asked(world, alice, "0.001", ADDRESSES[place], "fast") for place in (0, 1, 2, 0)]
     await advance(world, 10 * MINUTE)
-    queue = await queue_of(world)
+    queue = (await waiting(world)).queue()
     assert [one.id for one in payout_queue.cut(queue.fast, 2)] == [made[0].id, made[1].id, made[3].id]
 
 
@@ -208,17 +208,35 @@ async def test_both_speeds_share_the_day(world: World, alice: int) -> None:
     assert (await due(world, "fast"), await due(world, "daily")) == ([fast.id], [])
     await advance(world, DAY)
     assert (await due(world, "fast"), await due(world, "daily")) == ([], [daily.id])
-    assert (await queue_of(world)).amount_btc == Decimal("0.03")
+    assert (await waiting(world)).queue().due_btc == Decimal("0.03")
 
 
-async def test_an_address_that_is_refused(world: World, alice: int) -> None:
-    """What goes there takes nothing of the day, and no place in the batch."""
+async def test_what_cannot_be_paid_takes_nothing_of_the_day(world: World, alice: int) -> None:
+    """To a refused address, passed over, or more than the wallet has: the others do not wait for it, day by day."""
     await limits(world, deployment_daily_btc=Decimal("0.05"))
-    await asked(world, alice, "0.04", ADDRESSES[0], "fast")
+    first = await asked(world, alice, "0.04", ADDRESSES[0], "fast")
     other = await asked(world, alice, "0.02", ADDRESSES[1], "fast")
     await advance(world, 10 * MINUTE)
-    queue = await queue_of(world, ADDRESSES[0])
-    assert [(one.id, one.address) for one in queue.fast] == [(other.id, ADDRESSES[1])]
+    found = await waiting(world)
+    (one,) = found.queue().fast
+    assert (one.number, found.queue().uncovered) == ((world.partner.id, first.id), [])
+    for queue in (found.queue(refused=[ADDRESSES[0]]), found.queue(passed=[one.number])):
+        assert ([each.id for each in queue.fast], queue.uncovered) == ([other.id], [])
+    short = found.queue(Decimal("0.039"))
+    assert ([each.id for each in short.fast], [each.id for each in short.uncovered]) == ([other.id], [first.id])
+    assert short.due_btc == Decimal("0.06")
+
+
+async def test_the_wallet_is_shared_by_both_speeds(world: World, alice: int) -> None:
+    """What it covers goes to the oldest, to the last satoshi; a young fast one that it does not cover is not due."""
+    made = [await asked(world, alice, "0.03", ADDRESSES[n], speed) for n, speed in enumerate(("daily", "fast", "fast"))]
+    await advance(world, DAY)
+    young = await asked(world, alice, "0.03", ADDRESSES[3], "fast")
+    found = await waiting(world)
+    queue = found.queue(Decimal("0.06"))
+    assert ([one.id for one in queue.daily], [one.id for one in queue.fast]) == ([made[0].id], [made[1].id])
+    assert [one.id for one in queue.uncovered] == [made[2].id]
+    assert [one.id for one in found.queue(Decimal("0.12")).fast] == [made[1].id, made[2].id, young.id]
 
 
 async def test_a_limit_that_was_lowered(world: World, alice: int) -> None:
@@ -226,8 +244,8 @@ async def test_a_limit_that_was_lowered(world: World, alice: int) -> None:
     made = await asked(world, alice, "0.04", speed="fast")
     await limits(world, user_daily_btc=Decimal("0.03"))
     await advance(world, 10 * MINUTE)
-    queue = await queue_of(world)
-    assert ([one.id for one in queue.too_large], queue.fast) == ([made.id], [])
+    found = await waiting(world)
+    assert ([one.id for one in found.too_large], found.queue().fast) == ([made.id], [])
 
 
 def test_merging_addresses() -> None:

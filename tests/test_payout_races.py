@@ -10,8 +10,9 @@ import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -28,10 +29,10 @@ from hashrail import (
     users,
     withdrawals,
 )
-from hashrail.db import Pool
+from hashrail.db import Pool, Tx
 from hashrail.ledger import Chart, InsufficientFundsError
 from hashrail.operators import Operator
-from hashrail.payout_batches import PlanOutdatedError
+from hashrail.payout_batches import Due, PlanOutdatedError
 from hashrail.payouts import Desk, FeeNotRaisedError, PaymentNotAcceptedError, Turn
 from hashrail.withdrawals import Withdrawal, WithdrawalUnderWayError
 from tests.api import check_books
@@ -365,6 +366,32 @@ async def test_between_signing_and_storing(
     assert await held(world, alice.user_id) + await held(world, bob.user_id) == held_btc
 
 
+@pytest.mark.parametrize("whose", ["deployment", "partner"])
+async def test_a_limit_that_changes_while_it_is_signed(
+    world: World, desk: Desk, node: Node, alice: Asker, olga: Operator, whose: str
+) -> None:
+    """What was signed under the old one is dropped, and the same turn pays what the new one allows."""
+    made = [await alice.asks("0.01") for _ in range(2)]
+    await advance(world, FAST)
+
+    async def lower() -> None:
+        async with db.transaction(world.pool) as tx:
+            if whose == "partner":
+                await payout_policy.set_partner_limit(tx, olga, world.partner.id, Decimal("0.015"))
+            else:
+                policy = await payout_policy.hold(tx)
+                await payout_policy.put(tx, olga, replace(policy, deployment_daily_btc=Decimal("0.015")))
+
+    signing, chain = interrupted(desk, "acceptance", "after", lower)
+    done = await payouts.turn(signing)
+    assert chain.happened
+    assert (len(done.batches), done.findings) == (1, [])
+    assert [(await alice.got(one.id)).state for one in made] == ["broadcast", "queued"]
+    node.mine(1)
+    assert len((await turn_later(world, desk, dt.timedelta(days=1))).batches) == 1
+    await check_paid(world, desk, node, made)
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_once_it_is_stored(
     world: World, desk: Desk, node: Node, alice: Asker, olga: Operator, when: Literal["before", "after"]
@@ -530,6 +557,52 @@ async def test_recorded_between_signing_and_storing(
     assert (len(done.batches), done.findings) == (1, [])
     assert (await alice.got(elsewhere.id)).txid == txid
     await check_paid(world, desk, node, [elsewhere, kept])
+
+
+async def test_recorded_while_it_becomes_final(
+    world: World, desk: Desk, node: Node, alice: Asker, olga: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A further withdrawal is recorded for a confirmed payment; the turn that makes it final waits, and the fee is
+    shared once, by both partners."""
+    bob = await Asker.create(await world.another_partner("other"), node, "bob")
+    first, second = await alice.asks("0.01"), await bob.asks("0.02")
+    await export(world, olga, first)
+    txid = node.rpc("sendmany", "", {one.address: one.amount_btc for one in (first, second)}, wallet="miner")
+    await paid_elsewhere(world, desk, olga, txid, first)
+    node.mine(DEPTH - 1)
+    await payouts.turn(desk)
+    node.mine(1)
+    turns: list[asyncio.Task[Turn]] = []
+    waiting = payout_exports._waiting
+
+    async def slow(tx: Tx, *arguments: Any) -> list[Due]:
+        """The turn is let run as far as it can."""
+        due = await waiting(tx, *arguments)
+        turns.append(asyncio.create_task(payouts.turn(desk)))
+        await blocked(world.pool, "UPDATE payout_batch")
+        return due
+
+    monkeypatch.setattr(payout_exports, "_waiting", slow)
+    await paid_elsewhere(bob.world, desk, olga, txid, second)
+    await asyncio.gather(*turns)
+    await payouts.turn(desk)
+    assert [(await each.got(one.id)).state for each, one in ((alice, first), (bob, second))] == ["final"] * 2
+    fee_btc = -node.rpc("gettransaction", txid, wallet="miner")["fee"]
+    shares = [row["amount"] for row in await world.pool.fetch("SELECT amount FROM transfer WHERE kind = 'network_fee'")]
+    assert (len(shares), sum(shares)) == (2, fee_btc)
+
+
+async def blocked(pool: Pool, statement: str) -> None:
+    """Wait until a statement that begins like this waits for a lock."""
+    for _ in range(500):
+        if await pool.fetchval(
+            """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+               AND datname = current_database() AND query LIKE $1 || '%')""",
+            statement,
+        ):
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"nothing waits for a lock: {statement}")
 
 
 @pytest.mark.parametrize("exported", [True, False])

@@ -1,32 +1,40 @@
-"""Reorgs and double spends, made by two nodes that part and meet again; lost mempools; older copies of the books.
+"""Reorgs and double spends, made by two nodes that part and meet again; lost mempools.
 
 `ours` is the node of the deployment, `theirs` is the rest of the world: while they are parted each mines a chain of its
 own, and when they meet the longer one wins. Nobody tells our node to forget a block.
 """
 
-import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 
 from hashrail import db, deposits, operators, payout_batches, payout_exports, payouts, reconciliation
-from hashrail.errors import ConflictError
 from hashrail.ledger import Chart
 from hashrail.operators import Operator
 from hashrail.payouts import Desk
-from hashrail.withdrawals import Withdrawal
 from tests.api import check_books
 from tests.bitcoin import Node, running
 from tests.books import booked
-from tests.conftest import with_database
-from tests.desks import Asker, customer, desk_on, paid_once, received, start_again, turn_later, txids, wallet_of
-from tests.payouts import EARNED, asked, cancelled, held, spendable
+from tests.desks import (
+    Asker,
+    check_end,
+    check_posted,
+    customer,
+    desk_on,
+    fee_of,
+    received,
+    start_again,
+    state,
+    stored,
+    turn_later,
+    txids,
+    waits,
+    wallet_of,
+)
+from tests.payouts import EARNED, held, spendable
 from tests.world import World
 
 SIX, THREE = 6, 3
@@ -99,48 +107,6 @@ async def desk(world: World, nodes: Nodes) -> AsyncIterator[Desk]:
         yield made
 
 
-async def stored(desk: Desk, batch_id: int) -> list[str]:
-    """The bytes of a batch's versions."""
-    return [each.raw or "" for each in await payout_batches.versions(desk.pool, batch_id)]
-
-
-async def state(desk: Desk, batch_id: int) -> tuple[str, str | None, int]:
-    """A turn, and how the batch stands after it."""
-    await payouts.turn(desk)
-    batch = await payout_batches.get(desk.pool, batch_id)
-    return batch.state, batch.txid, batch.confirmations
-
-
-def waits(node: Node, txid: str) -> bool:
-    return txid in node.rpc("getrawmempool")
-
-
-async def check_end(world: World, desk: Desk, node: Node, *made: Withdrawal, fee_btc: Decimal) -> None:
-    """Each is final and paid once, the fee is booked once, nothing is held or unexplained."""
-    paid: dict[str, Decimal] = {}
-    for one in made:
-        paid[one.address] = paid.get(one.address, Decimal(0)) + one.amount_btc
-    paid_once(node, paid)
-    await check_posted(world, desk, *made, fee_btc=fee_btc)
-
-
-async def check_posted(world: World, desk: Desk, *made: Withdrawal, fee_btc: Decimal) -> None:
-    """Each is final, amounts and fee are booked once, nothing is held or unexplained."""
-    rows = await world.pool.fetch("SELECT state FROM withdrawal")
-    assert [row["state"] for row in rows] == ["final"] * len(made)
-    assert await booked(world, Chart.NETWORK_FEES) == -fee_btc
-    assert await booked(world, Chart.BITCOIN_WALLET) == sum(one.amount_btc for one in made) + fee_btc
-    assert await booked(world, Chart.PAYOUTS_IN_FLIGHT) == 0
-    report = await reconciliation.reconcile(world.pool, desk.chain)
-    assert (report.unexplained_btc, report.books_unexplained_btc) == (0, 0)
-    await check_books(world)
-
-
-async def fee_of(desk: Desk, txid: str) -> Decimal:
-    fee_btc: Decimal = await desk.pool.fetchval("SELECT fee_btc FROM payout_transaction WHERE txid = $1", txid)
-    return fee_btc
-
-
 # A longer chain without the payment
 
 
@@ -190,6 +156,26 @@ async def test_a_final_payment_falls_out(world: World, nodes: Nodes, desk: Desk,
     nodes.ours.mine(1)
     assert (await payouts.turn(desk)).settled == 0
     await check_end(world, desk, nodes.ours, made, fee_btc=await fee_of(desk, txid))
+
+
+async def test_nothing_is_sent_in_place_of_what_is_posted(world: World, nodes: Nodes, desk: Desk, alice: Asker) -> None:
+    """The first version is final and falls out; the raised one would replace it in the mempool."""
+    made = await alice.asks()
+    nodes.meet()
+    nodes.part()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    await payouts.bump(desk, batch_id, Decimal(40))
+    raw, sent = await stored(desk, batch_id), await txids(desk, batch_id)
+    nodes.ours.rpc("generateblock", "raw(51)", [raw[0]])
+    nodes.ours.mine(THREE - 1)
+    assert await state(desk, batch_id) == ("final", sent[0], THREE)
+    nodes.overtake(THREE + 1)
+    for _ in range(2):
+        assert [each.code for each in (await payouts.turn(desk)).findings] == ["FINAL_PAYMENT_LOST"]
+        assert (waits(nodes.ours, sent[0]), waits(nodes.ours, sent[1])) == (True, False)
+    nodes.ours.mine(THREE)
+    assert await state(desk, batch_id) == ("final", sent[0], THREE)
+    await check_end(world, desk, nodes.ours, made, fee_btc=await fee_of(desk, sent[0]))
 
 
 # A longer chain with a double spend
@@ -399,156 +385,6 @@ async def test_a_payment_expires(world: World, nodes: Nodes, desk: Desk, alice: 
     nodes.ours.mine(THREE)
     assert await state(desk, batch_id) == ("final", txid, THREE)
     await check_end(world, desk, nodes.ours, made, fee_btc=await fee_of(desk, txid))
-
-
-# Older copies of the books
-
-
-@dataclass
-class Copies:
-    """The books, a copy that was taken at some moment, and a desk for each, on the same wallet."""
-
-    now: World
-    older: World
-    desk: Desk
-    restored: Desk
-
-
-@asynccontextmanager
-async def copied(server: str, dsn: str, world: World, desk: Desk) -> AsyncIterator[Copies]:
-    """Copy the books as they are, which nobody may be connected to; both are open from then on."""
-    await world.pool.close()
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    async with AsyncExitStack() as ends:
-        connection = await asyncpg.connect(server)
-        ends.push_async_callback(connection.close)
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {urlsplit(dsn).path[1:]}")
-        ends.push_async_callback(connection.execute, f"DROP DATABASE {name} WITH (FORCE)")
-        pools = [await db.open_pool(each, 4) for each in (dsn, with_database(server, name))]
-        for pool in pools:
-            ends.push_async_callback(pool.close)
-        now, older = (replace(world, pool=pool) for pool in pools)
-        yield Copies(now, older, replace(desk, pool=now.pool), replace(desk, pool=older.pool))
-
-
-async def record(copies: Copies, olga: Operator, txid: str, *made: Withdrawal) -> int:
-    """An operator says in the older copy what the chain has paid."""
-    paid = [(copies.older.partner.id, one.id) for one in made]
-    desk = copies.restored
-    batch = await payout_exports.record(desk.pool, desk.chain, olga, txid, paid, final_depth=THREE)
-    return batch.id
-
-
-async def check_stands_still(copies: Copies, txid: str, turns: int = 2) -> None:
-    """The older copy pays nothing, whatever it thinks is due, and says why."""
-    for _ in range(turns):
-        done = await turn_later(copies.older, copies.restored)
-        assert (done.batches, done.bumped) == ([], [])
-        # A batch whose version is not the one that was mined is given up once.
-        told = [(each.code, txid in each.message) for each in done.findings if each.code != "PAYMENT_GIVEN_UP"]
-        assert told == [("FOREIGN_SPEND", True)]
-
-
-@pytest.mark.parametrize("blocks", [0, 1, THREE], ids=["mempool", "mined", "final"])
-async def test_a_copy_from_before_a_payment(
-    server: str, dsn: str, world: World, nodes: Nodes, desk: Desk, alice: Asker, olga: Operator, blocks: int
-) -> None:
-    """It would pay again: it sees the spend, stands still, and is brought to the end by what an operator records."""
-    node = nodes.ours
-    made = [await alice.asks("0.01"), await alice.asks("0.02")]
-    made.append(await asked(world, alice.user_id, "0.03", made[0].address, "fast"))
-    await payouts.turn(desk)
-    async with copied(server, dsn, world, desk) as copies:
-        (batch_id,) = (await turn_later(copies.now, copies.desk)).batches
-        (txid,) = await txids(copies.desk, batch_id)
-        node.mine(blocks)
-        if blocks:
-            await payouts.turn(copies.desk)
-        await check_stands_still(copies, txid)
-        with pytest.raises(payout_exports.ForeignSpendPaysError):
-            await payout_exports.acknowledge(copies.older.pool, olga, txid, "a sweep?")
-        with pytest.raises(payout_exports.PaymentMismatchError):
-            await record(copies, olga, txid, *made[:2])
-        await check_stands_still(copies, txid, 1)
-        recorded = await record(copies, olga, txid, *made)
-        assert await record(copies, olga, txid, *made) == recorded
-        assert (await turn_later(copies.older, copies.restored)).findings == []
-        node.mine(THREE - blocks)
-        assert (await state(copies.restored, recorded))[:2] == ("final", txid)
-        fee_btc = await fee_of(copies.desk, txid)
-        await check_end(copies.older, copies.restored, node, *made, fee_btc=fee_btc)
-        again = await alice_of(copies.older, alice).asks("0.01")
-        assert len((await turn_later(copies.older, copies.restored)).batches) == 1
-        assert again.id not in [one.id for one in made]
-
-
-def alice_of(world: World, alice: Asker) -> Asker:
-    return Asker(world, alice.user_id, alice.node)
-
-
-@pytest.mark.parametrize("blocks", [0, 1, THREE], ids=["mempool", "mined", "final"])
-async def test_a_copy_from_before_a_raised_fee(
-    server: str, dsn: str, world: World, nodes: Nodes, desk: Desk, alice: Asker, olga: Operator, blocks: int
-) -> None:
-    """It knows the first version, the chain has the second: nothing more is paid, and it ends with that one.
-
-    Recorded in time it is a version of the same batch; where that was given up, it pays what is due again.
-    """
-    node = nodes.ours
-    made = [await alice.asks("0.01"), await alice.asks("0.02")]
-    (batch_id,) = (await turn_later(world, desk)).batches
-    async with copied(server, dsn, world, desk) as copies:
-        await payouts.bump(copies.desk, batch_id, Decimal(40))
-        first, second = await txids(copies.desk, batch_id)
-        node.mine(blocks)
-        await check_stands_still(copies, second)
-        shown = await payout_batches.get(copies.older.pool, batch_id)
-        assert shown.state == ("conflicted" if blocks == THREE else "broadcast")
-        with pytest.raises(payout_exports.ForeignSpendPaysError):
-            await payout_exports.acknowledge(copies.older.pool, olga, second, "a sweep?")
-        recorded = await record(copies, olga, second, *made)
-        assert (recorded == batch_id) == (blocks < THREE)
-        node.mine(THREE - blocks)
-        assert (await state(copies.restored, recorded))[:2] == ("final", second)
-        assert first != second
-        assert (await payouts.turn(copies.restored)).findings == []
-        fee_btc = await fee_of(copies.desk, second)
-        await check_end(copies.older, copies.restored, node, *made, fee_btc=fee_btc)
-
-
-async def test_a_copy_whose_payment_the_mempool_lost(
-    server: str, dsn: str, world: World, nodes: Nodes, desk: Desk, alice: Asker, olga: Operator
-) -> None:
-    """Neither chain nor mempool has it, but the wallet remembers: somebody else may still mine it."""
-    made = await alice.asks()
-    async with copied(server, dsn, world, desk) as copies:
-        (batch_id,) = (await turn_later(copies.now, copies.desk)).batches
-        (txid,) = await txids(copies.desk, batch_id)
-        (raw,) = await stored(copies.desk, batch_id)
-        nodes.start_again(*FORGETS)
-        assert not waits(nodes.ours, txid)
-        await check_stands_still(copies, txid)
-        recorded = await record(copies, olga, txid, made)
-        assert (await state(copies.restored, recorded))[0] == "broadcast"
-        assert nodes.ours.rpc("getrawtransaction", txid) == raw
-        nodes.ours.mine(THREE)
-        assert (await state(copies.restored, recorded))[:2] == ("final", txid)
-        await check_end(copies.older, copies.restored, nodes.ours, made, fee_btc=await fee_of(copies.desk, txid))
-
-
-async def test_a_copy_whose_user_takes_it_back(
-    server: str, dsn: str, world: World, nodes: Nodes, desk: Desk, alice: Asker
-) -> None:
-    """In the copy it is queued, and the spend that pays it is known: it is not the user's again."""
-    made = await alice.asks()
-    async with copied(server, dsn, world, desk) as copies:
-        (batch_id,) = (await turn_later(copies.now, copies.desk)).batches
-        (txid,) = await txids(copies.desk, batch_id)
-        nodes.ours.mine(1)
-        await check_stands_still(copies, txid)
-        with pytest.raises(ConflictError):
-            await cancelled(copies.older, made.id)
-        assert await held(copies.older, alice.user_id) == made.amount_btc + COMMISSION
 
 
 # Deposits

@@ -12,11 +12,14 @@ from typing import Any, Literal, NoReturn
 import pytest
 
 from hashrail import db, deposits, payout_batches, payouts, users, withdrawals
+from hashrail.gateways import coins
+from hashrail.gateways.bitcoin_guards import Terms
 from hashrail.gateways.bitcoin_records import Outpoint, TransactionState
 from hashrail.gateways.chain import Chain, NodeChain, Payment, open_chain
 from hashrail.gateways.coins import PaymentTooLargeError
 from hashrail.gateways.signer import Intent, KeySigner, Signed, SigningRefusedError
 from hashrail.ledger import Chart
+from hashrail.money import round_half_even
 from hashrail.payouts import Desk, FeeNotRaisedError, PaymentNotAcceptedError, Turn
 from tests.api import check_books
 from tests.bitcoin import Node
@@ -24,6 +27,7 @@ from tests.books import advance, booked
 from tests.desks import (
     DEPTH,
     FAST,
+    FEES,
     Asker,
     customer,
     desk_on,
@@ -361,6 +365,24 @@ async def test_one_that_fits_in_no_transaction(world: World, alice: Asker, node:
         assert [(await alice.got(each.id)).state for each in (large, small)] == ["queued", "broadcast"]
 
 
+async def test_what_cannot_be_paid_takes_no_room(world: World, alice: Asker, node: Node) -> None:
+    """More than the wallet has, or too many small coins: the limit of the day is there for the others."""
+    wallet = node.wallet(uuid.uuid4().hex, coins=6, each_btc=Decimal("0.01"))
+    chain = node_chain(node, wallet)
+    desk = Desk(world.pool, chain, settings(payout_fee_budget_btc="0.00003"))
+    await world.pool.execute("UPDATE payout_policy SET deployment_daily_btc = 0.095")
+    uncovered, large, small = await alice.asks("0.09"), await alice.asks("0.05"), await alice.asks("0.009")
+    done = await turn_later(world, desk)
+    assert {each.code for each in done.findings} == {"BITCOIN_WALLET_SHORT", "PAYMENT_TOO_LARGE"}
+    shown = [(await alice.got(each.id)).state for each in (uncovered, large, small)]
+    assert shown == ["queued", "queued", "broadcast"]
+    await world.pool.execute("UPDATE payout_policy SET deployment_daily_btc = 0.055")
+    second = await alice.asks("0.008")
+    await turn_later(world, desk, dt.timedelta(days=1))
+    assert (await alice.got(second.id)).state == "broadcast"
+    await chain.close()
+
+
 async def test_an_address_that_the_node_refuses(world: World, desk: Desk, alice: Asker) -> None:
     """It is told, and the others are paid."""
     refused, other = await alice.asks(), await alice.asks()
@@ -486,8 +508,17 @@ async def test_a_fee_is_raised_by_hand(world: World, alice: Asker, node: Node) -
         (batch_id,) = (await turn_later(world, desk)).batches
         with pytest.raises(FeeNotRaisedError, match="above the cap"):
             await payouts.bump(desk, batch_id, Decimal(151))
-        await payouts.bump(desk, batch_id, Decimal(80))
-        first, second = await payout_batches.versions(world.pool, batch_id)
+        with pytest.raises(FeeNotRaisedError) as caught:
+            await payouts.bump(desk, batch_id, Decimal(12))
+        (first,) = await payout_batches.versions(world.pool, batch_id)
+        least = round_half_even(first.sat_per_vb * Decimal("1.25"), 3)
+        assert (caught.value.details, 12 < least < 13) == ({"leastSatPerVb": least}, True)
+        # What it pays already, or less, is nothing to do; so the same may be asked twice.
+        for rate in ("-1", "5", "10", str(first.sat_per_vb)):
+            assert await payouts.bump(desk, batch_id, Decimal(rate)) == first
+        second = await payouts.bump(desk, batch_id, Decimal(80))
+        assert await payouts.bump(desk, batch_id, Decimal(80)) == second
+        assert await payout_batches.versions(world.pool, batch_id) == [first, second]
         assert abs(second.fee_btc.scaleb(8) / 80 - second.vsize) <= 1
         assert len(await payout_batches.inputs(world.pool, batch_id, common=True)) == 1
         assert len(await payout_batches.inputs(world.pool, batch_id, common=False)) == 2
@@ -500,11 +531,33 @@ async def test_a_fee_is_raised_by_hand(world: World, alice: Asker, node: Node) -
     await check_books(world)
 
 
+async def test_a_fee_that_can_be_raised_a_little(world: World, alice: Asker, node: Node) -> None:
+    """The node thinks of more than the budget allows: the batch waits with what it allows, and the rest is told."""
+    async with desk_on(world.pool, node, payout_fee_budget_btc="0.00005") as desk:
+        await alice.asks()
+        (batch_id,) = (await turn_later(world, desk)).batches
+        fees = replace(FEES, minimum=Decimal(100))
+        high = NodeChain(node.open(wallet_of(desk)), None, terms=Terms("regtest"), fees=fees)
+        wishes = replace(desk, chain=high)
+        assert (await turn_later(world, wishes, dt.timedelta(hours=2))).bumped == [batch_id]
+        first, second = await payout_batches.versions(world.pool, batch_id)
+        spent = await payout_batches.inputs(world.pool, batch_id, common=True)
+        affordable = coins.affordable_rate({"": Decimal(1)}, spent, Decimal("0.00005"))
+        assert first.sat_per_vb < 11
+        assert 25 < second.sat_per_vb <= affordable + Decimal("0.5")
+        assert second.fee_btc <= Decimal("0.00005")
+        done = await turn_later(world, wishes, dt.timedelta(hours=2))
+        assert ([each.code for each in done.findings], done.bumped) == (["FEE_NOT_RAISED"], [])
+        await high.close()
+    await check_books(world)
+
+
 async def test_a_version_that_was_overtaken(world: World, desk: Desk, alice: Asker, node: Node) -> None:
     """Two raise the fee at once: the second is dropped."""
     await alice.asks()
     (batch_id,) = (await turn_later(world, desk)).batches
-    signed = await payouts.bump(desk, batch_id)
+    newest = await payouts.bump(desk, batch_id)
+    signed = Signed(newest.raw or "", newest.txid, newest.fee_btc, newest.vsize)
     with pytest.raises(payout_batches.PlanOutdatedError, match="with version 2"):
         async with db.transaction(world.pool) as tx:
             await payout_batches.add_version(tx, batch_id, 1, signed, [], now=dt.datetime.now(dt.UTC))

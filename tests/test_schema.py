@@ -37,6 +37,7 @@ GLOBAL = {
     "payout_input": "the wallet is the operator's",
     "payout_policy": "the operator's limits and kill switch",
     "payout_scan": "the wallet is the operator's",
+    "payout_wallet_key": "the wallet is the operator's",
     "payout_turn": "a worker's turn is for all partners",
     "payout_transaction": "a transaction pays users of many partners",
     "programme_fraction": "programmes are the operator's",

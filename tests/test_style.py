@@ -54,6 +54,7 @@ FLOORS = (
             "upgrades",
             "statements",
             "foreign_spends",
+            "payout_wallet",
             "withdrawals",
             "approvals",
             "payout_batches",

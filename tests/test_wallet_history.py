@@ -20,9 +20,21 @@ from tests import bitcoin
 from tests.api import check_books
 from tests.bitcoin import Node, proxy, running
 from tests.books import booked
-from tests.desks import DEPTH, Asker, desk_on, interrupted, node_chain, received, settings, turn_later, txids, wallet_of
+from tests.copies import copied
+from tests.desks import (
+    DEPTH,
+    Asker,
+    another_wallet,
+    desk_on,
+    interrupted,
+    node_chain,
+    received,
+    settings,
+    turn_later,
+    txids,
+    wallet_of,
+)
 from tests.payouts import spendable
-from tests.test_payout_reorgs import copied
 from tests.test_signer import TPRV
 from tests.world import World
 
@@ -114,7 +126,7 @@ class Late:
 
 @asynccontextmanager
 async def late(server: str, dsn: str, world: World, alice: Asker, *, watching: bool) -> AsyncIterator[Late]:
-    """Turns have seen the new wallet, empty; what lies back it has not looked at yet."""
+    """The new wallet was adopted, and turns have seen it, empty; what lies back it has not looked at yet."""
     node, wallets = alice.node, Wallets(alice.node, watching=watching)
     first, fresh = uuid.uuid4().hex, uuid.uuid4().hex
     bob = await world.user("bob")
@@ -135,6 +147,8 @@ async def late(server: str, dsn: str, world: World, alice: Asker, *, watching: b
         ends.push_async_callback(anew.close)
         restored = replace(copies.restored, chain=anew)
         assert wallets.spends(fresh) == []
+        assert codes(await turn_later(copies.older, restored)) == ["WALLET_IS_ANOTHER"]
+        await another_wallet(copies.older.pool)
         for _ in range(2):
             assert codes(await turn_later(copies.older, restored)) == ["BITCOIN_WALLET_SHORT"]
         yield Late(copies.older, restored, wallets, made, txid, bob.id, to)
@@ -270,6 +284,7 @@ async def test_another_wallet_of_the_same_size(world: World, node: Node) -> None
     async with desk_on(world.pool, node) as first, desk_on(world.pool, node) as second:
         node.mine(2 * DEPTH)
         for each in (first, second, first):
+            await another_wallet(world.pool)
             asked = asked_since(each)
             await payouts.turn(each)
             assert asked[-1] is None
@@ -302,7 +317,9 @@ async def test_what_another_wallet_cannot_say_changes_nothing(world: World, monk
 
             await check_unchanged()
             second = await alice.asks("0.02")
-            done = await turn_later(world, switched, dt.timedelta(hours=2))
+            assert codes(await turn_later(world, switched, dt.timedelta(hours=2))) == ["WALLET_IS_ANOTHER"]
+            await another_wallet(world.pool)
+            done = await payouts.turn(switched)
             assert codes(done) == ["PAYMENT_UNKNOWN", "DEPOSIT_UNKNOWN"]
             assert (len(done.batches), done.bumped) == (1, [])
             await check_unchanged()
@@ -310,6 +327,7 @@ async def test_what_another_wallet_cannot_say_changes_nothing(world: World, monk
             assert codes(await payouts.turn(switched)) == ["PAYMENT_UNKNOWN", "DEPOSIT_UNKNOWN"]
             await check_unchanged()
             assert (await alice.got(second.id)).state == "final"
+            await another_wallet(world.pool)
             await payouts.turn(desk)
             assert (await alice.got(made.id)).state == "final"
             assert received(node, [made.address]) == {made.address: made.amount_btc}

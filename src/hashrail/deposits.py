@@ -7,7 +7,7 @@
 
 The wallet hands out the address; it is kept for ever, and whatever arrives there is the user's, blocked or not. The
 wallet also keeps whose it is, as the address's label: where the books were restored from an older copy, the user gets
-the address that he had, and what has arrived there is still his.
+the address that he had, and what has arrived there is still his. From then on the books know that address again.
 
 Accounts touched: bitcoin wallet, user BTC, reorg losses.
 """
@@ -20,7 +20,7 @@ from typing import Literal
 
 import structlog
 
-from hashrail import business_clock, day_fence, db, ledger, users
+from hashrail import business_clock, day_fence, db, ledger, payout_wallet, users
 from hashrail.day_fence import OpenDay
 from hashrail.db import Pool, Reader, Row, Tx
 from hashrail.errors import UnavailableError
@@ -84,20 +84,13 @@ async def address_of(pool: Pool, chain: Chain | None, partner_id: int, user_id: 
         raise DepositsNotAvailableError("there is no Bitcoin node")
     async with db.transaction(pool) as tx:
         users.assert_active((await users.lock(tx, partner_id, [user_id]))[user_id], field="partnerUserId")
+    doubts = await payout_wallet.look(pool, chain)
+    if doubts:
+        raise DepositsNotAvailableError(f"{doubts[0].code}: {doubts[0].message}")
     label = await _label(pool, partner_id, user_id)
     for _ in range(MOST_TRIES):
         made = await chain.address_for(label)
-        async with db.transaction(pool) as tx:
-            # Another one's address, if the wallet was made anew and begins again, or another one of this user's.
-            await tx.execute(
-                """INSERT INTO deposit_address (address, partner_id, user_id, created_at) VALUES ($1, $2, $3, $4)
-                   ON CONFLICT DO NOTHING""",
-                made,
-                partner_id,
-                user_id,
-                await business_clock.now(tx),
-            )
-        first = await _known_address(pool, partner_id, user_id)
+        first = await _give(pool, partner_id, user_id, made)
         if first is not None:
             return first
         owner = await pool.fetchrow("SELECT partner_id, user_id FROM deposit_address WHERE address = $1", made)
@@ -137,7 +130,11 @@ async def scan(tx: Tx, history: WalletHistory) -> list[Finding]:
                    (partner_id, user_id, address, txid, vout, amount_btc, coinbase, state, confirmations, created_at)
                SELECT partner_id, user_id, address, txid, vout, amount_btc, coinbase, 'pending', 0, $9
                FROM arrived WHERE user_id IS NOT NULL
-               ON CONFLICT (partner_id, txid, vout) DO NOTHING)
+               ON CONFLICT (partner_id, txid, vout) DO NOTHING),
+           known AS (
+               INSERT INTO deposit_address (address, partner_id, user_id, given, created_at)
+               SELECT DISTINCT address, partner_id, user_id, false, $9::timestamptz FROM arrived
+               WHERE user_id IS NOT NULL ON CONFLICT DO NOTHING)
            SELECT txid, partner_user FROM arrived WHERE user_id IS NULL AND partner IS NOT NULL""",
         [entry.address for entry in found],
         [entry.txid for entry in found],
@@ -201,9 +198,32 @@ async def of_partner(
     return [_deposit(row) for row in rows]
 
 
+async def _give(pool: Pool, partner_id: int, user_id: int, made: str) -> str | None:
+    """The user's address: `made`, or one that he has got meanwhile; None where `made` is another one's.
+
+    That happens where the wallet was made anew and begins again.
+    """
+    async with db.transaction(pool) as tx:
+        await users.lock(tx, partner_id, [user_id])
+        known = await _known_address(tx, partner_id, user_id)
+        if known is not None:
+            return known
+        await tx.execute(
+            """INSERT INTO deposit_address AS a (address, partner_id, user_id, given, created_at)
+               VALUES ($1, $2, $3, true, $4)
+               ON CONFLICT (address) DO UPDATE SET given = true
+               WHERE a.partner_id = excluded.partner_id AND a.user_id = excluded.user_id""",
+            made,
+            partner_id,
+            user_id,
+            await business_clock.now(tx),
+        )
+        return await _known_address(tx, partner_id, user_id)
+
+
 async def _known_address(tx: Reader, partner_id: int, user_id: int) -> str | None:
     address: str | None = await tx.fetchval(
-        "SELECT address FROM deposit_address WHERE partner_id = $1 AND user_id = $2", partner_id, user_id
+        "SELECT address FROM deposit_address WHERE partner_id = $1 AND user_id = $2 AND given", partner_id, user_id
     )
     return address
 

@@ -7,7 +7,8 @@
 Another program uses the wallet, a key is stolen, or the books have forgotten a payment, because an older copy was
 restored. While one counts nothing new is signed or exported, and whoever waits at an address that it pays is neither
 released nor cancelled. Even one that the mempool has lost may be mined one day. Later on, a withdrawal to such an
-address needs two operators: it may be a lost one that is asked for again.
+address needs two operators, also where the rest of what it pays was recorded: it may be a lost one that is asked for
+again.
 
 A payment of a batch that was given up counts as foreign when the chain has it after all.
 """
@@ -83,15 +84,30 @@ async def assert_none(tx: Reader) -> None:
         raise ForeignSpendError(f"{txids[0]} spends our coins, and no batch knows it", txids=txids)
 
 
-async def pay(tx: Reader, address: str, *, stopping_only: bool) -> bool:
-    """Whether one that is neither dead nor recorded pays an address; unless `stopping_only` acknowledged ones too."""
+async def stopping_pay(tx: Reader, address: str) -> bool:
+    """Whether one that counts pays an address."""
     paid: bool = await tx.fetchval(
         """SELECT EXISTS (SELECT FROM payout_foreign_spend f
-           WHERE NOT f.dead AND f.paid @> ARRAY[$1] AND (f.acknowledged_at IS NULL OR NOT $2)
+           WHERE NOT f.dead AND f.paid @> ARRAY[$1] AND f.acknowledged_at IS NULL
              AND NOT EXISTS (SELECT FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
                              WHERE t.txid = f.txid AND b.state <> 'conflicted'))""",
         address,
-        stopping_only,
+    )
+    return paid
+
+
+async def may_have_paid(tx: Reader, address: str) -> bool:
+    """Whether one that is not dead pays an address, or a recorded one does for none of its withdrawals."""
+    paid: bool = await tx.fetchval(
+        """WITH live AS (
+               SELECT t.txid, t.paid, b.id FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
+               WHERE b.state <> 'conflicted')
+           SELECT EXISTS (SELECT FROM payout_foreign_spend f WHERE NOT f.dead AND f.paid @> ARRAY[$1]
+                          AND NOT EXISTS (SELECT FROM live WHERE live.txid = f.txid))
+               OR EXISTS (SELECT FROM live WHERE live.paid @> ARRAY[$1]
+                          AND NOT EXISTS (SELECT FROM partner p JOIN withdrawal w ON w.partner_id = p.id
+                                          AND w.batch_id = live.id AND w.address = $1))""",
+        address,
     )
     return paid
 

@@ -193,7 +193,7 @@ async def post(tx: Tx, day: OpenDay, transfer: Transfer) -> bool:
 
 
 async def post_control(tx: Tx, at: datetime, transfers: list[tuple[int, Transfer]]) -> None:
-    """Write posted transfers of several partners between accounts that carry no balance; again is a no-op.
+    """Write posted transfers of several partners between accounts that carry no balance; the same again is a no-op.
 
     The caller holds these partners' fences.
     """
@@ -211,6 +211,21 @@ async def post_control(tx: Tx, at: datetime, transfers: list[tuple[int, Transfer
             for partner_id, t in transfers
         ],
     )
+    differs = await tx.fetchval(
+        """SELECT count(*) FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::int[], $5::bigint[], $6::bigint[],
+                                       $7::numeric[])
+               AS e (partner_id, kind, object_id, leg, debit_account, credit_account, amount)
+           JOIN transfer t USING (partner_id, kind, object_id, leg)
+           WHERE (t.debit_account, t.credit_account, t.amount) <> (e.debit_account, e.credit_account, e.amount)""",
+        [partner_id for partner_id, _ in transfers],
+        [t.kind.value for _, t in transfers],
+        [t.object_id for _, t in transfers],
+        [t.leg for _, t in transfers],
+        [int(t.debit) for _, t in transfers],
+        [int(t.credit) for _, t in transfers],
+        [t.amount for _, t in transfers],
+    )
+    assert differs == 0, "a transfer was written before with other content"
 
 
 async def reserve(tx: Tx, day: OpenDay, transfer: Transfer) -> bool:

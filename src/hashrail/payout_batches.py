@@ -23,13 +23,18 @@ from hashrail.db import Reader, Row, Tx
 from hashrail.errors import ConflictError, NotFoundError
 from hashrail.gateways.bitcoin_records import Coin, Outpoint, Output
 from hashrail.gateways.signer import Signed
+from hashrail.money import BTC_DECIMALS, divide_half_even
 
 Kind = Literal["fast", "daily", "external"]
 State = Literal["signed", "broadcast", "confirmed", "final", "conflicted"]
+# Of a withdrawal: its partner, and its own.
+Number = tuple[int, int]
+Latest = tuple[int, int, int]
 # Advisory locks have one number space; fences of partners begin at 1 << 56 and stay far below this.
 PAYOUTS = 1 << 60
 # A final payment that falls out of the chain is still sent again, so long.
 WATCHED_DEPTH = 100
+RATE_DECIMALS = 3
 
 
 class PlanOutdatedError(ConflictError):
@@ -62,10 +67,15 @@ class Due:
     address: str
     amount_btc: Decimal
 
+    @property
+    def number(self) -> Number:
+        """Its partner's and its own."""
+        return self.partner_id, self.id
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a batch would do. `latest` is the newest batch and export that the plan knows of."""
+    """What a batch would do. `latest` are the newest batch, export and policy that the plan knows of."""
 
     kind: Kind
     due: Sequence[Due]
@@ -73,7 +83,7 @@ class Plan:
     outputs_btc: dict[str, Decimal]
     sat_per_vb: Decimal
     most_fee_btc: Decimal
-    latest: tuple[int, int]
+    latest: Latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,12 @@ class Version:
     broadcast_at: datetime | None
     refusal: str | None
 
+    @property
+    def sat_per_vb(self) -> Decimal:
+        """What it pays for a byte; 0 where its bytes were never seen."""
+        fee_sat = self.fee_btc.scaleb(BTC_DECIMALS)
+        return divide_half_even(fee_sat, Decimal(self.vsize), RATE_DECIMALS) if self.vsize else Decimal(0)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -132,13 +148,14 @@ async def wait_for_standby(tx: Tx) -> None:
     await tx.execute("SET LOCAL statement_timeout = 0")
 
 
-async def latest(tx: Reader) -> tuple[int, int]:
-    """The newest batch and export: who plans remembers them, and who stores compares."""
+async def latest(tx: Reader) -> Latest:
+    """The newest batch, export and policy: who plans remembers them, and who stores compares."""
     row = await tx.fetchrow(
-        """SELECT coalesce((SELECT max(id) FROM payout_batch), 0), coalesce((SELECT max(id) FROM payout_export), 0)"""
+        """SELECT coalesce((SELECT max(id) FROM payout_batch), 0), coalesce((SELECT max(id) FROM payout_export), 0),
+                  (SELECT revision FROM payout_policy WHERE id = 1)"""
     )
     assert row is not None
-    return row[0], row[1]
+    return row[0], row[1], row[2]
 
 
 async def store(tx: Tx, plan: Plan, signed: Signed, *, now: datetime) -> Batch:
@@ -150,7 +167,7 @@ async def store(tx: Tx, plan: Plan, signed: Signed, *, now: datetime) -> Batch:
     await assert_running(tx)
     await foreign_spends.assert_none(tx)
     if await latest(tx) != plan.latest:
-        raise PlanOutdatedError("another batch or export was stored meanwhile")
+        raise PlanOutdatedError("another batch or export was stored meanwhile, or a limit changed")
     await _assert_queued(tx, plan.due)
     batch_id: int = await tx.fetchval(
         """INSERT INTO payout_batch (kind, state, most_fee_btc, created_at, changed_at)
@@ -279,12 +296,12 @@ async def inputs(tx: Reader, batch_id: int, *, common: bool) -> list[Coin]:
     ]
 
 
-async def note_inputs(tx: Tx, batch_id: int, spent: Mapping[Outpoint, Output]) -> None:
-    """What a payment that another program made spends: it is watched, and promised to nobody."""
+async def note_inputs(tx: Tx, batch_id: int, spent: Mapping[Outpoint, Output], *, common: bool) -> None:
+    """What a payment spends that this program did not make, or has forgotten: it is watched, and promised to nobody."""
     await tx.executemany(
         """INSERT INTO payout_input (batch_id, txid, vout, amount_btc, script, common, released)
-           VALUES ($1, $2, $3, $4, $5, true, true) ON CONFLICT DO NOTHING""",
-        [(batch_id, each.txid, each.vout, output.amount_btc, output.script) for each, output in spent.items()],
+           VALUES ($1, $2, $3, $4, $5, $6, true) ON CONFLICT DO NOTHING""",
+        [(batch_id, each.txid, each.vout, output.amount_btc, output.script, common) for each, output in spent.items()],
     )
 
 

@@ -9,7 +9,7 @@ database up to date: what the chain has paid already is recorded, not paid again
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -31,7 +31,7 @@ from hashrail.errors import ConflictError, NotFoundError
 from hashrail.gateways.bitcoin_records import Outpoint, Output, RawTransaction
 from hashrail.gateways.chain import Chain, spent
 from hashrail.operators import Operator
-from hashrail.payout_batches import Batch, Due
+from hashrail.payout_batches import Batch, Due, Number
 from hashrail.payout_queue import Rhythm
 from hashrail.withdrawals import Withdrawal, WithdrawalUnderWayError
 
@@ -74,10 +74,10 @@ class AlreadyRecordedError(ConflictError):
 
 
 class ForeignSpendPaysError(ConflictError):
-    """A transaction that should be waved through pays an address that a withdrawal of ours waits for."""
+    """A transaction pays an address at which a withdrawal waits that was not named; `details` say which."""
 
     code = "FOREIGN_SPEND_PAYS"
-    advice = "Record it for that withdrawal (hashrail payouts record), or name it as --unpaid."
+    advice = "Record it for that withdrawal too (hashrail payouts record), or name it as --unpaid."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,11 @@ class _Seen:
     spent: dict[Outpoint, Output]
     fee_btc: Decimal
 
+    @property
+    def paid(self) -> list[str]:
+        """Every address that it pays."""
+        return sorted({each.address for each in self.decoded.outputs if each.address is not None})
+
 
 async def export(tx: Tx, operator: Operator) -> int | None:
     """Take everything out of the queue that the limits of the day let pass; answers the export, None for nothing.
@@ -116,7 +121,7 @@ async def export(tx: Tx, operator: Operator) -> int | None:
     export_id: int = await tx.fetchval(
         "INSERT INTO payout_export (created_at, exported_by) VALUES ($1, $2) RETURNING id", now, operator.name
     )
-    queue = await payout_queue.due(tx, policy, EVERYTHING, now=now)
+    queue = (await payout_queue.waiting(tx, policy, EVERYTHING, now=now)).queue()
     taken = await _take_out(tx, export_id, [*queue.fast, *queue.daily], now)
     if taken == 0:
         await tx.execute("DELETE FROM payout_export WHERE id = $1", export_id)
@@ -139,14 +144,23 @@ async def lines(tx: Reader, export_id: int) -> list[Line]:
 
 
 async def record(
-    pool: Pool, chain: Chain | None, operator: Operator, txid: str, paid: Sequence[tuple[int, int]], *, final_depth: int
+    pool: Pool,
+    chain: Chain | None,
+    operator: Operator,
+    txid: str,
+    paid: Sequence[Number],
+    *,
+    final_depth: int,
+    unpaid: Sequence[Number] = (),
 ) -> Batch:
     """Note that a transaction pays these withdrawals, (partner, number) each; the same again is a no-op.
 
     With a chain the transaction is read and compared, and then watched like any batch. Without one the operator's word
     counts: it is final and posted at once. One that replaces another, which was recorded or which the books had made
-    before they lost this one, becomes a version of that batch; one that pays further withdrawals takes them in.
-    Raises PaymentNotFoundError, PaymentNotFollowedError, PaymentMismatchError, AlreadyRecordedError.
+    before they lost this one, becomes a version of that batch; one that pays further withdrawals takes them in. What a
+    batch could pay at any other address of it must be named as `unpaid`: it would be paid again.
+    Raises PaymentNotFoundError, PaymentNotFollowedError, PaymentMismatchError, AlreadyRecordedError,
+    ForeignSpendPaysError.
     """
     seen = None if chain is None else await _read(chain, txid)
     if chain is not None and not await chain.follows(txid):
@@ -162,15 +176,16 @@ async def record(
             await _add_version(tx, batch, txid, seen)
         else:
             batch = await _keep(tx, operator, txid, seen, await _waiting(tx, paid, seen), final_depth)
+        if seen is not None:
+            members = {one.address for one in await payout_batches.members(tx, batch.id)}
+            await _assert_named(tx, txid, set(seen.paid) - members, unpaid, states=("awaiting_approval", "queued"))
         numbers = ", ".join(f"{partner_id}:{number}" for partner_id, number in sorted(paid))
         await operators.note(tx, operator, "payment recorded", f"{txid} pays {numbers}")
     await payout_settlement.settle_final(pool)
     return await payout_batches.get(pool, batch.id)
 
 
-async def acknowledge(
-    pool: Pool, operator: Operator, txid: str, reason: str, *, unpaid: Sequence[tuple[int, int]] = ()
-) -> None:
+async def acknowledge(pool: Pool, operator: Operator, txid: str, reason: str, *, unpaid: Sequence[Number] = ()) -> None:
     """Let batches be made beside a spend that pays nobody of ours: a sweep, a transfer between wallets.
 
     Where it pays an address at which withdrawals wait, each of them must be named as `unpaid`, (partner, number): it
@@ -182,16 +197,7 @@ async def acknowledge(
         paid = await foreign_spends.paid_by(tx, txid)
         if paid is None:
             raise PaymentNotFoundError(f"{txid} stands in nobody's way", field="txid")
-        rows = await tx.fetch(
-            """SELECT w.partner_id, w.id FROM withdrawal w
-               WHERE w.state IN ('awaiting_approval', 'queued', 'signed', 'exported') AND w.address = ANY($1)
-               ORDER BY w.partner_id, w.id""",
-            paid,
-        )
-        for partner_id, number in rows:
-            if (partner_id, number) not in unpaid:
-                facts = {"partnerId": partner_id, "withdrawalId": number}
-                raise ForeignSpendPaysError(f"{txid} pays the address of withdrawal {partner_id}:{number}", **facts)
+        await _assert_named(tx, txid, paid, unpaid, states=("awaiting_approval", "queued", "signed", "exported"))
         await foreign_spends.acknowledge(tx, txid, by=operator.name, reason=reason)
         await operators.note(tx, operator, "foreign spend acknowledged", txid, reason)
 
@@ -208,6 +214,22 @@ async def cancel(tx: Tx, day: OpenDay, operator: Operator, withdrawal_id: int, a
     elif state != "cancelled":
         raise WithdrawalUnderWayError(f"withdrawal {withdrawal_id} is {state}", field="id", state=state)
     return await withdrawals.get(tx, day.partner_id, withdrawal_id)
+
+
+async def _assert_named(
+    tx: Tx, txid: str, addresses: Collection[str], named: Collection[Number], *, states: Sequence[str]
+) -> None:
+    """Whatever waits in these states at these addresses is named. Raises ForeignSpendPaysError."""
+    rows = await tx.fetch(
+        """SELECT w.partner_id, w.id FROM withdrawal w WHERE w.state = ANY($1) AND w.address = ANY($2)
+           ORDER BY w.partner_id, w.id""",
+        states,
+        sorted(addresses),
+    )
+    for partner_id, number in rows:
+        if (partner_id, number) not in named:
+            facts = {"partnerId": partner_id, "withdrawalId": number}
+            raise ForeignSpendPaysError(f"{txid} pays the address of withdrawal {partner_id}:{number}", **facts)
 
 
 async def _read(chain: Chain, txid: str) -> _Seen:
@@ -237,17 +259,20 @@ async def _take_out(tx: Tx, export_id: int, due: Sequence[Due], now: datetime) -
 
 
 async def _known(tx: Tx, txid: str) -> Batch | None:
-    """The batch that has a transaction; one that was given up has lost it."""
+    """The batch that has a transaction, locked; one that was given up has lost it.
+
+    While it is locked nobody makes it final, or posts it.
+    """
     batch_id = await tx.fetchval(
         """SELECT b.id FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
-           WHERE t.txid = $1 AND b.state <> 'conflicted'""",
+           WHERE t.txid = $1 AND b.state <> 'conflicted' FOR NO KEY UPDATE OF b""",
         txid,
     )
     return None if batch_id is None else await payout_batches.get(tx, batch_id)
 
 
 async def _take_in(
-    tx: Tx, operator: Operator, batch: Batch, txid: str, seen: _Seen | None, paid: Sequence[tuple[int, int]]
+    tx: Tx, operator: Operator, batch: Batch, txid: str, seen: _Seen | None, paid: Sequence[Number]
 ) -> None:
     """Further withdrawals that a recorded transaction pays; where it has versions, once the chain has decided.
 
@@ -271,7 +296,7 @@ async def _take_in(
     await tx.execute("UPDATE payout_batch SET settled_at = NULL WHERE id = $1", batch.id)
 
 
-async def _replaced(tx: Tx, seen: _Seen, paid: Sequence[tuple[int, int]]) -> Batch | None:
+async def _replaced(tx: Tx, seen: _Seen, paid: Sequence[Number]) -> Batch | None:
     """The waiting batch of just these withdrawals whose coins the transaction spends as well."""
     batch_id = await tx.fetchval(
         """SELECT min(w.batch_id) FROM withdrawal w
@@ -303,6 +328,7 @@ async def _add_version(tx: Tx, batch: Batch, txid: str, seen: _Seen) -> None:
         batch.id,
         [f"{each.txid}:{each.vout}" for each in seen.decoded.inputs],
     )
+    await payout_batches.note_inputs(tx, batch.id, seen.spent, common=False)
     newest = (await payout_batches.versions(tx, batch.id))[-1]
     await _keep_version(tx, batch.id, newest.version + 1, txid, seen, now)
     await tx.execute(
@@ -313,7 +339,7 @@ async def _add_version(tx: Tx, batch: Batch, txid: str, seen: _Seen) -> None:
     )
 
 
-async def _waiting(tx: Tx, paid: Sequence[tuple[int, int]], seen: _Seen | None) -> list[Due]:
+async def _waiting(tx: Tx, paid: Sequence[Number], seen: _Seen | None) -> list[Due]:
     """Lock the withdrawals that are said to be paid, and compare them with what was seen.
 
     Raises AlreadyRecordedError, WithdrawalNotFoundError, PaymentMismatchError.
@@ -362,7 +388,7 @@ async def _keep(
         now,
     )
     await _keep_version(tx, batch_id, 1, txid, seen, now)
-    await payout_batches.note_inputs(tx, batch_id, {} if seen is None else seen.spent)
+    await payout_batches.note_inputs(tx, batch_id, {} if seen is None else seen.spent, common=True)
     await _never_queued(tx, operator, due, now)
     await payout_batches.put_in(tx, batch_id, due, now)
     return await payout_batches.get(tx, batch_id)
@@ -391,13 +417,15 @@ async def _never_queued(tx: Tx, operator: Operator, due: Sequence[Due], now: dat
 async def _keep_version(tx: Tx, batch_id: int, version: int, txid: str, seen: _Seen | None, now: datetime) -> None:
     """A transaction of a batch; one that was given up with its batch, and came back, moves over."""
     await tx.execute(
-        """INSERT INTO payout_transaction (txid, batch_id, version, raw, fee_btc, vsize, created_at, broadcast_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
-           ON CONFLICT (txid) DO UPDATE SET batch_id = $2, version = $3""",
+        """INSERT INTO payout_transaction
+               (txid, batch_id, version, raw, paid, fee_btc, vsize, created_at, broadcast_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+           ON CONFLICT (txid) DO UPDATE SET batch_id = $2, version = $3, paid = $5""",
         txid,
         batch_id,
         version,
         None if seen is None else seen.raw,
+        None if seen is None else seen.paid,
         0 if seen is None else seen.fee_btc,
         0 if seen is None else seen.decoded.vsize,
         now,

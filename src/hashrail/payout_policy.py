@@ -45,6 +45,12 @@ async def get(tx: Reader) -> PayoutPolicy:
     return PayoutPolicy(*row.values())
 
 
+async def hold(tx: Tx) -> PayoutPolicy:
+    """The present policy, which nobody else changes until the transaction ends."""
+    await tx.execute("SELECT FROM payout_policy WHERE id = 1 FOR UPDATE")
+    return await get(tx)
+
+
 async def put(tx: Tx, operator: Operator, policy: PayoutPolicy) -> None:
     """Change limits, threshold and cool-down; the kill switch stays as it is. Raises PayoutPolicyError."""
     amounts = (
@@ -59,7 +65,7 @@ async def put(tx: Tx, operator: Operator, policy: PayoutPolicy) -> None:
         raise PayoutPolicyError(f"{policy.cooldown_seconds} seconds are not 0 to {LONGEST_COOLDOWN.days} days")
     await tx.execute(
         """UPDATE payout_policy SET approval_threshold_btc = $1, user_daily_btc = $2, partner_daily_btc = $3,
-                  deployment_daily_btc = $4, cooldown_seconds = $5 WHERE id = 1""",
+                  deployment_daily_btc = $4, cooldown_seconds = $5, revision = revision + 1 WHERE id = 1""",
         *amounts,
         policy.cooldown_seconds,
     )
@@ -69,6 +75,7 @@ async def put(tx: Tx, operator: Operator, policy: PayoutPolicy) -> None:
 async def set_partner_limit(tx: Tx, operator: Operator | None, partner_id: int, daily_btc: Decimal | None) -> None:
     """What the partner's users may withdraw in a day, in place of the limit of all. Raises PayoutPolicyError."""
     _check_amount(daily_btc)
+    await tx.execute("UPDATE payout_policy SET revision = revision + 1 WHERE id = 1")
     await tx.execute("UPDATE partner SET payouts_daily_btc = $2 WHERE id = $1", partner_id, daily_btc)
     await operators.note(tx, operator, "partner's payout limit", f"{partner_id}: {daily_btc}")
 

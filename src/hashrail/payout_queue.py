@@ -6,19 +6,20 @@ new; smaller ones behind it do not wait. Blocked users are passed over.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from hashrail import clock
 from hashrail.db import Reader, Row
-from hashrail.payout_batches import Due
+from hashrail.payout_batches import Due, Number
 from hashrail.payout_policy import PayoutPolicy
 from hashrail.settings import Settings
 from hashrail.withdrawals import Speed
 
 ZERO = Decimal(0)
+Limits = tuple[Decimal | None, Decimal | None, Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +47,110 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What may leave now, by speed, oldest first; `too_large` is above a limit of its own, so that no day has room."""
+    """What may leave now, by speed, oldest first; `uncovered` is due as well, but the wallet has not so much."""
 
     fast: list[Due]
     daily: list[Due]
-    too_large: list[Due]
+    uncovered: list[Due]
 
     def of(self, speed: Speed) -> list[Due]:
         """What is due at that speed."""
         return self.fast if speed == "fast" else self.daily
 
     @property
-    def amount_btc(self) -> Decimal:
-        """BTC that it takes, without fees."""
-        return sum((one.amount_btc for one in (*self.fast, *self.daily)), ZERO)
+    def due_btc(self) -> Decimal:
+        """BTC that all of it takes, without fees."""
+        return sum((one.amount_btc for one in (*self.fast, *self.daily, *self.uncovered)), ZERO)
 
 
-async def due(
-    tx: Reader, policy: PayoutPolicy, rhythm: Rhythm, *, now: datetime, refused: Collection[str] = ()
-) -> Queue:
-    """What the next batches pay; nothing goes to a refused address.
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Everything that waits and may be paid at this hour, oldest first, and what left today before it."""
 
-    The limits of the day count for both speeds together, so that neither overtakes what was asked for before it. Once
-    one fast withdrawal is due, the younger ones come along.
-    """
+    rows: Sequence[Row]
+    policy: PayoutPolicy
+    asked_before: datetime
+    today: "Today"
+
+    @property
+    def too_large(self) -> list[Due]:
+        """What is above a limit of its own, so that no day has room for it."""
+        return [
+            _due(row) for row in self.rows if any(row["amount_btc"] > limit for limit in self._limits(row) if limit)
+        ]
+
+    def queue(
+        self, have_btc: Decimal | None = None, *, passed: Collection[Number] = (), refused: Collection[str] = ()
+    ) -> Queue:
+        """What the next batches pay out of so much; nothing of the `passed` ones, nothing to a refused address.
+
+        What a limit of the day or the wallet has no room for lets smaller ones pass, and takes no room from them. The
+        limits count for both speeds together, so that neither overtakes what was asked for before it. Once one fast
+        withdrawal is due, the younger ones come along.
+        """
+        taken: list[Row] = []
+        uncovered: list[Row] = []
+        today = self.today.copy()
+        for row in self.rows:
+            if (row["partner_id"], row["id"]) in passed or row["address"] in refused:
+                continue
+            if not today.has_room(row, self._limits(row)):
+                continue
+            if have_btc is not None and row["amount_btc"] > have_btc - today.taken_btc:
+                uncovered.append(row)
+                continue
+            today.take(row)
+            taken.append(row)
+        fast = [row for row in taken if row["speed"] == "fast"]
+        if not any(self._is_due(row) for row in fast):
+            fast = []
+        daily = [row for row in taken if row["speed"] == "daily"]
+        short = [row for row in uncovered if self._is_due(row)]
+        return Queue([*map(_due, fast)], [*map(_due, daily)], [*map(_due, short)])
+
+    def _is_due(self, row: Row) -> bool:
+        return bool(row["speed"] == "daily" or row["created_at"] <= self.asked_before)
+
+    def _limits(self, row: Row) -> Limits:
+        """What a day has room for: the user's, the partner's, the deployment's."""
+        policy = self.policy
+        return policy.user_daily_btc, row["payouts_daily_btc"] or policy.partner_daily_btc, policy.deployment_daily_btc
+
+
+@dataclass(slots=True)
+class Today:
+    """BTC that left on this UTC day, by user, by partner, and altogether; `taken_btc` of it only now."""
+
+    users: dict[tuple[int, int], Decimal]
+    partners: dict[int, Decimal]
+    everybody: Decimal
+    taken_btc: Decimal = ZERO
+
+    def copy(self) -> "Today":
+        """The same, to be counted on."""
+        return Today(self.users.copy(), self.partners.copy(), self.everybody)
+
+    def has_room(self, row: Row, limits: Limits) -> bool:
+        """Whether every limit leaves room for a withdrawal."""
+        left = (self.users[row["partner_id"], row["user_id"]], self.partners[row["partner_id"]], self.everybody)
+        pairs = zip(limits, left, strict=True)
+        return all(limit is None or already + row["amount_btc"] <= limit for limit, already in pairs)
+
+    def take(self, row: Row) -> None:
+        """It leaves today."""
+        self.users[row["partner_id"], row["user_id"]] += row["amount_btc"]
+        self.partners[row["partner_id"]] += row["amount_btc"]
+        self.everybody += row["amount_btc"]
+        self.taken_btc += row["amount_btc"]
+
+
+async def waiting(tx: Reader, policy: PayoutPolicy, rhythm: Rhythm, *, now: datetime) -> Waiting:
+    """Read everything that waits: nothing of blocked users, nothing to addresses that are too new."""
     rows = await tx.fetch(
         """SELECT w.partner_id, w.id, w.user_id, w.speed, w.address, w.amount_btc, w.created_at, p.payouts_daily_btc
            FROM withdrawal w JOIN partner p ON p.id = w.partner_id
            JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
            WHERE w.state = 'queued' AND (w.speed = 'fast' OR w.created_at <= $1) AND u.blocked_at IS NULL
-             AND NOT w.address = ANY($4::text[])
              AND ($2 OR $3 >= least(
                  (SELECT min(x.created_at) FROM withdrawal x WHERE x.partner_id = w.partner_id
                   AND x.user_id = w.user_id AND x.address = w.address),
@@ -85,15 +160,8 @@ async def due(
         rhythm.asked_before("daily", now),
         policy.cooldown_seconds == 0,
         now - timedelta(seconds=policy.cooldown_seconds),
-        sorted(refused),
     )
-    taken = await _within_limits(tx, rows, policy, now)
-    fast = [row for row in taken if row["speed"] == "fast"]
-    if not any(row["created_at"] <= rhythm.asked_before("fast", now) for row in fast):
-        fast = []
-    daily = [row for row in taken if row["speed"] == "daily"]
-    too_large = [row for row in rows if any(row["amount_btc"] > limit for limit in _limits(row, policy) if limit)]
-    return Queue(_due(fast), _due(daily), _due(too_large))
+    return Waiting(rows, policy, rhythm.asked_before("fast", now), await _today(tx, now))
 
 
 def cut(due: Sequence[Due], most_outputs: int) -> list[Due]:
@@ -107,33 +175,11 @@ def cut(due: Sequence[Due], most_outputs: int) -> list[Due]:
     return chosen
 
 
-def _due(rows: Iterable[Row]) -> list[Due]:
-    return [Due(row["partner_id"], row["id"], row["address"], row["amount_btc"]) for row in rows]
+def _due(row: Row) -> Due:
+    return Due(row["partner_id"], row["id"], row["address"], row["amount_btc"])
 
 
-def _limits(row: Row, policy: PayoutPolicy) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """What a day has room for: the user's, the partner's, the deployment's."""
-    return policy.user_daily_btc, row["payouts_daily_btc"] or policy.partner_daily_btc, policy.deployment_daily_btc
-
-
-async def _within_limits(tx: Reader, rows: list[Row], policy: PayoutPolicy, now: datetime) -> list[Row]:
-    """Those that the day has room for, in order; what does not fit lets smaller ones pass."""
-    users, partners, everybody = await _left_today(tx, now)
-    taken = []
-    for row in rows:
-        user, partner, amount = (row["partner_id"], row["user_id"]), row["partner_id"], row["amount_btc"]
-        left_today = (users[user], partners[partner], everybody)
-        limits = zip(_limits(row, policy), left_today, strict=True)
-        if all(limit is None or already + amount <= limit for limit, already in limits):
-            users[user] += amount
-            partners[partner] += amount
-            everybody += amount
-            taken.append(row)
-    return taken
-
-
-async def _left_today(tx: Reader, now: datetime) -> tuple[dict[tuple[int, int], Decimal], dict[int, Decimal], Decimal]:
-    """BTC that left on this UTC day, by user, by partner, and altogether."""
+async def _today(tx: Reader, now: datetime) -> Today:
     rows = await tx.fetch(
         """SELECT partner_id, user_id, sum(amount_btc) AS left_btc FROM (
                SELECT w.* FROM payout_batch b CROSS JOIN partner p
@@ -151,4 +197,4 @@ async def _left_today(tx: Reader, now: datetime) -> tuple[dict[tuple[int, int], 
     for row in rows:
         users[row["partner_id"], row["user_id"]] += row["left_btc"]
         partners[row["partner_id"]] += row["left_btc"]
-    return users, partners, sum(partners.values(), ZERO)
+    return Today(users, partners, sum(partners.values(), ZERO))

@@ -73,6 +73,8 @@ async def observe(pool: Pool, chain: Chain, batch: Batch, *, final_depth: int, n
     if batch.state == "final":
         await _lost(pool, batch)
         found.append(Finding("FINAL_PAYMENT_LOST", f"the chain does not have {batch.txid} any more"))
+        # What was posted, and nothing in its place.
+        versions = [each for each in versions if each.txid == batch.txid]
     elif batch.state == "confirmed":
         await _taken_back(pool, batch)
     elif await _is_dead(pool, chain, batch, versions, seen, final_depth):
@@ -94,13 +96,13 @@ async def send(
 
     Nothing is sent while payouts are paused.
     """
-    if await pool.fetchval("SELECT paused_reason FROM payout_policy WHERE id = 1") is not None:
-        return False
     for each in reversed(versions):
         if seen is not None and seen[each.txid].state == "mempool":
             return True
         if each.raw is None:
             continue
+        if await pool.fetchval("SELECT paused_reason FROM payout_policy WHERE id = 1") is not None:
+            return False
         match await chain.broadcast(each.raw):
             case Accepted() | AlreadyKnown():
                 await _sent(pool, each)

@@ -26,6 +26,7 @@ from hashrail import (
     payout_policy,
     payout_queue,
     payout_settlement,
+    payout_wallet,
     payout_watch,
 )
 from hashrail.db import Pool, Reader
@@ -34,23 +35,23 @@ from hashrail.foreign_spends import ForeignSpendError
 from hashrail.gateways import coins
 from hashrail.gateways.bitcoin import to_sat
 from hashrail.gateways.bitcoin_guards import Finding
-from hashrail.gateways.bitcoin_records import Coin, Outpoint
+from hashrail.gateways.bitcoin_records import Coin
 from hashrail.gateways.bitcoin_rpc import NodeRefusedError, NodeUnknownError, NodeUnreachableError
 from hashrail.gateways.chain import Chain, Payment
 from hashrail.gateways.coins import PaymentTooLargeError, WalletShortError
 from hashrail.gateways.signer import Signed, SigningRefusedError
-from hashrail.money import BTC_DECIMALS, divide_half_even, round_half_even
-from hashrail.payout_batches import Due, PayoutsPausedError, Plan, PlanOutdatedError, Version
+from hashrail.money import round_half_even
+from hashrail.payout_batches import RATE_DECIMALS, Due, Number, PayoutsPausedError, Plan, PlanOutdatedError, Version
 from hashrail.payout_queue import Queue, Rhythm
 from hashrail.settings import Settings
 from hashrail.withdrawals import Speed
 
 FEE_BLOCKS: dict[str, int] = {"fast": 3, "daily": 12, "external": 3}
 BUMP_BLOCKS = 2
-LEAST_RAISE = Decimal("1.25")
-RATE_DECIMALS = 3
+# A replacement pays a quarter more, and a satoshi for each of its own bytes.
+LEAST_RAISE, LEAST_STEP = Decimal("1.25"), Decimal(1)
 SPEEDS: tuple[Speed, ...] = ("fast", "daily")
-# A plan that fits in no transaction is made smaller; so many withdrawals are tried alone before the turn goes on.
+# A plan that fits in no transaction is made smaller; so many withdrawals may fit in none before the turn goes on.
 MOST_MISFITS = 20
 # Plans in a row that something overtakes; a turn a minute later goes on.
 MOST_PLANS = 10
@@ -72,6 +73,13 @@ class FeeNotRaisedError(ConflictError):
 
     code = "FEE_NOT_RAISED"
     advice = "Wait, or raise HASHRAIL_BITCOIN_FEE_CAP; the budget of a batch that is there stays."
+
+
+class ChainInDoubtError(ConflictError):
+    """The node or its wallet is in doubt, so nothing rests on what it says; `details.codes` are the findings."""
+
+    code = "CHAIN_IN_DOUBT"
+    advice = "Nothing was done. What each finding means: docs/how-to/connect-a-bitcoin-node.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +137,7 @@ async def turn(desk: Desk) -> Turn:
     began_at = await business_clock.now(desk.pool)
     await desk.pool.execute("UPDATE payout_turn SET began_at = coalesce(began_at, $1) WHERE id = 1", began_at)
     try:
-        done.tell(*await desk.chain.findings())
+        done.tell(*await _doubts(desk))
         if not done.findings:
             done.tell(*await watch(desk))
             done.settled = await payout_settlement.settle_final(desk.pool)
@@ -151,6 +159,7 @@ async def watch(desk: Desk) -> list[Finding]:
     What the chain does not have is sent again.
     """
     pool, chain, depth = desk.pool, desk.chain, desk.settings.bitcoin_final_depth
+    keys = await chain.keys()
     history = await payout_watch.read_history(pool, chain, depth)
     await foreign_spends.look(pool, chain, history, final_depth=depth)
     async with db.transaction(pool) as tx:
@@ -161,10 +170,21 @@ async def watch(desk: Desk) -> list[Finding]:
         found = await deposits.scan(tx, history)
         # While somebody's deposit belongs to nobody, its block is not passed.
         await payout_watch.move_cursor(tx, history, depth, now=now, again=bool(found))
+        await payout_wallet.remember(tx, keys)
     for batch in await payout_batches.watched(pool):
         found += await payout_watch.observe(pool, chain, batch, final_depth=depth, now=now)
     credit_depth = desk.settings.bitcoin_deposit_confirmations
     return found + await deposits.watch(pool, chain, credit_depth=credit_depth, final_depth=depth)
+
+
+async def watch_believed(desk: Desk) -> None:
+    """Bring everything up to date before something leaves by another way. Raises ChainInDoubtError."""
+    for last in (False, True):
+        doubts = await _doubts(desk)
+        if doubts:
+            raise ChainInDoubtError(f"{doubts[0].code}: {doubts[0].message}", codes=[each.code for each in doubts])
+        if not last:
+            await watch(desk)
 
 
 async def wait_for_time(tx: Reader) -> bool:
@@ -179,7 +199,7 @@ async def wait_for_time(tx: Reader) -> bool:
 async def findings(desk: Desk) -> list[Finding]:
     """Everything that stops a new batch now."""
     try:
-        return [*await desk.chain.findings(), *await _stops(desk.pool)]
+        return [*await _doubts(desk), *await _stops(desk.pool)]
     except (*PASSING, NodeRefusedError) as error:
         return [Finding(error.code, error.message), *await _stops(desk.pool)]
 
@@ -221,18 +241,22 @@ async def pay(desk: Desk, speed: Speed, found: Turn | None = None) -> int | None
     return batch.id
 
 
-async def bump(desk: Desk, batch_id: int, sat_per_vb: Decimal | None = None) -> Signed:
-    """Raise the fee of a batch that waits, to `sat_per_vb` or to what the node thinks is needed.
+async def bump(desk: Desk, batch_id: int, sat_per_vb: Decimal | None = None) -> Version:
+    """Raise the fee of a batch that waits: to `sat_per_vb`, or to what the node thinks is needed and the budget allows.
 
+    Answers the newest version. One that pays `sat_per_vb` already stays as it is, so the same may be asked twice.
     Raises BatchNotFoundError, FeeNotRaisedError, and what `pay` may raise.
     """
     batch = await payout_batches.get(desk.pool, batch_id)
     versions = await payout_batches.versions(desk.pool, batch_id)
     if batch.state not in ("signed", "broadcast") or batch.kind == "external":
         raise FeeNotRaisedError(f"batch {batch_id} is {batch.state}")
-    rate = await _raised_rate(desk, versions[-1], sat_per_vb)
+    if sat_per_vb is not None and sat_per_vb < versions[-1].sat_per_vb + LEAST_STEP:
+        return versions[-1]
     outputs_btc = payout_batches.merged(await payout_batches.members(desk.pool, batch_id))
     present = await payout_batches.inputs(desk.pool, batch_id, common=False)
+    affordable = coins.affordable_rate(outputs_btc, present, batch.most_fee_btc)
+    rate = await _raised_rate(desk, versions, sat_per_vb, affordable)
     chosen = coins.choose(
         await desk.chain.coins(),
         outputs_btc,
@@ -247,84 +271,70 @@ async def bump(desk: Desk, batch_id: int, sat_per_vb: Decimal | None = None) -> 
         await payout_batches.add_version(tx, batch_id, versions[-1].version, signed, chosen[len(present) :], now=now)
     log.info("fee raised", batch=batch_id, txid=signed.txid, sat_per_vb=str(rate))
     await payout_watch.send(desk.pool, desk.chain, await payout_batches.versions(desk.pool, batch_id))
-    return signed
+    return (await payout_batches.versions(desk.pool, batch_id))[-1]
 
 
 async def _planned(desk: Desk, speed: Speed, found: Turn) -> Plan | None:
-    """What a batch would pay, and with which coins: a pure read."""
-    queue, latest, pinned = await _queue(desk, speed, found)
-    due = queue.of(speed)
-    if not due:
+    """What a batch would pay, and with which coins: a pure read.
+
+    What the node would not pay, and what fits in no transaction, takes no room from anybody: it is passed over, and the
+    queue is looked at without it. The node is asked about those that come next, however long the queue is.
+    """
+    async with db.snapshot(desk.pool) as tx:
+        policy, now = await payout_policy.get(tx), await business_clock.now(tx)
+        waiting = await payout_queue.waiting(tx, policy, Rhythm.of(desk.settings), now=now)
+        latest, pinned = await payout_batches.latest(tx), await payout_batches.pinned(tx)
+    for one in waiting.too_large:
+        found.tell(Finding("LIMIT_BELOW_AMOUNT", f"no day has room for withdrawal {one.partner_id}:{one.id}"))
+    if not waiting.queue().of(speed):
         return None
     rate = (await desk.chain.fee_rate(FEE_BLOCKS[speed])).sat_per_vb
     free = [coin for coin in await desk.chain.coins() if coin.outpoint not in pinned]
-    budget = desk.settings.payout_fee_budget_btc
-    due = await _covered(desk, queue, due, free, found)
-    fitted, chosen = _fitted(payout_queue.cut(due, desk.settings.payout_most_outputs), free, rate, budget, found)
-    if not fitted:
-        return None
-    return Plan(speed, fitted, chosen, payout_batches.merged(fitted), rate, budget, latest)
-
-
-async def _queue(desk: Desk, speed: Speed, found: Turn) -> tuple[Queue, tuple[int, int], set[Outpoint]]:
-    """What is due, without what the node would not pay; the newest batch and export; the coins that are promised.
-
-    The node is asked about those that come next, however long the queue is.
-    """
+    have_btc, budget = sum((coin.amount_btc for coin in free), Decimal(0)), desk.settings.payout_fee_budget_btc
     refused: set[str] = set()
+    misfits: set[Number] = set()
     while True:
-        async with db.snapshot(desk.pool) as tx:
-            policy, now = await payout_policy.get(tx), await business_clock.now(tx)
-            queue = await payout_queue.due(tx, policy, Rhythm.of(desk.settings), now=now, refused=refused)
-            latest, pinned = await payout_batches.latest(tx), await payout_batches.pinned(tx)
+        queue = waiting.queue(have_btc, passed=misfits, refused=refused)
         coming = payout_queue.cut(queue.of(speed), desk.settings.payout_most_outputs)
         more = await desk.chain.refused({one.address for one in coming})
         for address in sorted(more):
             found.tell(Finding("ADDRESS_REFUSED", f"the node cannot pay {address}: refuse its withdrawals"))
-        if not more:
-            for one in queue.too_large:
-                found.tell(Finding("LIMIT_BELOW_AMOUNT", f"no day has room for withdrawal {one.partner_id}:{one.id}"))
-            return queue, latest, pinned
         refused |= more
+        if more:
+            continue
+        if len(misfits) == MOST_MISFITS:
+            # One more: the smallest.
+            coming = sorted(coming, key=lambda one: one.amount_btc)[:1]
+        fitted, chosen, misfit = _fitted(coming, free, rate, budget, found)
+        if misfit is None or len(misfits) == MOST_MISFITS:
+            break
+        misfits.add(misfit.number)
+    await _tell_short(desk, queue, have_btc, found)
+    return Plan(speed, fitted, chosen, payout_batches.merged(fitted), rate, budget, latest) if fitted else None
 
 
-async def _covered(desk: Desk, queue: Queue, due: Sequence[Due], free: Sequence[Coin], found: Turn) -> list[Due]:
-    """What the free coins cover, oldest first; what they do not lets smaller ones pass."""
-    left_btc = have_btc = sum((coin.amount_btc for coin in free), Decimal(0))
-    covered = []
-    for one in due:
-        if one.amount_btc <= left_btc:
-            left_btc -= one.amount_btc
-            covered.append(one)
-    if have_btc < queue.amount_btc and not found.tells(WalletShortError.code):
+async def _tell_short(desk: Desk, queue: Queue, have_btc: Decimal, found: Turn) -> None:
+    if queue.uncovered and not found.tells(WalletShortError.code):
         coming_btc = await payout_batches.change_btc(desk.pool)
-        message = f"{queue.amount_btc:f} BTC are due, the wallet has {have_btc:f}, {coming_btc:f} more are on their way"
+        message = f"{queue.due_btc:f} BTC are due, the wallet has {have_btc:f}, {coming_btc:f} more are on their way"
         found.tell(Finding(WalletShortError.code, message))
-    return covered
 
 
 def _fitted(
     due: Sequence[Due], free: Sequence[Coin], rate: Decimal, most_fee_btc: Decimal, found: Turn
-) -> tuple[list[Due], list[Coin]]:
-    """The oldest that one transaction can pay within its size and budget, and its coins."""
-    trying, misfits = list(due), 0
-    while trying:
-        if misfits == MOST_MISFITS:
-            # One more: the smallest.
-            trying = [min(trying, key=lambda one: one.amount_btc)]
-        part = trying
-        while True:
-            try:
-                outputs_btc = payout_batches.merged(part)
-                return part, coins.choose(free, outputs_btc, sat_per_vb=rate, most_fee_btc=most_fee_btc)
-            except (WalletShortError, PaymentTooLargeError) as error:
-                if len(part) == 1:
-                    message = f"withdrawal {part[0].partner_id}:{part[0].id} waits: {error.message}"
-                    found.tell(Finding(error.code, message))
-                    break
-                part = part[: len(part) // 2]
-        trying, misfits = trying[1:], misfits + 1
-    return [], []
+) -> tuple[Sequence[Due], list[Coin], Due | None]:
+    """The oldest that one transaction can pay within its size and budget, and its coins; or the one that never fits."""
+    part = due
+    while part:
+        try:
+            outputs_btc = payout_batches.merged(part)
+            return part, coins.choose(free, outputs_btc, sat_per_vb=rate, most_fee_btc=most_fee_btc), None
+        except (WalletShortError, PaymentTooLargeError) as error:
+            if len(part) == 1:
+                found.tell(Finding(error.code, f"withdrawal {part[0].partner_id}:{part[0].id} waits: {error.message}"))
+                return [], [], part[0]
+            part = part[: len(part) // 2]
+    return [], [], None
 
 
 async def _signed(
@@ -338,9 +348,14 @@ async def _signed(
     return signed
 
 
+async def _doubts(desk: Desk) -> list[Finding]:
+    """Why the node's view of the chain is not believed."""
+    return await desk.chain.findings() or await payout_wallet.look(desk.pool, desk.chain)
+
+
 async def _look_again(desk: Desk) -> list[Finding]:
     """What stops a payment that is signed: the wallet may have found old spends since the turn began."""
-    stops = await desk.chain.findings()
+    stops = await _doubts(desk)
     if not stops:
         depth = desk.settings.bitcoin_final_depth
         history = await payout_watch.read_history(desk.pool, desk.chain, depth)
@@ -348,19 +363,25 @@ async def _look_again(desk: Desk) -> list[Finding]:
     return stops or await _stops(desk.pool)
 
 
-async def _raised_rate(desk: Desk, version: Version, wanted: Decimal | None) -> Decimal:
-    """sat/vB of the next version: more than the last and all that spends from it pay. Raises FeeNotRaisedError."""
-    present = divide_half_even(version.fee_btc.scaleb(BTC_DECIMALS), Decimal(version.vsize), RATE_DECIMALS)
-    rate = (await desk.chain.fee_rate(BUMP_BLOCKS)).sat_per_vb if wanted is None else wanted
-    waiting_btc = await desk.chain.waiting_fees(version.txid)
-    if waiting_btc is not None:
-        # Rounded up: a satoshi less would not be taken.
-        thousandths = -(-to_sat(waiting_btc) * 1000 // version.vsize)
-        rate = max(rate, Decimal(thousandths).scaleb(-RATE_DECIMALS) + 1)
-    rate = max(rate, round_half_even(present * LEAST_RAISE, RATE_DECIMALS), present + 1)
-    if rate > desk.settings.bitcoin_fee_cap:
-        raise FeeNotRaisedError(f"{rate} sat/vB are above the cap of {desk.settings.bitcoin_fee_cap}")
-    return rate
+async def _raised_rate(desk: Desk, versions: Sequence[Version], wanted: Decimal | None, affordable: Decimal) -> Decimal:
+    """sat/vB of the next version: more than the last one, and than all that waits, pay. Raises FeeNotRaisedError."""
+    newest = versions[-1]
+    least = max(round_half_even(newest.sat_per_vb * LEAST_RAISE, RATE_DECIMALS), newest.sat_per_vb + LEAST_STEP)
+    for version in versions:
+        # The mempool may have an older one, with what spends from it.
+        waiting_btc = await desk.chain.waiting_fees(version.txid)
+        if waiting_btc is not None:
+            # Rounded up: a satoshi less would not be taken.
+            thousandths = -(-to_sat(waiting_btc) * 1000 // newest.vsize)
+            least = max(least, Decimal(thousandths).scaleb(-RATE_DECIMALS) + LEAST_STEP)
+    if wanted is None:
+        # A little more, where the budget does not allow what the node thinks is needed.
+        wanted = max(least, min((await desk.chain.fee_rate(BUMP_BLOCKS)).sat_per_vb, affordable))
+    if wanted < least:
+        raise FeeNotRaisedError(f"{wanted} sat/vB are too little: it takes {least}", leastSatPerVb=least)
+    if wanted > desk.settings.bitcoin_fee_cap:
+        raise FeeNotRaisedError(f"{wanted} sat/vB are above the cap of {desk.settings.bitcoin_fee_cap}")
+    return wanted
 
 
 async def _bump_stuck(desk: Desk, done: Turn) -> None:

@@ -163,7 +163,7 @@ async def request(
     await _check_policy(tx, day, user_id, destination.text, amount_btc)
     needs_approval = await _check_limits(tx, day.partner_id, amount_btc)
     # It may be one that the books have lost and that is asked for again.
-    needs_approval |= await foreign_spends.pay(tx, destination.text, stopping_only=False)
+    needs_approval |= await foreign_spends.may_have_paid(tx, destination.text)
     await rewards.settle(tx, day, user_id)
     if await rewards.unsettled(tx, day.partner_id, user_id) < 0:
         raise InsufficientFundsError("adjustments took back more than the account holds")
@@ -229,7 +229,7 @@ async def release(
         day.now,
     )
     assert row is not None, "it is locked"
-    if await foreign_spends.pay(tx, row["address"], stopping_only=True):
+    if await foreign_spends.stopping_pay(tx, row["address"]):
         raise WithdrawalMayBePaidError(f"something pays the address of withdrawal {withdrawal_id}", field="id")
     commission_btc: Decimal = row["commission_btc"]
     await ledger.void(tx, day, Kind.WITHDRAWAL, withdrawal_id, AMOUNT_LEG)

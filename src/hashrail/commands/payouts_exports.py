@@ -22,6 +22,10 @@ from hashrail.withdrawals import Withdrawal
 
 COLUMNS = ("id", "partner", "partnerUserId", "address", "amountBtc")
 TxidOption = Annotated[str, typer.Option(metavar="TXID", help="The transaction.")]
+UnpaidOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PARTNER:ID", help="A withdrawal to an address that it pays, and that it did not pay."),
+]
 
 
 def export(
@@ -40,9 +44,12 @@ def export(
     async def work(books: Books) -> tuple[int | None, list[Line]]:
         who = await operators.authenticate(books.pool, operator, password, least="approver")
         chain = open_for(books.pool, books.settings, signs=False)
-        if chain is not None and again is None:
-            await payouts.watch(Desk(books.pool, chain, books.settings))
-            await chain.close()
+        if chain is not None:
+            try:
+                if again is None:
+                    await payouts.watch_believed(Desk(books.pool, chain, books.settings))
+            finally:
+                await chain.close()
         async with db.transaction(books.pool) as tx:
             export_id = await payout_exports.export(tx, who) if again is None else again
             return export_id, [] if export_id is None else await payout_exports.lines(tx, export_id)
@@ -60,6 +67,7 @@ def record(
     operator: AsOption,
     export_id: Annotated[int | None, typer.Option("--export", metavar="ID", help="Everything of this export.")] = None,
     withdrawal: Annotated[list[str] | None, typer.Option(metavar="PARTNER:ID", help="One of them; repeat it.")] = None,
+    unpaid: UnpaidOption = None,
     data: DataOption = None,
 ) -> None:
     """Note that a transaction pays exported withdrawals, or queued ones that a lost database had paid.
@@ -69,6 +77,7 @@ def record(
     """
     if (export_id is None) == (not withdrawal):
         raise typer.BadParameter("give --export, or --withdrawal once or more")
+    named = [_number(text) for text in unpaid or ()]
     password = ask_password()
 
     async def work(books: Books) -> Batch:
@@ -78,7 +87,7 @@ def record(
             paid = [(line.partner_id, line.id) for line in await payout_exports.lines(books.pool, export_id)]
         chain, depth = open_for(books.pool, books.settings, signs=False), books.settings.bitcoin_final_depth
         try:
-            return await payout_exports.record(books.pool, chain, who, txid, paid, final_depth=depth)
+            return await payout_exports.record(books.pool, chain, who, txid, paid, final_depth=depth, unpaid=named)
         finally:
             if chain is not None:
                 await chain.close()
@@ -91,10 +100,7 @@ def acknowledge(
     txid: Annotated[list[str], typer.Option(metavar="TXID", help="The transaction; repeat it for several.")],
     operator: AsOption,
     reason: Annotated[str, typer.Option(help="What it is; it is kept.")],
-    unpaid: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PARTNER:ID", help="A withdrawal to an address that it pays, and that it did not pay."),
-    ] = None,
+    unpaid: UnpaidOption = None,
     data: DataOption = None,
 ) -> None:
     """Let batches be made beside a spend of our coins that pays nobody of ours, like a sweep."""

@@ -73,6 +73,10 @@ def watch(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Look through the chain from this day on. Without: from now on."),
     ] = None,
+    first_index: Annotated[
+        int,
+        typer.Option(min=0, max=1_000_000, help="The first address to give out: those before it are somebody's."),
+    ] = 0,
     last_index: Annotated[
         int,
         typer.Option(min=0, max=1_000_000, help="The last address to watch now; more follow as they are given."),
@@ -92,7 +96,7 @@ def watch(
             raise common.BadSettingError("no signer is configured: bitcoin_signer_file or bitcoin_signer")
         await btc.open_wallet(watch_only=True)
         external, internal = signer.descriptors()
-        await btc.import_descriptors(external, internal, since=start, last_index=last_index)
+        await btc.import_descriptors(external, internal, since=start, first_index=first_index, last_index=last_index)
         return external, internal
 
     rows = list(zip(("addresses", "change"), _with_node(settings, work), strict=True))

@@ -1,4 +1,4 @@
-"""hashrail payouts policy|approve|refuse|waiting|pause|resume: what the operator asks of payouts."""
+"""hashrail payouts policy|approve|refuse|waiting|pause|resume|adopt: what the operator asks of payouts."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hashrail import approvals, day_fence, operators, partners, payout_policy
+from hashrail import approvals, day_fence, operators, partners, payout_policy, payout_wallet
 from hashrail.commands.common import (
     Books,
     DataOption,
@@ -68,7 +68,7 @@ def policy(
     async def work(tx: Tx, _: Books) -> PayoutPolicy:
         if changes and operator is not None:
             admin = await operators.authenticate(tx, operator, password, least="admin")
-            await payout_policy.put(tx, admin, replace(await payout_policy.get(tx), **changes))  # type: ignore[arg-type]
+            await payout_policy.put(tx, admin, replace(await payout_policy.hold(tx), **changes))  # type: ignore[arg-type]
         return await payout_policy.get(tx)
 
     found = in_transaction(data, work)
@@ -144,6 +144,26 @@ def resume(operator: AsOption, data: DataOption = None) -> None:
 
     in_transaction(data, work)
     typer.echo("Payouts go on.")
+
+
+def adopt(
+    operator: AsOption,
+    reason: Annotated[str, typer.Option(help="Why it is another wallet; it is kept.")],
+    data: DataOption = None,
+) -> None:
+    """Take the wallet that is on the node now for the right one, where WALLET_IS_ANOTHER stops payouts.
+
+    Only where you know everything that the old one has paid: what it paid after these books were saved would be paid
+    again. One with the same keys needs no adoption: let it look through the chain (hashrail payouts watch --since).
+    """
+    password = ask_password()
+
+    async def work(tx: Tx, _: Books) -> None:
+        who = await operators.authenticate(tx, operator, password, least="admin")
+        await payout_wallet.adopt(tx, who, reason)
+
+    in_transaction(data, work)
+    typer.echo("The wallet that is read next is the right one.")
 
 
 def _as_operator(

@@ -263,11 +263,18 @@ class BitcoinNode(NodeRpc):
         return info
 
     async def import_descriptors(
-        self, external: str, internal: str, *, since: datetime | None = None, last_index: int = 999
+        self,
+        external: str,
+        internal: str,
+        *,
+        since: datetime | None = None,
+        first_index: int = 0,
+        last_index: int = 999,
     ) -> None:
         """Let the wallet watch two public descriptors: addresses to receive with, and change.
 
-        Without `since` they count from now on, and again is a no-op; with it the chain is looked through from then on.
+        Without `since` they count from now on, and again is a no-op; with it the chain is looked through from then on,
+        or from where the wallet has begun before. Addresses below `first_index` are not given out: others have them.
         Raises NodeWalletError where the wallet does not take them.
         """
         timestamp: int | str = "now" if since is None else int(since.timestamp())
@@ -277,9 +284,12 @@ class BitcoinNode(NodeRpc):
             known = kept.get(descriptor_body(text))
             if known is None or since is not None:
                 # A range may only grow, and the wallet lets it grow with every address it gives.
-                last = max(last_index, known.range[1] if known else 0)
-                facts = {"active": True, "internal": change, "range": [0, last], "timestamp": timestamp}
-                requests.append({"desc": text, **facts})
+                # What was given out stays so, unless it is said; and what was looked through already is again.
+                following = max(0 if change else first_index, known.next_index if known else 0)
+                last = max(last_index, following, known.range[1] if known else 0)
+                begun = timestamp if known is None else min(int(timestamp), known.timestamp)
+                facts = {"active": True, "internal": change, "range": [0, last], "timestamp": begun}
+                requests.append({"desc": text, "next_index": following, **facts})
         answers = await self._ask_wallet(
             "importdescriptors", requests, kind=list[_Imported], timeout_seconds=IMPORT_SECONDS
         )

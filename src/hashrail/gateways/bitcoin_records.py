@@ -51,12 +51,17 @@ class WalletInfo(msgspec.Struct, frozen=True):
 
 
 class Descriptor(msgspec.Struct, frozen=True):
-    """A public descriptor of the wallet; an active internal one gives change addresses."""
+    """A public descriptor of the wallet; an active internal one gives change addresses.
+
+    The wallet knows what the chain has for it since `timestamp`, in seconds.
+    """
 
     text: str = msgspec.field(name="desc")
     active: bool
     internal: bool = False
     range: tuple[int, int] = (0, 0)
+    timestamp: int = 0
+    next_index: int = 0
 
 
 class Coin(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ and the same bytes may be sent any number of times.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
@@ -57,6 +58,9 @@ class Chain(Protocol):
 
     async def findings(self) -> list[Finding]:
         """What speaks against paying now; empty means nothing does."""
+
+    async def keys(self) -> dict[str, datetime]:
+        """Descriptors of the wallet, and since when it knows what the chain has for each."""
 
     async def tip(self) -> Tip:
         """The newest block."""
@@ -141,6 +145,11 @@ class NodeChain:
                 raise
             return [*findings, Finding("WALLET_NOT_LOADED", f"the node has no wallet {self._node.wallet!r} loaded")]
         return [*findings, *check_wallet(wallet, kept, None if self._keys is None else self._keys.descriptors())]
+
+    async def keys(self) -> dict[str, datetime]:
+        """Descriptors of the wallet, and since when it knows what the chain has for each."""
+        kept = await self._node.list_descriptors()
+        return {descriptor_body(each.text): clock.from_seconds(each.timestamp) for each in kept}
 
     async def tip(self) -> Tip:
         """The newest block."""

@@ -48,18 +48,33 @@ def choose(
     """
     chosen: list[Coin] = []
     have_sat, paid_sat = 0, sum(map(to_sat, outputs_btc.values()))
-    size = OVERHEAD + OUTPUT * (len(outputs_btc) + 1)
+    size = _base(len(outputs_btc))
     free = sorted(_usable(coins, reserved), key=lambda each: (-each.amount_btc, each.outpoint))
     for coin in (*required, *free):
         chosen.append(coin)
         have_sat += to_sat(coin.amount_btc)
-        size += INPUTS.get(coin.script[:4], LEGACY_INPUT)
+        size += _input(coin)
         if have_sat >= paid_sat + _fee(size, sat_per_vb) and len(chosen) >= len(required):
             _check_size(size, _fee(size, sat_per_vb), most_fee_btc)
             return chosen
     have_btc, need_btc = to_btc(have_sat), to_btc(paid_sat + _fee(size, sat_per_vb))
     message = f"the wallet has {have_btc:f} BTC in confirmed coins, {need_btc:f} are needed"
     raise WalletShortError(message, haveBtc=have_btc, needBtc=need_btc)
+
+
+def affordable_rate(outputs_btc: Mapping[str, Decimal], spent: Sequence[Coin], most_fee_btc: Decimal) -> Decimal:
+    """sat/vB, rounded down to three decimals, at which a payment out of these coins costs no more than its budget."""
+    thousandths = to_sat(most_fee_btc) * 1000 // (_base(len(outputs_btc)) + sum(map(_input, spent)))
+    return Decimal(thousandths).scaleb(-3)
+
+
+def _base(outputs: int) -> int:
+    """vB at most, with change and without inputs."""
+    return OVERHEAD + OUTPUT * (outputs + 1)
+
+
+def _input(coin: Coin) -> int:
+    return INPUTS.get(coin.script[:4], LEGACY_INPUT)
 
 
 def _check_size(size: int, fee_sat: int, most_fee_btc: Decimal) -> None:

@@ -40,6 +40,8 @@ CREATE TABLE payout_transaction (
     version integer NOT NULL CHECK (version >= 1),
     -- Committed before it is sent; every retry sends these bytes. Null where another program built it.
     raw text,
+    -- Every address that a recorded one pays; null where its batch says it.
+    paid text[],
     fee_btc amount NOT NULL CHECK (fee_btc >= 0),
     vsize integer NOT NULL CHECK (vsize >= 0),
     created_at timestamptz NOT NULL,
@@ -47,6 +49,8 @@ CREATE TABLE payout_transaction (
     refusal text,
     UNIQUE (batch_id, version)
 );
+
+CREATE INDEX payout_transaction_paid ON payout_transaction USING gin (paid) WHERE paid IS NOT NULL;
 
 -- What a batch spends. A coin is promised to one batch only, until that batch can never be paid any more. What a
 -- recorded payment of another program spends is known and not promised: released from the beginning.
@@ -96,6 +100,13 @@ CREATE TABLE payout_scan (
 );
 INSERT INTO payout_scan (id) VALUES (1);
 
+-- Keys of the wallet, and since when it looks for what concerns them, as it was read. A wallet without one of them, or
+-- that looks since later, does not know what this one does.
+CREATE TABLE payout_wallet_key (
+    descriptor text PRIMARY KEY,
+    since timestamptz NOT NULL
+);
+
 -- What the last turn had to tell.
 CREATE TABLE payout_turn (
     id integer PRIMARY KEY CHECK (id = 1),
@@ -109,6 +120,8 @@ INSERT INTO payout_turn VALUES (1, NULL, NULL, '[]');
 -- What the operator asks of payouts; null is without limit.
 CREATE TABLE payout_policy (
     id integer PRIMARY KEY CHECK (id = 1),
+    -- Counts its changes, and those of partners' limits: who plans by it sees that it is not the same.
+    revision bigint NOT NULL DEFAULT 0,
     paused_reason text,
     approval_threshold_btc amount CHECK (approval_threshold_btc > 0),
     user_daily_btc amount CHECK (user_daily_btc > 0),

@@ -6,9 +6,11 @@ CREATE TABLE deposit_address (
     address text PRIMARY KEY CHECK (length(address) BETWEEN 1 AND 100),
     partner_id bigint NOT NULL REFERENCES partner,
     user_id bigint NOT NULL,
-    created_at timestamptz NOT NULL,
-    UNIQUE (partner_id, user_id)
+    -- The one that he is told; another one is his by its label in the wallet.
+    given boolean NOT NULL,
+    created_at timestamptz NOT NULL
 );
+CREATE UNIQUE INDEX deposit_address_given ON deposit_address (partner_id, user_id) WHERE given;
 
 CREATE SEQUENCE deposit_id_seq;
 CREATE TABLE deposit (
