@@ -19,7 +19,12 @@ from tests.world import World
 PASSWORD = "a long enough one"
 MINE = ("--partner", "partner")
 # What `payouts status` tells where nothing was ever paid.
-NOTHING: dict[str, object] = {"standing": [], "findings": [], "lastTurn": {"endedAt": None, "findings": []}}
+NOTHING: dict[str, object] = {
+    "standing": [],
+    "exported": [],
+    "findings": [],
+    "lastTurn": {"endedAt": None, "findings": []},
+}
 
 
 @pytest.fixture
@@ -143,14 +148,27 @@ async def test_an_operator_changes_his_own_password(world: World, environment: d
 
 
 async def test_a_new_password_is_never_the_acting_admins(world: World, environment: dict[str, str]) -> None:
-    """Without a variable of its own it is asked for."""
+    """Without a variable of its own it is asked for; a script that says nothing is told what to set."""
     await hired(world, "olga")
     words = ["operator", "add", "otto", "--role", "approver", "--as", "olga"]
-    typed = "typed by hand\n" * 2
+    typed = "typed by hand\n"
     made = await asyncio.to_thread(CliRunner().invoke, cli.app, words, env=environment, input=typed)
     assert made.exit_code == 0, made.output
     await operators.authenticate(world.pool, "otto", "typed by hand")
-    assert (await run(environment, *words[:2], "ada", *words[3:])).exit_code == 1
+    silent = await run(environment, *words[:2], "ada", *words[3:])
+    assert (silent.exit_code, "set" in silent.output, "HASHRAIL_NEW_OPERATOR_PASSWORD" in silent.output) == (
+        2,
+        True,
+        True,
+    )
+
+
+async def test_bad_names_of_operators(world: World, environment: dict[str, str]) -> None:
+    """The answer shows nothing of what would have been written."""
+    for name in ("", " olga", "a\nb", "x" * 256):
+        made = await run(environment, "operator", "add", name, "--role", "viewer", "--generate")
+        assert (made.exit_code, "OPERATOR_NAME: " in made.stderr) == (1, True)
+        assert "DETAIL" not in made.output
 
 
 async def test_operators_that_cannot_be_changed(world: World, environment: dict[str, str]) -> None:
@@ -169,16 +187,27 @@ async def test_the_policy(world: World, environment: dict[str, str]) -> None:
     await hired(world, "olga")
     words = ("--approve-above", "0.05", "--user-daily", "1", "--cooldown", 60, "--as", "olga")
     found = await as_json(environment, "payouts", "policy", *words)
-    assert (found["approval_threshold_btc"], found["user_daily_btc"], found["cooldown_seconds"]) == ("0.05", "1", 60)
+    assert (found["approvalThresholdBtc"], found["userDailyBtc"], found["cooldownSeconds"]) == ("0.05", "1", 60)
     found = await as_json(
         environment, "payouts", "policy", "--user-daily", "none", "--partner-daily", "2", "--as", "olga"
     )
-    assert (found["user_daily_btc"], found["partner_daily_btc"]) == (None, "2")
-    assert "cooldown_seconds" in await done(environment, "payouts", "policy")
+    assert (found["userDailyBtc"], found["partnerDailyBtc"]) == (None, "2")
+    shown = await done(environment, "payouts", "policy")
+    assert all(word in shown for word in ("a user's day", "no limit", "0.05 BTC", "60 seconds"))
+    # The same again changes nothing, so nothing is noted.
+    await done(environment, "payouts", "policy", "--partner-daily", "2", "--as", "olga")
+    noted = [
+        one["subject"] for one in await as_json(environment, "operator", "log") if one["action"] == "payout policy"
+    ]
+    assert noted == [
+        "a user's day: no limit, a partner's day: 2 BTC",
+        "two approve above: 0.05 BTC, a user's day: 1 BTC, a new address waits: 60 seconds",
+    ]
     assert (await run(environment, "payouts", "policy", "--user-daily", "1")).exit_code == 2
-    assert await refused(environment, "payouts", "policy", "--user-daily", "0", "--as", "olga") == "PAYOUT_POLICY"
-    wrong = environment | {"HASHRAIL_OPERATOR_PASSWORD": "wrong"}
-    assert await refused(wrong, "payouts", "policy", "--user-daily", "1", "--as", "olga") == "OPERATOR_CREDENTIALS"
+    for wrong in (("--user-daily", "0"), ("--approve-above", "1e30"), ("--cooldown", 10**14), ("--cooldown", -1)):
+        assert await refused(environment, "payouts", "policy", *wrong, "--as", "olga") == "PAYOUT_POLICY"
+    thief = environment | {"HASHRAIL_OPERATOR_PASSWORD": "wrong"}
+    assert await refused(thief, "payouts", "policy", "--user-daily", "1", "--as", "olga") == "OPERATOR_CREDENTIALS"
 
 
 async def test_two_approve_and_one_refuses(world: World, environment: dict[str, str], alice: int) -> None:
@@ -188,22 +217,32 @@ async def test_two_approve_and_one_refuses(world: World, environment: dict[str, 
     first, second = await asked(world, alice, "0.05"), await asked(world, alice, "0.06", ADDRESSES[1])
     words = ("payouts", "approve", first.id, *MINE, "--as")
     assert await refused(environment, *words, "vera") == "OPERATOR_ROLE"
-    assert await done(environment, *words, "olga") == f"Withdrawal {first.id} is awaiting_approval.\n"
+    assert await done(environment, *words, "olga") == (
+        f"Withdrawal {first.id} has 1 of 2 approvals: another operator is needed.\n"
+    )
     waiting = await as_json(environment, "payouts", "waiting")
-    assert [(one["id"], one["approved_by"]) for one in waiting] == [(first.id, ["olga"]), (second.id, [])]
+    assert [(one["id"], one["approvedBy"]) for one in waiting] == [(first.id, ["olga"]), (second.id, [])]
     assert "olga" in await done(environment, "payouts", "waiting")
-    assert await done(environment, *words, "otto") == f"Withdrawal {first.id} is queued.\n"
+    assert await done(environment, *words, "otto") == f"Withdrawal {first.id} is approved, and queued.\n"
+    small = await asked(world, alice, "0.01", ADDRESSES[2])
+    asked_for = ("payouts", "approve", small.id, *MINE, "--as", "otto")
+    assert await done(environment, *asked_for) == f"Withdrawal {small.id} needs no approval: it is queued.\n"
     refusing = ("payouts", "refuse", second.id, *MINE, "--as", "otto", "--reason", "strange")
     assert await done(environment, *refusing) == f"Withdrawal {second.id} is refused.\n"
 
 
 async def test_pausing(world: World, environment: dict[str, str], alice: int) -> None:
     await hired(world, "olga")
-    assert "paused" in await done(environment, "payouts", "pause", "--reason", "a drill")
+    assert await refused(environment, "payouts", "pause", "--reason", " ") == "REASON_MISSING"
+    for _ in range(2):
+        assert "paused" in await done(environment, "payouts", "pause", "--reason", "a drill")
     made = await run(environment, "payouts", "status", "--json")
     assert (made.exit_code, json.loads(made.stdout)["findings"][0]["code"]) == (1, "PAYOUTS_PAUSED")
     assert "a drill" in (await run(environment, "payouts", "status")).stdout
-    await done(environment, "payouts", "resume", "--as", "olga")
+    for _ in range(2):
+        await done(environment, "payouts", "resume", "--as", "olga")
+    log = [one["action"] for one in await as_json(environment, "operator", "log")]
+    assert log == ["payouts resumed", "payouts paused", "operator added"]
     assert await as_json(environment, "payouts", "status") == NOTHING | {"simulated": True}
     assert await state(world, (await asked(world, alice, "0.01")).id) == "queued"
 
@@ -214,11 +253,15 @@ async def test_pausing(world: World, environment: dict[str, str], alice: int) ->
 async def test_a_batch_from_turn_to_end(world: World, environment: dict[str, str], alice: int) -> None:
     made = await asked(world, alice, "0.01", speed="fast")
     standing = (await as_json(environment, "payouts", "status"))["standing"]
-    assert standing == [{"state": "queued", "speed": "fast", "count": 1, "amount_btc": "0.01"}]
+    assert standing == [{"state": "queued", "speed": "fast", "count": 1, "amountBtc": "0.01"}]
     await advance(world, FAST)
     turn = await as_json(environment, "payouts", "run")
     assert (turn["batches"], turn["findings"]) == ([1], [])
-    assert "Batch 1 now waits as" in await done(environment, "payouts", "bump", 1, "--sat-per-vb", 50)
+    raised = await done(environment, "payouts", "bump", 1, "--sat-per-vb", 50)
+    assert "Batch 1 waits with 50" in raised
+    assert await done(environment, "payouts", "bump", 1, "--sat-per-vb", 50) == raised
+    for rate in ("0", "-4", "20.0001", "x"):
+        assert (await run(environment, "payouts", "bump", 1, f"--sat-per-vb={rate}")).exit_code == 2
     assert await refused(environment, "payouts", "bump", 1, "--sat-per-vb", 500) == "FEE_NOT_RAISED"
     (batch,) = await as_json(environment, "payouts", "batches")
     assert (batch["id"], batch["state"], len(batch["versions"])) == (1, "broadcast", 2)
@@ -232,7 +275,7 @@ async def test_a_batch_from_turn_to_end(world: World, environment: dict[str, str
     assert "batches posted" in await done(environment, "payouts", "run")
     assert await state(world, made.id) == "final"
     report = await as_json(environment, "payouts", "reconcile")
-    assert (report["unexplained_btc"], report["books_unexplained_btc"]) == ("0", "0")
+    assert (report["unexplainedBtc"], report["booksUnexplainedBtc"]) == ("0", "0")
     assert "network fees of settled batches" in await done(environment, "payouts", "reconcile")
 
 
@@ -244,16 +287,53 @@ async def test_books_that_do_not_reconcile(world: World, environment: dict[str, 
     assert (await run(environment, "payouts", "reconcile")).exit_code == 1
 
 
-async def test_without_a_node(environment: dict[str, str], world: World) -> None:
+async def test_without_a_node(environment: dict[str, str], world: World, alice: int) -> None:
     bare = environment | {"HASHRAIL_MODE": "production"}
     assert await refused(bare, "payouts", "run") == "BITCOIN_NODE_NOT_CONFIGURED"
     assert await as_json(bare, "payouts", "status") == NOTHING | {"simulated": False}
+    made = await asked(world, alice, "0.01")
+    status = await run(bare, "payouts", "status", "--json")
+    (finding,) = json.loads(status.stdout)["findings"]
+    assert (status.exit_code, finding["code"]) == (1, "BITCOIN_NODE_NOT_CONFIGURED")
     await hired(world, "olga")
-    words = ("payouts", "acknowledge", "--txid", "ab" * 32, "--reason", "x", "--as", "olga")
-    assert await refused(bare, *words) == "PAYMENT_NOT_FOUND"
+    words = ("payouts", "acknowledge", "--txid", "AB" * 32, "--reason", "x", "--as", "olga")
+    assert await refused(bare, *words) == "FOREIGN_SPEND_NOT_FOUND"
+    assert (await run(bare, *words[:3], "zz", *words[4:])).exit_code == 2
+    attest = ("payouts", "cancel", made.id, *MINE, "--attest", "?", "--as", "olga")
+    assert await refused(bare, *attest) == "WITHDRAWAL_NOT_EXPORTED"
+
+
+async def test_a_sandbox_stays_one(world: World, environment: dict[str, str], alice: int) -> None:
+    """Its chain is simulated, also where the environment does not say so."""
+    bare = environment | {"HASHRAIL_MODE": "production"}
+    await asked(world, alice, "0.01", speed="fast")
+    assert (await as_json(environment, "payouts", "run"))["simulated"]
+    await advance(world, FAST)
+    turn = await as_json(bare, "payouts", "run")
+    assert (turn["batches"], turn["simulated"]) == ([1], True)
+    assert (await as_json(bare, "payouts", "status"))["simulated"]
 
 
 # Exports
+
+
+async def test_an_export_that_cannot_be_written(
+    world: World, environment: dict[str, str], alice: int, tmp_path: Path
+) -> None:
+    """Where it is known before, nothing leaves the queue; where it comes up later, the number of the export is told."""
+    await hired(world, "olga")
+    bare = environment | {"HASHRAIL_MODE": "production"}
+    made = await asked(world, alice, "0.01")
+    words = ("payouts", "export", "--as", "olga", "--out")
+    (tmp_path / "file").write_text("")
+    assert (await run(bare, *words, tmp_path / "file" / "x")).exit_code == 2
+    assert await state(world, made.id) == "queued"
+    (tmp_path / "export-1.csv").mkdir()
+    told = await run(bare, *words, tmp_path)
+    assert (told.exit_code, "PAYOUT_EXPORT_NOT_WRITTEN: " in told.stderr) == (1, True)
+    assert "export 1 is made" in told.stderr
+    (tmp_path / "export-1.csv").rmdir()
+    assert (await done(bare, *words, tmp_path, "--again", 1)).count("Wrote") == 2
 
 
 async def test_exports(world: World, environment: dict[str, str], alice: int, tmp_path: Path) -> None:
@@ -276,12 +356,19 @@ async def test_exports(world: World, environment: dict[str, str], alice: int, tm
     await done(bare, *words, "--again", 1)
     assert (tmp_path / "export-1.csv").read_bytes() == before
     assert await done(bare, *words) == "Nothing is due.\n"
+    (waiting,) = (await as_json(bare, "payouts", "status"))["exported"]
+    assert (waiting["id"], waiting["count"], waiting["amountBtc"]) == (1, 3, "0.06")
+    assert "Exported, not recorded yet" in await done(bare, "payouts", "status")
     cancel = ("payouts", "cancel", made[2].id, *MINE, "--as", "olga", "--attest", "not paid")
+    assert await refused(bare, *cancel[:-1], "") == "REASON_MISSING"
     assert await done(bare, *cancel) == f"Withdrawal {made[2].id} is cancelled.\n"
     record = ("payouts", "record", "--txid", "ab" * 32, "--as", "olga")
     assert (await run(bare, *record)).exit_code == 2
-    assert (await run(bare, *record, "--withdrawal", "x")).exit_code == 2
+    for number in ("x", "1:", "1:9" + 18 * "9", "-1:2"):
+        assert (await run(bare, *record, "--withdrawal", number)).exit_code == 2
     paid = [word for one in made[:2] for word in ("--withdrawal", f"{world.partner.id}:{one.id}")]
     assert await done(bare, *record, *paid) == "Batch 1 is final.\n"
+    (shown,) = [one for one in await as_json(bare, "withdrawal", "list", *MINE) if one["id"] == made[0].id]
+    assert (shown["txid"], shown["batch"], shown["state"]) == ("ab" * 32, 1, "final")
     other = ("payouts", "record", "--txid", "cd" * 32, "--as", "olga", "--export", 1)
     assert await refused(bare, *other) == "PAYMENT_ALREADY_RECORDED"

@@ -91,6 +91,10 @@ async def test_withdrawals_are_listed_shown_and_cancelled(world: World, environm
         "state": "queued",
         "createdAt": clock.iso(first.created_at),
         "changedAt": clock.iso(first.created_at),
+        "batch": None,
+        "txid": None,
+        "confirmations": 0,
+        "reason": None,
     }
     assert (newest["id"], newest["speed"], newest["commissionBtc"]) == (second.id, "daily", "0")
     assert await as_json(environment, "withdrawal", "list", "--user", "alice") == [oldest]

@@ -366,7 +366,7 @@ async def test_recorded_and_never_mined(world: World, desk: Desk, alice: Asker, 
 
 async def test_an_attested_cancel(world: World, alice: Asker, olga: Operator) -> None:
     made = await alice.asks("0.01")
-    with pytest.raises(withdrawals.WithdrawalUnderWayError):
+    with pytest.raises(payout_exports.NotExportedError):
         await attested(world, olga, made.id)
     await exported(world, olga)
     gone = [await attested(world, olga, made.id) for _ in range(2)]
@@ -384,7 +384,7 @@ async def test_a_sweep_is_acknowledged(world: World, desk: Desk, alice: Asker, o
     wallet = desk.chain._node.wallet  # type: ignore[attr-defined]
     sweep = node.rpc("sendtoaddress", customer(node), Decimal("0.1"), wallet=wallet)
     assert [each.code for each in (await turn_later(world, desk)).findings] == ["FOREIGN_SPEND"]
-    with pytest.raises(payout_exports.PaymentNotFoundError):
+    with pytest.raises(payout_exports.ForeignSpendNotFoundError):
         await payout_exports.acknowledge(world.pool, olga, TXID, "?")
     await payout_exports.acknowledge(world.pool, olga, sweep, "cold storage")
     assert len((await payouts.turn(desk)).batches) == 1

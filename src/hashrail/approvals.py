@@ -73,6 +73,16 @@ async def refuse(tx: Tx, day: OpenDay, operator: Operator, withdrawal_id: int, r
     return await withdrawals.get(tx, day.partner_id, withdrawal_id)
 
 
+async def count(tx: Reader, partner_id: int, withdrawal_id: int) -> int:
+    """How many operators have approved a withdrawal, whether they still may or not."""
+    given: int = await tx.fetchval(
+        "SELECT count(*) FROM withdrawal_approval WHERE partner_id = $1 AND withdrawal_id = $2",
+        partner_id,
+        withdrawal_id,
+    )
+    return given
+
+
 async def waiting(tx: Reader) -> list[Waiting]:
     """Everything that waits for approval, oldest first, with the approvals that count now."""
     rows = await tx.fetch(

@@ -118,16 +118,17 @@ async def paid_by(tx: Reader, txid: str) -> list[str] | None:
     return paid
 
 
-async def acknowledge(tx: Tx, txid: str, *, by: str, reason: str) -> None:
-    """Let it stand in nobody's way any more."""
-    await tx.execute(
+async def acknowledge(tx: Tx, txid: str, *, by: str, reason: str) -> bool:
+    """Let it stand in nobody's way any more; False where it was acknowledged before, which stays as it is."""
+    new = await tx.fetchval(
         """UPDATE payout_foreign_spend SET acknowledged_at = $2, acknowledged_by = $3, reason = $4
-           WHERE txid = $1""",
+           WHERE txid = $1 AND acknowledged_at IS NULL RETURNING true""",
         txid,
         await business_clock.now(tx),
         by,
         reason,
     )
+    return new is not None
 
 
 async def deep(tx: Reader, outpoints: Sequence[str], depth: int) -> bool:

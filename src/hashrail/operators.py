@@ -28,6 +28,7 @@ from hashrail.errors import BadRequestError, ConflictError, ForbiddenError, NotF
 Role = Literal["viewer", "approver", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "approver", "admin")
 LEAST_PASSWORD = 12
+LONGEST_NAME = 255
 # 2^15 rounds of 8 blocks: 32 MiB and about a tenth of a second.
 COST, BLOCKS, LANES, SALT_BYTES, DIGEST_BYTES = 2**15, 8, 1, 16, 32
 MOST_MEMORY = 64 * 2**20
@@ -45,7 +46,7 @@ class OperatorRoleError(ForbiddenError):
     """The operator's role does not allow it; `details.needed` names the least that does."""
 
     code = "OPERATOR_ROLE"
-    advice = "Ask an operator with the role that details.needed names."
+    advice = "Ask an operator with that role, or an admin for the role: hashrail operator list"
 
 
 class AdminNeededError(UnauthorizedError):
@@ -74,6 +75,20 @@ class OperatorExistsError(ConflictError):
 
     code = "OPERATOR_EXISTS"
     advice = "Choose another name, or change that one's role or password."
+
+
+class OperatorNameError(BadRequestError):
+    """A name has 1 to 255 characters that can be seen, and no blanks around them."""
+
+    code = "OPERATOR_NAME"
+    advice = "Take a short name without blanks around it, like olga."
+
+
+class ReasonMissingError(BadRequestError):
+    """What is done by word is done for a reason, which is kept."""
+
+    code = "REASON_MISSING"
+    advice = "Say why, in a few words; whoever reads the log later should understand it."
 
 
 class PasswordTooShortError(BadRequestError):
@@ -107,7 +122,12 @@ class Action:
 
 
 async def add(tx: Tx, *, name: str, role: Role, password: str, by: Operator | None = None) -> Operator:
-    """A new operator; `by` is who `admit` let in. Raises OperatorExistsError, PasswordTooShortError."""
+    """A new operator; `by` is who `admit` let in.
+
+    Raises OperatorNameError, OperatorExistsError, PasswordTooShortError.
+    """
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise OperatorNameError(f"{name!r} is no name of an operator", field="name")
     digest = await _digest(password)
     try:
         async with tx.transaction():
@@ -168,9 +188,11 @@ async def admit(tx: Tx, name: str | None, password: str, *, himself: str | None 
 
 
 async def set_role(tx: Tx, name: str, role: Role, *, by: Operator | None = None) -> Operator:
-    """Change what an operator may do. Raises OperatorNotFoundError, LastAdminError."""
+    """Change what an operator may do; again is a no-op. Raises OperatorNotFoundError, LastAdminError."""
     await _hold(tx)
     before = await find(tx, name)
+    if before.role == role:
+        return before
     await tx.execute("UPDATE operator_account SET role = $2 WHERE name = $1", name, role)
     await _check_an_admin_is_left(tx, before)
     await note(tx, by, "role changed", f"{name} to {role}")
@@ -199,7 +221,9 @@ async def disable(tx: Tx, name: str, *, by: Operator | None = None) -> Operator:
 
 
 async def note(tx: Tx, operator: Operator | None, action: str, subject: str, reason: str | None = None) -> None:
-    """Keep what was done, in the transaction that does it."""
+    """Keep what was done, in the transaction that does it. Raises ReasonMissingError for a blank one."""
+    if reason is not None and not reason.strip():
+        raise ReasonMissingError("the reason is blank", field="reason")
     who = None if operator is None else operator.name
     log.info("operator action", operator=who, action=action, subject=subject, reason=reason)
     await tx.execute(

@@ -48,7 +48,7 @@ class PayoutsPausedError(ConflictError):
     """Payouts are paused: nothing is signed and nothing is sent."""
 
     code = "PAYOUTS_PAUSED"
-    advice = "Read the reason in: hashrail payouts status. Go on with: hashrail payouts resume"
+    advice = "Read the reason in: hashrail payouts status. Go on with: hashrail payouts resume --as NAME"
 
 
 class BatchNotFoundError(NotFoundError):

@@ -45,6 +45,13 @@ class ExportNotFoundError(NotFoundError):
     advice = "hashrail payouts status names what is exported."
 
 
+class NotExportedError(ConflictError):
+    """The withdrawal was not exported: it waits for a batch, and nobody has to attest anything."""
+
+    code = "WITHDRAWAL_NOT_EXPORTED"
+    advice = "Cancel it for its user: hashrail withdrawal cancel; or refuse it: hashrail payouts refuse"
+
+
 class PaymentNotFoundError(NotFoundError):
     """The node does not know the transaction."""
 
@@ -73,6 +80,13 @@ class AlreadyRecordedError(ConflictError):
     advice = "Read the withdrawals: hashrail withdrawal show."
 
 
+class ForeignSpendNotFoundError(NotFoundError):
+    """No transaction of that txid spends our coins besides the batches."""
+
+    code = "FOREIGN_SPEND_NOT_FOUND"
+    advice = "Those that stop payouts are told by: hashrail payouts status"
+
+
 class ForeignSpendPaysError(ConflictError):
     """A transaction pays an address at which a withdrawal waits that was not named; `details` say which."""
 
@@ -91,6 +105,16 @@ class Line:
     address: str
     amount_btc: Decimal
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenExport:
+    """An export of which something is neither recorded nor cancelled yet: how many withdrawals, and BTC."""
+
+    id: int
+    created_at: datetime
+    count: int
+    amount_btc: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +167,16 @@ async def lines(tx: Reader, export_id: int) -> list[Line]:
     return [Line(*row.values()) for row in rows]
 
 
+async def open_exports(tx: Reader) -> list[OpenExport]:
+    """Exports that wait for somebody's word, oldest first."""
+    rows = await tx.fetch(
+        """SELECT e.id, e.created_at, count(*) AS count, sum(w.amount_btc) AS btc
+           FROM withdrawal w JOIN payout_export e ON e.id = w.export_id WHERE w.state = 'exported'
+           GROUP BY e.id ORDER BY e.id"""
+    )
+    return [OpenExport(*row.values()) for row in rows]
+
+
 async def record(
     pool: Pool,
     chain: Chain | None,
@@ -167,10 +201,10 @@ async def record(
         raise PaymentNotFollowedError(f"the node would not know {txid} any more once it is mined", field="txid")
     async with db.transaction(pool) as tx:
         await payout_batches.lock(tx)
-        batch = await _known(tx, txid)
+        batch, changed = await _known(tx, txid), True
         replaced = None if batch is not None or seen is None else await _replaced(tx, seen, paid)
         if batch is not None:
-            await _take_in(tx, operator, batch, txid, seen, paid)
+            changed = await _take_in(tx, operator, batch, txid, seen, paid)
         elif replaced is not None and seen is not None:
             batch = replaced
             await _add_version(tx, batch, txid, seen)
@@ -179,8 +213,9 @@ async def record(
         if seen is not None:
             members = {one.address for one in await payout_batches.members(tx, batch.id)}
             await _assert_named(tx, txid, set(seen.paid) - members, unpaid, states=("awaiting_approval", "queued"))
-        numbers = ", ".join(f"{partner_id}:{number}" for partner_id, number in sorted(paid))
-        await operators.note(tx, operator, "payment recorded", f"{txid} pays {numbers}")
+        if changed:
+            numbers = ", ".join(f"{partner_id}:{number}" for partner_id, number in sorted(paid))
+            await operators.note(tx, operator, "payment recorded", f"{txid} pays {numbers}")
     await payout_settlement.settle_final(pool)
     return await payout_batches.get(pool, batch.id)
 
@@ -189,28 +224,31 @@ async def acknowledge(pool: Pool, operator: Operator, txid: str, reason: str, *,
     """Let batches be made beside a spend that pays nobody of ours: a sweep, a transfer between wallets.
 
     Where it pays an address at which withdrawals wait, each of them must be named as `unpaid`, (partner, number): it
-    paid something else there. Raises PaymentNotFoundError where nothing of that txid stands in the way,
-    ForeignSpendPaysError.
+    paid something else there. Again is a no-op. Raises ForeignSpendNotFoundError, ForeignSpendPaysError,
+    ReasonMissingError.
     """
     async with db.transaction(pool) as tx:
         await payout_batches.lock(tx)
         paid = await foreign_spends.paid_by(tx, txid)
         if paid is None:
-            raise PaymentNotFoundError(f"{txid} stands in nobody's way", field="txid")
+            raise ForeignSpendNotFoundError(f"no spend of our coins is known as {txid}", field="txid")
         await _assert_named(tx, txid, paid, unpaid, states=("awaiting_approval", "queued", "signed", "exported"))
-        await foreign_spends.acknowledge(tx, txid, by=operator.name, reason=reason)
-        await operators.note(tx, operator, "foreign spend acknowledged", txid, reason)
+        if await foreign_spends.acknowledge(tx, txid, by=operator.name, reason=reason):
+            await operators.note(tx, operator, "foreign spend acknowledged", txid, reason)
 
 
 async def cancel(tx: Tx, day: OpenDay, operator: Operator, withdrawal_id: int, attested: str) -> Withdrawal:
     """End an exported withdrawal that was not and will not be paid; again is a no-op.
 
-    Raises WithdrawalNotFoundError, WithdrawalUnderWayError for one that is not exported.
+    Raises WithdrawalNotFoundError, ReasonMissingError, NotExportedError for one that still waits here,
+    WithdrawalUnderWayError for one that is past it.
     """
     state = await withdrawals.lock(tx, day, withdrawal_id)
     if state == "exported":
         await withdrawals.release(tx, day, withdrawal_id, "cancelled", attested)
         await operators.note(tx, operator, "export attested unpaid", f"{day.partner_id}:{withdrawal_id}", attested)
+    elif state in ("awaiting_approval", "queued"):
+        raise NotExportedError(f"withdrawal {withdrawal_id} is {state}", field="id", state=state)
     elif state != "cancelled":
         raise WithdrawalUnderWayError(f"withdrawal {withdrawal_id} is {state}", field="id", state=state)
     return await withdrawals.get(tx, day.partner_id, withdrawal_id)
@@ -273,15 +311,16 @@ async def _known(tx: Tx, txid: str) -> Batch | None:
 
 async def _take_in(
     tx: Tx, operator: Operator, batch: Batch, txid: str, seen: _Seen | None, paid: Sequence[Number]
-) -> None:
+) -> bool:
     """Further withdrawals that a recorded transaction pays; where it has versions, once the chain has decided.
 
+    False where it is known to pay just these.
     Raises AlreadyRecordedError, PaymentMismatchError.
     """
     members = await payout_batches.members(tx, batch.id)
     numbers, said = {(one.partner_id, one.id) for one in members}, set(paid)
     if said == numbers:
-        return
+        return False
     certain = len(await payout_batches.versions(tx, batch.id)) == 1 or (batch.state == "final" and batch.txid == txid)
     if batch.state == "final" and batch.settled_at is None:
         raise AlreadyRecordedError("it is being posted: record it again in a minute", field="txid", batch=batch.id)
@@ -294,6 +333,7 @@ async def _take_in(
     await _never_queued(tx, operator, added, now)
     await payout_batches.put_in(tx, batch.id, added, now)
     await tx.execute("UPDATE payout_batch SET settled_at = NULL WHERE id = $1", batch.id)
+    return True
 
 
 async def _replaced(tx: Tx, seen: _Seen, paid: Sequence[Number]) -> Batch | None:

@@ -19,6 +19,7 @@ import structlog
 
 from hashrail import (
     business_clock,
+    clock,
     db,
     deposits,
     foreign_spends,
@@ -69,10 +70,12 @@ class PaymentNotAcceptedError(ConflictError):
 
 
 class FeeNotRaisedError(ConflictError):
-    """The fee of a batch cannot be raised: it is not waiting, or the cap or the budget does not allow more."""
+    """The fee of a batch cannot be raised: it is not waiting, it is too little more, or above the cap or the budget."""
 
     code = "FEE_NOT_RAISED"
-    advice = "Wait, or raise HASHRAIL_BITCOIN_FEE_CAP; the budget of a batch that is there stays."
+    advice = (
+        "Only a batch that waits can cost more: up to HASHRAIL_BITCOIN_FEE_CAP, within the budget that it began with."
+    )
 
 
 class ChainInDoubtError(ConflictError):
@@ -210,7 +213,9 @@ async def told(tx: Reader) -> Told:
     assert row is not None, "the schema comes with it"
     found = msgspec.json.decode(row["found"], type=list[Finding])
     if row["began_at"] is not None and await business_clock.now(tx) - row["began_at"] > LONGEST_TURN:
-        found.append(Finding("TURN_NOT_ENDED", f"no turn has ended since {row['began_at']}: see the worker's log"))
+        found.append(
+            Finding("TURN_NOT_ENDED", f"no turn has ended since {clock.iso(row['began_at'])}: see the worker's log")
+        )
     return Told(row["ended_at"], found)
 
 

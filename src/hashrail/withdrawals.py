@@ -86,7 +86,7 @@ class WithdrawalLimitError(ConflictError):
 
 
 class WithdrawalUnderWayError(ConflictError):
-    """The withdrawal is signed or exported: it can arrive, so it cannot be taken back."""
+    """The withdrawal is signed, exported or at its end: it cannot be taken back."""
 
     code = "WITHDRAWAL_UNDER_WAY"
     advice = "Read the withdrawal; its state says how far it is."
@@ -127,7 +127,8 @@ class Policy:
 class Withdrawal:
     """`amount_btc` arrives at the address; `commission_btc` comes on top.
 
-    `txid` is the transaction that pays it by now; a raised fee gives it another one, until it is confirmed.
+    `txid` is the transaction that pays it by now; a raised fee gives it another one, until it is confirmed. Both, and
+    each block on top of it, count as changes while it is on its way.
     """
 
     id: int
@@ -143,6 +144,18 @@ class Withdrawal:
     txid: str | None
     confirmations: int
     reason: str | None
+    batch_id: int | None
+
+
+# With what the batch that pays it says of it, while it is on its way.
+_READ = """
+    SELECT w.*, u.partner_user_id, b.state AS batch_state, coalesce(b.confirmations, 0) AS confirmations,
+           coalesce(b.txid, (SELECT t.txid FROM payout_transaction t WHERE t.batch_id = w.batch_id
+                             ORDER BY t.version DESC LIMIT 1)) AS txid,
+           CASE WHEN w.state = 'signed' THEN greatest(w.changed_at, b.changed_at) ELSE w.changed_at END
+               AS seen_changed_at
+    FROM withdrawal w JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
+    LEFT JOIN payout_batch b ON b.id = w.batch_id"""
 
 
 async def request(
@@ -156,7 +169,7 @@ async def request(
     destination = parse(address, terms.network, field="walletAddress")
     minimum_btc = max(terms.minimum_btc, destination.dust_btc)
     if decimals(amount_btc) > BTC_DECIMALS:
-        raise AmountPrecisionError(f"{amount_btc} has more than {BTC_DECIMALS} decimals", field="amount")
+        raise AmountPrecisionError(f"{plain(amount_btc)} has more than {BTC_DECIMALS} decimals", field="amount")
     if amount_btc < minimum_btc:
         raise AmountTooSmallError(f"the minimum is {plain(minimum_btc)} BTC", field="amount", minimum=minimum_btc)
     users.assert_active((await users.lock(tx, day.partner_id, [user_id]))[user_id], field="partnerUserId")
@@ -240,12 +253,7 @@ async def release(
 async def get(tx: Reader, partner_id: int, withdrawal_id: int) -> Withdrawal:
     """One withdrawal of the partner. Raises WithdrawalNotFoundError."""
     row = await tx.fetchrow(
-        """SELECT w.*, u.partner_user_id, b.state AS batch_state, coalesce(b.confirmations, 0) AS confirmations,
-                  coalesce(b.txid, (SELECT t.txid FROM payout_transaction t WHERE t.batch_id = w.batch_id
-                                    ORDER BY t.version DESC LIMIT 1)) AS txid
-           FROM withdrawal w JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
-           LEFT JOIN payout_batch b ON b.id = w.batch_id
-           WHERE w.partner_id = $1 AND w.id = $2""",
+        f"{_READ} WHERE w.partner_id = $1 AND w.id = $2",
         partner_id,
         withdrawal_id,
     )
@@ -265,11 +273,7 @@ async def of_partner(
 ) -> list[Withdrawal]:
     """A page of the partner's withdrawals, or of one user's, newest first; `before` is the last page's last id."""
     rows = await tx.fetch(
-        """SELECT w.*, u.partner_user_id, b.state AS batch_state, coalesce(b.confirmations, 0) AS confirmations,
-                  coalesce(b.txid, (SELECT t.txid FROM payout_transaction t WHERE t.batch_id = w.batch_id
-                                    ORDER BY t.version DESC LIMIT 1)) AS txid
-           FROM withdrawal w JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
-           LEFT JOIN payout_batch b ON b.id = w.batch_id
+        f"""{_READ}
            WHERE w.partner_id = $1 AND ($2::bigint IS NULL OR w.user_id = $2) AND ($3::bigint IS NULL OR w.id < $3)
            ORDER BY w.id DESC LIMIT $4 OFFSET $5""",
         partner_id,
@@ -368,10 +372,11 @@ def _withdrawal(row: Row) -> Withdrawal:
         row["commission_btc"],
         _shown(row["state"], row["batch_state"]),
         row["created_at"],
-        row["changed_at"],
+        row["seen_changed_at"],
         row["txid"],
         row["confirmations"],
         row["reason"],
+        row["batch_id"],
     )
 
 

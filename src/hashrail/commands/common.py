@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import asyncpg
+import psycopg
 import typer
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -26,17 +30,29 @@ from hashrail.settings import Settings
 from hashrail.vault import Vault, VaultError, open_vault
 
 T = TypeVar("T")
+CONNECT_SECONDS = 10
+NO_DATABASE_URL = "DATABASE_URL is not of the form postgresql://USER:PASSWORD@HOST:PORT/NAME"
+_CAMEL = re.compile("_([a-z])")
 
 DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="Data folder of the deployment [HASHRAIL_DATA, default .hashrail]. DATABASE_URL wins."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+# What the books number things with.
+MOST_ID = 2**63 - 1
 PartnerOption = Annotated[str, typer.Option("--partner", help="Name, public id or number of the partner.")]
 
 # A figure is never cut: a pipe gets room for it, and a narrow terminal gets more lines.
 out = Console(width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True)
+
+
+# What an operator does, where an error's own advice is for whoever calls the API.
+OPERATORS_ADVICE = {
+    db.BusyError.code: "Run it again: nothing was changed.",
+    db.DatabaseDownError.code: "See whether the PostgreSQL that DATABASE_URL names runs and lets this user in.",
+}
 
 
 class OutOfBoundsError(BadRequestError):
@@ -80,6 +96,23 @@ def settings_for(data: Path | None) -> Settings:
         fail(BadSettingError(str(error)))
 
 
+async def reach(dsn: str) -> None:
+    """Connect to DATABASE_URL once. Raises BadSettingError where it is none, DatabaseDownError where nobody answers.
+
+    What is wrong with its text is not repeated where a password could be in it.
+    """
+    try:
+        conninfo_to_dict(dsn)
+        connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS)
+    except asyncpg.ClientConfigurationError as error:
+        raise BadSettingError(f"DATABASE_URL: {error}") from error
+    except (psycopg.ProgrammingError, ValueError, OverflowError) as error:
+        raise BadSettingError(NO_DATABASE_URL) from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise db.DatabaseDownError(f"cannot connect to the database: {str(error) or 'no answer'}") from error
+    await connection.close()
+
+
 def migrate(dsn: str) -> list[str]:
     """Bring the whole schema up to date, queue included."""
     return [*db.migrate(dsn), *jobs.install(dsn)]
@@ -90,32 +123,45 @@ def run(data: Path | None, work: Callable[[Books], Awaitable[T]]) -> T:
     settings = settings_for(data)
     logs.configure(command=True)
 
-    async def opened(dsn: str) -> T:
-        try:
-            pool = await db.open_pool(dsn)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise db.DatabaseDownError(f"cannot connect to the database: {error}") from error
-        try:
-            if settings.database_url is not None:
-                await bootstrap.check_schema(pool)
-            return await work(Books(settings, pool, open_vault(settings.data, settings.master_keys)))
-        finally:
-            await pool.close()
-
     try:
         if settings.database_url is None and not (settings.data / "postgres").exists():
             raise NoDeploymentError(f"there is no deployment in {settings.data}")
         with bootstrap.database(settings) as database:
             if database.postgres is not None:
                 migrate(database.dsn)
-            return asyncio.run(opened(database.dsn))
+            return asyncio.run(_opened(settings, database.dsn, work))
     except HashrailError as error:
         fail(error)
-    except (asyncpg.CheckViolationError, asyncpg.DataError) as error:
-        fail(OutOfBoundsError(str(error)))
+    except asyncpg.CheckViolationError as error:
+        # Without its detail, which shows the row.
+        fail(OutOfBoundsError(f"the books do not hold it: {error.constraint_name}"))
+    except asyncpg.DataError as error:
+        fail(OutOfBoundsError(error.args[0]))
     except VaultError as error:
         err.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from error
+
+
+async def _opened(settings: Settings, dsn: str, work: Callable[[Books], Awaitable[T]]) -> T:
+    try:
+        pool = await db.open_pool(dsn)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise db.DatabaseDownError(f"cannot connect to the database: {error}") from error
+    except (ValueError, OverflowError) as error:
+        raise BadSettingError(NO_DATABASE_URL) from error
+    try:
+        if settings.database_url is not None:
+            await bootstrap.check_schema(pool)
+        vault = open_vault(settings.data, settings.master_keys)
+        return await work(Books(await _as_it_is(settings, pool), pool, vault))
+    finally:
+        await pool.close()
+
+
+async def _as_it_is(settings: Settings, pool: db.Pool) -> Settings:
+    """A sandbox whose chain is simulated stays one, also when the environment does not say so."""
+    simulated = settings.bitcoin_rpc_url is None and await pool.fetchval("SELECT EXISTS (SELECT FROM sandbox_chain)")
+    return settings.model_copy(update={"mode": "sandbox"}) if simulated else settings
 
 
 def in_transaction(data: Path | None, work: Callable[[Tx, Books], Awaitable[T]]) -> T:
@@ -130,9 +176,10 @@ def in_transaction(data: Path | None, work: Callable[[Tx, Books], Awaitable[T]])
 
 def fail(error: HashrailError) -> NoReturn:
     """Show a refusal with its code and what to do next; ends the program with 1."""
+    advice = OPERATORS_ADVICE.get(error.code, error.advice)
     err.print(f"[red]{error.code}[/red]: {escape(error.message)}", highlight=False, soft_wrap=True)
-    if error.advice:
-        err.print(escape(error.advice), highlight=False, soft_wrap=True)
+    if advice:
+        err.print(escape(advice), highlight=False, soft_wrap=True)
     raise typer.Exit(1) from error
 
 
@@ -141,16 +188,38 @@ def show_json(value: object) -> None:
     typer.echo(json.dumps(value, default=_as_text, indent=2))
 
 
+def in_camel_case(value: Any) -> Any:
+    """The same with names as the API writes them: amountBtc."""
+    if isinstance(value, dict):
+        return {_CAMEL.sub(lambda found: found[1].upper(), name): in_camel_case(each) for name, each in value.items()}
+    return [in_camel_case(each) for each in value] if isinstance(value, list) else value
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; numbers stand to the right."""
-    shown = Table(title=title, title_justify="left")
+    """Print a table; numbers stand to the right. What a terminal is too narrow for stands line by line."""
     listed = [list(row) for row in rows]
+    texts = [list(columns), *([_as_text(value) for value in row] for row in listed)]
+    needed = 1 + sum(3 + max(cell_len(text) for text in column) for column in zip(*texts, strict=True))
+    if needed > out.width and len(columns) > 2:
+        _print_records(title, columns, texts[1:])
+        return
+    shown = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
         numeric = any(isinstance(row[index], Decimal | int) for row in listed)
         shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in listed:
-        shown.add_row(*[_as_text(value) for value in row])
+    for row in texts[1:]:
+        shown.add_row(*row)
     out.print(shown)
+
+
+def _print_records(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Each row as lines of a name and a value, whole, so that it can be copied."""
+    wide = max(map(cell_len, columns))
+    out.print(title, style="italic", markup=False)
+    for row in rows:
+        for column, value in zip(columns, row, strict=True):
+            out.print(f"  {column:<{wide}}  {value}", markup=False, highlight=False, soft_wrap=True)
+        out.print()
 
 
 def amount(text: str) -> Decimal:

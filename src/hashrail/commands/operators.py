@@ -1,6 +1,7 @@
 """hashrail operator: the people who approve payouts, and what they did; and who a command acts for."""
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -39,12 +40,13 @@ def add(
 
     Example: hashrail operator add otto --role approver --generate --as olga
     """
+    wanted = _role(role)
     mine = acting_password(operator)
     password = _new_password(operator, generate=generate)
 
     async def work(tx: Tx, _: Books) -> Operator:
         by = await operators.admit(tx, operator, mine)
-        return await operators.add(tx, name=name, role=_role(role), password=password, by=by)
+        return await operators.add(tx, name=name, role=wanted, password=password, by=by)
 
     made = in_transaction(data, work)
     typer.echo(f"{made.name} is {made.role}.{_shown(password, generate=generate)}")
@@ -66,12 +68,16 @@ def list_operators(data: DataOption = None, as_json: JsonOption = False) -> None
 
 @app.command("role")
 def set_role(name: NameArgument, role: RoleOption, operator: AdminOption = None, data: DataOption = None) -> None:
-    """Change what an operator may do. Somebody has to stay admin."""
+    """Change what an operator may do. Somebody has to stay admin.
+
+    Example: hashrail operator role otto --role admin --as olga
+    """
+    wanted = _role(role)
     mine = acting_password(operator)
 
     async def work(tx: Tx, _: Books) -> Operator:
         by = await operators.admit(tx, operator, mine)
-        return await operators.set_role(tx, name, _role(role), by=by)
+        return await operators.set_role(tx, name, wanted, by=by)
 
     typer.echo(f"{name} is {in_transaction(data, work).role}.")
 
@@ -100,6 +106,8 @@ def disable(name: NameArgument, operator: AdminOption = None, data: DataOption =
     """Let nothing go by an operator's name any more.
 
     What he did stays; what he approved counts no more for a withdrawal that still waits.
+
+    Example: hashrail operator disable otto --as olga
     """
     mine = acting_password(operator)
 
@@ -132,7 +140,7 @@ def show_log(
 def ask_password() -> str:
     """The password of the operator that a command acts for."""
     given = os.environ.get(PASSWORD)
-    return given if given is not None else str(typer.prompt("Password", hide_input=True))
+    return given if given is not None else _prompt("Password", PASSWORD)
 
 
 def acting_password(operator: str | None) -> str:
@@ -145,7 +153,17 @@ def _new_password(operator: str | None, *, generate: bool) -> str:
     if generate:
         return operators.new_password()
     given = os.environ.get(NEW_PASSWORD) or (os.environ.get(PASSWORD) if operator is None else None)
-    return given or str(typer.prompt("New password", hide_input=True, confirmation_prompt=True))
+    return given or _prompt("New password", NEW_PASSWORD, confirm=True)
+
+
+def _prompt(what: str, variable: str, *, confirm: bool = False) -> str:
+    """Ask on the terminal; a script gives a line of its input, or is told what to set."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(what, hide_input=True, confirmation_prompt=confirm))
+    line = sys.stdin.readline().rstrip("\n")
+    if not line:
+        raise typer.BadParameter(f"there is no terminal to ask for the password: set {variable}")
+    return line
 
 
 def _shown(password: str, *, generate: bool) -> str:

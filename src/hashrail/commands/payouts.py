@@ -8,6 +8,7 @@ import typer
 
 from hashrail import day_fence, operators, partners, payout_policy, users, withdrawals
 from hashrail.commands.common import (
+    MOST_ID,
     Books,
     DataOption,
     JsonOption,
@@ -23,7 +24,7 @@ from hashrail.withdrawals import Policy, Withdrawal
 
 app = typer.Typer(help="Withdrawals of a partner's users: list, show, cancel.", no_args_is_help=True)
 
-WithdrawalArgument = Annotated[int, typer.Argument(metavar="ID", help="The withdrawal's number.")]
+WithdrawalArgument = Annotated[int, typer.Argument(metavar="ID", max=MOST_ID, help="The withdrawal's number.")]
 COLUMNS = ("id", "user", "speed", "BTC", "commission BTC", "address", "state", "created", "changed")
 
 
@@ -102,7 +103,10 @@ def list_withdrawals(
 def show(
     withdrawal_id: WithdrawalArgument, partner: PartnerOption, data: DataOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show one withdrawal."""
+    """Show one withdrawal, with the batch and the transaction that pay it.
+
+    Example: hashrail withdrawal show 12 --partner 1
+    """
 
     async def work(tx: Tx, _: Books) -> Withdrawal:
         return await withdrawals.get(tx, (await partners.find(tx, partner)).id, withdrawal_id)
@@ -114,7 +118,10 @@ def show(
 def cancel(
     withdrawal_id: WithdrawalArgument, partner: PartnerOption, data: DataOption = None, as_json: JsonOption = False
 ) -> None:
-    """Take back a withdrawal that is still queued; what it reserved is the user's again. Again is a no-op."""
+    """Take back a withdrawal that is still queued; what it reserved is the user's again. Again is a no-op.
+
+    One that was exported is ended by hashrail payouts cancel.
+    """
 
     async def work(tx: Tx, _: Books) -> Withdrawal:
         opened = await day_fence.share(tx, (await partners.find(tx, partner)).id)
@@ -126,8 +133,8 @@ def cancel(
 def _show(one: Withdrawal, *, as_json: bool) -> None:
     if as_json:
         show_json(_facts(one))
-    else:
-        table(f"Withdrawal {one.id}", COLUMNS, [_row(one)])
+        return
+    table(f"Withdrawal {one.id}", ("what", "is"), [(what, is_) for what, is_ in _facts(one).items() if is_ is not None])
 
 
 def _row(one: Withdrawal) -> tuple[object, ...]:
@@ -155,4 +162,8 @@ def _facts(one: Withdrawal) -> dict[str, object]:
         "state": one.state,
         "createdAt": one.created_at,
         "changedAt": one.changed_at,
+        "batch": one.batch_id,
+        "txid": one.txid,
+        "confirmations": one.confirmations,
+        "reason": one.reason,
     }

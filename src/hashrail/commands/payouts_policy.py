@@ -4,17 +4,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from hashrail import approvals, day_fence, operators, partners, payout_policy, payout_wallet
 from hashrail.commands.common import (
+    MOST_ID,
     Books,
     DataOption,
     JsonOption,
     PartnerOption,
     amount,
+    in_camel_case,
     in_transaction,
     show_json,
     table,
@@ -26,7 +28,8 @@ from hashrail.operators import Operator
 from hashrail.payout_policy import PayoutPolicy
 from hashrail.withdrawals import Withdrawal
 
-WithdrawalArgument = Annotated[int, typer.Argument(metavar="ID", help="The withdrawal's number.")]
+WithdrawalArgument = Annotated[int, typer.Argument(metavar="ID", max=MOST_ID, help="The withdrawal's number.")]
+T = TypeVar("T")
 NONE = "none"
 
 
@@ -35,14 +38,15 @@ def _limit(text: str) -> Decimal | None:
     return None if text == NONE else amount(text)
 
 
-Limit = Annotated[str | None, typer.Option(metavar="BTC", help=f"BTC, or {NONE}.")]
+def _limited(what: str) -> Any:
+    return typer.Option(metavar="BTC", help=f"{what}; or {NONE}.")
 
 
 def policy(
-    approve_above: Limit = None,
-    user_daily: Limit = None,
-    partner_daily: Limit = None,
-    deployment_daily: Limit = None,
+    approve_above: Annotated[str | None, _limited("From this amount on two operators approve a withdrawal")] = None,
+    user_daily: Annotated[str | None, _limited("What leaves for one user in a UTC day")] = None,
+    partner_daily: Annotated[str | None, _limited("What leaves for all users of a partner in a day")] = None,
+    deployment_daily: Annotated[str | None, _limited("What leaves for everybody in a day")] = None,
     cooldown: Annotated[int | None, typer.Option(metavar="SECONDS", help="How long a new address waits.")] = None,
     operator: Annotated[str | None, typer.Option("--as", help="Your name; changing asks for an admin.")] = None,
     data: DataOption = None,
@@ -73,23 +77,32 @@ def policy(
 
     found = in_transaction(data, work)
     if as_json:
-        show_json(asdict(found))
+        show_json(in_camel_case(asdict(found)))
     else:
-        table("Payout policy", ("what", "is"), list(asdict(found).items()))
+        table("Payout policy", ("what", "is"), [("paused", found.paused_reason or "no"), *found.told()])
 
 
 def approve(
     withdrawal_id: WithdrawalArgument, partner: PartnerOption, operator: AsOption, data: DataOption = None
 ) -> None:
-    """Approve a large withdrawal; the second operator puts it into the queue.
+    """Approve a large withdrawal; the second operator puts it into the queue. Again is a no-op.
 
     Example: hashrail payouts approve 12 --partner 1 --as olga
     """
 
-    async def work(tx: Tx, day: OpenDay, who: Operator) -> Withdrawal:
-        return await approvals.approve(tx, day, who, withdrawal_id)
+    async def work(tx: Tx, day: OpenDay, who: Operator) -> tuple[Withdrawal, int]:
+        made = await approvals.approve(tx, day, who, withdrawal_id)
+        return made, await approvals.count(tx, day.partner_id, withdrawal_id)
 
-    typer.echo(f"Withdrawal {withdrawal_id} is {_as_operator(data, partner, operator, work).state}.")
+    made, given = _as_operator(data, partner, operator, work)
+    if made.state == "awaiting_approval":
+        typer.echo(
+            f"Withdrawal {withdrawal_id} has {given} of {approvals.NEEDED} approvals: another operator is needed."
+        )
+    elif given == 0:
+        typer.echo(f"Withdrawal {withdrawal_id} needs no approval: it is {made.state}.")
+    else:
+        typer.echo(f"Withdrawal {withdrawal_id} is approved, and {made.state}.")
 
 
 def refuse(
@@ -99,7 +112,10 @@ def refuse(
     reason: Annotated[str, typer.Option(help="Why; the partner can read it.")],
     data: DataOption = None,
 ) -> None:
-    """Refuse a withdrawal that is not signed; what it held is the user's again."""
+    """Refuse a withdrawal that is not signed; what it held is the user's again.
+
+    Example: hashrail payouts refuse 12 --partner 1 --reason "the address is on a list" --as olga
+    """
 
     async def work(tx: Tx, day: OpenDay, who: Operator) -> Withdrawal:
         return await approvals.refuse(tx, day, who, withdrawal_id, reason)
@@ -120,13 +136,16 @@ def waiting(data: DataOption = None, as_json: JsonOption = False) -> None:
         for each in found
     ]
     if as_json:
-        show_json([asdict(each) for each in found])
+        show_json(in_camel_case([asdict(each) for each in found]))
     else:
         table("Waiting for approval", columns, rows)
 
 
 def pause(reason: Annotated[str, typer.Option(help="Why; status and log show it.")], data: DataOption = None) -> None:
-    """Stop signing and sending, at once. What is out already is watched on. Nobody's password is asked for."""
+    """Stop signing and sending, at once. What is out already is watched on. Nobody's password is asked for.
+
+    Example: hashrail payouts pause --reason "the node is looked at"
+    """
 
     async def work(tx: Tx, _: Books) -> None:
         await payout_policy.pause(tx, reason)
@@ -136,7 +155,10 @@ def pause(reason: Annotated[str, typer.Option(help="Why; status and log show it.
 
 
 def resume(operator: AsOption, data: DataOption = None) -> None:
-    """Let payouts go on."""
+    """Let payouts go on; again is a no-op.
+
+    Example: hashrail payouts resume --as olga
+    """
     password = ask_password()
 
     async def work(tx: Tx, _: Books) -> None:
@@ -167,12 +189,12 @@ def adopt(
 
 
 def _as_operator(
-    data: Path | None, partner: str, name: str, work: Callable[[Tx, OpenDay, Operator], Awaitable[Withdrawal]]
-) -> Withdrawal:
+    data: Path | None, partner: str, name: str, work: Callable[[Tx, OpenDay, Operator], Awaitable[T]]
+) -> T:
     """Do something to a partner's withdrawal as an approver."""
     password = ask_password()
 
-    async def whole(tx: Tx, _: Books) -> Withdrawal:
+    async def whole(tx: Tx, _: Books) -> T:
         who = await operators.authenticate(tx, name, password, least="approver")
         day = await day_fence.share(tx, (await partners.find(tx, partner)).id)
         return await work(tx, day, who)
