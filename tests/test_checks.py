@@ -341,6 +341,14 @@ BREAKS: dict[str, list[tuple[str, ...]]] = {
         ("UPDATE payout_transaction SET fee_btc = fee_btc + 1e-3 WHERE batch_id = 2",),
         ("UPDATE payout_batch SET most_fee_btc = 2e-6 WHERE id = 2",),
     ],
+    "deposits-have-one-owner": [
+        ("DELETE FROM deposit_address",),
+        ("UPDATE deposit_address SET partner_id = partner_id + 1",),
+        (
+            """INSERT INTO deposit SELECT partner_id + 1, id, user_id, address, txid, vout, amount_btc, 'pending', 0, 0,
+                                           coinbase, created_at, NULL FROM deposit LIMIT 1""",
+        ),
+    ],
     "deposits-match-ledger": [
         ("UPDATE deposit SET amount_btc = amount_btc + 1e-8 WHERE state = 'lost'",),
         ("DELETE FROM deposit WHERE state = 'credited'",),
@@ -383,7 +391,7 @@ def test_every_invariant_has_a_name_a_rule_and_damage_to_see() -> None:
     """A new one comes with a way to break it."""
     names = [name for name, _ in checks.names()]
     assert names == [*(each.name for each in checks.INVARIANTS), checks.RATES_FROM_INPUTS[0]]
-    assert len(set(names)) == len(names) == 26
+    assert len(set(names)) == len(names) == 27
     assert set(BREAKS) == set(names)
     assert all(ways for ways in BREAKS.values())
     assert all(rule and rule[0].islower() and not rule.endswith(".") for _, rule in checks.names())

@@ -324,7 +324,19 @@ INVARIANTS = (
         JOIN (SELECT batch_id, sum(amount_btc) AS btc FROM payout_input GROUP BY batch_id) i ON i.batch_id = b.id
         LEFT JOIN (SELECT batch_id, sum(amount_btc) AS btc FROM withdrawal GROUP BY batch_id) w ON w.batch_id = b.id
         WHERE b.kind <> 'external' AND b.state <> 'conflicted'
-          AND (i.btc < coalesce(w.btc, 0) + t.fee_btc OR w.btc IS NULL OR t.fee_btc > b.most_fee_btc)""",
+          AND (i.btc < coalesce(w.btc, 0) + t.fee_btc OR w.btc IS NULL
+               -- What was recorded, somebody has allowed himself.
+               OR (t.paid IS NULL AND t.fee_btc > b.most_fee_btc))""",
+    ),
+    Invariant(
+        "deposits-have-one-owner",
+        "an output of the chain is one deposit in all books, and its user's whose address it pays",
+        """
+        SELECT d.partner_id, d.id AS deposit_id, d.txid, d.vout, d.address FROM deposit d
+        LEFT JOIN deposit_address a ON a.address = d.address
+        WHERE (a.partner_id, a.user_id) IS DISTINCT FROM (d.partner_id, d.user_id)
+           OR EXISTS (SELECT FROM partner p JOIN deposit o ON o.partner_id = p.id AND o.txid = d.txid
+                      AND o.vout = d.vout WHERE p.id <> d.partner_id)""",
     ),
     Invariant(
         "deposits-match-ledger",

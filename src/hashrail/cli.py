@@ -12,13 +12,13 @@ from hashrail.commands import (
     day,
     operators,
     partner,
-    payouts,
     payouts_batches,
     payouts_exports,
     payouts_node,
     payouts_policy,
     reference,
     service,
+    withdrawals,
 )
 
 app = typer.Typer(
@@ -35,14 +35,14 @@ app.command("audit")(books.audit)
 app.add_typer(books.explain_app, name="explain")
 app.add_typer(books.account_app, name="account")
 app.add_typer(partner.app, name="partner")
-partner.app.command("payouts")(payouts.payouts)
+partner.app.command("payouts")(withdrawals.payouts)
 app.add_typer(access.users_app, name="user")
 app.add_typer(day.rates_app, name="rates")
 app.add_typer(day.app, name="day")
 app.add_typer(day.programmes, name="programme")
 app.add_typer(books.catalogue_app, name="catalogue")
 app.add_typer(books.order_app, name="order")
-app.add_typer(payouts.app, name="withdrawal")
+app.add_typer(withdrawals.app, name="withdrawal")
 app.add_typer(payouts_node.app, name="payouts")
 payouts_node.app.command("status")(payouts_batches.status)
 payouts_node.app.command("batches")(payouts_batches.batches)
