@@ -98,6 +98,10 @@ async def test_the_chain_is_looked_through_from_a_day_on(bitcoin_node: Node, env
     assert (await run(environment, "watch", "--since", "2020-01-01")).exit_code == 0
     assert (await told(environment))[1]["coins"] >= 1
     assert (await run(environment, "watch", "--since", "yesterday")).exit_code == 2
+    assert (await run(environment, "watch", "--since", "2020-01-01", "--first-index", "5000")).exit_code == 0
+    wallet = environment["HASHRAIL_BITCOIN_WALLET"]
+    given = bitcoin_node.rpc("getnewaddress", "", "bech32m", wallet=wallet)
+    assert [given] == bitcoin_node.rpc("deriveaddresses", external, [5000, 5000])
 
 
 async def test_every_finding_is_shown(bitcoin_node: Node, environment: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import json
+import uuid
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hashrail import cli, db, operators, withdrawals
+from tests.bitcoin import Node
 from tests.books import advance
 from tests.desks import FAST
 from tests.payouts import ADDRESSES, asked, funded, policy
@@ -315,6 +317,34 @@ async def test_a_sandbox_stays_one(world: World, environment: dict[str, str], al
 
 
 # Exports
+
+
+async def test_nothing_is_exported_while_the_node_is_in_doubt(
+    world: World, environment: dict[str, str], alice: int, bitcoin_node: Node, tmp_path: Path
+) -> None:
+    """It could have paid what the books have forgotten."""
+    await hired(world, "olga")
+    made = await asked(world, alice, "0.01")
+    node = {"HASHRAIL_BITCOIN_RPC_URL": bitcoin_node.url, "HASHRAIL_BITCOIN_RPC_COOKIE": str(bitcoin_node.cookie)}
+    doubted = environment | node | {"HASHRAIL_MODE": "production", "HASHRAIL_BITCOIN_NETWORK": "regtest"}
+    words = ("payouts", "export", "--as", "olga", "--out", tmp_path)
+    assert await refused(doubted | {"HASHRAIL_BITCOIN_WALLET": "nobody's"}, *words) == "CHAIN_IN_DOUBT"
+    assert await state(world, made.id) == "queued"
+    wallet = bitcoin_node.wallet(uuid.uuid4().hex, coins=0)
+    assert (await done(doubted | {"HASHRAIL_BITCOIN_WALLET": wallet}, *words)).count("Wrote") == 2
+
+
+async def test_a_wallet_is_adopted(world: World, environment: dict[str, str]) -> None:
+    """By an admin, who says why."""
+    await hired(world, "olga")
+    await hired(world, "paula", role="approver")
+    await world.pool.execute("INSERT INTO payout_wallet_key VALUES ('wpkh(another)', now())")
+    words = ("payouts", "adopt", "--reason", "the old one is empty", "--as")
+    assert await refused(environment, *words, "paula") == "OPERATOR_ROLE"
+    assert await refused(environment, *words[:3], "", "--as", "olga") == "REASON_MISSING"
+    assert await world.pool.fetchval("SELECT count(*) FROM payout_wallet_key") == 1
+    assert "is the right one" in await done(environment, *words, "olga")
+    assert await world.pool.fetchval("SELECT count(*) FROM payout_wallet_key") == 0
 
 
 async def test_an_export_that_cannot_be_written(
