@@ -225,8 +225,9 @@ def test_what_the_environment_names_wrongly_is_said(shell: Shell, server: str) -
     """A database that is not there or not migrated, a master key that is none, a setting out of range."""
     postgres = with_database(server, "postgres")
     assert "hashrail migrate" in shell.refused("SCHEMA_OUT_OF_DATE", "audit", DATABASE_URL=postgres)
-    for dsn in (with_database(server, "nowhere"), "postgresql://x@127.0.0.1:1/x", "mysql://x@y/z"):
+    for dsn in (with_database(server, "nowhere"), "postgresql://x@127.0.0.1:1/x"):
         shell.refused("DATABASE_DOWN", "audit", DATABASE_URL=dsn)
+    assert "DATABASE_URL" in shell.refused("BAD_SETTING", "audit", DATABASE_URL="mysql://x@y/z")
     for keys in (" ", "secret"):
         made = shell.run("partner", "list", HASHRAIL_MASTER_KEYS=keys)
         assert (made.exit_code, "master key" in made.stderr) == (1, True)

@@ -16,6 +16,7 @@ from tests.bitcoin import Node
 from tests.books import advance
 from tests.desks import FAST
 from tests.payouts import ADDRESSES, asked, funded, policy
+from tests.test_signer import TPRV
 from tests.world import World
 
 PASSWORD = "a long enough one"
@@ -330,8 +331,9 @@ async def test_nothing_is_exported_while_the_node_is_in_doubt(
     words = ("payouts", "export", "--as", "olga", "--out", tmp_path)
     assert await refused(doubted | {"HASHRAIL_BITCOIN_WALLET": "nobody's"}, *words) == "CHAIN_IN_DOUBT"
     assert await state(world, made.id) == "queued"
-    wallet = bitcoin_node.wallet(uuid.uuid4().hex, coins=0)
-    assert (await done(doubted | {"HASHRAIL_BITCOIN_WALLET": wallet}, *words)).count("Wrote") == 2
+    watching = doubted | {"HASHRAIL_BITCOIN_WALLET": uuid.uuid4().hex, "HASHRAIL_BITCOIN_SIGNER": f"bip84 {TPRV}"}
+    await done(watching, "payouts", "watch")
+    assert (await done(watching, *words)).count("Wrote") == 2
 
 
 async def test_a_wallet_is_adopted(world: World, environment: dict[str, str]) -> None:

@@ -55,9 +55,14 @@ def test_what_is_promised_or_not_safe_is_left_alone() -> None:
 
 
 def test_what_no_transaction_holds() -> None:
-    """1447 coins of P2WPKH fit beside one payment and change, one more does not; nor does a fee above the budget."""
+    """1447 coins of P2WPKH fit beside one payment and change, one more does not; nor does a fee above the budget.
+
+    34 of them and 1682 of P2TR are 100000 vB exactly.
+    """
     coins = [coin("0.001", vout=number) for number in range(2000)]
     assert len(chosen(coins, "1.4460")) == 1447
+    full = coins[:34] + [coin("0.0009", TAPROOT, vout=number) for number in range(1682)]
+    assert len(chosen(full, "1.5468")) == len(full)
     with pytest.raises(PaymentTooLargeError, match="has 100079 vB, a transaction 100000") as large:
         chosen(coins, "1.4470")
     assert large.value.details == {"vsize": 100_079}

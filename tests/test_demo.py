@@ -310,12 +310,16 @@ def processes_of(data: Path) -> list[str]:
 class Running:
     """`hashrail demo` as a process; what it says goes to a file."""
 
-    def __init__(self, data: Path, port: int, log: Path) -> None:
+    def __init__(self, data: Path, port: int, log: Path, *, days: int = 5, **settings: str) -> None:
         self.port, self.log = port, log
         command = [sys.executable, "-m", "hashrail.cli", "demo", "--port", str(port), "--data", str(data)]
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [*command, "--days", "5"], env=environment(), stdout=output, stderr=output, start_new_session=True
+                [*command, "--days", str(days)],
+                env=environment() | settings,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
 
     def summary(self) -> str:
@@ -354,6 +358,7 @@ def test_one_command_runs_it_all(folder: Path) -> None:
         assert "the rates of its days are generated, not recorded" in said
         answer = run_snippet(said)
         assert [(miner["power"], miner["energyEfficiency"]) for miner in answer["data"]["array"]] == [(1, 20), (4, 15)]
+        run_the_rest(said)
         assert move_clock(facts, 2) == 2
         audit = hashrail("audit", "--data", str(data), "--json")
         assert (audit.returncode, json.loads(audit.stdout)["ok"]) == (0, True), audit.stderr
@@ -399,6 +404,17 @@ def run_snippet(said: str) -> dict[str, Any]:
     return answer
 
 
+def run_the_rest(said: str, **settings: str) -> None:
+    """Run what the summary prints to try next, each as it is printed; all end well."""
+    commands = [line.strip() for line in said.partition("Then, ")[2].splitlines() if line.startswith("  ")]
+    for command in commands:
+        made = subprocess.run(
+            ["bash", "-euc", command], env=environment() | settings, capture_output=True, timeout=SECONDS, check=False
+        )
+        assert made.returncode == 0, (command, made.stderr)
+    assert sum(" payouts status " in command for command in commands) == 1
+
+
 def move_clock(facts: dict[str, Any], days: int) -> int:
     """Advance the business clock; how many days were closed."""
     auth = SignatureAuth(facts["apiKey"], facts["apiSecret"])
@@ -410,14 +426,32 @@ def move_clock(facts: dict[str, Any], days: int) -> int:
 
 
 def test_a_port_in_use_is_said(dsn: str, folder: Path) -> None:
-    """It ends with 1, names the log, and leaves nothing running."""
+    """It ends with 1 before anything is made, and says what to do."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         words = ("demo", "--port", str(port), "--data", str(folder / "data"), "--days", "1")
         made = hashrail(*words, DATABASE_URL=dsn)
-    assert made.returncode == 1
-    assert f"The API did not start; is http://127.0.0.1:{port} in use?" in made.stderr.replace("\n", " ")
-    assert "Traceback" not in made.stderr
-    assert processes_of(folder / "data") == []
+    assert (made.returncode, made.stdout) == (1, "")
+    said, advice = made.stderr.splitlines()
+    assert said == f"PORT_UNAVAILABLE: cannot listen on 127.0.0.1, port {port}: Address already in use"
+    assert advice.startswith("Name another one: --port N, or make run PORT=N.")
+    assert not (folder / "data").exists()
+
+
+def test_while_it_seeds_only_the_progress_is_shown(dsn: str, folder: Path) -> None:
+    """Withdrawals are paid in these days, which a worker would log. What is printed can be copied."""
+    data = folder / "data with a blank"
+    running = Running(data, free_port(), folder / "log", days=45, DATABASE_URL=dsn)
+    try:
+        said = running.summary()
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            assert connection.execute("SELECT count(*) > 0 FROM payout_batch").fetchall() == [(True,)]
+        assert said.lstrip().startswith(f"A sandbox is running at http://127.0.0.1:{running.port}\n")
+        run_the_rest(said, DATABASE_URL=dsn)
+        running.stop(signal.SIGTERM)
+    finally:
+        running.process.kill()
+        running.process.wait()
+    assert f"--data '{data}'" in said

@@ -8,7 +8,9 @@ Conventions of the pages, all in comments that a reader does not see:
 - `<!-- expect: TEXT -->` before a block, once or more: the text must be in its output;
 - `<!-- background: URL -->` before a block starts it and goes on once the URL answers;
 - `<!-- needs: database -->` anywhere in a page gives it an empty database (DATABASE_URL) and no sandbox;
-- 8080 stands for the sandbox's port and 8081 for a free one.
+- `<!-- needs: sandbox -->` gives it a sandbox of its own, for what would disturb other pages;
+- `<!-- needs: node -->` gives it an empty folder, and the programs of a Bitcoin node in its path;
+- 8080 stands for the sandbox's port, 8081 and 18443 for free ones.
 """
 
 import os
@@ -21,6 +23,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +33,11 @@ import psycopg
 import pytest
 import typer
 
-from hashrail import clock
+from hashrail import checks, clock
 from hashrail.cli import app
 from hashrail.embedded import binaries
-from tests import folders
+from hashrail.settings import Settings
+from tests import bitcoin, folders
 from tests.conftest import with_database
 
 ROOT = Path(__file__).parent.parent
@@ -47,7 +51,9 @@ CODE_SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 COMMAND = re.compile(r"(?:^|[\s(/\"])hashrail (?P<rest>[a-z][^|;&)#]*)")
 WORDS = {"run", "not run", "expect", "background", "needs"}
 COMMANDS: Any = typer.main.get_command(app)
-NEEDS_DATABASE = "<!-- needs: database -->"
+NEEDS = re.compile(r"^<!-- needs: (\w+) -->$", re.M)
+# What a page can need, and the fixture of the place that has it.
+PLACES = {"database": "empty_database", "sandbox": "own_sandbox", "node": "empty_folder"}
 SECONDS = 60
 MARK = "@@ block"
 
@@ -173,16 +179,16 @@ def clean_environment(**added: str) -> dict[str, str]:
     return kept | {"PATH": path, "COLUMNS": "200"} | added
 
 
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
+@contextmanager
+def open_folder() -> Iterator[Path]:
     """A folder that the embedded server's user can reach."""
     with tempfile.TemporaryDirectory(prefix="hashrail-docs-", dir=folders.quick(), ignore_cleanup_errors=True) as made:
         Path(made).chmod(0o755)
         yield Path(made)
 
 
-@pytest.fixture(scope="module")
-def sandbox(folder: Path) -> Iterator[Place]:
+@contextmanager
+def sandbox_in(folder: Path) -> Iterator[Place]:
     """A real sandbox of ten days, its data in `.hashrail` of the folder."""
     port = free_port()
     environment = clean_environment()
@@ -205,6 +211,20 @@ def sandbox(folder: Path) -> Iterator[Place]:
         process.wait(SECONDS)
 
 
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Place]:
+    """The sandbox that pages share."""
+    with open_folder() as folder, sandbox_in(folder) as place:
+        yield place
+
+
+@pytest.fixture
+def own_sandbox() -> Iterator[Place]:
+    """One for a page alone."""
+    with open_folder() as folder, sandbox_in(folder) as place:
+        yield place
+
+
 @pytest.fixture
 def empty_database(server: str, tmp_path: Path) -> Iterator[Place]:
     """A database without tables, as a new deployment finds it."""
@@ -216,6 +236,18 @@ def empty_database(server: str, tmp_path: Path) -> Iterator[Place]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture
+def empty_folder() -> Iterator[Place]:
+    """A folder with nothing in it, and the programs of a node. Without them the page is skipped; in CI it fails."""
+    if reason := bitcoin.missing():
+        assert os.environ.get("CI") != "true", reason
+        pytest.skip(reason)
+    environment = clean_environment()
+    environment["PATH"] = os.pathsep.join([str(bitcoin.PROGRAM.parent), environment["PATH"]])
+    with open_folder() as folder:
+        yield Place(folder, environment, {"8081": free_port(), "18443": free_port()})
+
+
 # The pages run
 
 
@@ -224,7 +256,8 @@ RUN = [page for page in PAGES if runnable(page, "bash", "python")]
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
 def test_the_examples_of(page: Path, request: pytest.FixtureRequest) -> None:
-    place: Place = request.getfixturevalue("empty_database" if NEEDS_DATABASE in page.read_text() else "sandbox")
+    needs = NEEDS.search(page.read_text())
+    place: Place = request.getfixturevalue("sandbox" if needs is None else PLACES[needs[1]])
     blocks = runnable(page, "bash", "python")
     output = place.run("bash", shell_of(blocks))
     parts = re.split(rf"^{MARK} \d+\n", output, flags=re.M)
@@ -272,7 +305,9 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_reference_is_up_to_date(generated: Path) -> None:
     made = {page.name: page.read_text() for page in generated.iterdir()}
     kept = {page.name: page.read_text() for page in (DOCS / "reference").iterdir()}
-    assert sorted(made) == ["commands.md", "errors.md", "invariants.md", "operations.md", "settings.md"]
+    assert sorted(made) == [
+        *("commands.md", "errors.md", "invariants.md", "modules.md", "operations.md", "settings.md"),
+    ]
     for name, text in made.items():
         assert kept.get(name) == text, f"docs/reference/{name} is old; run: make reference"
     assert set(kept) == set(made)
@@ -284,11 +319,34 @@ SAID = [
         "| 404 | `USER_NOT_FOUND` | The calling partner has no such user. | Register the user with the login",
     ),
     ("errors.md", "| 401 | `SIGNATURE_MISSING` | There is no signature. | Send `signature` in the query (GET), in the"),
-    ("settings.md", "| `HASHRAIL_KEY_CACHE_SECONDS` | integer | `5`, at least 0, at most 60 | How long a process may"),
-    ("settings.md", "| `DATABASE_URL` | text | none | PostgreSQL to use; without it an embedded one is started in the"),
+    (
+        "settings.md",
+        "| `HASHRAIL_KEY_CACHE_SECONDS` | whole number | `5`, at least 0, at most 60 | How long a process may",
+    ),
+    (
+        "settings.md",
+        "| `DATABASE_URL` | text or unset | unset | PostgreSQL to use; without it an embedded one is started in the",
+    ),
     ("settings.md", "| `HASHRAIL_TRUSTED_PROXIES` | JSON list | `[]` | Networks whose X-Forwarded-For is believed"),
     ("settings.md", "| `HASHRAIL_RECV_WINDOWS` | JSON object | `{}` | Default recvWindow in milliseconds"),
-    ("settings.md", "| `HASHRAIL_MODE` | `production` or `sandbox` | `production` |"),
+    ("settings.md", "| `HASHRAIL_ROUTE_ALIASES` | JSON object | `{}` | Further paths by operation id"),
+    ("settings.md", "| `HASHRAIL_MODE` | one of `production`, `sandbox` | `production` |"),
+    (
+        "settings.md",
+        "| `HASHRAIL_BITCOIN_NETWORK` | one of `bitcoin`, `testnet4`, `signet`, `regtest` or unset | unset | Chain",
+    ),
+    ("settings.md", "| `HASHRAIL_BITCOIN_ALLOW_KNOTS` | yes or no | `no` | Let Bitcoin Knots pay"),
+    ("settings.md", "| `HASHRAIL_BITCOIN_RPC_COOKIE` | file or unset | unset | The node's cookie file"),
+    ("settings.md", "| `HASHRAIL_DATA` | folder | `.hashrail` | Folder of the embedded database"),
+    ("settings.md", "| `HASHRAIL_PAYOUT_FEE_BUDGET_BTC` | amount | `0.05`, above 0, at most 1 | The most that"),
+    (
+        "modules.md",
+        "## 1. Figures, time and errors\n\n| module | what it is |\n|---|---|\n| `errors` | Errors are public",
+    ),
+    ("modules.md", "| `payouts` | Payouts: the turn that a worker makes every minute"),
+    ("modules.md", "\n| `commands.common` | What every command shares"),
+    ("modules.md", "| `commands.day` | hashrail rates, day, programme"),
+    ("modules.md", "\n| `cli` | hashrail: the operator's command line. |\n"),
     ("commands.md", "\n`hashrail rates set DAY [OPTIONS]`\n"),
     ("commands.md", "| `--port NUMBER` | `8080` | Port of the API. |"),
     ("commands.md", "| `--method GET\\|POST` | required | GET: a query string. POST: a JSON body. |"),
@@ -320,6 +378,29 @@ def test_the_reference_says(generated: Path, page: str, text: str) -> None:
 def test_the_reference_hides_itself(generated: Path) -> None:
     assert "hashrail reference --" not in (generated / "commands.md").read_text()
     assert "`signature`" not in (generated / "operations.md").read_text().split("## #4")[1]
+
+
+def test_the_reference_speaks_plainly(generated: Path) -> None:
+    """Nothing of Python's own names for types gets into a page."""
+    pages = [*generated.iterdir(), *(DOCS / "reference").iterdir()]
+    names = {page.name: re.findall(r"<class|typing\.|NoneType", page.read_text()) for page in pages}
+    assert {name: found for name, found in names.items() if found} == {}
+    rows = re.findall(r"^\| `[A-Z_]+` \|.*$", (generated / "settings.md").read_text(), re.M)
+    assert len(rows) == len(Settings.model_fields)
+    assert [row for row in rows if not all(cell.strip() for cell in row.split("|")[1:-1])] == []
+
+
+def test_the_modules_are_all_there(generated: Path) -> None:
+    source = ROOT / "src" / "hashrail"
+    files = [path.relative_to(source).with_suffix("") for path in source.rglob("*.py") if path.stem != "__init__"]
+    shown = re.findall(r"^\| `([\w.]+)` \|", (generated / "modules.md").read_text(), re.M)
+    assert sorted(shown) == sorted(".".join(file.parts) for file in files)
+
+
+def test_the_runbook_knows_every_invariant() -> None:
+    part = (DOCS / "runbook.md").read_text().split("## The audit finds something\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([\w-]+)` \| (\S.*) \| (\S.*) \|$", part, re.M)
+    assert [name for name, _, _ in rows] == [name for name, _ in checks.names()]
 
 
 # The pages fit together

@@ -23,6 +23,14 @@ from hashrail.embedded import binaries, files, processes, tether
 from hashrail.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError, running_dsn
 
 PROGRAM = Path(__file__).with_name("crash_writer.py")
+# Owns a folder, and forks a child that outlives it.
+FORKING = """import os, pathlib, sys, time
+from hashrail.embedded_postgres import EmbeddedPostgres
+with EmbeddedPostgres(pathlib.Path(sys.argv[1])):
+    child = os.fork()
+    if child:
+        print(child, flush=True)
+    time.sleep(60)"""
 NOWHERE = Path("/nonexistent")
 MEMORY = Path("/dev/shm")  # noqa: S108  # where there is room: what is tested is the death of processes, not of the machine
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user: run as root to see it")
@@ -326,11 +334,31 @@ def test_an_owner_without_a_server_is_named(ready: Path, monkeypatch: pytest.Mon
         wait_for(lambda: not running_on(ready))
         assert running_dsn(ready) is None  # though postmaster.pid still says that it is ready
         monkeypatch.setattr(embedded_postgres, "START_SECONDS", 0.2)
-        with pytest.raises(EmbeddedPostgresError, match=r"another process holds .*/owner\.lock"):
+        with pytest.raises(EmbeddedPostgresError, match=rf"process {os.getpid()} holds .*/owner\.lock"):
             EmbeddedPostgres(ready).start()
     monkeypatch.undo()
     with server:
         assert query(server.dsn, "SELECT value FROM kept") == "42"
+
+
+def test_a_forked_child_does_not_hold_the_folder(ready: Path) -> None:
+    """The owner ends by kill -9, its child lives: who comes next owns the server."""
+    owner = subprocess.Popen([sys.executable, "-c", FORKING, str(ready)], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    child = int(owner.stdout.readline())
+    try:
+        assert processes.holders(ready / "postgres" / "owner.lock") == [owner.pid]
+        owner.kill()
+        owner.wait()
+        assert Path(f"/proc/{child}/fd").exists()
+        began = clock.monotonic()
+        with EmbeddedPostgres(ready) as server:
+            assert server.owner
+            assert query(server.dsn, "SELECT 1") == "1"
+        assert clock.monotonic() - began < 20
+    finally:
+        os.kill(child, signal.SIGKILL)
+        owner.stdout.close()
 
 
 # Kills

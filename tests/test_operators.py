@@ -229,6 +229,24 @@ async def test_two_admins_disable_each_other(world: World) -> None:
     assert [each.disabled_at is None for each in await operators.every(world.pool)].count(True) == 1
 
 
+@pytest.mark.parametrize("take", [operators.disable, lambda tx, name: operators.set_role(tx, name, "viewer")])
+async def test_the_last_two_admins_go(world: World, take: Callable[[Tx, str], Awaitable[Operator]]) -> None:
+    """Whoever lets them: the second waits for the first, and is the last one by then."""
+    for name in ("olga", "otto"):
+        await added(world, name, "admin")
+
+    async def goes(name: str) -> None:
+        async with db.transaction(world.pool) as tx:
+            await take(tx, name)
+
+    async with db.transaction(world.pool) as tx:
+        await take(tx, "olga")
+        second = asyncio.create_task(goes("otto"))
+        await blocked(world)
+    with pytest.raises(operators.LastAdminError):
+        await second
+
+
 async def test_two_first_admins(world: World) -> None:
     """At once: only one is free."""
 
@@ -355,6 +373,7 @@ async def test_refusing(world: World, alice: int) -> None:
         refused = [await refuse(world, olga, one.id) for _ in range(2)]
         assert [(each.state, each.reason) for each in refused] == [("refused", "strange")] * 2
     assert await spendable(world, alice) == EARNED
+    assert await withdrawals.withdrawn(world.pool, world.partner.id, alice) == 0
     assert await cancelled(world, small.id) == await refuse(world, olga, small.id)
     assert await approve(world, olga, large.id) == "refused"
     assert (await actions(world))[:2] == [("olga", "withdrawal refused", "strange")] * 2

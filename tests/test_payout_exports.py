@@ -1,5 +1,6 @@
 """Paying with another program: out of every batch for ever, recorded once, ended by nobody but the operator."""
 
+import asyncio
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator
@@ -8,7 +9,18 @@ from decimal import Decimal
 
 import pytest
 
-from hashrail import day_fence, db, operators, payout_batches, payout_exports, payout_settlement, payouts, withdrawals
+from hashrail import (
+    day_fence,
+    db,
+    operators,
+    payout_batches,
+    payout_exports,
+    payout_settlement,
+    payouts,
+    reconciliation,
+    withdrawals,
+)
+from hashrail.db import Pool
 from hashrail.gateways.bitcoin_records import RawTransaction, TransactionState
 from hashrail.ledger import Chart
 from hashrail.operators import Operator
@@ -21,6 +33,7 @@ from tests.bitcoin import Node, running
 from tests.books import booked
 from tests.desks import DEPTH, Asker, customer, desk_on, turn_later, wallet_of
 from tests.payouts import EARNED, cancelled, held, spendable
+from tests.test_operators import blocked
 from tests.world import START, World
 
 TXID = "ab" * 32
@@ -113,6 +126,9 @@ async def test_recorded_with_a_node(world: World, desk: Desk, alice: Asker, olga
     with pytest.raises(payout_exports.AlreadyRecordedError):
         await recorded(world, desk, olga, txid, first)
     assert (await alice.got(first.id)).txid == txid
+    (version,) = await payout_batches.versions(world.pool, batch.id)
+    assert version.raw == node.rpc("getrawtransaction", txid)
+    assert version.vsize == node.rpc("getrawtransaction", txid, 1)["vsize"]
     node.mine(DEPTH)
     done = await turn_later(world, desk)
     assert (done.findings, done.settled) == ([], 1)
@@ -205,7 +221,15 @@ async def test_the_second_export_is_recorded_late(
     await recorded(world, desk, olga, txid, first)
     node.mine(DEPTH)
     assert (await payouts.turn(desk)).settled == 1
-    await recorded(world, desk, olga, txid, second)
+
+    async def killed(_: Pool) -> int:
+        return 0
+
+    with pytest.MonkeyPatch.context() as before_posting:
+        before_posting.setattr(payout_settlement, "settle_final", killed)
+        await recorded(world, desk, olga, txid, second)
+        # Its fee is booked already, and not booked in part.
+        assert not (await reconciliation.reconcile(world.pool, desk.chain)).alarm
     await payouts.turn(desk)
     assert [(await alice.got(one.id)).state for one in (first, second)] == ["final", "final"]
     fee = -node.rpc("gettransaction", txid, wallet="miner")["fee"]
@@ -266,6 +290,27 @@ async def test_a_replacement_that_pays_more_and_is_not_mined(
     await payouts.turn(desk)
     assert node.rpc("getreceivedbyaddress", second.address, 1, wallet="customers") == 0
     assert [(await alice.got(one.id)).state for one in (first, second)] == ["final", "exported"]
+
+
+async def test_a_replacement_that_is_recorded_too_late(
+    world: World, desk: Desk, alice: Asker, olga: Operator, node: Node
+) -> None:
+    """While it is being recorded a turn finds the first version final: that stays, with what it was."""
+    other = node.wallet(uuid.uuid4().hex, coins=1)
+    made = await alice.asks("0.01")
+    await exported(world, olga)
+    first = node.rpc("sendtoaddress", made.address, made.amount_btc, wallet=other)
+    batch = await recorded(world, desk, olga, first, made)
+    second = node.rpc("bumpfee", first, wallet=other)["txid"]
+    async with db.transaction(world.pool) as tx:
+        await tx.execute("UPDATE payout_batch SET state = 'final', txid = $1, confirmations = 6", first)
+        late = asyncio.ensure_future(recorded(world, desk, olga, second, made))
+        await blocked(world)
+    with pytest.raises(payout_exports.AlreadyRecordedError):
+        await late
+    assert [each.txid for each in await payout_batches.versions(world.pool, batch.id)] == [first]
+    assert await payout_settlement.settle_final(world.pool) == 1
+    assert (await alice.got(made.id)).txid == first
 
 
 async def test_a_replacement_must_spend_a_same_coin(

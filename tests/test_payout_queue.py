@@ -199,6 +199,25 @@ async def test_new_addresses_cool_down(world: World, alice: int) -> None:
     assert await due(world, "fast") == [new.id, bound.id, again.id]
 
 
+async def test_an_address_is_new_to_each_user(world: World, alice: int) -> None:
+    """Neither what he was paid elsewhere nor what others do with the address makes it older."""
+    bob = await world.user("bob")
+    await funded(world, bob.id)
+    await limits(world, cooldown_seconds=3600)
+    await asked(world, alice, "0.001", ADDRESSES[0], "fast")
+    await asked(world, bob.id, "0.001", ADDRESSES[1], "fast")
+    async with db.transaction(world.pool) as tx:
+        day = await day_fence.share(tx, world.partner.id)
+        for user_id, place in ((alice, 2), (bob.id, 3)):
+            await wallets.bind(tx, day, user_id=user_id, address=ADDRESSES[place], network=REGTEST)
+    await advance(world, 2 * HOUR)
+    new = [(await asked(world, alice, "0.001", ADDRESSES[place], "fast")).id for place in (1, 3)]
+    await advance(world, 50 * MINUTE)
+    assert set(await due(world, "fast")) & set(new) == set()
+    await advance(world, 10 * MINUTE)
+    assert set(await due(world, "fast")) >= set(new)
+
+
 async def test_both_speeds_share_the_day(world: World, alice: int) -> None:
     """Oldest first, whatever its speed: a stream of fast ones does not keep a daily one waiting."""
     await limits(world, deployment_daily_btc=Decimal("0.05"))

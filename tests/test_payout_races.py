@@ -30,9 +30,10 @@ from hashrail import (
     withdrawals,
 )
 from hashrail.db import Pool, Tx
+from hashrail.gateways.bitcoin_guards import Finding
 from hashrail.ledger import Chart, InsufficientFundsError
 from hashrail.operators import Operator
-from hashrail.payout_batches import Due, PlanOutdatedError
+from hashrail.payout_batches import Due, PayoutsPausedError, PlanOutdatedError
 from hashrail.payouts import Desk, FeeNotRaisedError, PaymentNotAcceptedError, Turn
 from hashrail.withdrawals import Withdrawal, WithdrawalUnderWayError
 from tests.api import check_books
@@ -392,6 +393,40 @@ async def test_a_limit_that_changes_while_it_is_signed(
     await check_paid(world, desk, node, made)
 
 
+async def test_a_node_in_doubt_once_it_is_signed(world: World, desk: Desk, node: Node, alice: Asker) -> None:
+    """The wallet looks through old blocks by then: what was signed is dropped, and paid when it has come to its end."""
+    made = await alice.asks()
+    await advance(world, FAST)
+
+    async def scans() -> None:
+        async def scanning() -> list[Finding]:
+            return [Finding("WALLET_SCANNING", "the wallet is looking through old blocks")]
+
+        desk.chain.findings = scanning  # type: ignore[method-assign]
+
+    signing, chain = interrupted(desk, "acceptance", "after", scans)
+    done = await payouts.turn(signing)
+    assert chain.happened
+    assert (done.batches, [each.code for each in done.findings]) == ([], ["WALLET_SCANNING"])
+    assert await payout_batches.newest(world.pool, 1) == []
+    del desk.chain.findings
+    assert len((await payouts.turn(desk)).batches) == 1
+    await check_paid(world, desk, node, [made])
+
+
+async def test_a_cancel_that_comes_first(world: World, desk: Desk, alice: Asker) -> None:
+    """It is not committed when a payment is stored: that waits for it, and then pays nothing."""
+    made = await alice.asks()
+    await advance(world, FAST)
+    async with db.transaction(world.pool) as tx:
+        await withdrawals.cancel(tx, await day_fence.share(tx, world.partner.id), made.id)
+        paying = asyncio.create_task(payouts.turn(desk))
+        await blocked(world.pool, "SELECT w.state")
+    assert (await paying).batches == []
+    assert (await alice.got(made.id)).state == "cancelled"
+    assert await spendable(world, alice.user_id) == EARNED
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_once_it_is_stored(
     world: World, desk: Desk, node: Node, alice: Asker, olga: Operator, when: Literal["before", "after"]
@@ -431,6 +466,56 @@ async def test_a_pause_before_it_is_sent(world: World, desk: Desk, node: Node, a
     assert (await payouts.turn(desk)).batches == []
     assert txid in node.rpc("getrawmempool")
     await check_paid(world, desk, node, [made])
+
+
+# The lock of payouts
+
+
+async def waits(world: World, call: Awaitable[object]) -> bool:
+    """Whether a call waits, having stored nothing, while somebody else has the lock; it ends when that one lets go."""
+    async with db.transaction(world.pool) as tx:
+        await payout_batches.lock(tx)
+        before = await payout_batches.latest(tx)
+        begun = asyncio.ensure_future(call)
+        waiting = False
+        while not (waiting or begun.done()):
+            await asyncio.sleep(0.01)
+            waiting = await tx.fetchval(
+                """SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                   WHERE d.datname = current_database() AND NOT l.granted AND l.classid::bigint = $1)""",
+                payout_batches.PAYOUTS >> 32,
+            )
+        stored = await payout_batches.latest(tx) != before
+    await asyncio.gather(begun, return_exceptions=True)
+    return waiting and not stored
+
+
+@pytest.mark.parametrize("verb", ["pay", "bump", "export", "record", "acknowledge"])
+async def test_one_at_a_time(world: World, desk: Desk, node: Node, alice: Asker, olga: Operator, verb: str) -> None:
+    """Whatever takes out of the queue or promises coins waits for whoever does, and only then reads what holds."""
+    await alice.asks()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    made = await alice.asks()
+    await advance(world, FAST)
+    paid = [(world.partner.id, made.id)]
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "pay": lambda: payouts.pay(desk, "fast"),
+        "bump": lambda: payouts.bump(desk, batch_id),
+        "export": lambda: export(world, olga, made),
+        "record": lambda: payout_exports.record(world.pool, None, olga, "ab" * 32, paid, final_depth=DEPTH),
+        "acknowledge": lambda: payout_exports.acknowledge(world.pool, olga, "ab" * 32, "a sweep"),
+    }
+    assert await waits(world, calls[verb]())
+
+
+async def test_commits_that_a_payment_rests_on(pool: Pool) -> None:
+    """They wait for a synchronous standby, whatever the server is set to, and no limit of time ends the waiting."""
+    async with db.transaction(pool) as tx:
+        await tx.execute("SET LOCAL synchronous_commit = 'off'")
+        await tx.execute("SET LOCAL statement_timeout = '30s'")
+        await payout_batches.lock(tx)
+        assert await tx.fetchval("SHOW synchronous_commit") == "on"
+        assert await tx.fetchval("SHOW statement_timeout") == "0"
 
 
 # Fees
@@ -477,6 +562,22 @@ async def test_a_plan_takes_the_coin_of_a_raised_fee(world: World, node: Node, a
         assert len(await txids(desk, batch_id)) == 1
         assert len(await payout_batches.newest(world.pool, 10)) == 2
         await check_paid(world, desk, node, [first, second])
+
+
+async def test_a_pause_while_a_fee_is_raised(
+    world: World, desk: Desk, node: Node, alice: Asker, olga: Operator
+) -> None:
+    """Signed, not stored, then paused: there is no further version, and the first is the one that arrives."""
+    made = await alice.asks()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    first = await txids(desk, batch_id)
+    raising, chain = interrupted(desk, "acceptance", "after", lambda: pause(world, olga, made))
+    with pytest.raises(PayoutsPausedError):
+        await payouts.bump(raising, batch_id)
+    assert chain.happened
+    assert await txids(desk, batch_id) == first
+    await resume(world, olga)
+    await check_paid(world, desk, node, [made])
 
 
 async def test_two_raise_a_fee_at_once(world: World, dsn: str, desk: Desk, node: Node, alice: Asker) -> None:

@@ -344,6 +344,25 @@ async def test_each_chain_has_another_version(
     await check_end(world, desk, nodes.ours, made, fee_btc=fees[winner])
 
 
+async def test_a_longer_chain_has_another_version_of_a_final_payment(
+    world: World, nodes: Nodes, desk: Desk, alice: Asker
+) -> None:
+    """Deeper than was thought final: what is posted stays, and every turn tells which transaction is there instead."""
+    await alice.asks()
+    nodes.meet()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    await payouts.bump(desk, batch_id, Decimal(40))
+    raw, sent = await stored(desk, batch_id), await txids(desk, batch_id)
+    nodes.part()
+    nodes.ours.mine(THREE)
+    assert await state(desk, batch_id) == ("final", sent[1], THREE)
+    nodes.overtake(THREE + 1, raw[0])
+    for _ in range(2):
+        (finding,) = (await payouts.turn(desk)).findings
+        assert (finding.code, sent[0] in finding.message) == ("FINAL_PAYMENT_LOST", True)
+    assert await state(desk, batch_id) == ("final", sent[1], THREE)
+
+
 # Mempools that forget
 
 

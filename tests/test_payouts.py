@@ -13,14 +13,14 @@ import pytest
 
 from hashrail import db, deposits, payout_batches, payouts, users, withdrawals
 from hashrail.gateways import coins
-from hashrail.gateways.bitcoin_guards import Terms
-from hashrail.gateways.bitcoin_records import Outpoint, TransactionState
+from hashrail.gateways.bitcoin_guards import Finding, Terms
+from hashrail.gateways.bitcoin_records import Outpoint, Refused, TransactionState
 from hashrail.gateways.chain import Chain, NodeChain, Payment, open_chain
 from hashrail.gateways.coins import PaymentTooLargeError
 from hashrail.gateways.signer import Intent, KeySigner, Signed, SigningRefusedError
 from hashrail.ledger import Chart
 from hashrail.money import round_half_even
-from hashrail.payouts import Desk, FeeNotRaisedError, PaymentNotAcceptedError, Turn
+from hashrail.payouts import ChainInDoubtError, Desk, FeeNotRaisedError, PaymentNotAcceptedError, Turn
 from tests.api import check_books
 from tests.bitcoin import Node
 from tests.books import advance, booked
@@ -531,6 +531,24 @@ async def test_a_fee_is_raised_by_hand(world: World, alice: Asker, node: Node) -
     await check_books(world)
 
 
+async def test_no_fee_is_raised_through_a_node_in_doubt(world: World, desk: Desk, alice: Asker) -> None:
+    """Neither by hand, nor when the doubt comes up in the middle of a turn."""
+    await alice.asks()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    asked_for: list[str] = []
+
+    async def doubted_from_the_second_time_on() -> list[Finding]:
+        asked_for.append("findings")
+        return [Finding("NODE_TIP_OLD", "a drill")] if len(asked_for) > 1 else []
+
+    desk.chain.findings = doubted_from_the_second_time_on  # type: ignore[method-assign]
+    done = await turn_later(world, desk, HOUR * 2)
+    assert ([each.code for each in done.findings], done.bumped) == (["CHAIN_IN_DOUBT"], [])
+    with pytest.raises(ChainInDoubtError, match="NODE_TIP_OLD"):
+        await payouts.bump(desk, batch_id, Decimal(50))
+    assert len(await payout_batches.versions(world.pool, batch_id)) == 1
+
+
 async def test_a_fee_that_can_be_raised_a_little(world: World, alice: Asker, node: Node) -> None:
     """The node thinks of more than the budget allows: the batch waits with what it allows, and the rest is told."""
     async with desk_on(world.pool, node, payout_fee_budget_btc="0.00005") as desk:
@@ -550,6 +568,38 @@ async def test_a_fee_that_can_be_raised_a_little(world: World, alice: Asker, nod
         assert ([each.code for each in done.findings], done.bumped) == (["FEE_NOT_RAISED"], [])
         await high.close()
     await check_books(world)
+
+
+async def test_a_fee_is_raised_again(world: World, desk: Desk, alice: Asker, node: Node) -> None:
+    """As often as it takes: each version follows the newest, and the last one arrives."""
+    made = await alice.asks()
+    (batch_id,) = (await turn_later(world, desk)).batches
+    sent = [(await payouts.bump(desk, batch_id, Decimal(rate))).txid for rate in (40, 60, 80)]
+    versions = await payout_batches.versions(world.pool, batch_id)
+    assert [each.txid for each in versions[1:]] == sent
+    assert [each.version for each in versions] == [1, 2, 3, 4]
+    assert (await alice.got(made.id)).txid == sent[-1]
+    await finish(world, desk, node)
+    assert (await alice.got(made.id)).txid == sent[-1]
+    assert await booked(world, Chart.NETWORK_FEES) == -versions[-1].fee_btc
+    paid_once(node, {made.address: made.amount_btc})
+
+
+async def test_a_payment_that_was_never_sent_costs_more(world: World, desk: Desk, alice: Asker, node: Node) -> None:
+    """The mempool has become fuller since it was signed: only the raised fee goes out."""
+    made = await alice.asks()
+
+    async def full(raw: str) -> Refused:
+        return Refused(-26, f"mempool min fee not met, {len(raw)}")
+
+    (batch_id,) = (await turn_later(world, replace(desk, chain=altered(desk.chain, broadcast=full)))).batches
+    assert (await payout_batches.get(world.pool, batch_id)).state == "signed"
+    second = await payouts.bump(desk, batch_id)
+    assert second.txid in node.rpc("getrawmempool")
+    assert (await payout_batches.get(world.pool, batch_id)).state == "broadcast"
+    await finish(world, desk, node)
+    assert (await alice.got(made.id)).txid == second.txid
+    paid_once(node, {made.address: made.amount_btc})
 
 
 async def test_a_version_that_was_overtaken(world: World, desk: Desk, alice: Asker, node: Node) -> None:
@@ -747,6 +797,20 @@ async def test_plans_that_are_always_overtaken(world: World, desk: Desk, alice: 
 
     desk.chain.sign = overtaken  # type: ignore[method-assign]
     assert [each.code for each in (await payouts.turn(desk)).findings] == ["PAYOUT_PLAN_OUTDATED"]
+
+
+async def test_what_goes_on_as_time_passes(world: World, desk: Desk, alice: Asker, node: Node) -> None:
+    """What is due or on its way, not what was taken back or has arrived."""
+    assert not await payouts.wait_for_time(world.pool)
+    gone = await alice.asks()
+    assert await payouts.wait_for_time(world.pool)
+    await cancelled(world, gone.id)
+    assert not await payouts.wait_for_time(world.pool)
+    await alice.asks()
+    await turn_later(world, desk)
+    assert await payouts.wait_for_time(world.pool)
+    await finish(world, desk, node)
+    assert not await payouts.wait_for_time(world.pool)
 
 
 async def test_a_turn_that_does_not_end(world: World, desk: Desk) -> None:

@@ -668,14 +668,14 @@ async def test_how_it_is_shown(world: World, simulated: Desk, alice: Asker, dsn:
     code, text = await run(dsn, "--json")
     shown = json.loads(text)
     assert set(shown) == {
-        *("wallet", "unexplained_btc", "bridge", "bridge_unexplained_btc", "books", "books_unexplained_btc"),
+        *("wallet", "unexplainedBtc", "bridge", "bridgeUnexplainedBtc", "books", "booksUnexplainedBtc"),
         "simulated",
     }
-    assert (code, shown["simulated"], shown["bridge_unexplained_btc"]) == (0, True, "0")
-    assert {"what": FUNDING, "amount_btc": "-100", "count": 20} in shown["bridge"]
+    assert (code, shown["simulated"], shown["bridgeUnexplainedBtc"]) == (0, True, "0")
+    assert {"what": FUNDING, "amountBtc": "-100", "count": 20} in shown["bridge"]
     await world.pool.execute("UPDATE withdrawal SET amount_btc = 0.04")
     code, text = await run(dsn, "--json")
-    assert (code, json.loads(text)["bridge_unexplained_btc"]) == (1, "0.01")
+    assert (code, json.loads(text)["bridgeUnexplainedBtc"]) == (1, "0.01")
 
 
 async def test_how_withdrawals_stand(world: World, bitcoin_node: Node) -> None:

@@ -4,10 +4,9 @@
         ...  # server.dsn: for asyncpg and psycopg
 
 The process that enters first owns the server; one that enters later only connects, and leaving stops nothing. The
-owner holds a lock on the folder (workers that it forks must exec, or they hold the lock as well). When it dies, even
-by kill -9, the kernel tells the server to stop, and whoever enters next waits for the rest of it to go. `fsync` is on:
-what was acknowledged is there after any kill. A server that dies before its owner stays down until the owner enters
-again.
+owner holds a lock on the folder, and a child that it forks lets go of it. When the owner dies, even by kill -9, the
+kernel tells the server to stop, and whoever enters next waits for the rest of it to go. `fsync` is on: what was
+acknowledged is there after any kill. A server that dies before its owner stays down until the owner enters again.
 
 Files and permissions: `embedded/files.py`; versions: `embedded/binaries.py`; what dies when: `embedded/processes.py`.
 """
@@ -28,6 +27,8 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
+import structlog
+
 from hashrail import clock
 from hashrail.embedded import binaries, files, processes
 from hashrail.embedded.files import Account, EmbeddedPostgresError
@@ -36,6 +37,7 @@ __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "running_dsn"]
 
 START_SECONDS = 120.0
 POLL_SECONDS = 0.01
+PATIENCE_SECONDS = 2
 LOG_CHECK_SECONDS = 60.0
 
 SETTINGS = {
@@ -51,6 +53,18 @@ SETTINGS = {
     "log_line_prefix": "%m [%p] ",
     "log_checkpoints": "off",
 }
+log = structlog.get_logger()
+# The open locks of this process.
+_locks: set[int] = set()
+
+
+def _let_go() -> None:
+    """In a child that was forked: a copy of the owner's lock would hold the folder after the owner has ended."""
+    while _locks:
+        os.close(_locks.pop())
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 class EmbeddedPostgres:
@@ -83,22 +97,11 @@ class EmbeddedPostgres:
             )
         account = files.find_account(self.data_dir / "postgres" / "data")
         self._home = files.find_home(self.data_dir, account)
-        give_up = clock.monotonic() + START_SECONDS
-        while not self._take_lock():
-            dsn = running_dsn(self.data_dir)
-            if dsn is not None:
-                self.dsn = dsn
-                return
-            if clock.monotonic() > give_up:
-                raise EmbeddedPostgresError(
-                    f"another process holds {self._home / 'owner.lock'} and its server does not answer:"
-                    f" end that process and start again. {files.log_tail(self._home)}"
-                )
-            time.sleep(POLL_SECONDS)
-        with ExitStack() as undo:
-            undo.callback(self.stop)
-            self._start_server(account)
-            undo.pop_all()
+        if self._own_or_connect():
+            with ExitStack() as undo:
+                undo.callback(self.stop)
+                self._start_server(account)
+                undo.pop_all()
 
     def stop(self) -> None:
         """Stop the server if this process owns it, and let go of the folder. A second call does nothing."""
@@ -108,6 +111,7 @@ class EmbeddedPostgres:
             if self._process is not None:
                 self._process.wait(processes.QUIT_SECONDS)
                 self._process = None
+            _locks.discard(self._lock)
             os.close(self._lock)
         self.dsn, self.owner = "", False
 
@@ -119,6 +123,33 @@ class EmbeddedPostgres:
         self._start_server(files.find_account(self.data_dir / "postgres" / "data"))
         return True
 
+    def _own_or_connect(self) -> bool:
+        """Take the lock, or connect to the server of the process that has it; True for the lock. The wait is told."""
+        began, told = clock.monotonic(), False
+        while not self._take_lock():
+            dsn = running_dsn(self.data_dir)
+            if dsn is not None:
+                self.dsn = dsn
+                return False
+            waited = clock.monotonic() - began
+            if waited > START_SECONDS:
+                raise EmbeddedPostgresError(
+                    f"{self._holder()} holds {self._home / 'owner.lock'} and its server does not answer:"
+                    f" end that process and start again. {files.log_tail(self._home)}"
+                )
+            if waited > PATIENCE_SECONDS and not told:
+                log.warning(
+                    f"waiting for the PostgreSQL of {self._holder()}, which holds {self._home / 'owner.lock'}",
+                    most_seconds=round(START_SECONDS),
+                )
+                told = True
+            time.sleep(POLL_SECONDS)
+        return True
+
+    def _holder(self) -> str:
+        pids = processes.holders(self._home / "owner.lock")
+        return f"process {', '.join(map(str, pids))}" if pids else "a process that cannot be seen from here"
+
     def _take_lock(self) -> bool:
         lock = os.open(self._home / "owner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
@@ -126,6 +157,7 @@ class EmbeddedPostgres:
         except BlockingIOError:
             os.close(lock)
             return False
+        _locks.add(lock)
         self._lock, self.owner = lock, True
         return True
 

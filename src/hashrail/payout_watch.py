@@ -63,7 +63,7 @@ async def observe(pool: Pool, chain: Chain, batch: Batch, *, final_depth: int, n
     for each in versions:
         if seen[each.txid].state == "confirmed":
             if batch.state == "final" and each.txid != batch.txid:
-                await _lost(pool, batch)
+                log.error("a final payment fell out of the chain", batch=batch.id, txid=batch.txid)
                 return [Finding("FINAL_PAYMENT_LOST", f"the chain has {each.txid} in place of {batch.txid}")]
             await _confirmed(pool, batch, each, seen[each.txid], final_depth)
             return []
@@ -71,7 +71,7 @@ async def observe(pool: Pool, chain: Chain, batch: Batch, *, final_depth: int, n
         return [Finding("PAYMENT_UNKNOWN", f"the node has never seen {batch.txid}, which pays batch {batch.id}")]
     found = []
     if batch.state == "final":
-        await _lost(pool, batch)
+        log.error("a final payment fell out of the chain", batch=batch.id, txid=batch.txid)
         found.append(Finding("FINAL_PAYMENT_LOST", f"the chain does not have {batch.txid} any more"))
         # What was posted, and nothing in its place.
         versions = [each for each in versions if each.txid == batch.txid]
@@ -128,12 +128,12 @@ async def _confirmed(pool: Pool, batch: Batch, version: Version, state: Transact
     """
     decided = batch.state == "final" or state.confirmations >= final_depth
     shown = "final" if decided else "confirmed"
-    if (shown, version.txid, state.confirmations) == (batch.state, batch.txid, batch.confirmations):
+    told = (batch.state, batch.txid, batch.confirmations, batch.block_hash)
+    if (shown, version.txid, state.confirmations, state.block_hash) == told:
         return
     async with db.transaction(pool) as tx:
         await tx.execute(
-            """UPDATE payout_batch SET state = $2, txid = $3, confirmations = $4, block_hash = $5, changed_at = $6,
-                      lost_at = NULL
+            """UPDATE payout_batch SET state = $2, txid = $3, confirmations = $4, block_hash = $5, changed_at = $6
                WHERE id = $1 AND (state IN ('signed', 'broadcast', 'confirmed')
                                   OR (state = 'final' AND txid = $3 AND $2 = 'final'))""",
             batch.id,
@@ -146,16 +146,6 @@ async def _confirmed(pool: Pool, batch: Batch, version: Version, state: Transact
         if state.confirmations >= WATCHED_DEPTH:
             # Its coins are spent for good; one that another version had added is free.
             await tx.execute("UPDATE payout_input SET released = true WHERE batch_id = $1", batch.id)
-
-
-async def _lost(pool: Pool, batch: Batch) -> None:
-    log.error("a final payment fell out of the chain", batch=batch.id, txid=batch.txid)
-    async with db.transaction(pool) as tx:
-        await tx.execute(
-            "UPDATE payout_batch SET lost_at = $2 WHERE id = $1 AND state = 'final' AND lost_at IS NULL",
-            batch.id,
-            await business_clock.now(tx),
-        )
 
 
 async def _taken_back(pool: Pool, batch: Batch) -> None:

@@ -57,8 +57,6 @@ MOST_MISFITS = 20
 # Plans in a row that something overtakes; a turn a minute later goes on.
 MOST_PLANS = 10
 LONGEST_TURN = timedelta(minutes=5)
-# What ends a turn early and is tried again with the next one.
-PASSING = (NodeUnknownError, NodeUnreachableError, PayoutsPausedError, ForeignSpendError)
 log = structlog.get_logger()
 
 
@@ -94,6 +92,8 @@ class Desk:
     settings: Settings
 
 
+# What ends a turn early and is tried again with the next one.
+PASSING = (NodeUnknownError, NodeUnreachableError, ChainInDoubtError, PayoutsPausedError, ForeignSpendError)
 # What ends one batch.
 OF_ONE_BATCH = (
     FeeNotRaisedError,
@@ -182,12 +182,9 @@ async def watch(desk: Desk) -> list[Finding]:
 
 async def watch_believed(desk: Desk) -> None:
     """Bring everything up to date before something leaves by another way. Raises ChainInDoubtError."""
-    for last in (False, True):
-        doubts = await _doubts(desk)
-        if doubts:
-            raise ChainInDoubtError(f"{doubts[0].code}: {doubts[0].message}", codes=[each.code for each in doubts])
-        if not last:
-            await watch(desk)
+    await _assert_believed(desk)
+    await watch(desk)
+    await _assert_believed(desk)
 
 
 async def wait_for_time(tx: Reader) -> bool:
@@ -250,7 +247,7 @@ async def bump(desk: Desk, batch_id: int, sat_per_vb: Decimal | None = None) -> 
     """Raise the fee of a batch that waits: to `sat_per_vb`, or to what the node thinks is needed and the budget allows.
 
     Answers the newest version. One that pays `sat_per_vb` already stays as it is, so the same may be asked twice.
-    Raises BatchNotFoundError, FeeNotRaisedError, and what `pay` may raise.
+    Raises BatchNotFoundError, FeeNotRaisedError, ChainInDoubtError, and what `pay` may raise.
     """
     batch = await payout_batches.get(desk.pool, batch_id)
     versions = await payout_batches.versions(desk.pool, batch_id)
@@ -258,6 +255,7 @@ async def bump(desk: Desk, batch_id: int, sat_per_vb: Decimal | None = None) -> 
         raise FeeNotRaisedError(f"batch {batch_id} is {batch.state}")
     if sat_per_vb is not None and sat_per_vb < versions[-1].sat_per_vb + LEAST_STEP:
         return versions[-1]
+    await _assert_believed(desk)
     outputs_btc = payout_batches.merged(await payout_batches.members(desk.pool, batch_id))
     present = await payout_batches.inputs(desk.pool, batch_id, common=False)
     affordable = coins.affordable_rate(outputs_btc, present, batch.most_fee_btc)
@@ -356,6 +354,12 @@ async def _signed(
 async def _doubts(desk: Desk) -> list[Finding]:
     """Why the node's view of the chain is not believed."""
     return await desk.chain.findings() or await payout_wallet.look(desk.pool, desk.chain)
+
+
+async def _assert_believed(desk: Desk) -> None:
+    doubts = await _doubts(desk)
+    if doubts:
+        raise ChainInDoubtError(f"{doubts[0].code}: {doubts[0].message}", codes=[each.code for each in doubts])
 
 
 async def _look_again(desk: Desk) -> list[Finding]:

@@ -2,21 +2,61 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.server import Server
 
+from hashrail import logs
 from hashrail.embedded import tether
+from hashrail.errors import ConflictError
 
 STOP_SECONDS = 25
 MOST_RESTARTS = 20
 # Bytes of request line and headers together.
 LARGEST_HEAD = 64 * 1024
 API = "hashrail.api.app:create_app"
+
+
+class PortUnavailableError(ConflictError):
+    """The port cannot be listened on: another program has it, or this user or machine may not."""
+
+    code = "PORT_UNAVAILABLE"
+    advice = "Name another one: --port N, or make run PORT=N. --host takes an IP address of this machine."
+
+
+@contextmanager
+def claimed(host: str, port: int) -> Iterator[None]:
+    """Keep a port for the workers of one server. Raises PortUnavailableError.
+
+    Workers share a port (SO_REUSEPORT), and the system would let those of two servers share it as well. So it is bound
+    once as if for one socket alone, which fails where any other is. Sharing is allowed after that: with the workers,
+    which ask for it, and not with another claim, which does not. Nothing listens on the claim itself.
+    """
+    try:
+        kind = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0]
+        claim = socket.socket(*kind[:3])
+    except OSError as error:
+        raise PortUnavailableError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
+    with claim:
+        # Connections of a server that has ended may still fade away.
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            claim.bind(kind[4])
+        except OSError as error:
+            raise PortUnavailableError(f"cannot listen on {host}, port {port}: {error.strerror}", port=port) from error
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        yield
 
 
 def serve(host: str, port: int, workers: int, *, application: str = API) -> None:
@@ -39,7 +79,23 @@ def serve(host: str, port: int, workers: int, *, application: str = API) -> None
         log_access=False,
         workers_kill_timeout=STOP_SECONDS,
         respawn_failed_workers=True,
-    ).serve()
+        log_dictconfig=logs.of_granian(),
+    ).serve(target_loader=partial(_load, os.getpid()))
+
+
+def _load(server: int, application: str) -> Callable[..., Any]:
+    """The application of a worker, which ends when the server does, however that ends: it would keep the port.
+
+    Workers are forked by the server's first thread. What they had begun is rolled back, and can be sent again.
+    """
+    tether.end_with(server, signal.SIGKILL)
+    # It inherits the server's own answers, which would do nothing here. Until it serves it has nothing to finish, and
+    # Ctrl-C reaches the server too, which stops it.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    module, _, factory = application.partition(":")
+    app: Callable[..., Any] = getattr(import_module(module), factory)()
+    return app
 
 
 class Family:
@@ -83,11 +139,11 @@ class Family:
         return True
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
-        """A child that gets SIGTERM when this process ends, however it ends.
+        """A child that is killed when this process ends without having stopped it.
 
         It has a session of its own, so that Ctrl-C reaches the owner only, who stops it in order.
         """
-        facts = [str(os.getpid()), str(os.getuid()), str(os.getgid()), str(int(signal.SIGTERM))]
+        facts = [str(os.getpid()), str(os.getuid()), str(os.getgid()), str(int(signal.SIGKILL))]
         program = [sys.executable, "-m", "hashrail.cli", *command]
         with self.log.open("ab") as output:
             return subprocess.Popen(  # noqa: S603  # no shell, and every word is ours

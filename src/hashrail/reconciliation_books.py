@@ -117,7 +117,8 @@ async def _users(tx: Reader, history: WalletHistory) -> set[str]:
 
 async def _batches(tx: Reader) -> dict[int, Batch]:
     rows = await tx.fetch(
-        """SELECT b.id, b.kind, b.state, b.settled_at IS NOT NULL AS settled, coalesce(w.open_btc, 0) AS open_btc,
+        """SELECT b.id, b.kind, b.state, b.settled_at IS NOT NULL AS settled, b.fee_booked,
+                  coalesce(w.open_btc, 0) AS open_btc,
                   coalesce(w.posted_btc, 0) AS posted_btc, coalesce(t.fee_btc, 0) AS fee_btc
            FROM payout_batch b
            LEFT JOIN payout_transaction t ON t.txid = b.txid AND b.state = 'final'
@@ -128,7 +129,7 @@ async def _batches(tx: Reader) -> dict[int, Batch]:
     )
     found = {}
     for row in rows:
-        is_half = row["state"] == "final" and not row["settled"]
+        is_half = row["state"] == "final" and not row["settled"] and not row["fee_booked"]
         fee_btc = await _half_posted(tx, row["id"], row["fee_btc"]) if is_half else row["fee_btc"]
         facts = (row["settled"], row["open_btc"], row["posted_btc"], fee_btc)
         found[row["id"]] = Batch(row["id"], row["kind"], row["state"], *facts)

@@ -58,12 +58,10 @@ def tasks(queue: procrastinate.App, pool: db.Pool, settings: Settings, chain: Ch
     async def pay(timestamp: int) -> None:
         if chain is None:
             # What an operator recorded is final by his word; a process may have been killed before it was posted.
-            settled = await payout_settlement.settle_final(pool)
-            log.info("not paid: no chain", tick=timestamp, settled=settled)
+            _tell_turn(posted=await payout_settlement.settle_final(pool))
             return
         done = await payouts.turn(Desk(pool, chain, settings))
-        findings = [finding.code for finding in done.findings]
-        log.info("paid", tick=timestamp, batches=done.batches, bumped=done.bumped, settled=done.settled, found=findings)
+        _tell_turn(batches=len(done.batches), raised=len(done.bumped), posted=done.settled, findings=len(done.findings))
 
     # Without a lock of its own, which a killed worker would leave behind as well.
     @queue.periodic(cron=EVERY_MINUTE)
@@ -83,6 +81,11 @@ def tasks(queue: procrastinate.App, pool: db.Pool, settings: Settings, chain: Ch
             log.error("invariant broken", invariant=finding.name, rows=finding.rows[:10])
         seconds = round(clock.monotonic() - started, 3)
         log.info("audited", tick=timestamp, invariants=len(findings), broken=len(broken), seconds=seconds)
+
+
+def _tell_turn(**counts: int) -> None:
+    """What a turn of payouts did; one that did nothing is not worth a line a minute."""
+    (log.info if any(counts.values()) else log.debug)("payouts done", **counts)
 
 
 async def _work(queue: procrastinate.App) -> None:

@@ -66,7 +66,7 @@ class BadSettingError(BadRequestError):
     """A setting of the environment has a value that it cannot have."""
 
     code = "BAD_SETTING"
-    advice = "Correct the environment variable of that name: HASHRAIL_ and the setting in capitals."
+    advice = "Correct the environment variable of that name: DATABASE_URL, or HASHRAIL_ and the setting in capitals."
 
 
 class NoDeploymentError(NotFoundError):
@@ -145,6 +145,8 @@ def run(data: Path | None, work: Callable[[Books], Awaitable[T]]) -> T:
 async def _opened(settings: Settings, dsn: str, work: Callable[[Books], Awaitable[T]]) -> T:
     try:
         pool = await db.open_pool(dsn)
+    except asyncpg.ClientConfigurationError as error:
+        raise BadSettingError(f"DATABASE_URL: {error}") from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise db.DatabaseDownError(f"cannot connect to the database: {error}") from error
     except (ValueError, OverflowError) as error:

@@ -76,11 +76,11 @@ def export(
 
     async def work(books: Books) -> tuple[int | None, list[Line]]:
         who = await operators.authenticate(books.pool, operator, password, least="approver")
-        chain = open_for(books.pool, books.settings, signs=False)
+        # With the signer, whose keys the wallet has to watch.
+        chain = None if again is not None else open_for(books.pool, books.settings, signs=True)
         if chain is not None:
             try:
-                if again is None:
-                    await payouts.watch_believed(Desk(books.pool, chain, books.settings))
+                await payouts.watch_believed(Desk(books.pool, chain, books.settings))
             finally:
                 await chain.close()
         async with db.transaction(books.pool) as tx:

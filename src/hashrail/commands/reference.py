@@ -1,17 +1,18 @@
 """hashrail reference: the reference pages of docs/, written from the code that they describe.
 
 Errors come from their classes, settings from `Settings`, commands from the command line itself, invariants from the
-audit, operations from the route table and its models. A test compares the committed pages with a fresh run.
+audit, operations from the route table and its models, modules from their docstrings and the floors that the style test
+holds. A test compares the committed pages with a fresh run.
 """
 
 import ast
 import inspect
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import typer
@@ -25,6 +26,21 @@ from hashrail.settings import Settings
 MADE = "<!-- Written by `hashrail reference`; edit the code that it describes, not this page. -->"
 SIGNATURE_FIELDS = ("signature", "timestamp", "recvWindow")
 DATABASE_URL = "database_url"
+DATA = "data"
+SETTING_TYPES = {str: "text", int: "whole number", Decimal: "amount", bool: "yes or no", Path: "file"}
+SOURCE = Path(__file__).parent.parent
+FLOORS = SOURCE.parent.parent / "tests" / "test_style.py"
+FLOOR_TITLES = (
+    "Figures, time and errors",
+    "What is outside: settings, database, signatures, chains",
+    "The business clock, jobs, and writes that are done once",
+    "The ledger, and who is who",
+    "Rates, and what is sold",
+    "What happens: income, orders, withdrawals, payouts, deposits, the close of a day",
+    "The audit, and what operations of the API are built from",
+    "The doors: operations of the API, and the worker",
+    "Everything put together: the application, the sandbox, the command line",
+)
 NO_NEWLINE = r"(?!\n)"
 WORDS_FOR = {int: "NUMBER", Path: "PATH"}
 PLAIN_TYPES: dict[type[models.Type], str] = {
@@ -41,7 +57,7 @@ def reference(
     context: typer.Context,
     folder: Annotated[Path, typer.Option("--out", file_okay=False, help="Folder of the pages.")],
 ) -> None:
-    """Write the reference pages: errors, settings, commands, invariants and operations."""
+    """Write the reference pages: errors, settings, commands, invariants, operations and modules."""
     # Imported here: every command imports this module, and only this one needs the web framework.
     from hashrail.api.routes import routes  # noqa: PLC0415
 
@@ -51,6 +67,7 @@ def reference(
         "commands.md": _commands(context.find_root().command),
         "invariants.md": _invariants(),
         "operations.md": _operations(routes(Settings(mode="sandbox"))),
+        "modules.md": _modules(),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in pages.items():
@@ -83,7 +100,8 @@ def _settings() -> list[str]:
     rows = []
     for name, field in Settings.model_fields.items():
         variable = "DATABASE_URL" if name == DATABASE_URL else f"HASHRAIL_{name.upper()}"
-        rows.append((f"`{variable}`", _type_name(field.annotation), _default(field), teaches[name]))
+        kind = "folder" if name == DATA else _type_name(field.annotation)
+        rows.append((f"`{variable}`", kind, _default(field), teaches[name]))
     return [
         *_head(
             "Settings",
@@ -144,6 +162,57 @@ def _operations(routes: Iterable[tuple[str, Route]]) -> list[str]:
     for route, paths in sorted(table.values(), key=lambda found: found[0].number or len(table) * 100):
         lines += [*_operation(route, paths), ""]
     return lines[:-1]
+
+
+def _modules() -> list[str]:
+    """Every module with what it is for, floor by floor, from the ground up."""
+    stories = dict(_module_stories())
+    lines = _head(
+        "Modules",
+        "What `src/hashrail` is made of, from the ground up. A module imports only what stands above it in this list; "
+        "`tests/test_style.py` holds that, and has the same floors. Names are without `hashrail.`, so that "
+        "`gateways.chain` is `src/hashrail/gateways/chain.py`.",
+    )
+    for number, (title, names) in enumerate(zip(FLOOR_TITLES, _floors(), strict=True), 1):
+        rows = [(f"`{module}`", stories.pop(module)) for name in names for module in _modules_of(name, stories)]
+        lines += [f"## {number}. {title}", "", *_table(("module", "what it is"), rows), ""]
+    assert not stories, f"these stand on no floor: {sorted(stories)}"
+    return lines[:-1]
+
+
+def _module_stories() -> Iterator[tuple[str, str]]:
+    """(module, the first paragraph of its docstring), packages left out."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        if path.stem != "__init__":
+            module = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+            yield module, _first_paragraph(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def _floors() -> list[list[str]]:
+    """The names on each floor, as the style test lists them."""
+    for node in ast.parse(FLOORS.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FLOORS":
+            assert isinstance(node.value, ast.Tuple)
+            return [list(_texts(floor)) for floor in node.value.elts]
+    raise AssertionError("tests/test_style.py has no FLOORS")
+
+
+def _texts(found: ast.expr) -> Iterator[str]:
+    """The texts of a tuple in their order, starred tuples in it included."""
+    match found:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.Starred(value=inner):
+            yield from _texts(inner)
+        case ast.Tuple(elts=parts):
+            for part in parts:
+                yield from _texts(part)
+
+
+def _modules_of(name: str, left: Mapping[str, str]) -> list[str]:
+    """The modules that a name on a floor stands for; `package.*` are those of it that are left."""
+    package, star, _ = name.partition(".*")
+    return sorted(module for module in left if module.startswith(f"{package}.")) if star else [name]
 
 
 def _callers() -> list[str]:
@@ -340,16 +409,15 @@ def _attribute_docstrings(kind: type) -> dict[str, str]:
 
 def _type_name(annotation: Any) -> str:
     """A setting's type in plain words."""
-    names = {str: "text", int: "integer", Decimal: "number", Path: "path", type(None): "none"}
-    if annotation in names:
-        return names[annotation]
-    if isinstance(annotation, types.UnionType):
-        return " or ".join(_type_name(part) for part in get_args(annotation) if part is not type(None))
-    if annotation == dict[str, int]:
-        return "JSON object"
-    if get_origin(annotation) is list:
-        return "JSON list"
-    return " or ".join(f"`{choice}`" for choice in get_args(annotation))
+    if annotation in SETTING_TYPES:
+        return SETTING_TYPES[annotation]
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin in (types.UnionType, Union):
+        named = [_type_name(part) for part in parts if part is not types.NoneType]
+        return " or ".join([*named, "unset"] if types.NoneType in parts else named)
+    if origin is Literal:
+        return "one of " + ", ".join(f"`{choice}`" for choice in parts)
+    return {dict: "JSON object", list: "JSON list"}[origin]
 
 
 def _default(field: Any) -> str:
@@ -357,11 +425,12 @@ def _default(field: Any) -> str:
     bounds = [
         f"{words} {getattr(bound, name)}"
         for bound in field.metadata
-        for name, words in (("ge", "at least"), ("le", "at most"))
+        for name, words in (("gt", "above"), ("ge", "at least"), ("le", "at most"))
         if hasattr(bound, name)
     ]
-    shown = "none" if value is None else f"`{value}`"
-    return ", ".join([shown, *bounds])
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    return ", ".join(["unset" if value is None else f"`{value}`", *bounds])
 
 
 def _head(title: str, story: str) -> list[str]:

@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +106,18 @@ def processes_of(home: Path) -> set[int]:
     return found
 
 
+def holders(path: Path) -> list[int]:
+    """The processes that have a file open, as far as this user may see them."""
+    wanted, found = path.stat(), []
+    for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()):
+        try:
+            if any(os.path.samestat(wanted, opened) for opened in _open_files(pid)):
+                found.append(pid)
+        except (PermissionError, FileNotFoundError, ProcessLookupError):
+            continue
+    return sorted(found)
+
+
 def end_all(home: Path) -> None:
     """End whatever runs on the cluster of `home`: a fast shutdown, an immediate one, then by force; each bounded."""
     state = server_state(home)
@@ -144,6 +158,13 @@ def _end(home: Path, pids: set[int], number: signal.Signals, seconds: float) -> 
     give_up = clock.monotonic() + seconds
     while pids & processes_of(home) and clock.monotonic() < give_up:
         time.sleep(POLL_SECONDS)
+
+
+def _open_files(pid: int) -> Iterator[os.stat_result]:
+    """What the open files of a process are."""
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            yield link.stat()
 
 
 def _command_line(pid: int) -> bytes:

@@ -2,7 +2,8 @@
 
 `processes.py` starts this file by its path. It drops to UID and GID when it runs as root, asks the kernel (Linux) to
 send SIGNAL when the thread that forked it ends, and becomes PROGRAM. It is a file of its own, and not a `preexec_fn`,
-because a fork that runs Python in a process with threads can hang.
+because a fork that runs Python in a process with threads can hang. A child that becomes no other program asks by
+`end_with`.
 """
 
 import ctypes
@@ -10,6 +11,16 @@ import os
 import sys
 
 PR_SET_PDEATHSIG = 1
+# Opened when this is imported: a child that was forked from a process with threads should not have to.
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def end_with(owner: int, signal_number: int) -> None:
+    """Have the kernel send a signal to this process when the thread that forked it ends; exit if `owner` has ended."""
+    if LIBC.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != owner:
+        sys.exit("the owner ended before its program began")
 
 
 def main(owner: int, uid: int, gid: int, signal_number: int, program: list[str]) -> None:
@@ -19,10 +30,7 @@ def main(owner: int, uid: int, gid: int, signal_number: int, program: list[str])
         os.setgid(gid)
         os.setuid(uid)
     # After setuid: changing the user clears the request.
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-    if os.getppid() != owner:
-        sys.exit("the owner ended before its program began")
+    end_with(owner, signal_number)
     os.execv(program[0], program)  # noqa: S606  # no shell is the point
 
 

@@ -20,8 +20,6 @@ CREATE TABLE payout_batch (
     fee_booked boolean NOT NULL DEFAULT false,
     -- Since which height the chain spends a coin of another wallet's payment otherwise.
     doomed_height integer,
-    -- A final payment that the chain does not have any more.
-    lost_at timestamptz CHECK (lost_at IS NULL OR state = 'final'),
     CONSTRAINT payout_batch_confirmed_by CHECK (
         (state IN ('confirmed', 'final')) = (txid IS NOT NULL) AND (txid IS NULL) = (confirmations = 0)
     ),
