@@ -105,6 +105,10 @@ async def test_an_address_is_bound_and_shown(api: Api, operation: str) -> None:
         (f" {ADDRESSES[0]}", "white space"),
         (f"{ADDRESSES[0]}\n", "white space"),
         (f"{ADDRESSES[0][:-1]}q", "checksum"),
+        (f"{ADDRESSES[0][:-1]}{ADDRESSES[0][-1].upper()}", "mixed case"),
+        (f"bitcoin:{ADDRESSES[0]}", "no address"),
+        ("0x52908400098527886E0F7030069857D2E4169EE7", "no address"),
+        ("x", "no address"),
         ("bcrt1pfeesnyr2tx", "anchor"),
         ("x" * 255, "no address"),
     ],
@@ -242,7 +246,8 @@ async def test_how_an_amount_may_be_written(
     body = f'{{"partnerUserId": "alice", "walletAddress": "{ADDRESSES[0]}", "amount": {number}}}'
     response = await raw(api, operation, body)
     if amount is None and operation == "s2s_withdraw_fast":
-        check_refused(response, 409, "INSUFFICIENT_FUNDS")
+        details = check_refused(response, 409, "INSUFFICIENT_FUNDS", "amount")
+        assert details == {"field": "amount", "available": EARNED, "needed": Decimal("0.16006")}
     else:
         assert response.content == TRUE, response.text
         shown = await api.server.call("s2s_withdrawal", id=response.headers[HEADER])
@@ -322,7 +327,9 @@ async def test_refusals_name_their_field(api: Api, alice: int, operation: str) -
         response = await api.server.call(operation, **{key: value for key, value in good.items() if key != name})
         check_refused(response, 400, "FIELD_MISSING", name)
     response = await api.server.call(operation, **wanted("0.16000001"))
-    check_refused(response, 409, "INSUFFICIENT_FUNDS")
+    details = check_refused(response, 409, "INSUFFICIENT_FUNDS", "amount")
+    needed = "0.16006001" if operation == "s2s_withdraw_fast" else "0.16000001"
+    assert details == {"field": "amount", "available": EARNED, "needed": Decimal(needed)}
     assert HEADER not in response.headers
     reader = await api.caller(scopes=("read", "order", "transfer"))
     assert check_refused(await reader.call(operation, **good), 403, "SCOPE_MISSING") == {"scope": "withdraw"}

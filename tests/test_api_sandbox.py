@@ -3,10 +3,14 @@
 import datetime as dt
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from hashrail import business_clock, clock
-from tests.api import Api, answered, buy, check_books, check_refused, open_api, open_shared_api
+from hashrail.gateways.sandbox import MOST_BTC
+from hashrail.money import AMOUNT_LIMIT
+from hashrail_client.signing import sign_body_text
+from tests.api import KEY_HEADER, Api, answered, buy, check_books, check_refused, open_api, open_shared_api
 from tests.payouts import ADDRESSES, asked, funded
 from tests.world import World
 
@@ -143,6 +147,110 @@ async def test_scenarios(api: Api, scenario: str, idle: bool) -> None:
     answered(await api.server.call("sandbox_advance", days=3, scenario=scenario))
     rows = answered(await api.server.call("s2s_income", partnerUserId="alice"))["array"]
     assert [row["value"] == 0 for row in rows] == [idle, idle]
+
+
+async def test_what_fails_on_the_way_tells_how_far_it_came(api: Api) -> None:
+    """A bug after the clock has moved: the answer says where it stands, and not that nothing was changed."""
+    before = await business_clock.now(api.world.pool)
+    failed = await internal_errors(api)
+    await api.world.pool.execute("ALTER TABLE payout_turn RENAME TO lost_turn")
+    response = await api.server.call("sandbox_advance", days=1)
+    assert await lead_since(api, before) == DAY
+    details = check_refused(response, 500, "INTERNAL_ERROR")
+    assert list(details) == ["businessTime"]
+    told = clock.parse_iso(details["businessTime"], "businessTime")
+    assert abs(await business_clock.now(api.world.pool) - told) < dt.timedelta(minutes=1)
+    message = response.json()["message"]
+    assert "nothing was changed" not in message
+    assert details["businessTime"] in message
+    assert "payout_turn" not in response.text
+    assert await internal_errors(api) == failed + 1
+
+
+async def internal_errors(api: Api) -> int:
+    """How often the alarm has gone up."""
+    page = (await api.http.get("/metrics")).text
+    (line,) = [line for line in page.splitlines() if line.startswith("hashrail_internal_errors_total")]
+    return int(float(line.split()[1]))
+
+
+async def test_a_refused_step_tells_the_time_too(still: Api) -> None:
+    details = check_refused(await still.server.call("sandbox_advance", date="2150-01-01"), 400, "CLOCK_TOO_FAR", "date")
+    told = clock.parse_iso(details["businessTime"], "businessTime")
+    assert abs(await business_clock.now(still.world.pool) - told) < dt.timedelta(minutes=1)
+
+
+async def test_every_change_of_a_withdrawal_moves_its_time(world: World, dsn: str) -> None:
+    """Sent, stuck, sent again with a raised fee, confirmed, final: who reads by changedAt misses nothing."""
+    async with open_api(world, dsn) as api:
+        user = await world.user()
+        await funded(world, user.id)
+        answered(await api.server.call("sandbox_chain", scenario="stuck"))
+        await asked(world, user.id, "0.03", ADDRESSES[0], "fast")
+        seen: list[tuple[str, str | None, int]] = []
+        times: list[str] = []
+        while not seen or seen[-1][0] != "final":
+            answered(await api.server.call("sandbox_advance", seconds=600))
+            (one,) = answered(await api.server.call("s2s_withdrawals"))["array"]
+            seen.append((one["state"], one["txid"], one["confirmations"]))
+            times.append(one["changedAt"])
+            assert len(seen) < 1000, seen[-1]
+        for before, after, then, now in zip(seen, seen[1:], times, times[1:], strict=False):
+            assert (now > then) == (after != before), (before, after)
+        assert len({txid for _, txid, _ in seen if txid is not None}) > 1
+        assert {"broadcast", "confirmed", "final"} <= {state for state, _, _ in seen}
+
+
+# Deposits
+
+
+async def deposited(api: Api, amount: str, address: str) -> httpx.Response:
+    """A deposit whose amount is written as it stands."""
+    secret, at = api.server.secret, clock.wall_millis()
+    assert secret is not None
+    text = f'{{"deposit":{{"address":"{address}","amount":{amount}}},"timestamp":{at}}}'
+    return await api.http.post(
+        "/api/sandbox/chain", content=sign_body_text(secret, text), headers={KEY_HEADER: str(api.server.key)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("amount", "code", "words"),
+    [
+        ("21000000.00000001", "FIELD_OUT_OF_BOUNDS", "at most 21000000 BTC"),
+        ("22000000", "FIELD_OUT_OF_BOUNDS", "at most 21000000 BTC"),
+        ("99999999999999999999", "FIELD_OUT_OF_BOUNDS", "at most 21000000 BTC"),
+        ("1e20", "FIELD_OUT_OF_BOUNDS", "more than 0, below 10^20"),
+        ("-1", "FIELD_OUT_OF_BOUNDS", "more than 0, below 10^20"),
+        ("1E-9", "AMOUNT_PRECISION", "0.000000001 has more than 8 decimals"),
+        ("1.000000001", "AMOUNT_PRECISION", "1.000000001 has more than 8 decimals"),
+        ("0", "AMOUNT_TOO_SMALL", "0.00000294 BTC"),
+    ],
+)
+async def test_deposits_that_nobody_makes(still: Api, amount: str, code: str, words: str) -> None:
+    response = await deposited(still, amount, ADDRESSES[0])
+    check_refused(response, 400, code, "deposit.amount")
+    assert words in response.json()["message"]
+    assert answered(await still.server.call("sandbox_chain"))["mempool"] == []
+
+
+async def test_all_the_bitcoin_there_is_breaks_nothing(api: Api) -> None:
+    """Several times over: it is credited and can leave again, and the books would hold a million million more."""
+    await api.world.user()
+    address = answered(await api.server.call("s2s_deposit_address", partnerUserId="alice"))["address"]
+    for _ in range(3):
+        assert (await deposited(api, "21000000", address)).status_code == 200
+    answered(await api.server.call("sandbox_advance", seconds=3600))
+    answered(
+        await api.server.call("s2s_withdraw_fast", partnerUserId="alice", walletAddress=ADDRESSES[0], amount=62_000_000)
+    )
+    answered(await api.server.call("sandbox_advance", days=2))
+    (left, _) = answered(await api.server.call("s2s_balances", partnerUserId="alice"))["array"]
+    assert left["valueNumericAtSyncDate"] == "999999.99994"
+    (shown,) = answered(await api.server.call("s2s_withdrawals"))["array"]
+    assert shown["state"] == "final"
+    await check_books(api.world)
+    assert MOST_BTC * 10**12 < AMOUNT_LIMIT
 
 
 async def test_production_has_no_such_thing(world: World, dsn: str) -> None:

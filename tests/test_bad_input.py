@@ -6,8 +6,10 @@
 import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote_from_bytes, urlencode
 
@@ -159,6 +161,115 @@ async def test_unknown_fields_of_a_body(api: Api, operation: str) -> None:
 async def test_unknown_parameters_of_a_query_are_left_alone(api: Api, operation: str) -> None:
     fields = good(operation) | {"extra": "1"}
     assert (await api.server.call(operation, **fields)).status_code == 200
+
+
+CASES = [
+    *(("s2s_withdrawals", name, "partnerUserId") for name in ("partnerUserID", "partneruserid", "PARTNERUSERID")),
+    *(("s2s_withdrawals", name, "limit") for name in ("Limit", "LIMIT")),
+    ("s2s_upgrade_price", "nftID", "nftId"),
+    ("s2s_income_by_day", "includeIncomesByNFTs", "includeIncomesByNfts"),
+    ("c2s_miners", "Cursor", "cursor"),
+    ("s2s_miners", "Signature", "signature"),
+]
+
+
+@pytest.mark.parametrize(("operation", "name", "meant"), CASES)
+async def test_a_known_parameter_in_another_case_is_refused(api: Api, operation: str, name: str, meant: str) -> None:
+    """It was meant: without it everybody's withdrawals would be answered in place of one user's."""
+    caller = await caller_of(api, operation)
+    response = await caller.call(operation, **(good(operation) | {name: "x", "extra": "1"}))
+    assert check_refused(response, 400, "FIELD_UNKNOWN", name) == {"field": name}
+    assert exact(response)["message"] == f"{name} is not a field of this operation, {meant} is"
+
+
+# What is told of a bad field: plain words, none of them the library's
+
+
+def withdrawing(**fields: object) -> tuple[str, dict[str, object]]:
+    return "s2s_withdraw", {"partnerUserId": "alice", "walletAddress": ADDRESS, "amount": 1} | fields
+
+
+def upgrading(**fields: object) -> tuple[str, dict[str, object]]:
+    return "s2s_upgrade", {"data": {"type": "nftPowerUpgrade", "nftId": 1, "fromPower": 1, "toPower": 2} | fields}
+
+
+def listing(**fields: object) -> tuple[str, dict[str, object]]:
+    return "s2s_income", {"partnerUserId": "alice"} | fields
+
+
+FRACTION = "a number with a fraction or an exponent"
+DATA_TYPE = "data.type is none of its documented values"
+TOLD: list[tuple[tuple[str, dict[str, object]], str, str]] = [
+    (("s2s_withdrawal", {"id": "x"}), "FIELD_OUT_OF_BOUNDS", "id must be a whole number"),
+    (("s2s_withdrawal", {"id": "1" * 17}), "FIELD_OUT_OF_BOUNDS", "id must have at most 16 characters"),
+    (("c2s_income", {"limit": "1000000"}), "FIELD_OUT_OF_BOUNDS", "limit must be 1 to 100"),
+    (("c2s_income", {"limit": "101"}), "FIELD_OUT_OF_BOUNDS", "limit must be 1 to 100"),
+    (("s2s_withdrawals", {"limit": "1000000"}), "FIELD_OUT_OF_BOUNDS", "limit must be 1 to 999"),
+    (("s2s_withdrawals", {"limit": "0"}), "FIELD_OUT_OF_BOUNDS", "limit must be 1 to 999"),
+    (listing(offset="-1"), "FIELD_OUT_OF_BOUNDS", "offset must be a whole number, 0 to 99999"),
+    (listing(partnerUserId=""), "FIELD_OUT_OF_BOUNDS", "partnerUserId may not be empty"),
+    (listing(partnerUserId="x" * 256), "FIELD_OUT_OF_BOUNDS", "partnerUserId must have at most 255 characters"),
+    (
+        ("s2s_income_by_day", {"partnerUserId": "alice", **RANGE, "includeIncomesByNfts": "yes"}),
+        *("FIELD_OUT_OF_BOUNDS", "includeIncomesByNfts must be true or false"),
+    ),
+    (
+        ("s2s_upgrade_price", {"type": "nftPowerUpgrade", "nftId": "x", "from": "1", "to": "2"}),
+        *("FIELD_OUT_OF_BOUNDS", "nftId must be a whole number of at most 16 digits"),
+    ),
+    (
+        ("s2s_upgrade_price", {"type": "nftPowerUpgrade", "nftId": "1", "from": "1e3", "to": "2"}),
+        *("FIELD_OUT_OF_BOUNDS", "from must be a number, in digits and at most one point"),
+    ),
+    (withdrawing(amount=None), "FIELD_TYPE", "amount may not be null"),
+    (withdrawing(amount="1"), "FIELD_TYPE", "amount must be a number, not a text"),
+    (withdrawing(amount="x"), "FIELD_TYPE", "amount must be a number, not a text"),
+    (withdrawing(amount=True), "FIELD_TYPE", "amount must be a number, not true or false"),
+    (withdrawing(amount=[]), "FIELD_TYPE", "amount must be a number, not a list"),
+    (withdrawing(amount={}), "FIELD_TYPE", "amount must be a number, not an object"),
+    (
+        withdrawing(amount=-1),
+        "FIELD_OUT_OF_BOUNDS",
+        "amount must be more than 0, below 10^20, with at most 18 decimals",
+    ),
+    (withdrawing(partnerUserId=7), "FIELD_TYPE", "partnerUserId must be a text, not a whole number"),
+    (("s2s_withdrawal_cancel", {"id": "1"}), "FIELD_TYPE", "id must be a whole number, not a text"),
+    (("s2s_withdrawal_cancel", {"id": Decimal("1.5")}), "FIELD_TYPE", f"id must be a whole number, not {FRACTION}"),
+    (("s2s_withdrawal_cancel", {"id": 0}), "FIELD_OUT_OF_BOUNDS", "id must be at least 1"),
+    (("s2s_withdrawal_cancel", {"id": 2**53}), "FIELD_OUT_OF_BOUNDS", f"id must be at most {GREATEST}"),
+    (upgrading(type="x"), "FIELD_OUT_OF_BOUNDS", DATA_TYPE),
+    (upgrading(type=7), "FIELD_TYPE", "data.type must be a text"),
+    (upgrading(fromPower=None), "FIELD_TYPE", "data.fromPower may not be null"),
+    (("s2s_upgrade", {"data": []}), "FIELD_TYPE", "data must be an object, not a list"),
+    (("sandbox_chain", {"scenario": "boom"}), "FIELD_OUT_OF_BOUNDS", "scenario is none of its documented values"),
+    (
+        ("sandbox_chain", {"deposit": {"address": "", "amount": 1}}),
+        *("FIELD_OUT_OF_BOUNDS", "deposit.address may not be empty"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("asked", "code", "message"), TOLD)
+async def test_what_is_wrong_with_a_field(
+    api: Api, asked: tuple[str, dict[str, object]], code: str, message: str
+) -> None:
+    operation, sent = asked
+    response = await (await caller_of(api, operation)).call(operation, **sent)
+    check_refused(response, 400, code, message.partition(" ")[0])
+    assert exact(response)["message"] == message
+
+
+async def test_numbers_that_no_number_can_be(api: Api) -> None:
+    """A number beyond every bound where a text belongs is told in words too."""
+    body = b'{"partnerUserId":1e400}'
+    assert exact(await api.server.raw("POST", LOGIN, body))["message"] == "partnerUserId is beyond every bound"
+    for word in ("NaN", "Infinity", "-Infinity"):
+        response = await api.server.raw("POST", LOGIN, f'{{"partnerUserId":{word}}}'.encode())
+        check_refused(response, 400, "BODY_NOT_JSON")
+        assert exact(response)["message"] == f"the body is not JSON: {word} is no JSON number"
+
+
+LIBRARY = re.compile(r"`|regex|\bdecimal\b|\bstr\b|\bint\b|\bbool\b|\^\[|\(\?")
 
 
 # Bodies that cannot be read
@@ -485,6 +596,8 @@ def test_nothing_is_ever_our_fault(target: Target) -> None:
         else:
             assert (response.status_code, body["error"]) in CODES
             check_refused(response, response.status_code, body["error"])
+            if body["error"] in ("FIELD_TYPE", "FIELD_OUT_OF_BOUNDS"):
+                assert not LIBRARY.search(body["message"].removeprefix(str(body["details"]["field"])))
 
     drive()
     # The random requests were neither all good nor all bad.

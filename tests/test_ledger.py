@@ -238,9 +238,38 @@ async def test_an_overdraft_is_refused_and_changes_nothing(world: World) -> None
     with pytest.raises(InsufficientFundsError, match="does not hold that much") as caught:
         await post(world, payment(alice, Chart.INCOME_CONTROL, "5.000000000000000001"))
     assert (caught.value.status, caught.value.code) == (409, "INSUFFICIENT_FUNDS")
+    assert caught.value.details == {"available": 5, "needed": Decimal("5.000000000000000001")}
     assert await states(world) == [(999, "posted")]
     assert await post(world, payment(alice, Chart.INCOME_CONTROL, "5"))
     assert await held(world, alice) == (0, 0)
+
+
+async def test_an_overdraft_tells_the_sums_of_all_its_legs(world: World) -> None:
+    """What a leg before it has reserved is needed, what another thing has reserved is gone."""
+    alice = await account(world, holding="5")
+    await reserve(world, payment(alice, Chart.INCOME_CONTROL, "1", 7))
+    async with db.transaction(world.pool) as tx:
+        day = await day_fence.share(tx, world.partner.id)
+        whole = payment(alice, Chart.INCOME_CONTROL, "4.00")
+        await ledger.reserve(tx, day, whole)
+        with pytest.raises(InsufficientFundsError, match="4 BTC can be spent") as caught:
+            await ledger.reserve(tx, day, replace(whole, leg=2, amount=Decimal("0.50")))
+        assert {name: str(value) for name, value in caught.value.details.items()} == {"available": "4", "needed": "4.5"}
+        # Whoever let the error pass could not commit what was not counted.
+        with pytest.raises(asyncpg.InFailedSQLTransactionError):
+            await tx.execute("SELECT 1")
+    assert await states(world) == [(1, "pending"), (999, "posted")]
+
+
+async def test_more_than_any_account_can_hold_is_not_held_either(world: World) -> None:
+    """Beside what is reserved it does not fit the column, which is no fault of ours."""
+    alice = await account(world, holding="5")
+    await reserve(world, payment(alice, Chart.INCOME_CONTROL, "1", 7))
+    for verb in (post, reserve):
+        with pytest.raises(InsufficientFundsError) as caught:
+            await verb(world, payment(alice, Chart.INCOME_CONTROL, str(GREATEST)))
+        assert caught.value.details == {"available": 4, "needed": GREATEST}
+    assert await held(world, alice) == (5, 4)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hashrail.gateways.bitcoin_records import Accepted, AlreadyKnown, FeeTerms, 
 from hashrail.gateways.bitcoin_rpc import NodeRefusedError
 from hashrail.gateways.chain import Chain, NodeChain, Payment
 from hashrail.gateways.chains import open_for
-from hashrail.gateways.sandbox import SandboxChain, Scenario
+from hashrail.gateways.sandbox import MOST_BTC, SandboxChain, Scenario
 from hashrail.gateways.signer import Signed, SigningRefusedError
 from hashrail.settings import Settings
 from tests.bitcoin import Node, running
@@ -318,6 +318,14 @@ async def test_somebody_pays_us(chain: SandboxChain) -> None:
     assert Decimal("0.25") in {coin.amount_btc for coin in await chain.coins()}
     stranger = await chain.receive(STRANGER, Decimal("0.25"))
     assert stranger not in {each.txid for each in (await chain.history(None, 1)).entries}
+
+
+async def test_nobody_pays_more_than_there_is(chain: SandboxChain) -> None:
+    for amount in (MOST_BTC + Decimal("0.00000001"), Decimal(0), Decimal(-1)):
+        with pytest.raises(AssertionError, match="nobody pays more than there is"):
+            await chain.receive(STRANGER, amount)
+    await chain.receive(STRANGER, MOST_BTC)
+    assert len(await chain.mempool()) == 1
 
 
 async def test_it_says_that_it_is_simulated(chain: SandboxChain) -> None:

@@ -1,10 +1,12 @@
 """Bitcoin addresses: which ones may be bound and paid.
 
 Allowed are P2PKH, P2SH, witness v0 (20 or 32 bytes) and taproot (v1, 32 bytes) of the deployment's network. Refused,
-each with its reason: another network's address, white space, broken checksums, unknown witness versions, anchors
-(pay-to-anchor), and the well-known burn address. Parsing is bdkpython's, the reference library of bitcoindevkit.
+each with its reason: another network's address, white space, mixed case, broken checksums, unknown witness versions,
+anchors (pay-to-anchor), and the well-known burn address. Parsing is bdkpython's, the reference library of
+bitcoindevkit. It tells little of what it cannot parse, so that is looked at once more here, for the reason alone.
 """
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -25,6 +27,16 @@ FOREIGN = (
     bdk.AddressParseError.UnknownHrp,
     bdk.AddressParseError.InvalidLegacyPrefix,
 )
+
+# BIP-173 and BIP-350: prefix, the version's character and what follows, of the 32 characters that there are.
+WITNESS = re.compile(r"(?P<prefix>bc|tb|bcrt)1(?P<data>[qpzry9x8gf2tvdw0s3jn54khce6mua7l]{6,})")
+WITNESS_PREFIX = re.compile(r"(bc|tb|bcrt)1", re.IGNORECASE)
+CHARACTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+FIRST_CHECKSUM, LATER_CHECKSUM = 1, 0x2BC830A3
+LAST_VERSION = 16
+# As long as 21 bytes and their checksum get, one character more or less.
+LEGACY = re.compile(r"[1-9A-HJ-NP-Za-km-z]{25,36}")
 
 BDK_NETWORKS: dict[Network, bdk.Network] = {
     "bitcoin": bdk.Network.BITCOIN,
@@ -57,7 +69,8 @@ class Address:
 
 def parse(text: str, network: Network, *, field: str) -> Address:
     """The address. Raises AddressInvalidError with one of the reasons white space, no address (nothing that could be
-    one), network (another one's), checksum (mistyped), witness version, anchor, burn.
+    one), mixed case, network (another one's), checksum (mistyped), witness version, witness program (no version has
+    such a one), anchor, burn.
     """
     if any(character.isspace() for character in text):
         raise _refusal("white space", text, network, field)
@@ -68,7 +81,7 @@ def parse(text: str, network: Network, *, field: str) -> Address:
     except FOREIGN as error:
         raise _refusal("network", text, network, field) from error
     except bdk.AddressParseError as error:
-        raise _refusal("checksum", text, network, field) from error
+        raise _refusal(_fault(text), text, network, field) from error
     script = parsed.script_pubkey().to_bytes()
     return Address(str(parsed), script, _kind(script, text, network, field))
 
@@ -76,6 +89,32 @@ def parse(text: str, network: Network, *, field: str) -> Address:
 def from_script(script: bytes, network: Network) -> str:
     """The address of an output script."""
     return str(bdk.Address.from_script(bdk.Script(script), BDK_NETWORKS[network]))
+
+
+def _fault(text: str) -> str:
+    """Why a text could not be parsed."""
+    if WITNESS_PREFIX.match(text) is None:
+        return "checksum" if LEGACY.fullmatch(text) else "no address"
+    if text not in (text.lower(), text.upper()):
+        return "mixed case"
+    found = WITNESS.fullmatch(text.lower())
+    if found is None:
+        return "no address"
+    values = [CHARACTERS.index(character) for character in found["data"]]
+    version, expected = values[0], FIRST_CHECKSUM if values[0] == 0 else LATER_CHECKSUM
+    if _checksum(found["prefix"], values) != expected:
+        return "checksum"
+    return "witness version" if version > LAST_VERSION else "witness program"
+
+
+def _checksum(prefix: str, values: list[int]) -> int:
+    """BIP-173's polynomial over the prefix and the values of the characters."""
+    found = 1
+    for value in [*(ord(each) >> 5 for each in prefix), 0, *(ord(each) & 31 for each in prefix), *values]:
+        top, found = found >> 25, (found & 0x1FFFFFF) << 5 ^ value
+        for bit, generator in enumerate(GENERATORS):
+            found ^= generator if top >> bit & 1 else 0
+    return found
 
 
 def _kind(script: bytes, text: str, network: Network, field: str) -> str:

@@ -86,7 +86,8 @@ async def address_of(pool: Pool, chain: Chain | None, partner_id: int, user_id: 
         users.assert_active((await users.lock(tx, partner_id, [user_id]))[user_id], field="partnerUserId")
     doubts = await payout_wallet.look(pool, chain)
     if doubts:
-        raise DepositsNotAvailableError(f"{doubts[0].code}: {doubts[0].message}")
+        log.error("no deposit address is given out", code=doubts[0].code, why=doubts[0].message)
+        raise DepositsNotAvailableError("the wallet of the node is in doubt")
     label = await _label(pool, partner_id, user_id)
     for _ in range(MOST_TRIES):
         made = await chain.address_for(label)

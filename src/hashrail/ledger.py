@@ -21,6 +21,7 @@ from hashrail import day_fence
 from hashrail.day_fence import OpenDay
 from hashrail.db import Tx
 from hashrail.errors import ConflictError
+from hashrail.money import plain
 
 FIRST_USER_ACCOUNT = 100_000
 USER_CURRENCIES = ("BTC", "GOMINING")
@@ -76,16 +77,21 @@ class Kind(StrEnum):
 COUNT_DEBIT = """
     UPDATE account SET debits_posted = debits_posted + $3, debits_pending = debits_pending + $4
     WHERE partner_id = $1 AND id = $2"""
+# The same, only where the account is a partner's or holds as much.
+COUNT_HELD_DEBIT = """
+    UPDATE account SET debits_posted = debits_posted + $3, debits_pending = debits_pending + $4
+    WHERE partner_id = $1 AND id = $2
+      AND (user_id IS NULL OR credits_posted - debits_posted - debits_pending - $3 - $4 >= 0)"""
 COUNT_CREDIT = """
     UPDATE account SET credits_posted = credits_posted + $3, credits_pending = credits_pending + $4
     WHERE partner_id = $1 AND id = $2"""
 
 
 class InsufficientFundsError(ConflictError):
-    """The account does not hold that much."""
+    """The account does not hold that much; details say what is `available`, and what was `needed` of it."""
 
     code = "INSUFFICIENT_FUNDS"
-    advice = "Read the balance; what is reserved for pending operations cannot be spent."
+    advice = "Spend at most details.available; what is reserved for pending operations is not in it."
 
 
 class CreditLimitError(ConflictError):
@@ -384,21 +390,48 @@ async def _move(
     tx: Tx, day: OpenDay, transfer: Transfer, *, posted: Decimal = Decimal(0), pending: Decimal = Decimal(0)
 ) -> None:
     """Count the transfer on the accounts that carry balances, in id order."""
-    sides = sorted([(int(transfer.debit), COUNT_DEBIT), (int(transfer.credit), COUNT_CREDIT)])
+    sides = sorted([(int(transfer.debit), COUNT_HELD_DEBIT), (int(transfer.credit), COUNT_CREDIT)])
     try:
         for account_id, statement in sides:
             if carries_balance(account_id):
-                await tx.execute(statement, day.partner_id, account_id, posted, pending)
+                counted = await tx.execute(statement, day.partner_id, account_id, posted, pending)
+                if counted != "UPDATE 1":
+                    await _refuse_overdraft(tx, day, transfer, posted, pending)
     except asyncpg.CheckViolationError as error:
         raise _refusal(error) from error
 
 
+async def _refuse_overdraft(tx: Tx, day: OpenDay, transfer: Transfer, posted: Decimal, pending: Decimal) -> None:
+    """Read what the account holds, and only then let its constraint refuse: after that nothing can be read.
+
+    What other legs of the same have reserved counts as needed, not as gone. If there is enough by now, it is counted.
+    """
+    row = await tx.fetchrow(
+        """SELECT currency, credits_posted - debits_posted - debits_pending AS spendable,
+                  (SELECT coalesce(sum(amount), 0) FROM transfer WHERE partner_id = $1 AND debit_account = $2
+                   AND kind = $3 AND object_id = $4 AND leg <> $5 AND state = 'pending') AS held
+           FROM account WHERE partner_id = $1 AND id = $2""",
+        day.partner_id,
+        int(transfer.debit),
+        transfer.kind.value,
+        transfer.object_id,
+        transfer.leg,
+    )
+    assert row is not None, "a transfer names two accounts that are there"
+    try:
+        await tx.execute(COUNT_DEBIT, day.partner_id, int(transfer.debit), posted, pending)
+    except asyncpg.CheckViolationError as error:
+        available, needed = plain(row["spendable"] + row["held"]), plain(posted + pending + row["held"])
+        raise InsufficientFundsError(
+            f"the account does not hold that much: {available} {row['currency']} can be spent",
+            available=Decimal(available),
+            needed=Decimal(needed),
+        ) from error
+
+
 def _refusal(error: asyncpg.CheckViolationError) -> ConflictError:
-    match error.constraint_name:
-        case "account_no_overdraft":
-            return InsufficientFundsError("the account does not hold that much")
-        case "account_credit_limit":
-            return CreditLimitError("the partner's credit limit does not allow it")
+    if error.constraint_name == "account_credit_limit":
+        return CreditLimitError("the partner's credit limit does not allow it")
     raise error
 
 

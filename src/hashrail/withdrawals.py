@@ -179,7 +179,7 @@ async def request(
     needs_approval |= await foreign_spends.may_have_paid(tx, destination.text)
     await rewards.settle(tx, day, user_id)
     if await rewards.unsettled(tx, day.partner_id, user_id) < 0:
-        raise InsufficientFundsError("adjustments took back more than the account holds")
+        raise InsufficientFundsError("adjustments took back more than the account holds", available=Decimal(0))
     withdrawal_id: int = await tx.fetchval(
         """INSERT INTO withdrawal (partner_id, user_id, speed, address, amount_btc, commission_btc, state,
                                    needs_approval, created_at, changed_at)

@@ -29,6 +29,7 @@ from hashrail.api.errors import (
 from hashrail.api.routes import routes
 from hashrail.api.telemetry import FAILED_ASSERTIONS, Telemetry, metrics
 from hashrail.errors import HashrailError
+from hashrail.gateways.bitcoin_rpc import NodeError
 from hashrail.settings import Settings
 
 log = structlog.get_logger()
@@ -66,6 +67,7 @@ def build(settings: Settings) -> ASGIApp:
             _page("/metrics", _metrics),
         ],
         exception_handlers={
+            InternalError: _failed,
             HashrailError: _refused,
             HTTPException: _http_refused,
             Exception: _failed,
@@ -126,11 +128,19 @@ def _refused(request: AnyRequest, error: HashrailError) -> Response[bytes]:
     shape = {
         "statusCode": error.status,
         "error": error.code,
-        "message": error.message,
+        "message": _told(error, state["request_id"]),
         "requestId": state["request_id"],
         "details": error.details,
     }
     return Response(ENCODER.encode(shape), status_code=error.status, media_type=JSON)
+
+
+def _told(error: HashrailError, request_id: str) -> str:
+    """The message for the caller. What failed at the node is the operator's, and stands in the log."""
+    if not isinstance(error, NodeError):
+        return error.message
+    log.warning("a call of the node failed", request_id=request_id, code=error.code, cause=error.message)
+    return error.outside
 
 
 def _http_refused(request: AnyRequest, error: HTTPException) -> Response[bytes]:
@@ -145,10 +155,15 @@ def _http_refused(request: AnyRequest, error: HTTPException) -> Response[bytes]:
 
 
 def _failed(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """The database is away, or a bug: the caller gets the request id, the log everything, and the alarm goes up."""
+    """The database is away, or a bug: the caller gets the request id, the log everything, and the alarm goes up.
+
+    What works in steps says itself, by an InternalError, how far it came.
+    """
     unavailable = db.refusal(error)
     if unavailable is not None:
         return _refused(request, unavailable)
     FAILED_ASSERTIONS.inc()
     log.error("internal error", request_id=request.scope["state"]["request_id"], exc_info=error)
-    return _refused(request, InternalError("something went wrong; it was logged and nothing was changed"))
+    if not isinstance(error, InternalError):
+        error = InternalError("something went wrong; it was logged under the request id")
+    return _refused(request, error)

@@ -36,8 +36,8 @@ class RequestMalformedError(HashrailError):
 
 
 class InternalError(HashrailError):
-    """A bug of the platform; it was logged under the request id, and nothing was changed."""
+    """A bug of the platform, logged under the request id. What works in steps may have done some of them."""
 
     status = 500
     code = "INTERNAL_ERROR"
-    advice = "Tell the operator the request id."
+    advice = "Tell the operator the request id. Where details.businessTime is there, the clock has moved to it."

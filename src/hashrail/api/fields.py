@@ -22,6 +22,54 @@ PATH = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
 OTHER_TYPE = re.compile(r"Expected `[^`]*`(, got `|$)|Invalid decimal string")
 NAMED = re.compile(r"field `(?P<name>[^`]*)`")
 
+# Texts of which only some are right. Python's $ also stands before a newline at the end, so each says that none may
+# follow.
+LIMIT = r"^(0{0,2}[1-9]|0?[1-9][0-9]|[1-9][0-9]{2})$(?!\n)"
+LIMIT_OF_100 = r"^(0{0,2}[1-9]|0?[1-9][0-9]|100)$(?!\n)"
+OFFSET = r"^[0-9]{1,5}$(?!\n)"
+FLAG = r"^(true|false)$(?!\n)"
+DIGITS = r"^[0-9]+$(?!\n)"
+ID_DIGITS = r"^[0-9]{1,16}$(?!\n)"
+WINDOW = r"^0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|60000)$(?!\n)"
+QUANTITY = r"^[0-9]+(\.[0-9]+)?$(?!\n)"
+RIGHT_TEXTS = {
+    LIMIT: "1 to 999",
+    LIMIT_OF_100: "1 to 100",
+    OFFSET: "a whole number, 0 to 99999",
+    FLAG: "true or false",
+    DIGITS: "a whole number",
+    ID_DIGITS: "a whole number of at most 16 digits",
+    WINDOW: "a whole number of milliseconds, 1 to 60000",
+    QUANTITY: "a number, in digits and at most one point",
+}
+# What the library's names of types are to whoever sends JSON.
+TYPES = {
+    "str": "a text",
+    "int": "a whole number",
+    "decimal": "a number",
+    "float": "a number with a fraction or an exponent",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+# Each form of the library's messages, and what is told instead.
+FORMS = (
+    *(
+        (re.escape(f"Expected `str` matching regex {pattern!r}"), f"must be {words}")
+        for pattern, words in RIGHT_TEXTS.items()
+    ),
+    (r"Expected `\w+`, got `null`", "may not be null"),
+    (r"Expected `(\w+)`, got `(\w+)`", "must be {0}, not {1}"),
+    (r"Expected `(\w+)`", "must be {0}"),
+    (r"Invalid decimal string", "must be a number, not a text"),
+    (r"Number out of range", "is beyond every bound"),
+    (r"Expected `int` >= (-?\d+)", "must be at least {0}"),
+    (r"Expected `int` <= (-?\d+)", "must be at most {0}"),
+    (r"Expected `str` of length >= 1", "may not be empty"),
+    (r"Expected `str` of length <= (\d+)", "must have at most {0} characters"),
+    (r"(?s:Invalid (?:enum )?value .*)", "is none of its documented values"),
+)
+
 
 class FieldMissingError(BadRequestError):
     """A required field is not there."""
@@ -31,7 +79,7 @@ class FieldMissingError(BadRequestError):
 
 
 class FieldUnknownError(BadRequestError):
-    """The body has a field that the operation does not know."""
+    """The body has a field that the operation does not know, or a name in the query differs from one by its case."""
 
     code = "FIELD_UNKNOWN"
     advice = "Leave the named field out, or correct its spelling."
@@ -98,9 +146,14 @@ def read_json(raw: bytes, model: type[S], members: Mapping[str, object]) -> S:
 
 
 def read_query(pairs: Iterable[tuple[str, str]], model: type[S]) -> S:
-    """Query parameters as their model; parameters that it does not list are left alone."""
+    """Query parameters as their model; parameters that it does not list are left alone.
+
+    One that differs from a listed one by its case alone is refused: it was meant, and ignoring it answers more.
+    """
+    sent = dict(pairs)
+    _check_case(sent, model)
     try:
-        decoded = msgspec.convert(dict(pairs), model)
+        decoded = msgspec.convert(sent, model)
     except msgspec.ValidationError as error:
         raise _refusal(str(error)) from error
     return _without_nul(decoded)
@@ -137,6 +190,20 @@ def number(value: Decimal) -> Decimal:
 
 
 @functools.cache
+def _names(model: type[S]) -> dict[str, str]:
+    """The names of a model's fields, by the same in lower case."""
+    return {name.lower(): name for name in model.__struct_encode_fields__}
+
+
+def _check_case(sent: Mapping[str, str], model: type[S]) -> None:
+    known = _names(model)
+    for name in sent:
+        meant = known.get(name.lower(), name)
+        if meant != name:
+            raise FieldUnknownError(f"{name} is not a field of this operation, {meant} is", field=name)
+
+
+@functools.cache
 def _decoder(model: type[S]) -> "msgspec.json.Decoder[Any]":
     return msgspec.json.Decoder(model)
 
@@ -149,10 +216,11 @@ def _check_numbers(decoded: Struct, members: Mapping[str, Any], above: str = "")
             _check_numbers(value, members[wire_name], f"{above}{wire_name}.")
         elif isinstance(value, Decimal):
             if isinstance(members[wire_name], str):
-                raise FieldTypeError(f"{above}{wire_name}: expected a number, got a text", field=above + wire_name)
+                raise FieldTypeError(f"{above}{wire_name} must be a number, not a text", field=above + wire_name)
             if value < 0 or not is_amount(value):
+                # Who wants the amount refuses 0 by a code of his own.
                 raise FieldBoundsError(
-                    f"{above}{wire_name} must be 0 or more, below 10^20, with at most 18 decimals",
+                    f"{above}{wire_name} must be more than 0, below 10^20, with at most 18 decimals",
                     field=above + wire_name,
                 )
 
@@ -178,4 +246,13 @@ def _refusal(message: str) -> BadRequestError:
             return FieldMissingError(f"{name} is missing", field=name)
         return FieldUnknownError(f"{name} is not a field of this operation", field=name)
     kind = FieldTypeError if OTHER_TYPE.match(said) else FieldBoundsError
-    return kind(f"{path or 'the body'}: {said}", field=path or None)
+    return kind(f"{path or 'the body'} {_words(said)}", field=path or None)
+
+
+def _words(said: str) -> str:
+    """What is wrong with a field, in words that belong to no library."""
+    for form, words in FORMS:
+        found = re.fullmatch(form, said)
+        if found is not None:
+            return words.format(*(TYPES.get(part, part) for part in found.groups()))
+    return "is not as documented"

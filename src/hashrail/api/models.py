@@ -1,7 +1,7 @@
 """What goes over the wire: requests with their bounds, and answers, in the contract's names.
 
 Amounts in answers are exact JSON numbers; dates are ISO 8601 UTC with milliseconds. An unknown field in a body is
-refused; unknown query parameters are left alone.
+refused; unknown query parameters are left alone, unless a known one differs by its case alone.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import Annotated, Generic, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from hashrail.api import fields
 from hashrail.scenarios import Scenario
 
 T = TypeVar("T")
@@ -17,31 +18,22 @@ T = TypeVar("T")
 # JavaScript's greatest exact integer: no id is above it.
 GREATEST_ID = 2**53 - 1
 
-# What `extra_json_schema` says is for readers of the OpenAPI document: bounds that code holds, not the model. What
-# stands under DOCUMENTED takes the place of the model's own word.
-DOCUMENTED = "x-documented"
-ANY_AMOUNT = {"minimum": 0, "exclusiveMaximum": 10**20}
+# What `extra_json_schema` says is for readers of the OpenAPI document: bounds that code holds, not the model.
+ANY_AMOUNT = {"exclusiveMinimum": 0, "exclusiveMaximum": 10**20}
 NO_NUL = {"pattern": r"^[^\u0000]*$"}
-ANY_LIMIT = {DOCUMENTED: {"pattern": "^(0{0,2}[1-9]|0?[1-9][0-9]|[1-9][0-9]{2})$"}}
-LIMIT_100 = {DOCUMENTED: {"pattern": "^(0{0,2}[1-9]|0?[1-9][0-9]|100)$"}}
 MILLIS = "milliseconds since 1970 UTC"
 WINDOW = "milliseconds for which the signature is valid, at most 60000"
 
 Text = Annotated[str, Meta(min_length=1, max_length=255, extra_json_schema=NO_NUL)]
 NonEmpty = Annotated[str, Meta(min_length=1, max_length=4096, extra_json_schema=NO_NUL)]
 Id = Annotated[int, Meta(ge=1, le=GREATEST_ID)]
-# Python's $ also stands before a newline at the end, so each pattern says that none may follow.
-Limit = Annotated[
-    str, Meta(pattern=r"^[0-9]{1,3}$(?!\n)", description="how many, 1 to 999, digits", extra_json_schema=ANY_LIMIT)
-]
-LimitOf100 = Annotated[
-    str, Meta(pattern=r"^[0-9]{1,3}$(?!\n)", description="how many, 1 to 100, digits", extra_json_schema=LIMIT_100)
-]
-Offset = Annotated[str, Meta(pattern=r"^[0-9]{1,5}$(?!\n)", description="how many to skip, digits")]
-Flag = Annotated[str, Meta(pattern=r"^(true|false)$(?!\n)")]
-Digits = Annotated[str, Meta(pattern=r"^[0-9]+$(?!\n)")]
-MillisText = Annotated[str, Meta(pattern=r"^[0-9]+$(?!\n)", description=MILLIS)]
-WindowText = Annotated[str, Meta(pattern=r"^0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|60000)$(?!\n)", description=WINDOW)]
+Limit = Annotated[str, Meta(pattern=fields.LIMIT, description="how many, 1 to 999, digits")]
+LimitOf100 = Annotated[str, Meta(pattern=fields.LIMIT_OF_100, description="how many, 1 to 100, digits")]
+Offset = Annotated[str, Meta(pattern=fields.OFFSET, description="how many to skip, digits")]
+Flag = Annotated[str, Meta(pattern=fields.FLAG)]
+Digits = Annotated[str, Meta(pattern=fields.DIGITS)]
+MillisText = Annotated[str, Meta(pattern=fields.DIGITS, description=MILLIS)]
+WindowText = Annotated[str, Meta(pattern=fields.WINDOW, description=WINDOW)]
 Millis = Annotated[int, Meta(ge=1, le=GREATEST_ID, description=MILLIS)]
 Window = Annotated[int, Meta(ge=1, le=60_000, description=WINDOW)]
 SomeMoment = Annotated[

@@ -254,15 +254,21 @@ async def _wallets(call: Call, user_id: int, query: PageQuery | UserPageQuery) -
 async def _withdraw(call: Call, tx: Tx, body: WithdrawBody, speed: withdrawals.Speed) -> Data[bool]:
     day = await day_fence.share(tx, call.partner_id)
     user = await users.find(tx, call.partner_id, body.partner_user_id)
-    made = await withdrawals.request(
-        tx,
-        day,
-        _terms(call),
-        user_id=user.id,
-        speed=speed,
-        address=body.wallet_address,
-        amount_btc=body.amount,
-    )
+    terms = _terms(call)
+    try:
+        made = await withdrawals.request(
+            tx,
+            day,
+            terms,
+            user_id=user.id,
+            speed=speed,
+            address=body.wallet_address,
+            amount_btc=body.amount,
+        )
+    except InsufficientFundsError as error:
+        commission_btc = terms.fast_commission_btc if speed == "fast" else 0
+        error.details |= {"field": "amount", "needed": number(body.amount + commission_btc)}
+        raise
     call.headers[WITHDRAWAL_HEADER] = str(made.id)
     return Data(data=True)
 

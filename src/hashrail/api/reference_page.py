@@ -252,6 +252,8 @@ def _bounds(schema: Any) -> str:
         ("maxLength", "at most {} characters"),
         ("minimum", "at least {}"),
         ("maximum", "at most {}"),
+        ("exclusiveMinimum", "more than {}"),
+        ("exclusiveMaximum", "less than {}"),
         ("pattern", "`{}`"),
         ("format", "{}"),
         ("const", "`{}`"),

@@ -52,7 +52,7 @@ CALLERS: dict[Auth, Refusals] = {
 # Beside those, at paths that pages in a browser may call.
 PAGE: Refusals = (guards.HeaderRepeatedError, guards.OriginNotAllowedError)
 QUERY: Refusals = (REFUSALS["DUPLICATE_FIELD"], REFUSALS["QUERY_NOT_UTF8"])
-QUERY_FIELDS: Refusals = (fields.FieldBoundsError, fields.FieldTextError)
+FIELDS: Refusals = (fields.FieldBoundsError, fields.FieldTextError)
 BODY: Refusals = (
     *(REFUSALS[code] for code in NOT_READABLE if code != "QUERY_NOT_UTF8"),
     fields.BodyMalformedError,
@@ -80,10 +80,11 @@ def _all(route: Route) -> Iterator[type[HashrailError]]:
     known = msgspec.structs.fields(route.model)
     if route.method == "GET":
         yield from QUERY
+        yield from (fields.FieldUnknownError,) if known else ()
     else:
         yield from (errors.BodyTooLargeError,) if route.for_every_site else BODY
     if known:
-        yield from QUERY_FIELDS
+        yield from FIELDS
     if _asks_for_a_field(msgspec.inspect.type_info(route.model)):
         yield fields.FieldMissingError
     if route.writes:

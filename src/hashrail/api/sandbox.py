@@ -1,23 +1,25 @@
 """Sandbox operations: moving the business clock, and what the simulated chain does. A sandbox only has them."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 
+import asyncpg
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from hashrail import business_clock, clock, daily, db, once, payouts
 from hashrail.addresses import AddressInvalidError, parse
 from hashrail.api.call import Auth, Call, Route, repetition_keys
+from hashrail.api.errors import InternalError
 from hashrail.api.fields import FieldBoundsError, number
 from hashrail.api.models import AdvanceBody, AdvanceOut, Answer, Body, Btc, Data, NonEmpty, SignedBody
 from hashrail.api.paying import Satoshis
 from hashrail.db import Tx
-from hashrail.errors import BadRequestError, ConflictError
-from hashrail.gateways.sandbox import SandboxChain, Scenario
+from hashrail.errors import BadRequestError, ConflictError, HashrailError
+from hashrail.gateways.sandbox import MOST_BTC, SandboxChain, Scenario
 from hashrail.money import BTC_DECIMALS, decimals, plain
 from hashrail.payouts import Desk
 from hashrail.settings import Network
@@ -87,10 +89,11 @@ async def advance(call: Call, body: AdvanceBody) -> Data[AdvanceOut]:
     """Move the business clock once, paying out on the way, then publish and close every day that is over."""
     if sum(given is not UNSET for given in (body.days, body.seconds, body.date)) != 1:
         raise AdvanceOneWayError("send exactly one of days, seconds, date", field="days")
-    await _move(call, body)
-    await daily.enter_generated(call.pool, call.deployment.settings, body.scenario)
-    progress = await daily.close_due(call.pool)
-    await daily.housekeeping(call.pool)
+    async with _telling_the_time(call):
+        await _move(call, body)
+        await daily.enter_generated(call.pool, call.deployment.settings, body.scenario)
+        progress = await daily.close_due(call.pool)
+        await daily.housekeeping(call.pool)
     now = await business_clock.now(call.pool)
     closed = await call.pool.fetchval("SELECT closed_through FROM partner_day WHERE partner_id = $1", call.partner_id)
     return Data(
@@ -101,6 +104,24 @@ async def advance(call: Call, body: AdvanceBody) -> Data[AdvanceOut]:
             days_closed=progress.closed,
         )
     )
+
+
+@asynccontextmanager
+async def _telling_the_time(call: Call) -> AsyncIterator[None]:
+    """What fails on the way tells where the clock stands: the steps that were made stay made."""
+    try:
+        yield
+    except db.DatabaseDownError:
+        raise  # and nobody can say what time it is
+    except HashrailError as error:
+        error.details["businessTime"] = clock.iso(await business_clock.now(call.pool))
+        raise
+    except (asyncpg.PostgresError, AssertionError) as error:
+        if db.refusal(error) is not None:
+            raise
+        now = clock.iso(await business_clock.now(call.pool))
+        message = f"something went wrong; it was logged under the request id, and the clock is at {now}"
+        raise InternalError(message, businessTime=now) from error
 
 
 async def chain(call: Call, tx: Tx, body: ChainBody) -> Data[ChainOut]:
@@ -125,10 +146,15 @@ async def chain(call: Call, tx: Tx, body: ChainBody) -> Data[ChainOut]:
 
 
 async def _deposit(simulated: SandboxChain, network: Network, body: DepositBody, tx: Tx) -> None:
-    """Somebody pays what nodes would relay. Raises AddressInvalidError, AmountPrecisionError, AmountTooSmallError."""
+    """Somebody pays what nodes would relay, and there is so much bitcoin.
+
+    Raises AddressInvalidError, FieldBoundsError, AmountPrecisionError, AmountTooSmallError.
+    """
     to = parse(body.address, network, field="deposit.address")
+    if body.amount > MOST_BTC:
+        raise FieldBoundsError(f"deposit.amount must be at most {MOST_BTC} BTC", field="deposit.amount")
     if decimals(body.amount) > BTC_DECIMALS:
-        message = f"{body.amount} has more than {BTC_DECIMALS} decimals"
+        message = f"{plain(body.amount)} has more than {BTC_DECIMALS} decimals"
         raise AmountPrecisionError(message, field="deposit.amount")
     if body.amount < to.dust_btc:
         message = f"nobody relays less than {plain(to.dust_btc)} BTC to such an address"

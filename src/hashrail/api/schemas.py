@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 
-from hashrail.api.models import DOCUMENTED, Query
+from hashrail.api.models import Query
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -47,8 +47,7 @@ class Schemas:
             return schema
         if "$ref" in schema:
             return self._referred(schema)
-        documented = schema.get(DOCUMENTED, {})
-        plain = {name: self._set_right(value) for name, value in schema.items() if name != DOCUMENTED} | documented
+        plain = {name: self._set_right(value) for name, value in schema.items()}
         if plain.get("format") == "decimal":
             plain["type"] = "number"
         if isinstance(plain.get("pattern"), str):

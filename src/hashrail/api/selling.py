@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from hashrail import catalogue, clock, day_fence, db, ledger, miners, orders, tariffs, upgrades
-from hashrail.api import cursors
+from hashrail.api import cursors, fields
 from hashrail.api.call import Auth, Call, Route
 from hashrail.api.fields import FieldBoundsError, number, page
 from hashrail.api.models import (
@@ -49,9 +49,9 @@ BODY_FIELDS: dict[UpgradeKind, dict[str, str]] = {
 Quantity = Annotated[
     Decimal, Meta(description="TH with at most 4 decimals, or W/TH with at most 2", extra_json_schema=ANY_AMOUNT)
 ]
-QuantityText = Annotated[str, Meta(max_length=20, pattern=r"^[0-9]+(\.[0-9]+)?$(?!\n)")]
+QuantityText = Annotated[str, Meta(max_length=20, pattern=fields.QUANTITY)]
 ThOrWattsPerTh = Annotated[Decimal, Meta(description="TH/s or W/TH, by the type")]
-IdText = Annotated[str, Meta(pattern=r"^[0-9]{1,16}$(?!\n)")]
+IdText = Annotated[str, Meta(pattern=fields.ID_DIGITS)]
 
 
 class EfficiencyUpgrade(Body, kw_only=True, tag_field="type", tag=EFFICIENCY_UPGRADE):

@@ -154,7 +154,8 @@ def _operations(routes: Iterable[tuple[str, Route]]) -> list[str]:
     lines = _head(
         "Operations",
         "The operations of the partner API by the numbers of its contract; those without a number are "
-        "Hashrail's own. A body is JSON with no unknown fields; unknown query parameters are ignored. "
+        "Hashrail's own. A body is JSON with no unknown fields; unknown query parameters are ignored, "
+        "unless one differs from a known one by its case alone. "
         "A deployment serves the same with examples and error codes at `/api/docs`, and for programs at "
         "`/api/openapi.json`: see [generate a client](../how-to/generate-a-client.md).",
     )

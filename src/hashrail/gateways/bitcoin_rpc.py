@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import ClassVar, Literal, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -27,12 +27,22 @@ ID = "hashrail"
 COOKIE_USER = "__cookie__"
 
 
-class NodeRefusedError(HashrailError):
+class NodeError(HashrailError):
+    """A call of the Bitcoin node failed. The message is the operator's: it names paths and addresses of his machines.
+
+    `outside` is what anybody else is told.
+    """
+
+    outside: ClassVar[str]
+
+
+class NodeRefusedError(NodeError):
     """The Bitcoin node answered a call with an error; `rpc_code` is its number in the node's own list."""
 
     status = 502
     code = "BITCOIN_NODE_REFUSED"
-    advice = "details.rpcCode and the message are the node's own words."
+    advice = "details.rpcCode is the node's own number; its words are in the log, and in what the command shows."
+    outside = "the Bitcoin node refused a call"
 
     def __init__(self, method: str, rpc_code: int, message: str) -> None:
         super().__init__(f"{method}: {message}", method=method, rpcCode=rpc_code)
@@ -40,20 +50,22 @@ class NodeRefusedError(HashrailError):
         self.reason = message
 
 
-class NodeUnreachableError(HashrailError):
+class NodeUnreachableError(NodeError):
     """Nobody listens where the Bitcoin node should be, or its cookie is not there: nothing was sent."""
 
     status = 503
     code = "BITCOIN_NODE_UNREACHABLE"
     advice = "Start the node, and compare HASHRAIL_BITCOIN_RPC_URL and HASHRAIL_BITCOIN_RPC_COOKIE with its settings."
+    outside = "the Bitcoin node cannot be reached"
 
 
-class NodeUnknownError(HashrailError):
+class NodeUnknownError(NodeError):
     """No answer of the Bitcoin node that can be read: whether it carried out the call is not known."""
 
     status = 502
     code = "BITCOIN_NODE_UNKNOWN"
     advice = "Ask the node what it has now before anything is done again; see its log for the cause."
+    outside = "the Bitcoin node gave no answer that can be read"
 
 
 class _RpcError(msgspec.Struct):
@@ -142,7 +154,8 @@ class NodeRpc:
             user, _, password = self._auth.read_text().strip().partition(":")
         except OSError as error:
             # A node writes its cookie when it starts and takes it away when it stops.
-            raise NodeUnreachableError(f"the cookie of the node cannot be read: {self._auth}") from error
+            message = f"the cookie of the node cannot be read: {self._auth}: {error.strerror}"
+            raise NodeUnreachableError(message) from error
         return user, password
 
 

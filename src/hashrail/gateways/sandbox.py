@@ -48,6 +48,9 @@ Scenario = Literal["confirm", "stuck", "evicted", "reorg", "double_spend"]
 SCENARIOS: tuple[Scenario, ...] = ("confirm", "stuck", "evicted", "reorg", "double_spend")
 BLOCK_TIME = timedelta(minutes=10)
 COINS, EACH_BTC = 20, Decimal(5)
+# All the bitcoin that there will be, so nobody pays more at once. What an account ever got is held below 10^20, which
+# takes more than four million million such payments.
+MOST_BTC = Decimal(21_000_000)
 REORG_AFTER, REORG_DEPTH = 2, 3
 INPUT_SIZE = INPUTS["0014"]
 REPLACEABLE = 0xFFFFFFFD
@@ -305,7 +308,8 @@ class SandboxChain:
         return foreign
 
     async def receive(self, address: str, amount_btc: Decimal, *, tx: "Tx | None" = None) -> str:
-        """Somebody pays an address; answers the txid, which waits in the mempool."""
+        """Somebody pays an address at most MOST_BTC; answers the txid, which waits in the mempool."""
+        assert 0 < amount_btc <= MOST_BTC, "nobody pays more than there is"
         raw = blocks.made([], [(address, amount_btc)], ONE_SATOSHI, OVERHEAD + OUTPUT)
         async with self._within(tx) as own:
             await self._arrive(own)
