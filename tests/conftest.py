@@ -10,9 +10,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import psycopg
 import pytest
+import structlog
 from hypothesis import settings
+from structlog.testing import LogCapture
+from structlog.typing import EventDict
 
-from hashrail import db
+from hashrail import db, worker
 from hashrail.embedded_postgres import EmbeddedPostgres
 from tests import folders
 from tests.bitcoin import Node, running
@@ -89,3 +92,11 @@ def bitcoin_node() -> Iterator[Node]:
         # Without a block of today it thinks that it is still downloading.
         node.mine(1)
         yield node
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[EventDict]:
+    """What the worker logs in this process."""
+    capture = LogCapture()
+    monkeypatch.setattr(worker, "log", structlog.wrap_logger(structlog.PrintLogger(), processors=[capture]))
+    return capture.entries

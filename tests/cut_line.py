@@ -64,6 +64,8 @@ class Line:
             while piece := far.recv(PIECE):
                 if not silent.is_set():
                     near.sendall(piece)
+            if not silent.is_set():
+                near.shutdown(socket.SHUT_WR)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import procrastinate
 import pytest
-from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from hashrail import checks, clock, db, jobs, ledger, worker
 from hashrail.clock import ONE_DAY
@@ -79,13 +79,12 @@ async def prepared(world: World) -> None:
     await advance(world, 3 * ONE_DAY)
 
 
-async def test_keeping_the_days_of_a_sandbox(world: World, queue: procrastinate.App) -> None:
+async def test_keeping_the_days_of_a_sandbox(world: World, queue: procrastinate.App, said: list[EventDict]) -> None:
     """Rates are generated, days closed, orders expired; again there is nothing to do."""
     await prepared(world)
     worker.tasks(queue, world.pool, Settings(mode="sandbox"), None)
-    with capture_logs() as said:
-        for _ in range(2):
-            await queue.tasks["keep_days"](timestamp=7)
+    for _ in range(2):
+        await queue.tasks["keep_days"](timestamp=7)
     assert [(each["event"], each["closed"], each["orders"]) for each in said] == [
         ("days kept", 3, 1),
         ("days kept", 0, 0),
@@ -94,12 +93,11 @@ async def test_keeping_the_days_of_a_sandbox(world: World, queue: procrastinate.
     assert await world.pool.fetchval("SELECT closed_through FROM partner_day") == FIRST + 3 * ONE_DAY
 
 
-async def test_keeping_the_days_of_a_production(world: World, queue: procrastinate.App) -> None:
+async def test_keeping_the_days_of_a_production(world: World, queue: procrastinate.App, said: list[EventDict]) -> None:
     """Nothing is generated: the day whose rates are missing is named."""
     await prepared(world)
     worker.tasks(queue, world.pool, Settings(mode="production"), None)
-    with capture_logs() as said:
-        await queue.tasks["keep_days"](timestamp=7)
+    await queue.tasks["keep_days"](timestamp=7)
     assert [(each["log_level"], each["event"]) for each in said] == [
         ("warning", "rates missing"),
         ("info", "days kept"),
@@ -108,14 +106,15 @@ async def test_keeping_the_days_of_a_production(world: World, queue: procrastina
     assert await world.pool.fetchval("SELECT closed_through FROM partner_day") == FIRST
 
 
-async def test_the_audit_of_the_worker_raises_an_alarm(world: World, queue: procrastinate.App) -> None:
+async def test_the_audit_of_the_worker_raises_an_alarm(
+    world: World, queue: procrastinate.App, said: list[EventDict]
+) -> None:
     """One error for each broken invariant, with rows; the accounts are summed up before."""
     await prepared(world)
     worker.tasks(queue, world.pool, Settings(), None)
-    with capture_logs() as said:
-        await queue.tasks["audit"](timestamp=7)
-        await world.pool.execute("UPDATE partner_capacity SET committed_th = committed_th + 1")
-        await queue.tasks["audit"](timestamp=8)
+    await queue.tasks["audit"](timestamp=7)
+    await world.pool.execute("UPDATE partner_capacity SET committed_th = committed_th + 1")
+    await queue.tasks["audit"](timestamp=8)
     alarms = [each for each in said if each["log_level"] == "error"]
     assert {each["invariant"] for each in alarms} == {"capacity-is-counted"}
     assert alarms[-1]["rows"][0]["partner_id"] == world.partner.id

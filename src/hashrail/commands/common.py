@@ -104,13 +104,13 @@ async def reach(dsn: str) -> None:
     try:
         conninfo_to_dict(dsn)
         connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS)
+        await connection.close(timeout=CONNECT_SECONDS)
     except asyncpg.ClientConfigurationError as error:
         raise BadSettingError(f"DATABASE_URL: {error}") from error
     except (psycopg.ProgrammingError, ValueError, OverflowError) as error:
         raise BadSettingError(NO_DATABASE_URL) from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise db.DatabaseDownError(f"cannot connect to the database: {str(error) or 'no answer'}") from error
-    await connection.close()
 
 
 def migrate(dsn: str) -> list[str]:
