@@ -163,7 +163,8 @@ async def test_recorded_without_a_node(world: World, desk: Desk, alice: Asker, o
     assert (batch.state, batch.txid) == ("final", TXID)
     assert batch.settled_at is not None
     assert await payout_settlement.settle_final(world.pool) == 0
-    assert (await alice.got(made.id)).state == "final"
+    shown = await alice.got(made.id)
+    assert (shown.state, shown.txid, shown.confirmations) == ("final", TXID, 0)
     assert await spendable(world, alice.user_id) == EARNED - Decimal("0.01006")
     assert await payout_batches.watched(world.pool) == []
     assert (await turn_later(world, desk)).findings == []

@@ -149,7 +149,9 @@ class Withdrawal:
 
 # With what the batch that pays it says of it, while it is on its way.
 _READ = """
-    SELECT w.*, u.partner_user_id, b.state AS batch_state, coalesce(b.confirmations, 0) AS confirmations,
+    SELECT w.*, u.partner_user_id, b.state AS batch_state,
+           -- Those that somebody has seen: none where an operator's word counts.
+           CASE WHEN b.block_hash IS NULL THEN 0 ELSE b.confirmations END AS confirmations,
            coalesce(b.txid, (SELECT t.txid FROM payout_transaction t WHERE t.batch_id = w.batch_id
                              ORDER BY t.version DESC LIMIT 1)) AS txid,
            CASE WHEN w.state = 'signed' THEN greatest(w.changed_at, b.changed_at) ELSE w.changed_at END
