@@ -1,5 +1,6 @@
 """The operator's command line: what it prints, what it writes, how it ends."""
 
+import io
 import json
 import os
 import subprocess
@@ -16,10 +17,12 @@ import psycopg
 import pytest
 import typer
 from cryptography.fernet import Fernet
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from hashrail import checks, cli
 from hashrail.clock import ONE_DAY
+from hashrail.commands import common
 from tests.books import advance, buy, deployment, newcomer, offer, order
 from tests.conftest import with_database
 from tests.world import World
@@ -234,6 +237,26 @@ def test_what_the_environment_names_wrongly_is_said(shell: Shell, server: str) -
     for name, value in (("MODE", "toy"), ("TRUSTED_PROXIES", "10.0.0.0/8"), ("ORDER_TTL_SECONDS", "0")):
         said = shell.refused("BAD_SETTING", "audit", **{f"HASHRAIL_{name}": value})
         assert name.lower() in said
+
+
+def test_what_a_terminal_is_too_narrow_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands line by line, so that it can be copied; a title is never folded, and brackets are no markup."""
+    columns, row = ("id", "txid", "BTC"), (7, "ab" * 32, Decimal("0.5"))
+    shown = {}
+    for width in (60, 100):
+        paper = io.StringIO()
+        monkeypatch.setattr(common, "out", Console(file=paper, width=width))
+        common.table("The last turn, [2026-11-26T17:51:00.545Z]", columns, [row])
+        shown[width] = paper.getvalue().splitlines()
+    assert shown[60] == [
+        "The last turn, [2026-11-26T17:51:00.545Z]",
+        "  id    7",
+        f"  txid  {'ab' * 32}",
+        "  BTC   0.5",
+        "",
+    ]
+    assert shown[100][0] == shown[60][0]
+    assert sum("ab" * 32 in line and "0.5" in line for line in shown[100]) == 1
 
 
 # Partners.

@@ -202,10 +202,12 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     listed = [list(row) for row in rows]
     texts = [list(columns), *([_as_text(value) for value in row] for row in listed)]
     needed = 1 + sum(3 + max(cell_len(text) for text in column) for column in zip(*texts, strict=True))
+    # Not the table's own title, which a narrow table would fold.
+    out.print(title, style="italic", markup=False, highlight=False, soft_wrap=True)
     if needed > out.width and len(columns) > 2:
-        _print_records(title, columns, texts[1:])
+        _print_records(columns, texts[1:])
         return
-    shown = Table(title=title, title_justify="left")
+    shown = Table()
     for index, column in enumerate(columns):
         numeric = any(isinstance(row[index], Decimal | int) for row in listed)
         shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
@@ -214,10 +216,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     out.print(shown)
 
 
-def _print_records(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _print_records(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Each row as lines of a name and a value, whole, so that it can be copied."""
     wide = max(map(cell_len, columns))
-    out.print(title, style="italic", markup=False)
     for row in rows:
         for column, value in zip(columns, row, strict=True):
             out.print(f"  {column:<{wide}}  {value}", markup=False, highlight=False, soft_wrap=True)

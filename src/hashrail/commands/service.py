@@ -172,7 +172,7 @@ def _show_summary(sandbox: sandboxes.Sandbox) -> None:
     typer.echo(
         f"  {program} audit --data {data}\n"
         f"  {program} explain income --miner 1001 --day {yesterday} --data {data}\n"
-        f"  HASHRAIL_MODE=sandbox {program} payouts status --data {data}\n"
+        f"  {program} payouts status --data {data}\n"
         f"  {program} --help\n\n"
         f"Every operation, with examples: {sandbox.base_url}/api/docs\n"
         "Ctrl-C stops it; started again on the same data it continues."
