@@ -12,14 +12,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from hashrail import clock
-from hashrail.db import Reader, Row
+from hashrail.db import Reader
 from hashrail.payout_batches import Due, Number
 from hashrail.payout_policy import PayoutPolicy
 from hashrail.settings import Settings
 from hashrail.withdrawals import Speed
 
 ZERO = Decimal(0)
-Limits = tuple[Decimal | None, Decimal | None, Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +63,39 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A withdrawal that waits; `is_due` by itself, and not only beside others. The limits are those of its day."""
+
+    due: Due
+    user: tuple[int, int]
+    speed: Speed
+    is_due: bool
+    user_limit: Decimal | None
+    partner_limit: Decimal | None
+    deployment_limit: Decimal | None
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether no day has room for it."""
+        limits = (self.user_limit, self.partner_limit, self.deployment_limit)
+        return any(limit is not None and self.due.amount_btc > limit for limit in limits)
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """Everything that waits and may be paid at this hour, oldest first, and what left today before it."""
 
-    rows: Sequence[Row]
-    policy: PayoutPolicy
-    asked_before: datetime
+    asked: Sequence[Asked]
     today: "Today"
 
     @property
     def too_large(self) -> list[Due]:
-        """What is above a limit of its own, so that no day has room for it."""
-        return [
-            _due(row) for row in self.rows if any(row["amount_btc"] > limit for limit in self._limits(row) if limit)
-        ]
+        """What is above a limit of its own."""
+        return [one.due for one in self.asked if one.is_too_large]
+
+    def has(self, speed: Speed) -> bool:
+        """Whether anything is due at that speed, whatever the limits and the wallet have room for."""
+        return any(one.is_due and one.speed == speed for one in self.asked)
 
     def queue(
         self, have_btc: Decimal | None = None, *, passed: Collection[Number] = (), refused: Collection[str] = ()
@@ -88,33 +106,21 @@ class Waiting:
         limits count for both speeds together, so that neither overtakes what was asked for before it. Once one fast
         withdrawal is due, the younger ones come along.
         """
-        taken: list[Row] = []
-        uncovered: list[Row] = []
+        taken: list[Asked] = []
+        uncovered: list[Due] = []
         today = self.today.copy()
-        for row in self.rows:
-            if (row["partner_id"], row["id"]) in passed or row["address"] in refused:
+        for one in self.asked:
+            if one.due.number in passed or one.due.address in refused or not today.has_room(one):
                 continue
-            if not today.has_room(row, self._limits(row)):
-                continue
-            if have_btc is not None and row["amount_btc"] > have_btc - today.taken_btc:
-                uncovered.append(row)
-                continue
-            today.take(row)
-            taken.append(row)
-        fast = [row for row in taken if row["speed"] == "fast"]
-        if not any(self._is_due(row) for row in fast):
+            if have_btc is None or today.taken_btc + one.due.amount_btc <= have_btc:
+                today.take(one)
+                taken.append(one)
+            elif one.is_due:
+                uncovered.append(one.due)
+        fast = [one for one in taken if one.speed == "fast"]
+        if not any(one.is_due for one in fast):
             fast = []
-        daily = [row for row in taken if row["speed"] == "daily"]
-        short = [row for row in uncovered if self._is_due(row)]
-        return Queue([*map(_due, fast)], [*map(_due, daily)], [*map(_due, short)])
-
-    def _is_due(self, row: Row) -> bool:
-        return bool(row["speed"] == "daily" or row["created_at"] <= self.asked_before)
-
-    def _limits(self, row: Row) -> Limits:
-        """What a day has room for: the user's, the partner's, the deployment's."""
-        policy = self.policy
-        return policy.user_daily_btc, row["payouts_daily_btc"] or policy.partner_daily_btc, policy.deployment_daily_btc
+        return Queue([one.due for one in fast], [one.due for one in taken if one.speed == "daily"], uncovered)
 
 
 @dataclass(slots=True)
@@ -130,24 +136,29 @@ class Today:
         """The same, to be counted on."""
         return Today(self.users.copy(), self.partners.copy(), self.everybody)
 
-    def has_room(self, row: Row, limits: Limits) -> bool:
+    def has_room(self, one: Asked) -> bool:
         """Whether every limit leaves room for a withdrawal."""
-        left = (self.users[row["partner_id"], row["user_id"]], self.partners[row["partner_id"]], self.everybody)
-        pairs = zip(limits, left, strict=True)
-        return all(limit is None or already + row["amount_btc"] <= limit for limit, already in pairs)
+        amount_btc = one.due.amount_btc
+        return (
+            (one.user_limit is None or self.users[one.user] + amount_btc <= one.user_limit)
+            and (one.partner_limit is None or self.partners[one.due.partner_id] + amount_btc <= one.partner_limit)
+            and (one.deployment_limit is None or self.everybody + amount_btc <= one.deployment_limit)
+        )
 
-    def take(self, row: Row) -> None:
+    def take(self, one: Asked) -> None:
         """It leaves today."""
-        self.users[row["partner_id"], row["user_id"]] += row["amount_btc"]
-        self.partners[row["partner_id"]] += row["amount_btc"]
-        self.everybody += row["amount_btc"]
-        self.taken_btc += row["amount_btc"]
+        amount_btc = one.due.amount_btc
+        self.users[one.user] += amount_btc
+        self.partners[one.due.partner_id] += amount_btc
+        self.everybody += amount_btc
+        self.taken_btc += amount_btc
 
 
 async def waiting(tx: Reader, policy: PayoutPolicy, rhythm: Rhythm, *, now: datetime) -> Waiting:
     """Read everything that waits: nothing of blocked users, nothing to addresses that are too new."""
     rows = await tx.fetch(
-        """SELECT w.partner_id, w.id, w.user_id, w.speed, w.address, w.amount_btc, w.created_at, p.payouts_daily_btc
+        """SELECT w.partner_id, w.id, w.address, w.amount_btc, w.user_id, w.speed,
+                  w.speed = 'daily' OR w.created_at <= $4 AS is_due, p.payouts_daily_btc
            FROM withdrawal w JOIN partner p ON p.id = w.partner_id
            JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
            WHERE w.state = 'queued' AND (w.speed = 'fast' OR w.created_at <= $1) AND u.blocked_at IS NULL
@@ -160,8 +171,21 @@ async def waiting(tx: Reader, policy: PayoutPolicy, rhythm: Rhythm, *, now: date
         rhythm.asked_before("daily", now),
         policy.cooldown_seconds == 0,
         now - timedelta(seconds=policy.cooldown_seconds),
+        rhythm.asked_before("fast", now),
     )
-    return Waiting(rows, policy, rhythm.asked_before("fast", now), await _today(tx, now))
+    asked = [
+        Asked(
+            Due(partner_id, number, address, amount_btc),
+            (partner_id, user_id),
+            speed,
+            is_due,
+            policy.user_daily_btc,
+            own_limit or policy.partner_daily_btc,
+            policy.deployment_daily_btc,
+        )
+        for partner_id, number, address, amount_btc, user_id, speed, is_due, own_limit in rows
+    ]
+    return Waiting(asked, await _today(tx, now))
 
 
 def cut(due: Sequence[Due], most_outputs: int) -> list[Due]:
@@ -173,10 +197,6 @@ def cut(due: Sequence[Due], most_outputs: int) -> list[Due]:
             addresses.add(one.address)
             chosen.append(one)
     return chosen
-
-
-def _due(row: Row) -> Due:
-    return Due(row["partner_id"], row["id"], row["address"], row["amount_btc"])
 
 
 async def _today(tx: Reader, now: datetime) -> Today:

@@ -289,7 +289,7 @@ async def _planned(desk: Desk, speed: Speed, found: Turn) -> Plan | None:
         latest, pinned = await payout_batches.latest(tx), await payout_batches.pinned(tx)
     for one in waiting.too_large:
         found.tell(Finding("LIMIT_BELOW_AMOUNT", f"no day has room for withdrawal {one.partner_id}:{one.id}"))
-    if not waiting.queue().of(speed):
+    if not waiting.has(speed):
         return None
     rate = (await desk.chain.fee_rate(FEE_BLOCKS[speed])).sat_per_vb
     free = [coin for coin in await desk.chain.coins() if coin.outpoint not in pinned]
