@@ -15,8 +15,9 @@ from hypothesis import settings
 from structlog.testing import LogCapture
 from structlog.typing import EventDict
 
-from hashrail import db, worker
+from hashrail import db, operators, worker
 from hashrail.embedded_postgres import EmbeddedPostgres
+from hashrail.operators import Operator
 from tests import folders
 from tests.bitcoin import Node, running
 from tests.world import World
@@ -83,6 +84,13 @@ async def pool(dsn: str) -> AsyncIterator[db.Pool]:
 async def world(pool: db.Pool) -> World:
     """A small deployment: a partner, levels and the sample catalogue, its clock ten days ago."""
     return await World.create(pool)
+
+
+@pytest.fixture
+async def olga(world: World) -> Operator:
+    """An admin."""
+    async with db.transaction(world.pool) as tx:
+        return await operators.add(tx, name="olga", role="admin", password="a long enough one")
 
 
 @pytest.fixture(scope="session")

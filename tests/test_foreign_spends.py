@@ -43,11 +43,6 @@ async def operator(world: World, name: str) -> Operator:
         return await operators.add(tx, name=name, role="admin", password="a long enough one")
 
 
-@pytest.fixture
-async def olga(world: World) -> Operator:
-    return await operator(world, "olga")
-
-
 def sandbox(desk: Desk) -> SandboxChain:
     assert isinstance(desk.chain, SandboxChain)
     return desk.chain

@@ -58,12 +58,6 @@ async def alice(world: World, node: Node) -> Asker:
     return await Asker.create(world, node)
 
 
-@pytest.fixture
-async def olga(world: World) -> Operator:
-    async with db.transaction(world.pool) as tx:
-        return await operators.add(tx, name="olga", role="admin", password="a long enough one")
-
-
 async def exported(world: World, olga: Operator) -> int | None:
     async with db.transaction(world.pool) as tx:
         return await payout_exports.export(tx, olga)

@@ -78,11 +78,6 @@ async def alice(world: World, node: Node) -> Asker:
     return await Asker.create(world, node)
 
 
-@pytest.fixture
-async def olga(world: World) -> Operator:
-    return await operator(world, "olga")
-
-
 async def operator(world: World, name: str) -> Operator:
     async with db.transaction(world.pool) as tx:
         return await operators.add(tx, name=name, role="admin", password="a long enough one")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hashrail import db, deposits, operators, payout_batches, payout_exports, payouts, reconciliation
+from hashrail import deposits, payout_batches, payout_exports, payouts, reconciliation
 from hashrail.ledger import Chart
 from hashrail.operators import Operator
 from hashrail.payouts import Desk
@@ -93,12 +93,6 @@ def nodes(two: Nodes) -> Iterator[Nodes]:
 @pytest.fixture
 async def alice(world: World, nodes: Nodes) -> Asker:
     return await Asker.create(world, nodes.ours)
-
-
-@pytest.fixture
-async def olga(world: World) -> Operator:
-    async with db.transaction(world.pool) as tx:
-        return await operators.add(tx, name="olga", role="admin", password="a long enough one")
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from hashrail import (
     cli,
     db,
     deposits,
-    operators,
     payout_batches,
     payout_exports,
     payout_settlement,
@@ -88,12 +87,6 @@ async def desk(
 @pytest.fixture
 async def alice(world: World, bitcoin_node: Node) -> Asker:
     return await Asker.create(world, bitcoin_node)
-
-
-@pytest.fixture
-async def olga(world: World) -> Operator:
-    async with db.transaction(world.pool) as tx:
-        return await operators.add(tx, name="olga", role="admin", password="a long enough one")
 
 
 def sandbox(desk: Desk) -> SandboxChain:

@@ -73,12 +73,6 @@ async def alice(world: World, node: Node) -> Asker:
     return await Asker.create(world, node)
 
 
-@pytest.fixture
-async def olga(world: World) -> Operator:
-    async with db.transaction(world.pool) as tx:
-        return await operators.add(tx, name="olga", role="admin", password="a long enough one")
-
-
 async def broken(world: World) -> list[str]:
     """Invariants that do not hold."""
     async with db.snapshot(world.pool) as tx:
@@ -128,6 +122,13 @@ async def test_a_copy_from_before_a_payment(
         again = await alice_of(copies.older, alice).asks("0.01")
         assert len((await turn_later(copies.older, copies.restored)).batches) == 1
         assert again.id not in [one.id for one in made]
+
+
+async def paid_since(copies: Copies) -> str:
+    """The transaction that has paid, since the copy was taken, everything that was due."""
+    (batch_id,) = (await turn_later(copies.now, copies.desk)).batches
+    (txid,) = await txids(copies.desk, batch_id)
+    return txid
 
 
 def alice_of(world: World, alice: Asker) -> Asker:
@@ -192,8 +193,7 @@ async def test_a_copy_whose_user_takes_it_back(
     """In the copy it is queued, and the spend that pays it is known: it is not the user's again."""
     made = await alice.asks()
     async with copied(server, dsn, world, desk) as copies:
-        (batch_id,) = (await turn_later(copies.now, copies.desk)).batches
-        (txid,) = await txids(copies.desk, batch_id)
+        txid = await paid_since(copies)
         node.mine(1)
         await check_stands_still(copies, txid)
         with pytest.raises(ConflictError):
@@ -209,8 +209,7 @@ async def test_what_a_recorded_payment_paid_besides(
     await payouts.turn(desk)
     async with copied(server, dsn, world, desk) as copies:
         lost = await alice_of(copies.now, alice).asks("0.02")
-        (batch_id,) = (await turn_later(copies.now, copies.desk)).batches
-        (txid,) = await txids(copies.desk, batch_id)
+        txid = await paid_since(copies)
         # Recorded before any turn has looked.
         recorded = await record(copies, olga, txid, first, final_depth=THREE)
         again = await asked(copies.older, alice.user_id, "0.02", lost.address, "fast")
@@ -232,8 +231,7 @@ async def test_a_payment_is_recorded_whole(
     made = [await alice.asks("0.01"), await alice.asks("0.02")]
     await payouts.turn(desk)
     async with copied(server, dsn, world, desk) as copies:
-        (batch_id,) = (await turn_later(copies.now, copies.desk)).batches
-        (txid,) = await txids(copies.desk, batch_id)
+        txid = await paid_since(copies)
         for part, rest in ((made[:1], made[1]), (made[1:], made[0])):
             with pytest.raises(payout_exports.ForeignSpendPaysError) as caught:
                 await record(copies, olga, txid, *part, final_depth=THREE)
@@ -255,8 +253,7 @@ async def test_what_is_not_paid_by_it_is_said(
     async with copied(server, dsn, world, desk) as copies:
         lost = await alice_of(copies.now, alice).asks("0.02")
         on_top = await asked(copies.older, alice.user_id, "0.03", lost.address, "fast")
-        (batch_id,) = (await turn_later(copies.now, copies.desk)).batches
-        (txid,) = await txids(copies.desk, batch_id)
+        txid = await paid_since(copies)
         with pytest.raises(payout_exports.ForeignSpendPaysError):
             await record(copies, olga, txid, first, final_depth=THREE)
         await record(copies, olga, txid, first, final_depth=THREE, unpaid=[on_top])

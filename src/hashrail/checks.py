@@ -335,8 +335,7 @@ INVARIANTS = (
         SELECT d.partner_id, d.id AS deposit_id, d.txid, d.vout, d.address FROM deposit d
         LEFT JOIN deposit_address a ON a.address = d.address
         WHERE (a.partner_id, a.user_id) IS DISTINCT FROM (d.partner_id, d.user_id)
-           OR EXISTS (SELECT FROM partner p JOIN deposit o ON o.partner_id = p.id AND o.txid = d.txid
-                      AND o.vout = d.vout WHERE p.id <> d.partner_id)""",
+           OR (d.txid, d.vout) IN (SELECT txid, vout FROM deposit GROUP BY txid, vout HAVING count(*) > 1)""",
     ),
     Invariant(
         "deposits-match-ledger",

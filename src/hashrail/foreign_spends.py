@@ -68,12 +68,7 @@ async def look(pool: Pool, chain: Chain, history: WalletHistory, *, final_depth:
 
 async def stopping(tx: Reader) -> list[str]:
     """Txids of those that count: neither acknowledged nor recorded nor dead."""
-    rows = await tx.fetch(
-        """SELECT f.txid FROM payout_foreign_spend f
-           LEFT JOIN payout_transaction t ON t.txid = f.txid LEFT JOIN payout_batch b ON b.id = t.batch_id
-           WHERE f.acknowledged_at IS NULL AND NOT f.dead AND (b.id IS NULL OR b.state = 'conflicted')
-           ORDER BY f.txid"""
-    )
+    rows = await tx.fetch("SELECT txid FROM payout_unrecorded_spend WHERE acknowledged_at IS NULL ORDER BY txid")
     return [row["txid"] for row in rows]
 
 
@@ -87,26 +82,20 @@ async def assert_none(tx: Reader) -> None:
 async def stopping_pay(tx: Reader, address: str) -> bool:
     """Whether one that counts pays an address."""
     paid: bool = await tx.fetchval(
-        """SELECT EXISTS (SELECT FROM payout_foreign_spend f
-           WHERE NOT f.dead AND f.paid @> ARRAY[$1] AND f.acknowledged_at IS NULL
-             AND NOT EXISTS (SELECT FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
-                             WHERE t.txid = f.txid AND b.state <> 'conflicted'))""",
+        "SELECT EXISTS (SELECT FROM payout_unrecorded_spend WHERE acknowledged_at IS NULL AND paid @> ARRAY[$1])",
         address,
     )
     return paid
 
 
 async def may_have_paid(tx: Reader, address: str) -> bool:
-    """Whether one that is not dead pays an address, or a recorded one does for none of its withdrawals."""
+    """Whether one that is neither recorded nor dead pays an address, or a recorded one of whose withdrawals none does."""
     paid: bool = await tx.fetchval(
-        """WITH live AS (
-               SELECT t.txid, t.paid, b.id FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
-               WHERE b.state <> 'conflicted')
-           SELECT EXISTS (SELECT FROM payout_foreign_spend f WHERE NOT f.dead AND f.paid @> ARRAY[$1]
-                          AND NOT EXISTS (SELECT FROM live WHERE live.txid = f.txid))
-               OR EXISTS (SELECT FROM live WHERE live.paid @> ARRAY[$1]
-                          AND NOT EXISTS (SELECT FROM partner p JOIN withdrawal w ON w.partner_id = p.id
-                                          AND w.batch_id = live.id AND w.address = $1))""",
+        """SELECT EXISTS (SELECT FROM payout_unrecorded_spend WHERE paid @> ARRAY[$1])
+               OR EXISTS (SELECT FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
+                          WHERE t.paid @> ARRAY[$1] AND b.state <> 'conflicted'
+                            AND NOT EXISTS (SELECT FROM partner p JOIN withdrawal w ON w.partner_id = p.id
+                                            AND w.batch_id = b.id AND w.address = $1))""",
         address,
     )
     return paid

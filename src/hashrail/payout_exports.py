@@ -201,10 +201,11 @@ async def record(
         raise PaymentNotFollowedError(f"the node would not know {txid} any more once it is mined", field="txid")
     async with db.transaction(pool) as tx:
         await payout_batches.lock(tx)
-        batch, changed = await _known(tx, txid), True
+        batch = await _known(tx, txid)
         replaced = None if batch is not None or seen is None else await _replaced(tx, seen, paid)
+        is_new = True
         if batch is not None:
-            changed = await _take_in(tx, operator, batch, txid, seen, paid)
+            is_new = await _take_in(tx, operator, batch, txid, seen, paid)
         elif replaced is not None and seen is not None:
             batch = replaced
             await _add_version(tx, batch, txid, seen)
@@ -213,7 +214,7 @@ async def record(
         if seen is not None:
             members = {one.address for one in await payout_batches.members(tx, batch.id)}
             await _assert_named(tx, txid, set(seen.paid) - members, unpaid, states=("awaiting_approval", "queued"))
-        if changed:
+        if is_new:
             numbers = ", ".join(f"{partner_id}:{number}" for partner_id, number in sorted(paid))
             await operators.note(tx, operator, "payment recorded", f"{txid} pays {numbers}")
     await payout_settlement.settle_final(pool)

@@ -12,7 +12,7 @@ that is another on purpose is adopted by an admin.
 from collections.abc import Mapping
 from datetime import datetime
 
-from hashrail import operators
+from hashrail import clock, operators
 from hashrail.db import Reader, Tx
 from hashrail.gateways.bitcoin_guards import Finding
 from hashrail.gateways.chain import Chain
@@ -30,7 +30,7 @@ async def look(tx: Reader, chain: Chain) -> list[Finding]:
         return [Finding(OTHER, f"the wallet on the node lacks {len(missing)} of {len(rows)} keys that it had before")]
     younger = [row for row in rows if keys[row["descriptor"]] > row["since"]]
     if younger:
-        since, before = keys[younger[0]["descriptor"]], younger[0]["since"]
+        since, before = clock.iso(keys[younger[0]["descriptor"]]), clock.iso(younger[0]["since"])
         return [Finding(OTHER, f"the wallet on the node knows the chain since {since}, the one before since {before}")]
     return []
 

@@ -4,7 +4,8 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -101,10 +102,16 @@ async def reach(dsn: str) -> None:
 
     What is wrong with its text is not repeated where a password could be in it.
     """
-    try:
+    with _connecting():
         conninfo_to_dict(dsn)
         connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS)
         await connection.close(timeout=CONNECT_SECONDS)
+
+
+@contextmanager
+def _connecting() -> Iterator[None]:
+    try:
+        yield
     except asyncpg.ClientConfigurationError as error:
         raise BadSettingError(f"DATABASE_URL: {error}") from error
     except (psycopg.ProgrammingError, ValueError, OverflowError) as error:
@@ -143,14 +150,8 @@ def run(data: Path | None, work: Callable[[Books], Awaitable[T]]) -> T:
 
 
 async def _opened(settings: Settings, dsn: str, work: Callable[[Books], Awaitable[T]]) -> T:
-    try:
+    with _connecting():
         pool = await db.open_pool(dsn)
-    except asyncpg.ClientConfigurationError as error:
-        raise BadSettingError(f"DATABASE_URL: {error}") from error
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise db.DatabaseDownError(f"cannot connect to the database: {error}") from error
-    except (ValueError, OverflowError) as error:
-        raise BadSettingError(NO_DATABASE_URL) from error
     try:
         if settings.database_url is not None:
             await bootstrap.check_schema(pool)
