@@ -89,7 +89,7 @@ async def stopping_pay(tx: Reader, address: str) -> bool:
 
 
 async def may_have_paid(tx: Reader, address: str) -> bool:
-    """Whether one that is neither recorded nor dead pays an address, or a recorded one of whose withdrawals none does."""
+    """Whether one that is neither recorded nor dead pays an address, or a recorded one for none of its withdrawals."""
     paid: bool = await tx.fetchval(
         """SELECT EXISTS (SELECT FROM payout_unrecorded_spend WHERE paid @> ARRAY[$1])
                OR EXISTS (SELECT FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
