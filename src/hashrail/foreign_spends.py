@@ -25,6 +25,12 @@ from hashrail.gateways.chain import Chain
 
 # Deeper than that nothing is asked about any more.
 WATCHED_DEPTH = 100
+# Neither dead nor in a batch; one that was given up has lost its transactions. And those that nobody has acknowledged.
+_UNRECORDED = """
+    SELECT f.txid FROM payout_foreign_spend f
+    WHERE NOT f.dead AND NOT EXISTS (SELECT FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
+                                     WHERE t.txid = f.txid AND b.state <> 'conflicted')"""
+_COUNTING = f"{_UNRECORDED} AND f.acknowledged_at IS NULL"
 log = structlog.get_logger()
 
 
@@ -68,7 +74,7 @@ async def look(pool: Pool, chain: Chain, history: WalletHistory, *, final_depth:
 
 async def stopping(tx: Reader) -> list[str]:
     """Txids of those that count: neither acknowledged nor recorded nor dead."""
-    rows = await tx.fetch("SELECT txid FROM payout_unrecorded_spend WHERE acknowledged_at IS NULL ORDER BY txid")
+    rows = await tx.fetch(f"{_COUNTING} ORDER BY f.txid")
     return [row["txid"] for row in rows]
 
 
@@ -81,24 +87,21 @@ async def assert_none(tx: Reader) -> None:
 
 async def stopping_pay(tx: Reader, address: str) -> bool:
     """Whether one that counts pays an address."""
-    paid: bool = await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM payout_unrecorded_spend WHERE acknowledged_at IS NULL AND paid @> ARRAY[$1])",
-        address,
-    )
-    return paid
+    return await tx.fetchval(f"{_COUNTING} AND f.paid @> ARRAY[$1] LIMIT 1", address) is not None
 
 
 async def may_have_paid(tx: Reader, address: str) -> bool:
     """Whether one that is neither recorded nor dead pays an address, or a recorded one for none of its withdrawals."""
-    paid: bool = await tx.fetchval(
-        """SELECT EXISTS (SELECT FROM payout_unrecorded_spend WHERE paid @> ARRAY[$1])
-               OR EXISTS (SELECT FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
+    if await tx.fetchval(f"{_UNRECORDED} AND f.paid @> ARRAY[$1] LIMIT 1", address) is not None:
+        return True
+    besides: bool = await tx.fetchval(
+        """SELECT EXISTS (SELECT FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
                           WHERE t.paid @> ARRAY[$1] AND b.state <> 'conflicted'
                             AND NOT EXISTS (SELECT FROM partner p JOIN withdrawal w ON w.partner_id = p.id
                                             AND w.batch_id = b.id AND w.address = $1))""",
         address,
     )
-    return paid
+    return besides
 
 
 async def paid_by(tx: Reader, txid: str) -> list[str] | None:

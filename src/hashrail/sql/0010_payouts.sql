@@ -86,12 +86,6 @@ CREATE TABLE payout_foreign_spend (
 
 CREATE INDEX payout_foreign_spend_paid ON payout_foreign_spend USING gin (paid);
 
--- Those that are neither dead nor recorded. A batch that was given up has lost its transactions.
-CREATE VIEW payout_unrecorded_spend AS
-    SELECT f.* FROM payout_foreign_spend f
-    WHERE NOT f.dead AND NOT EXISTS (SELECT FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
-                                     WHERE t.txid = f.txid AND b.state <> 'conflicted');
-
 -- How far the wallet's history is read: to a block, of which wallet, which had so many transactions, and those of them
 -- that will be told again. Where it has got others meanwhile (an old one that was found late), all is read anew.
 CREATE TABLE payout_scan (
