@@ -429,3 +429,10 @@ async def buy(world: World, user_id: int, power: str = "16", efficiency: str = "
 async def gather_all(*calls: Any) -> list[httpx.Response]:
     """All at once; answers in order."""
     return list(await asyncio.gather(*calls))
+
+
+async def internal_errors(api: Api) -> int:
+    """How often the alarm has gone up."""
+    page = (await api.http.get("/metrics")).text
+    (line,) = [line for line in page.splitlines() if line.startswith("hashrail_internal_errors_total")]
+    return int(float(line.split()[1]))

@@ -21,16 +21,17 @@ from hashrail.vault import Vault
 from tests.api import (
     CONTRACT,
     MASTER_KEY,
-    Api,
     Caller,
     answered,
     check_books,
     check_refused,
     exact,
     gather_all,
+    internal_errors,
     open_api,
     open_database,
 )
+from tests.locks import until_blocked
 from tests.world import World
 
 START_SECONDS = 60
@@ -336,7 +337,7 @@ async def test_a_request_in_flight_is_answered(dsn: str, world: World, tmp_path:
             async with db.transaction(world.pool) as holder:
                 await day_fence.hold(holder, [world.partner.id])
                 waiting = asyncio.create_task(caller.call("s2s_login", partnerUserId="alice"))
-                await until_somebody_waits(world)
+                await until_blocked(world.pool)
                 served.process.send_signal(signal.SIGTERM)
                 await asyncio.sleep(0.5)
                 assert served.process.poll() is None
@@ -348,15 +349,6 @@ async def test_a_request_in_flight_is_answered(dsn: str, world: World, tmp_path:
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{served.url}/healthz")
     assert await world.pool.fetchval("SELECT count(*) FROM refresh_family") == 1
-
-
-async def until_somebody_waits(world: World) -> None:
-    """Until a connection waits for a lock."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    deadline = clock.monotonic() + 10
-    while not await world.pool.fetchval(query):
-        assert clock.monotonic() < deadline
-        await asyncio.sleep(0.02)
 
 
 # Readiness and a database that fails
@@ -395,9 +387,3 @@ async def test_a_bug_is_a_500_that_says_nothing(world: World, dsn: str) -> None:
         assert check_refused(response, 500, "INTERNAL_ERROR") == {}
         assert "miner" not in exact(response)["message"]
         assert await internal_errors(api) == before + 1
-
-
-async def internal_errors(api: Api) -> int:
-    page = (await api.http.get("/metrics")).text
-    (line,) = [line for line in page.splitlines() if line.startswith("hashrail_internal_errors_total")]
-    return int(float(line.split()[1]))

@@ -10,7 +10,17 @@ from hashrail import business_clock, clock
 from hashrail.gateways.sandbox import MOST_BTC
 from hashrail.money import AMOUNT_LIMIT
 from hashrail_client.signing import sign_body_text
-from tests.api import KEY_HEADER, Api, answered, buy, check_books, check_refused, open_api, open_shared_api
+from tests.api import (
+    KEY_HEADER,
+    Api,
+    answered,
+    buy,
+    check_books,
+    check_refused,
+    internal_errors,
+    open_api,
+    open_shared_api,
+)
 from tests.payouts import ADDRESSES, asked, funded
 from tests.world import World
 
@@ -165,13 +175,6 @@ async def test_what_fails_on_the_way_tells_how_far_it_came(api: Api) -> None:
     assert details["businessTime"] in message
     assert "payout_turn" not in response.text
     assert await internal_errors(api) == failed + 1
-
-
-async def internal_errors(api: Api) -> int:
-    """How often the alarm has gone up."""
-    page = (await api.http.get("/metrics")).text
-    (line,) = [line for line in page.splitlines() if line.startswith("hashrail_internal_errors_total")]
-    return int(float(line.split()[1]))
 
 
 async def test_a_refused_step_tells_the_time_too(still: Api) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hashrail import budgets, clock, db
 from hashrail.budgets import COUNTED_SECONDS, Budgets, Spent
 from tests.books import deployment
+from tests.locks import blocked, until_blocked
 from tests.world import World
 
 SECOND, MINUTE = 1000, 60_000
@@ -241,29 +242,14 @@ async def held(pool: db.Pool) -> AsyncIterator[None]:
         yield
 
 
-async def waiting(pool: db.Pool) -> int:
-    """How many connections wait for a lock."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    found: int = await pool.fetchval(query)
-    return found
-
-
-async def until_somebody_waits(pool: db.Pool) -> None:
-    for _ in range(1000):
-        if await waiting(pool):
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody waits")
-
-
 async def test_all_wait_for_one_statement(pool: db.Pool, time: Time) -> None:
     """Whoever goes away meanwhile does not take it from the others."""
     process = Budgets(pool)
     await spend(process, 1 + 2 + 4 + 8, 6000)
     async with held(pool):
         calls = [asyncio.create_task(process.spend("key:1", 6000)) for _ in range(15)]
-        await until_somebody_waits(pool)
-        assert await waiting(pool) == 1
+        await until_blocked(pool, *calls)
+        assert await blocked(pool) == 1
         calls[0].cancel()
         await asyncio.sleep(0)
         time.pass_by(3 * SECOND)
@@ -279,7 +265,7 @@ async def test_others_do_not_wait(pool: db.Pool, time: Time) -> None:
     await spend(process, 1, 10)
     async with held(pool):
         waiter = asyncio.create_task(process.spend("key:1", 10))
-        await until_somebody_waits(pool)
+        await until_blocked(pool, waiter)
         assert allowed(await spend(process, 3, 10, "key:2")) == 3
         assert not waiter.done()
     assert (await waiter).allowed

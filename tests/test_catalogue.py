@@ -9,6 +9,7 @@ import pytest
 
 from hashrail import catalogue, db, orders
 from tests.books import HOUR, advance, broken, cancel, deployment, newcomer, notify, offer, order
+from tests.locks import until_blocked
 from tests.world import World
 
 
@@ -167,10 +168,7 @@ async def test_a_cap_that_comes_while_orders_wait_counts_for_them(room: World) -
             asyncio.create_task(order(room, alice.id, "o-1", collection)),
             asyncio.create_task(order(other, bob.id, "o-1", collection)),
         ]
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type='Lock'"
-        while await room.pool.fetchval(waiting) < 2:
-            assert not any(task.done() for task in tasks)
-            await asyncio.sleep(0.005)
+        await until_blocked(room.pool, *tasks, count=2)
     answers = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
     assert sum(isinstance(answer, orders.Order) for answer in answers) == 1
     assert {type(answer) for answer in answers} <= {orders.Order, catalogue.CapacityExceededError, db.BusyError}

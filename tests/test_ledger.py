@@ -14,6 +14,7 @@ from hashrail import day_fence, db, ledger
 from hashrail.db import Tx
 from hashrail.ledger import Balance, Chart, CreditLimitError, InsufficientFundsError, Kind, Transfer
 from tests.books import booked, deployment, newcomer, post, receivable, reserve
+from tests.locks import until_blocked
 from tests.world import World
 
 SMALLEST = Decimal("1e-18")
@@ -90,24 +91,6 @@ async def states(world: World) -> list[tuple[int, str]]:
 async def impatient(tx: Tx) -> None:
     """Whoever has to wait for a lock gives up at once."""
     await tx.execute("SET LOCAL lock_timeout = '150ms'")
-
-
-async def waiter(world: World) -> int:
-    """How many connections wait for a lock."""
-    found: int = await world.pool.fetchval(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    return found
-
-
-async def until_waiting(world: World, task: "asyncio.Task[object]") -> None:
-    """Return when the task waits for a lock; it cannot have ended."""
-    for _ in range(1000):
-        if await waiter(world):
-            break
-        await asyncio.sleep(0.005)
-    assert not task.done()
-    assert await waiter(world) == 1
 
 
 # Once.
@@ -452,7 +435,7 @@ async def test_accounts_are_locked_in_id_order(world: World, backwards: bool) ->
     async with db.transaction(world.pool) as tx:
         await tx.execute(lock, world.partner.id, low)
         moving = asyncio.create_task(post(world, payment(debit, credit, "1")))
-        await until_waiting(world, moving)
+        await until_blocked(world.pool, moving)
         await tx.execute(lock, world.partner.id, high)
     assert await asyncio.wait_for(moving, 10)
     assert (await held(world, credit), await held(world, debit)) == ((6, 6), (4, 4))
@@ -546,7 +529,7 @@ async def test_a_checkpoint_waits_for_whoever_has_taken_a_number(world: World) -
         await ledger.post(tx, day, income(alice, "1"))
         await post(world, income(bob, "2"))
         checking = asyncio.create_task(check())
-        await until_waiting(world, checking)
+        await until_blocked(world.pool, checking)
     await asyncio.wait_for(checking, 10)
     assert await booked(world, Chart.INCOME_CONTROL) == -3
 

@@ -16,6 +16,7 @@ from hashrail.operators import Operator, Role
 from hashrail.payout_policy import PayoutPolicyError
 from hashrail.withdrawals import Withdrawal
 from tests.api import check_books
+from tests.locks import until_blocked
 from tests.payouts import EARNED, asked, cancelled, funded, held, policy, spendable
 from tests.world import World
 
@@ -49,14 +50,6 @@ async def set_role(world: World, name: str, role: Role, by: Operator | None = No
 async def admit(world: World, name: str | None, password: str = PASSWORD, **words: str) -> Operator | None:
     async with db.transaction(world.pool) as tx:
         return await operators.admit(tx, name, password, **words)
-
-
-async def blocked(world: World) -> None:
-    """Returns once a transaction waits for another's lock."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    async with asyncio.timeout(10):
-        while not await world.pool.fetchval(query):
-            await asyncio.sleep(0.01)
 
 
 async def within(world: World, work: Callable[[Tx, OpenDay], Awaitable[T]]) -> T:
@@ -242,7 +235,7 @@ async def test_the_last_two_admins_go(world: World, take: Callable[[Tx, str], Aw
     async with db.transaction(world.pool) as tx:
         await take(tx, "olga")
         second = asyncio.create_task(goes("otto"))
-        await blocked(world)
+        await until_blocked(world.pool)
     with pytest.raises(operators.LastAdminError):
         await second
 
@@ -360,7 +353,7 @@ async def test_an_operator_is_disabled_while_another_approves(world: World, alic
     async with db.transaction(world.pool) as tx:
         await operators.disable(tx, "olga")
         second = asyncio.create_task(approve(world, otto, large.id))
-        await blocked(world)
+        await until_blocked(world.pool)
     assert await second == "awaiting_approval"
 
 

@@ -11,6 +11,7 @@ import pytest
 from hashrail import catalogue, day_fence, db, ledger, orders, rewards, users
 from hashrail.ledger import Chart, CreditLimitError, Kind, Transfer
 from tests.books import HOUR, advance, booked, broken, cancel, deployment, newcomer, notify, offer, order, receivable
+from tests.locks import until_blocked
 from tests.world import World
 
 PRICE = Decimal("14.99")  # of 1 TH at 15 W/TH in the sample catalogue
@@ -360,10 +361,7 @@ async def test_a_late_notice_locks_as_any_other_does(world: World, swept: bool) 
         day = await day_fence.share(tx, world.partner.id)
         await users.lock(tx, world.partner.id, [alice.id])
         late = asyncio.create_task(notify(world, alice.id, "o-1"))
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type='Lock'"
-        while not await world.pool.fetchval(waiting):
-            assert not late.done()
-            await asyncio.sleep(0.005)
+        await until_blocked(world.pool, late)
         hold = Transfer(Kind.PURCHASE, -1, 1, Chart.PARTNER_RECEIVABLE, Chart.MINER_SALES, Decimal(1))
         await ledger.reserve(tx, day, hold)
         await ledger.void(tx, day, Kind.PURCHASE, -1, 1)

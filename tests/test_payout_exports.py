@@ -32,8 +32,8 @@ from tests.api import check_books
 from tests.bitcoin import Node, running
 from tests.books import booked
 from tests.desks import DEPTH, Asker, customer, desk_on, turn_later, wallet_of
+from tests.locks import until_blocked
 from tests.payouts import EARNED, cancelled, held, spendable
-from tests.test_operators import blocked
 from tests.world import START, World
 
 TXID = "ab" * 32
@@ -231,6 +231,15 @@ async def test_the_second_export_is_recorded_late(
     assert await booked(world, Chart.NETWORK_FEES) == -fee
 
 
+async def replaced(
+    world: World, desk: Desk, olga: Operator, node: Node, other: str, made: Withdrawal
+) -> tuple[Batch, str, str]:
+    """Another wallet pays, that is recorded, and then it raises its fee: the batch and both transactions."""
+    first = node.rpc("sendtoaddress", made.address, made.amount_btc, wallet=other)
+    batch = await recorded(world, desk, olga, first, made)
+    return batch, first, node.rpc("bumpfee", first, wallet=other)["txid"]
+
+
 async def test_the_other_wallet_raised_its_fee(
     world: World, desk: Desk, alice: Asker, olga: Operator, node: Node
 ) -> None:
@@ -238,9 +247,7 @@ async def test_the_other_wallet_raised_its_fee(
     other = node.wallet(uuid.uuid4().hex, coins=1)
     made = await alice.asks("0.01")
     await exported(world, olga)
-    first = node.rpc("sendtoaddress", made.address, made.amount_btc, wallet=other)
-    batch = await recorded(world, desk, olga, first, made)
-    second = node.rpc("bumpfee", first, wallet=other)["txid"]
+    batch, first, second = await replaced(world, desk, olga, node, other, made)
     node.mine(1)
     assert (await turn_later(world, desk, DAY - dt.timedelta(minutes=1))).findings == []
     done = await turn_later(world, desk, dt.timedelta(minutes=2))
@@ -294,13 +301,11 @@ async def test_a_replacement_that_is_recorded_too_late(
     other = node.wallet(uuid.uuid4().hex, coins=1)
     made = await alice.asks("0.01")
     await exported(world, olga)
-    first = node.rpc("sendtoaddress", made.address, made.amount_btc, wallet=other)
-    batch = await recorded(world, desk, olga, first, made)
-    second = node.rpc("bumpfee", first, wallet=other)["txid"]
+    batch, first, second = await replaced(world, desk, olga, node, other, made)
     async with db.transaction(world.pool) as tx:
         await tx.execute("UPDATE payout_batch SET state = 'final', txid = $1, confirmations = 6", first)
         late = asyncio.ensure_future(recorded(world, desk, olga, second, made))
-        await blocked(world)
+        await until_blocked(world.pool, late)
     with pytest.raises(payout_exports.AlreadyRecordedError):
         await late
     assert [each.txid for each in await payout_batches.versions(world.pool, batch.id)] == [first]
@@ -482,9 +487,7 @@ async def test_a_queued_one_that_was_recorded_is_never_paid_by_a_batch(
     """The other wallet raised its fee, so what was recorded is never mined: an operator decides."""
     other = node.wallet(uuid.uuid4().hex, coins=1)
     made = await alice.asks("0.01")
-    first = node.rpc("sendtoaddress", made.address, made.amount_btc, wallet=other)
-    await recorded(world, desk, olga, first, made)
-    second = node.rpc("bumpfee", first, wallet=other)["txid"]
+    _, _, second = await replaced(world, desk, olga, node, other, made)
     node.mine(1)
     await payouts.turn(desk)
     node.mine(DEPTH)

@@ -51,6 +51,7 @@ from tests.desks import (
     txids,
     wallet_of,
 )
+from tests.locks import until_blocked
 from tests.payouts import EARNED, asked, cancelled, held, spendable
 from tests.world import World
 
@@ -416,7 +417,7 @@ async def test_a_cancel_that_comes_first(world: World, desk: Desk, alice: Asker)
     async with db.transaction(world.pool) as tx:
         await withdrawals.cancel(tx, await day_fence.share(tx, world.partner.id), made.id)
         paying = asyncio.create_task(payouts.turn(desk))
-        await blocked(world.pool, "SELECT w.state")
+        await until_blocked(world.pool, statement="SELECT w.state")
     assert (await paying).batches == []
     assert (await alice.got(made.id)).state == "cancelled"
     assert await spendable(world, alice.user_id) == EARNED
@@ -675,7 +676,7 @@ async def test_recorded_while_it_becomes_final(
         """The turn is let run as far as it can."""
         due = await waiting(tx, *arguments)
         turns.append(asyncio.create_task(payouts.turn(desk)))
-        await blocked(world.pool, "UPDATE payout_batch")
+        await until_blocked(world.pool, statement="UPDATE payout_batch")
         return due
 
     monkeypatch.setattr(payout_exports, "_waiting", slow)
@@ -686,19 +687,6 @@ async def test_recorded_while_it_becomes_final(
     fee_btc = -node.rpc("gettransaction", txid, wallet="miner")["fee"]
     shares = [row["amount"] for row in await world.pool.fetch("SELECT amount FROM transfer WHERE kind = 'network_fee'")]
     assert (len(shares), sum(shares)) == (2, fee_btc)
-
-
-async def blocked(pool: Pool, statement: str) -> None:
-    """Wait until a statement that begins like this waits for a lock."""
-    for _ in range(500):
-        if await pool.fetchval(
-            """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-               AND datname = current_database() AND query LIKE $1 || '%')""",
-            statement,
-        ):
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"nothing waits for a lock: {statement}")
 
 
 @pytest.mark.parametrize("exported", [True, False])

@@ -10,7 +10,8 @@ import pytest
 from hashrail import business_clock, clock, db, discounts, rate_classes, rates
 from hashrail.db import Row
 from hashrail.income import DayInputs
-from tests.test_rewards import adjust, programme, waiting, within
+from tests.locks import until_blocked
+from tests.test_rewards import adjust, programme, within
 from tests.world import World, inputs
 
 FIRST = dt.date(2026, 3, 1)
@@ -317,7 +318,7 @@ async def test_publishing_waits_for_a_class_that_appears(world: World) -> None:
             tx, energy_efficiency=Decimal(20), level_discount=Decimal(0), programmes=[], from_day=FIRST + 9 * ONE_DAY
         )
         publishing = asyncio.create_task(world.next_day(**ROUND))
-        await waiting(world, publishing)
+        await until_blocked(world.pool, publishing)
     day = await within(10, publishing)
     assert [row[0] for row in await days_of(world, class_id)] == [day]
 
@@ -330,7 +331,7 @@ async def test_a_class_that_waits_for_a_publication_begins_after_it(world: World
         await rates.enter(tx, inputs(day + ONE_DAY, **ROUND), at=now)
         assert await rate_classes.publish(tx, day + ONE_DAY, now=now)
         appearing = asyncio.create_task(ensure(world, from_day=day + ONE_DAY))
-        await waiting(world, appearing)
+        await until_blocked(world.pool, appearing)
     assert [row[0] for row in await days_of(world, await within(10, appearing))] == [day + ONE_DAY]
 
 
@@ -350,6 +351,6 @@ async def test_adjusting_waits_for_a_class_that_reaches_back(world: World) -> No
             tx, energy_efficiency=Decimal(20), level_discount=Decimal(0), programmes=[], from_day=day
         )
         adjusting = asyncio.create_task(adjust(world, day, pool_btc_per_th="0.0000006"))
-        await waiting(world, adjusting)
+        await until_blocked(world.pool, adjusting)
     number = await within(10, adjusting)
     assert await added_by(world, class_id) == [(number, Decimal("1E-7"), 0, 0, Decimal("1E-7"))]

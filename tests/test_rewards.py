@@ -11,6 +11,7 @@ import pytest
 from hashrail import business_clock, clock, day_fence, db, discounts, ledger, miners, rate_classes, rates, rewards
 from hashrail.db import Row
 from hashrail.ledger import Chart
+from tests.locks import until_blocked
 from tests.world import World, inputs
 
 T = TypeVar("T")
@@ -110,18 +111,6 @@ async def publish(world: World, day: dt.date) -> None:
         now = await business_clock.now(tx)
         await rates.enter(tx, inputs(day, **ROUND), at=now)
         assert await rate_classes.publish(tx, day, now=now)
-
-
-async def waiting(world: World, task: "asyncio.Task[Any]") -> None:
-    """Return when some connection of this database waits for a lock; the task cannot have ended."""
-    for _ in range(500):
-        if await world.pool.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        ):
-            assert not task.done()
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody waits")
 
 
 async def within(seconds: int, what: Awaitable[T]) -> T:
@@ -657,7 +646,7 @@ async def test_a_purchase_that_waits_for_a_close_counts_after_it(world: World) -
     async with db.transaction(world.pool) as tx:
         await day_fence.hold(tx, [world.partner.id])
         purchase = asyncio.create_task(world.miner(alice.id, "4"))
-        await waiting(world, purchase)
+        await until_blocked(world.pool, purchase)
         now = await business_clock.advance_by(tx, 2 * ONE_DAY)
         await rates.enter(tx, inputs(FIRST + ONE_DAY, **ROUND), at=now)
         await rate_classes.publish(tx, FIRST + ONE_DAY, now=now)
@@ -688,7 +677,7 @@ async def test_a_close_waits_for_a_purchase_that_is_being_written(world: World) 
         await advance(world)
         await publish(world, FIRST + ONE_DAY)
         closing = asyncio.create_task(world.close(FIRST + ONE_DAY))
-        await waiting(world, closing)
+        await until_blocked(world.pool, closing)
         assert await rewards.sync_stints(tx, day, [alice.id], miner_ids=[miner]) == 1
     assert await within(10, closing)
     await world.mine(**ROUND)

@@ -24,6 +24,7 @@ from hashrail.upgrades import (
 )
 from tests.books import booked, broken, buy, deployment, hand_over, newcomer, picture, receivable, upgrade
 from tests.dull_engine import DullEngine, Inputs
+from tests.locks import until_blocked
 from tests.world import World, inputs
 
 BOUGHT = Decimal("27.99")  # 2 TH at 15 W/TH in the sample catalogue
@@ -497,9 +498,7 @@ async def test_two_who_change_different_parts_at_once(world: World) -> None:
                 await tariffs.change(second, band_discount=Decimal("0.01"))
 
         waiting = asyncio.create_task(other())
-        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        while not await world.pool.fetchval(query):
-            assert not waiting.done()
+        await until_blocked(world.pool, waiting)
     await waiting
     found = await tariffs.load(world.pool)
     assert (found.power_price, found.band_discount) == (9, Decimal("0.01"))

@@ -1,0 +1,27 @@
+"""Waiting for locks: when somebody is held up by somebody else, and not before, the test goes on."""
+
+import asyncio
+
+from hashrail.db import Pool
+
+LOCKED_OUT = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1 || '%'"""
+
+
+async def blocked(pool: Pool, statement: str = "") -> int:
+    """How many connections of this database wait for a lock, with a statement that begins like this."""
+    found: int = await pool.fetchval(LOCKED_OUT, statement)
+    return found
+
+
+async def until_blocked(pool: Pool, *tasks: "asyncio.Task[object]", statement: str = "", count: int = 1) -> None:
+    """Return once so many are blocked, with a statement that begins like this.
+
+    None of the tasks may have ended.
+    """
+    async with asyncio.timeout(10):
+        while await blocked(pool, statement) < count:
+            assert not any(task.done() for task in tasks)
+            await asyncio.sleep(0.005)
+    assert not any(task.done() for task in tasks)
