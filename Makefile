@@ -1,20 +1,27 @@
 # make run       a sandbox: embedded PostgreSQL, seeded, serving, printing what to try next
-# make test      style, types, tests
+# make quick     style, unit and integration tests: what answers within a minute
+# make test      style, types, all tests
 # make failover  payouts while the primary PostgreSQL is lost and its standby promoted: five minutes
+# make fuzz      random input for ten minutes, other than the tests'; MINUTES=60 for longer
 # make bench     the benchmarks; writes docs/benchmarks.md
+# make wheel     the two distributions, in dist/
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DATA ?= .hashrail
+DATA ?= $(or $(HASHRAIL_DATA),.hashrail)
 PORT ?= 8080
+MINUTES ?= 10
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+QUICK := client/tests tests/unit tests/integration $(addprefix tests/house/test_,style.py rooms.py tiers.py)
+# Tests start programs by the hundred: each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test failover check format bench reference lock clean
+.PHONY: help setup run quick test failover check format fuzz bench reference wheel lock clean
 
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,7s/^# //p' Makefile
 
 # What Hashrail needs to run; the dev mark below adds what checks and tests need.
 $(VENV)/.runs: requirements.lock pyproject.toml client/pyproject.toml
@@ -31,15 +38,46 @@ $(VENV)/.tests: requirements-dev.lock $(VENV)/.runs
 	@$(PIP) install -qq --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# The TypeScript client that a test generates and compiles; node comes with the tests' packages.
-$(VENV)/.typescript: tests/typescript/package-lock.json $(VENV)/.tests
-	@if (cd tests/typescript && ../../$(BIN)/npm ci --silent); then touch $@; else \
-	  echo "npm ci failed in tests/typescript: the TypeScript test will be skipped" >&2; test "$$CI" != true; fi
+# Linters of the OpenAPI document, and generators of TypeScript clients; node comes with the tests' packages.
+$(VENV)/.typescript: tests/end_to_end/typescript/package-lock.json $(VENV)/.tests
+	@if (cd tests/end_to_end/typescript && ../../../$(BIN)/npm ci --silent); then touch $@; else \
+	  echo "npm ci failed in tests/end_to_end/typescript: the TypeScript test will be skipped" >&2; test "$$CI" != true; fi
+
+# A generator of Python clients that a test runs, in an environment of its own: it wants another typer than Hashrail.
+$(VENV)/.generators: requirements-generators.lock $(VENV)/.tests
+	@if $(PYTHON) -m venv $(VENV)/generators && \
+	  $(VENV)/generators/bin/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r $<; \
+	then touch $@; else \
+	  echo "the generator of Python clients is not installed: its test will be skipped" >&2; test "$$CI" != true; fi
 
 # The Bitcoin node that tests pay with: fetched into .venv, without a trace in the system.
-$(VENV)/.bitcoind: tools/get_bitcoind.sh $(VENV)/.tests
+$(VENV)/.bitcoind: tools/get_bitcoind.sh tools/debian_program.sh $(VENV)/.tests
 	@if tools/get_bitcoind.sh $(VENV)/bitcoind; then touch $@; else \
 	  echo "tests with a Bitcoin node will be skipped" >&2; test "$$CI" != true; fi
+
+# The pooler that tests connect through.
+$(VENV)/.pgbouncer: tools/get_pgbouncer.sh tools/debian_program.sh $(VENV)/.tests
+	@if tools/get_pgbouncer.sh $(VENV)/pgbouncer; then touch $@; else \
+	  echo "tests with a pooler will be skipped" >&2; test "$$CI" != true; fi
+
+# A program for accountants that reads the exported journal.
+$(VENV)/.hledger: tools/get_hledger.sh tools/debian_program.sh $(VENV)/.tests
+	@if tools/get_hledger.sh $(VENV)/hledger; then touch $@; else \
+	  echo "tests with hledger will be skipped" >&2; test "$$CI" != true; fi
+
+# What checks the alert rules of deploy/.
+$(VENV)/.promtool: tools/get_promtool.sh tools/debian_program.sh $(VENV)/.tests
+	@if tools/get_promtool.sh $(VENV)/promtool; then touch $@; else \
+	  echo "tests of the alert rules will be skipped" >&2; test "$$CI" != true; fi
+
+# The proxies that tests call through.
+$(VENV)/.nginx: tools/get_nginx.sh tools/debian_program.sh $(VENV)/.tests
+	@if tools/get_nginx.sh $(VENV)/nginx; then touch $@; else \
+	  echo "tests behind nginx will be skipped" >&2; test "$$CI" != true; fi
+
+$(VENV)/.caddy: tools/get_caddy.sh tools/debian_program.sh $(VENV)/.tests
+	@if tools/get_caddy.sh $(VENV)/caddy; then touch $@; else \
+	  echo "tests behind Caddy will be skipped" >&2; test "$$CI" != true; fi
 
 # What loses a primary: Patroni from its lock, and etcd, fetched like the node.
 $(VENV)/.failover: requirements-failover.lock $(VENV)/.tests
@@ -60,7 +98,16 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check $(VENV)/.typescript $(VENV)/.bitcoind
+# Commands start with much; what they call is tested in the other folders. Servers of PostgreSQL's failures take long. Two plugins that nobody needs here stay out.
+quick: setup
+	@began=$$(date +%s); \
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && \
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -p no:faker -p no:schemathesis \
+	  --ignore tests/integration/cli --ignore tests/integration/postgres $(QUICK) && \
+	echo "It took $$(($$(date +%s) - began)) seconds."
+
+test: check $(VENV)/.typescript $(VENV)/.generators $(VENV)/.bitcoind $(VENV)/.pgbouncer $(VENV)/.hledger $(VENV)/.nginx \
+  $(VENV)/.caddy $(VENV)/.promtool
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 failover: $(VENV)/.failover $(VENV)/.etcd $(VENV)/.bitcoind
@@ -70,19 +117,27 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+fuzz: setup
+	$(BIN)/python -m tools.fuzz --minutes $(MINUTES)
+
 bench: setup $(VENV)/.bitcoind
 	$(BIN)/python -m benchmarks
 
 # The examples first: the document and its page show them.
 reference: setup
-	$(BIN)/python -m tests.examples > /dev/null
-	$(BIN)/hashrail reference --out docs/reference
+	$(BIN)/python -m tools.examples > /dev/null
+	$(BIN)/python -m tools.reference --out docs/reference
+
+# Of what is installed already: nothing is fetched, and the same source makes the same wheels.
+wheel: $(VENV)/.runs
+	rm -rf dist
+	$(PIP) wheel -q --no-index --no-deps --no-build-isolation --wheel-dir dist ./client .
 
 lock: setup
-	for name in requirements requirements-dev requirements-failover; do \
+	for name in requirements requirements-dev requirements-failover requirements-generators; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
 	    --no-emit-index-url --no-header $$name.in -o $$name.lock; \
 	done
 
 clean:
-	rm -rf $(VENV) tests/typescript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/end_to_end/typescript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

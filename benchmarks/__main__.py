@@ -11,11 +11,23 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from benchmarks import days, latency, payouts, reading, report, signed_read, signed_write, stage, ton_login, writes
+from benchmarks import (
+    days,
+    latency,
+    neighbours,
+    payouts,
+    reading,
+    report,
+    signed_read,
+    signed_write,
+    stage,
+    ton_login,
+    writes,
+)
 from benchmarks.dataset import Shape
 from benchmarks.measure import RUNS, Table
 from benchmarks.stage import Stage
-from hashrail.embedded_postgres import EmbeddedPostgres
+from hashrail.postgres.server import EmbeddedPostgres
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 COMMAND = "python -m benchmarks"
@@ -30,6 +42,7 @@ class Name(StrEnum):
     SIGNED_READ = "signed-read"
     SIGNED_WRITE = "signed-write"
     LATENCY = "latency"
+    NEIGHBOURS = "neighbours"
     TON_LOGIN = "ton-login"
     DAYS = "days"
     READING = "reading"
@@ -41,6 +54,7 @@ FULL: dict[Name, Benchmark] = {
     Name.SIGNED_READ: signed_read.run,
     Name.SIGNED_WRITE: signed_write.run,
     Name.LATENCY: latency.run,
+    Name.NEIGHBOURS: neighbours.run,
     Name.TON_LOGIN: ton_login.run,
     Name.DAYS: days.run,
     Name.READING: reading.run,
@@ -60,10 +74,12 @@ QUICK_DAYS = days.Sizes(
 )
 QUICK_READING = reading.Sizes(shape=SMALL, days=20, stints=4, others=20, small=10, large=40, deep=500)
 QUICK_WRITES = writes.Sizes(partners=1, users=20, accounts=5, seconds=0.2, api_workers=1)
+QUICK_NEIGHBOURS = neighbours.Sizes(rate=20, seconds=1, bodies=100, unread=5, greedy=2, miners=50, days=5)
 QUICK: dict[Name, Benchmark] = {
     Name.SIGNED_READ: lambda place: signed_read.run(place, signed_read.Sizes(connections=4, seconds=1, days=30)),
     Name.SIGNED_WRITE: lambda place: signed_write.run(place, signed_write.Sizes(clients=4, seconds=0.5)),
     Name.LATENCY: lambda place: latency.run(place, latency.Sizes(connections=4, seconds=1, open_seconds=1)),
+    Name.NEIGHBOURS: lambda place: neighbours.run(place, QUICK_NEIGHBOURS),
     Name.TON_LOGIN: lambda place: ton_login.run(place, ton_login.Sizes(logins=20, clients=2)),
     Name.DAYS: lambda place: days.run(place, QUICK_DAYS),
     Name.READING: lambda place: reading.run(place, QUICK_READING),
@@ -77,10 +93,12 @@ def main(
     only: Annotated[list[Name] | None, typer.Option(help="Run only this benchmark; can be repeated.")] = None,
     quick: Annotated[bool, typer.Option(help="Tiny sizes and one run, to see that everything works.")] = False,
     page: Annotated[Path, typer.Option(help="The page that a whole run writes.")] = PAGE,
+    update: Annotated[bool, typer.Option(help="With --only: put its tables into the page as well.")] = False,
 ) -> None:
     """Measure the platform beside baselines in the same run: medians of five, with targets.
 
-    A whole run at full size writes docs/benchmarks.md; others only print. Exit code 1 when a target was missed.
+    A whole run at full size writes docs/benchmarks.md; others only print, or put their tables into it. Exit code 1
+    when a target was missed.
     """
     chosen = [name for name in Name if not only or name in only]
     out, err = Console(), Console(stderr=True)
@@ -110,6 +128,12 @@ def main(
         page.parent.mkdir(exist_ok=True)
         page.write_text(report.markdown(COMMAND, runs, facts, tables))
         out.print(f"Wrote {page}")
+    elif update and not quick:
+        alone = f"Measured by itself: `python -m benchmarks {' '.join(f'--only {name}' for name in chosen)} --update`."
+        for table in tables:
+            table.notes.append(f"{alone} Load before: {dict(facts)['Load before the run']}.")
+        page.write_text(report.with_tables(page.read_text(), tables))
+        out.print(f"Wrote its tables into {page}")
     _judge(err, report.missed(tables), quick=quick)
 
 

@@ -1,6 +1,7 @@
 """Who calls the servers under load: a partner with a key, and a user of his with a year of income."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -8,7 +9,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from benchmarks import dataset
 from benchmarks.dataset import Shape
 from benchmarks.raw_app import READ_DAYS, READ_INCOME, READ_MINERS
-from hashrail import clock, db, partners, sessions
+from hashrail import clock, db
+from hashrail.access import api_keys, sessions
 from hashrail.vault import open_vault
 from hashrail_client.signing import sign_query
 
@@ -84,13 +86,18 @@ async def _prepare(pool: db.Pool, data: Path, days: int) -> Caller:
     await made.register(1)
     await made.buy(MINERS, days=days, user=number)
     await dataset.close_past(made)
-    vault, partner_id = open_vault(data, None), made.partner_ids[0]
+    return await at(pool, data, made.partner_ids[0], number, days)
+
+
+async def at(pool: db.Pool, data: Path, partner_id: int, number: int, days: int) -> Caller:
+    """A key of a partner, and a token of its user of that number; `data` has the master key."""
+    vault = open_vault(data, None)
     async with db.transaction(pool) as tx:
         public_id = await tx.fetchval("SELECT public_id FROM partner WHERE id = $1", partner_id)
-        key = await partners.create_key(tx, vault, partner_id=partner_id, kind="secret")
+        key = await api_keys.create_key(tx, vault, partner_id=partner_id, kind="secret")
         keys = await sessions.load_signing_keys(tx, vault)
-        issuer = sessions.Issuer(ISSUER, vault, keys, partner_id, public_id)
-        tokens = await sessions.log_in(tx, issuer, number + 1)
+        issuer = sessions.Issuer(ISSUER, vault, keys, partner_id, public_id, timedelta(days=90), 100)
+        tokens = await sessions.log_in(tx, issuer, number + 1, key_id=key.key_id)
     assert key.secret is not None, "a secret key has a secret"
     token_key = keys.public[keys.kid].public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
     return Caller(partner_id, key.key, key.secret, f"user {number + 1}", tokens.jwt_token, token_key, days)

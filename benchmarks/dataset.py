@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from hashrail import business_clock, clock, db, discounts, partners, rate_classes, rates
+from hashrail import business_clock, clock, db
 from hashrail.db import Tx
-from hashrail.income import DayInputs
+from hashrail.parties import partners
+from hashrail.rewards import discounts, rate_classes, rates
+from hashrail.rewards.formula import DayInputs
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FIRST_DAY = START.date()
@@ -159,9 +161,9 @@ class Dataset:
     @asynccontextmanager
     async def _unchecked(self) -> AsyncIterator[Tx]:
         """A transaction that trusts its rows to refer to what is there: a check a row would only take time."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            await connection.execute("SET LOCAL session_replication_role = replica")
-            yield connection
+        async with db.transaction(self.pool) as tx:
+            await tx.execute("SET LOCAL session_replication_role = replica")
+            yield tx
         await self.pool.execute("ANALYZE app_user, user_programme, miner, stint, class_power_delta")
 
 

@@ -10,7 +10,11 @@ from benchmarks import dataset
 from benchmarks.dataset import USUAL, Dataset, Shape
 from benchmarks.measure import Table, milliseconds, seconds_of
 from benchmarks.stage import Stage
-from hashrail import business_clock, catalogue, daily, day_fence, db, discounts, miners, rate_classes, rewards, users
+from hashrail import business_clock, db
+from hashrail.books import fence
+from hashrail.parties import users
+from hashrail.rewards import closing, discounts, rate_classes, stints
+from hashrail.selling import miners, samples
 
 MANY_CLASSES = Shape(efficiencies=100, levels=1_000)
 MANY_PARTNERS = Shape(partners=1_000)
@@ -138,7 +142,7 @@ async def _cost(stage: Stage, made: Dataset, bought: int) -> Cost:
         day = made.today
         await made.end_day()
         publish.append(await seconds_of(partial(_publish, made, day)))
-        close.append(await seconds_of(partial(daily.close_due, made.pool, through=day)))
+        close.append(await seconds_of(partial(closing.close_due, made.pool, through=day)))
     closed = await made.pool.fetchval("SELECT count(*) FROM partner_day WHERE closed_through = $1", day)
     assert closed == made.shape.partners, "every partner is closed"
     return Cost(statistics.median(publish[1:]), statistics.median(close[1:]))
@@ -206,7 +210,7 @@ async def _new_fraction(stage: Stage, made: Dataset) -> float:
         setting = await seconds_of(partial(_set_fraction, made, day, Decimal(2 + number % 2).scaleb(-2)))
         await made.end_day()
         taken.append(setting + await seconds_of(partial(_publish, made, day)))
-        await daily.close_due(made.pool, through=day)
+        await closing.close_due(made.pool, through=day)
     return statistics.median(taken[1:])
 
 
@@ -233,11 +237,11 @@ async def _level_change(stage: Stage, sizes: Sizes, others: Table) -> None:
     async with stage.pool() as pool:
         made = await dataset.build(pool, sizes.shape)
         async with db.transaction(pool) as tx:
-            await discounts.set_levels(tx, catalogue.pairs(f"0:0 {count}:0.01"))
-            day = await day_fence.share(tx, made.partner_ids[0])
-            user = await users.register(tx, day, partner_user_id="large", email=None)
-            ids = [await _one_th(tx, made, user.id, number, day) for number in range(count)]
-            await rewards.sync_stints(tx, day, [user.id])
+            await discounts.set_levels(tx, samples.pairs(f"0:0 {count}:0.01"))
+            books = await fence.share(tx, made.partner_ids[0])
+            user = await users.register(tx, books, partner_user_id="large", email=None)
+            ids = [await _one_th(tx, made, user.id, number, books) for number in range(count)]
+            await stints.sync_stints(tx, books, [user.id])
         taken = []
         for number in range(stage.runs + 1):
             stage.tell(f"a level change of {count:,} miners, run {number} of {stage.runs}")
@@ -247,7 +251,7 @@ async def _level_change(stage: Stage, sizes: Sizes, others: Table) -> None:
     others.add("level change of a user", f"{count:,} miners", milliseconds(statistics.median(taken[1:])), "")
 
 
-async def _one_th(tx: db.Tx, made: Dataset, user_id: int, number: int, day: day_fence.OpenDay) -> int:
+async def _one_th(tx: db.Tx, made: Dataset, user_id: int, number: int, books: fence.OpenBooks) -> int:
     return await miners.create(
         tx,
         made.partner_ids[0],
@@ -255,13 +259,13 @@ async def _one_th(tx: db.Tx, made: Dataset, user_id: int, number: int, day: day_
         name=f"miner {number}",
         power=Decimal(1),
         energy_efficiency=Decimal(15),
-        at=day.now,
+        at=books.now,
     )
 
 
 async def _resize(made: Dataset, user_id: int, miner_id: int, power: Decimal, count: int) -> None:
     async with db.transaction(made.pool) as tx:
-        day = await day_fence.share(tx, made.partner_ids[0])
+        books = await fence.share(tx, made.partner_ids[0])
         await miners.improve(tx, made.partner_ids[0], miner_id, power=power)
-        written = await rewards.sync_stints(tx, day, [user_id], miner_ids=[miner_id])
+        written = await stints.sync_stints(tx, books, [user_id], miner_ids=[miner_id])
         assert written == count, "the level counts for every miner"

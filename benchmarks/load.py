@@ -21,7 +21,7 @@ class Load:
 
     rate: float
     half_ms: float
-    most_ms: float
+    max_ms: float
 
 
 class Connection:

@@ -22,8 +22,11 @@ from urllib.parse import unquote
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from hashrail import clock, db, incomes, processes
-from hashrail.api import cursors
+from hashrail import clock, db
+from hashrail.api.wire import cursors
+from hashrail.processes import server
+from hashrail.rewards import income_records
+from hashrail.settings import Settings
 
 READ_MINERS = "/api/partner/s2s/nft/find-by-user"
 READ_INCOME = "/api/partner/c2s/nft-income/find-by-user"
@@ -93,8 +96,8 @@ class RawApp:
         first, last = (date.fromisoformat(fields[name][:10]) for name in ("startDate", "endDate"))
         async with db.snapshot(self._open()) as tx:
             user_id = await tx.fetchval(FIND_USER, self.partner_id, fields["partnerUserId"])
-            held = await incomes.holdings(tx, self.partner_id, user_id)
-            found, count = await incomes.day_totals(
+            held = await income_records.holdings(tx, self.partner_id, user_id)
+            found, count = await income_records.day_totals(
                 tx, held, first=first, last=last, limit=None, offset=0, with_records=False
             )
         array = [
@@ -121,8 +124,8 @@ class RawApp:
             return None
         limit = int(dict(pair.split("=", 1) for pair in query.decode().split("&"))["limit"])
         async with db.snapshot(self._open()) as tx:
-            held = await incomes.holdings(tx, self.partner_id, claims["userId"])
-            found = await incomes.records(tx, held, limit=limit + 1)
+            held = await income_records.holdings(tx, self.partner_id, claims["userId"])
+            found = await income_records.records(tx, held, limit=limit + 1)
         following = {}
         if len(found) > limit:
             end = found[limit - 1].position
@@ -214,4 +217,6 @@ def create_app() -> RawApp:
 
 
 if __name__ == "__main__":
-    processes.serve("127.0.0.1", int(sys.argv[1]), 1, application="benchmarks.raw_app:create_app")
+    server.serve(
+        "127.0.0.1", int(sys.argv[1]), 1, server.Doors.of(Settings()), application="benchmarks.raw_app:create_app"
+    )

@@ -8,7 +8,9 @@ from benchmarks import dataset
 from benchmarks.dataset import USUAL, Dataset, Shape
 from benchmarks.measure import Table, median_of, milliseconds
 from benchmarks.stage import Stage
-from hashrail import day_fence, db, incomes, ledger, rewards
+from hashrail import db
+from hashrail.books import fence, ledger
+from hashrail.rewards import income_records, settling
 
 CALLS_A_RUN = 10
 PAGE = 100
@@ -78,8 +80,8 @@ async def build(pool: db.Pool, sizes: Sizes) -> tuple[Dataset, list[Reader]]:
         await made.register(1)
         await made.buy(miners, days=sizes.days, stints=stints, user=number)
         async with db.transaction(pool) as tx:
-            day = await day_fence.share(tx, made.partner_ids[0])
-            await ledger.open_user_accounts(tx, made.partner_ids[0], number + 1, at=day.now)
+            books = await fence.share(tx, made.partner_ids[0])
+            await ledger.open_user_accounts(tx, made.partner_ids[0], number + 1, at=books.now)
         holds = f"{miners:,} miners, {sizes.days:,} days" + ("" if stints == 1 else f", upgraded {stints - 1} times")
         bound = SMALL_BOUND_MS if miners == sizes.small else LARGE_BOUND_MS
         # The small user has fewer records than the deep offset: his last page stands for it.
@@ -92,17 +94,17 @@ async def balance(made: Dataset, user_id: int) -> Decimal:
     """The BTC that a user owns, with his unsettled income."""
     async with db.snapshot(made.pool) as tx:
         accounts = await ledger.balances_of_user(tx, made.partner_ids[0], user_id)
-        unsettled = await rewards.unsettled(tx, made.partner_ids[0], user_id)
+        unsettled = await settling.unsettled(tx, made.partner_ids[0], user_id)
     return unsettled + next(account.owned for account in accounts if account.currency == "BTC")
 
 
 async def page(
-    made: Dataset, user_id: int, *, limit: int, offset: int = 0, after: incomes.Position | None = None
-) -> list[incomes.Record]:
+    made: Dataset, user_id: int, *, limit: int, offset: int = 0, after: income_records.Position | None = None
+) -> list[income_records.Record]:
     """A page of a user's single records, from an offset or behind a position as a cursor names it."""
     async with db.snapshot(made.pool) as tx:
-        held = await incomes.holdings(tx, made.partner_ids[0], user_id)
-        return await incomes.records(tx, held, limit=limit, offset=offset, after=after)
+        held = await income_records.holdings(tx, made.partner_ids[0], user_id)
+        return await income_records.records(tx, held, limit=limit, offset=offset, after=after)
 
 
 def _reads(made: Dataset, reader: Reader) -> list[tuple[str, Callable[[], Awaitable[object]]]]:
@@ -122,7 +124,7 @@ def _reads(made: Dataset, reader: Reader) -> list[tuple[str, Callable[[], Awaita
         assert len(await page(made, reader.user_id, limit=PAGE, after=positions[0])) == PAGE
 
     # Found by the first run, which is not measured.
-    positions: list[incomes.Position] = []
+    positions: list[income_records.Position] = []
     return [
         ("balance", read_balance),
         ("first page of income (#16)", read_page(0)),

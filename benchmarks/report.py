@@ -31,11 +31,16 @@ def markdown(command: str, runs: int, facts: list[tuple[str, str]], tables: list
     """The page: what wrote it, on what, and the tables."""
     how = f"Figures are medians of {runs} runs after one that does not count, unless a line says otherwise."
     parts = [INTRODUCTION.format(command=command, runs=how), _rows(("machine and settings", ""), facts)]
+    return "".join([*parts, *map(_section, tables)])
+
+
+def with_tables(page: str, tables: list[Table]) -> str:
+    """The page with these tables in place of what it says under their titles, or at its end."""
     for table in tables:
-        lines = [(*line.cells, line.target, line.result) for line in table.lines]
-        notes = "".join(f"- {note}\n" for note in table.notes)
-        parts.append(f"\n## {table.title}\n\n{_rows((*table.columns, 'target', 'result'), lines)}\n{notes}")
-    return "".join(parts)
+        before, found, rest = page.partition(f"\n## {table.title}\n")
+        _, next_one, behind = rest.partition("\n## ") if found else ("", "", "")
+        page = before + _section(table) + next_one + behind
+    return page
 
 
 def missed(tables: list[Table]) -> list[str]:
@@ -46,6 +51,12 @@ def missed(tables: list[Table]) -> list[str]:
         for line in table.lines
         if line.verdict is False
     ]
+
+
+def _section(table: Table) -> str:
+    lines = [(*line.cells, line.target, line.result) for line in table.lines]
+    notes = "".join(f"- {note}\n" for note in table.notes)
+    return f"\n## {table.title}\n\n{_rows((*table.columns, 'target', 'result'), lines)}\n{notes}"
 
 
 def _rows(columns: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:

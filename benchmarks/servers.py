@@ -14,8 +14,8 @@ from pathlib import Path
 from benchmarks.caller import Caller
 from benchmarks.load import Connection
 from hashrail import clock
-from hashrail.embedded import tether
-from hashrail.settings import MOST_REQUESTS
+from hashrail.postgres import tether
+from hashrail.settings import MAX_REQUESTS
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60
@@ -37,14 +37,15 @@ class Running:
 
 
 @asynccontextmanager
-async def api(dsn: str, data: Path, workers: int) -> AsyncIterator[Running]:
-    """Our API on a migrated database; `data` holds the master key."""
+async def api(dsn: str, data: Path, workers: int, *, limited: bool = False) -> AsyncIterator[Running]:
+    """Our API on a migrated database; `data` holds the master key. Requests are counted, and none is refused unless it
+    is to be limited as usual.
+    """
     environment = {
         "DATABASE_URL": dsn,
         "HASHRAIL_DATA": str(data),
         "HASHRAIL_MODE": "production",
-        # Requests are counted, and none is refused.
-        **dict.fromkeys(LIMITS, str(MOST_REQUESTS)),
+        **({} if limited else dict.fromkeys(LIMITS, str(MAX_REQUESTS))),
     }
     port = _free_port()
     arguments = ["serve", "--port", str(port), "--workers", str(workers)]

@@ -111,7 +111,7 @@ def _table(title: str, found: dict[str, list[Served]], sizes: Sizes) -> Table:
             f"{statistics.median([one.load.rate for one in served]):,.0f}",
             f"{statistics.median([one.cpu_us for one in served]):,.0f} µs",
             f"{statistics.median([one.load.half_ms for one in served]):.1f} ms",
-            f"{statistics.median([one.load.most_ms for one in served]):.1f} ms",
+            f"{statistics.median([one.load.max_ms for one in served]):.1f} ms",
         )
     rates = {name: statistics.median([one.load.rate for one in served]) for name, served in found.items()}
     used = {name: statistics.median([one.cpu_us for one in served]) for name, served in found.items()}
@@ -145,7 +145,7 @@ async def _serve(
 
 
 async def _assert_same(caller: Caller, question: Question, *ports: int) -> None:
-    """Every server answers the same bytes, and refuses who did not prove himself."""
+    """Every server answers the same bytes, and refuses whoever did not prove who they are."""
     answers = set()
     path, headers = question.paths(caller)[0], question.headers(caller)
     for port in ports:

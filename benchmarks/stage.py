@@ -14,6 +14,8 @@ import asyncpg
 
 from benchmarks.measure import RUNS, Tell
 from hashrail import db
+from hashrail.deployment.establishing import establish
+from hashrail.settings import Settings
 
 CONNECTIONS = 20
 SHOWN_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size", "data_checksums")
@@ -53,10 +55,13 @@ class Stage:
 
 
 async def migrated(server: str) -> str:
-    """The name of a new database with the whole schema."""
+    """The name of a new database with the whole schema, of a production deployment, as the servers under load are."""
     name = f"bench_{uuid.uuid4().hex[:12]}"
     await _execute(server, f"CREATE DATABASE {name}")
     await db.migrate_in_thread(_with_database(server, name))
+    pool = await db.open_pool(_with_database(server, name), connections=1)
+    await establish(pool, Settings(mode="production"))
+    await pool.close()
     return name
 
 

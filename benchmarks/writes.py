@@ -17,8 +17,14 @@ from benchmarks.dataset import Shape
 from benchmarks.load import Connection
 from benchmarks.measure import Table
 from benchmarks.stage import CONNECTIONS, Stage, cpu_seconds, postmaster
-from hashrail import catalogue, clock, day_fence, db, discounts, ledger, orders, partners, users
-from hashrail.ledger import Chart, Kind, Transfer
+from hashrail import clock, db
+from hashrail.access import api_keys
+from hashrail.books import fence, ledger
+from hashrail.books.chart import Account, TransferKind
+from hashrail.books.ledger import Transfer
+from hashrail.parties import users
+from hashrail.rewards import discounts
+from hashrail.selling import catalogue, orders, samples
 from hashrail.vault import open_vault
 from hashrail_client.signing import sign_body
 
@@ -27,7 +33,7 @@ SUCCESS = "/api/partner/s2s/nft-payment/success"
 TTL = timedelta(hours=1)
 SATOSHI = Decimal(1).scaleb(-8)
 # The books have no transfers between users; settlements move between user accounts in the same way.
-KIND = Kind.SETTLEMENT
+KIND = TransferKind.SETTLEMENT
 PGLEDGER_PER_SECOND = 1_545
 
 Work = Callable[[int, int], Awaitable[None]]
@@ -53,7 +59,7 @@ class Market:
     pool: db.Pool
     users: list[tuple[int, int]]
     offer: int
-    keys: dict[int, partners.NewKey]
+    keys: dict[int, api_keys.NewKey]
 
 
 async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
@@ -134,16 +140,16 @@ async def _market(dsn: str, data: Path, sizes: Sizes, count: int) -> AsyncIterat
     try:
         made = await dataset.build(pool, Shape(efficiencies=1, levels=1, partners=count))
         async with db.transaction(pool) as tx:
-            await discounts.set_levels(tx, catalogue.pairs(catalogue.SAMPLE_LEVELS))
+            await discounts.set_levels(tx, samples.pairs(samples.SAMPLE_LEVELS))
             await catalogue.put(tx, [(Decimal(1), Decimal(15), Decimal("14.99"))])
             (offer,) = await catalogue.on_sale(tx)
             buyers, keys = [], {}
             for number in range(sizes.users):
-                day = await day_fence.share(tx, made.partner_ids[number % count])
-                user = await users.register(tx, day, partner_user_id=f"user {number}", email=None)
-                buyers.append((day.partner_id, user.id))
+                books = await fence.share(tx, made.partner_ids[number % count])
+                user = await users.register(tx, books, partner_user_id=f"user {number}", email=None)
+                buyers.append((books.partner_id, user.id))
             for partner_id in made.partner_ids:
-                keys[partner_id] = await partners.create_key(tx, vault, partner_id=partner_id, kind="secret")
+                keys[partner_id] = await api_keys.create_key(tx, vault, partner_id=partner_id, kind="secret")
         yield Market(pool, buyers, offer.id, keys)
     finally:
         await pool.close()
@@ -154,11 +160,13 @@ def _by_verbs(market: Market) -> Work:
         partner_id, user_id = market.users[number % len(market.users)]
         external_id = f"verb {uuid.uuid4()}"
         async with db.transaction(market.pool) as tx:
-            day = await day_fence.share(tx, partner_id)
-            await orders.create(tx, day, user_id=user_id, collection_id=market.offer, external_id=external_id, ttl=TTL)
+            books = await fence.share(tx, partner_id)
+            await orders.create(
+                tx, books, user_id=user_id, collection_id=market.offer, external_id=external_id, ttl=TTL
+            )
         async with db.transaction(market.pool) as tx:
-            day = await day_fence.share(tx, partner_id)
-            await orders.notify_paid(tx, day, external_id=external_id, user_id=user_id)
+            books = await fence.share(tx, partner_id)
+            await orders.notify_paid(tx, books, external_id=external_id, user_id=user_id)
 
     return order
 
@@ -168,7 +176,7 @@ async def _by_http(market: Market, port: int, clients: int) -> AsyncIterator[Wor
     """Orders over keep-alive connections, one a client."""
     connections = [await Connection.open(port) for _ in range(clients)]
 
-    async def post(client: int, key: partners.NewKey, path: str, members: dict[str, object]) -> None:
+    async def post(client: int, key: api_keys.NewKey, path: str, members: dict[str, object]) -> None:
         assert key.secret is not None
         body = sign_body(key.secret, members | {"timestamp": clock.wall_millis()})
         status, answer = await connections[client].post(path, {"x-partner-api-key": key.key}, body)
@@ -191,17 +199,17 @@ async def _by_transfers(market: Market, count: int) -> Work:
     partner_id = market.users[0][0]
     chance = random.Random(1)  # the same pairs in every run of the program
     async with db.transaction(market.pool) as tx:
-        day = await day_fence.share(tx, partner_id)
+        books = await fence.share(tx, partner_id)
         accounts = [await ledger.user_account(tx, partner_id, user, "BTC") for _, user in market.users[:count]]
         for account in accounts:
-            await ledger.post(tx, day, Transfer(KIND, account, 0, Chart.INCOME_CONTROL, account, Decimal(1_000)))
+            await ledger.post(tx, books, Transfer(KIND, account, 0, Account.INCOME_CONTROL, account, Decimal(1_000)))
     objects = itertools.count(1)
 
     async def transfer(_client: int, _number: int) -> None:
         debit, credit = chance.sample(accounts, 2)
         async with db.transaction(market.pool) as tx:
-            day = await day_fence.share(tx, partner_id)
+            books = await fence.share(tx, partner_id)
             moved = Transfer(KIND, next(objects), 1, debit, credit, SATOSHI)
-            assert await ledger.post(tx, day, moved), "every transfer is a new one"
+            assert await ledger.post(tx, books, moved), "every transfer is a new one"
 
     return transfer

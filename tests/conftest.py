@@ -1,26 +1,19 @@
 """Real PostgreSQL for every test: one server a run, one database a test, made from a migrated template."""
 
 import os
-import tempfile
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import psycopg
 import pytest
-import structlog
 from hypothesis import settings
-from structlog.testing import LogCapture
-from structlog.typing import EventDict
 
-from hashrail import db, operators, worker
-from hashrail.embedded_postgres import EmbeddedPostgres
-from hashrail.operators import Operator
-from tests import folders
-from tests.bitcoin import Node, running
-from tests.world import World
+from hashrail import db
+from hashrail.parties import operators
+from hashrail.parties.operators import Operator
+from tests.support import databases, folders
+from tests.support.bitcoin_node import Node, running
+from tests.support.world import World
 
 # The same examples each time, so that a change is to blame when a test fails; HASHRAIL_EXAMPLES looks for new ones.
 # No deadlines: a busy machine is no fault of the code.
@@ -30,43 +23,43 @@ settings.load_profile("hashrail")
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folders.quick())
 
 
-def with_database(dsn: str, name: str) -> str:
-    """The same server, another database."""
-    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The folder gives the mark: what lies below tests/unit is marked `unit`."""
+    for item in items:
+        if item.path.is_relative_to(TESTS):
+            item.add_marker(item.path.relative_to(TESTS).parts[0])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[int]:
+    """A digest costs a tenth of a second on purpose, and hundreds are made; answers what it really costs."""
+    real = operators.COST
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operators, "COST", 2)
+        yield real
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """DSN of a server on which databases may be created: HASHRAIL_TEST_DATABASE_URL, or one of our own."""
-    given = os.environ.get("HASHRAIL_TEST_DATABASE_URL")
-    if given:
-        yield given
-        return
-    place = folders.quick()
-    with tempfile.TemporaryDirectory(prefix="hashrail-test-", dir=place, ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        with EmbeddedPostgres(Path(folder) / "data") as postgres:
-            yield postgres.dsn
+    """DSN of a server on which databases may be created."""
+    with databases.open_server() as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="session")
 def template(server: str) -> str:
     """A database with the whole schema, to copy from."""
-    name = f"template_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    db.migrate(with_database(server, name))
-    return name
+    return databases.make_template(server)
 
 
 @pytest.fixture
 def dsn(server: str, template: str) -> Iterator[str]:
     """A database of this test's own."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield with_database(server, name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with databases.database(server, template) as made:
+        yield made
 
 
 @pytest.fixture
@@ -100,11 +93,3 @@ def bitcoin_node() -> Iterator[Node]:
         # Without a block of today it thinks that it is still downloading.
         node.mine(1)
         yield node
-
-
-@pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> list[EventDict]:
-    """What the worker logs in this process."""
-    capture = LogCapture()
-    monkeypatch.setattr(worker, "log", structlog.wrap_logger(structlog.PrintLogger(), processors=[capture]))
-    return capture.entries

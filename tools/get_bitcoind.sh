@@ -1,101 +1,17 @@
 #!/usr/bin/env bash
 # get_bitcoind.sh FOLDER: a real Bitcoin node for the tests, in a folder of its own.
 #
-# Debian builds bitcoind in its package bitcoin-knots. This takes that package and the libraries that it loads from the
-# Debian mirror that the machine uses anyway. apt checks every file against Debian's signed index, but with lists, a
-# cache and a package database of its own, so nothing is installed and nothing of the system changes. The programs start
-# with the C library that came with them, so an older system will do.
+# Debian builds bitcoind in its package bitcoin-knots; debian_program.sh says how it comes here.
 #
 # DEBIAN_MIRROR names another mirror. Ends with 1 and one line that says why when there is no node to be had.
 set -euo pipefail
 
 readonly PACKAGE=bitcoin-knots
 readonly PROGRAMS=(bitcoind bitcoin-cli)
-readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-# Places that have the package; where a backport needs its base, both are asked.
 readonly SUITES=("trixie trixie-backports" forky sid)
-# What the package depends on and bitcoind never loads: service management, users, mounting, scripts.
+# Service management, users, mounting, scripts.
 readonly NOT_LOADED='^(adduser|base-files|debconf|dpkg|gcc-.*-base|libacl1|libapparmor1|libattr1|libaudit.*|libblkid1|libbz2-1.0|libcap-ng0|libcap2|libcrypt1|libcryptsetup.*|libdb.*|libfdisk1|libgcrypt20|libgpg-error0|libkmod2|liblz4-1|liblzma5|libmount1|libpam.*|libpcre2-8-0|libseccomp2|libselinux1|libsemanage.*|libsepol.*|libsmartcols1|libsystemd.*|libtinfo6|libuuid1|login.*|mawk|media-types|mount|openssl-provider-legacy|passwd|perl-base|systemd.*|sysvinit-utils|tar|util-linux)$'
 
-give_up() {
-  echo "no bitcoind: $1" >&2
-  exit 1
-}
-
-mirrors() {
-  if [[ -n ${DEBIAN_MIRROR:-} ]]; then
-    echo "$DEBIAN_MIRROR"
-  else
-    # The archive of security updates does not hold the suites.
-    apt-get --print-uris update | sed -n "s|^'\([^']*\)/dists/.*|\1|p" | grep -v security | sort -u
-  fi
-}
-
-# options FOLDER: what makes apt work in that folder only.
-options() {
-  printf '%s\n' -qq -o "Dir::Etc::sourcelist=$1/sources.list" -o "Dir::Etc::sourceparts=$1/none" \
-    -o "Dir::State=$1/state" -o "Dir::State::status=$1/status" -o "Dir::Cache=$1/cache" \
-    -o APT::Update::Post-Invoke-Success= -o APT::Sandbox::User=root
-}
-
-# fetch WORK MIRROR SUITES: the .deb files of the node, in WORK/cache.
-fetch() {
-  local work=$1 mirror=$2 suite wanted
-  local -a apt packages
-  mkdir -p "$work"/{none,state/lists/partial,cache/archives/partial}
-  : >"$work/status"
-  for suite in $3; do echo "deb [signed-by=$KEYRING] $mirror $suite main"; done >"$work/sources.list"
-  mapfile -t apt < <(options "$work")
-  apt-get "${apt[@]}" update >/dev/null 2>&1 || return 1
-  wanted=$(apt-get "${apt[@]}" -s install --no-install-recommends "$PACKAGE" 2>/dev/null) || return 1
-  mapfile -t packages < <(awk '$1 == "Inst" {print $2}' <<<"$wanted" | grep -Ev "$NOT_LOADED")
-  (cd "$work/cache" && apt-get "${apt[@]}" download "${packages[@]}" >/dev/null 2>&1)
-}
-
-# start_script FILE: starts the program of the same name with the loader and libraries beside it.
-start_script() {
-  cat >"$1" <<'SCRIPT'
-#!/bin/sh
-root=$(dirname "$(dirname "$(readlink -f "$0")")")/root
-for loader in "$root"/usr/lib64/ld-linux-*.so.* "$root"/usr/lib/*-linux-gnu/ld-linux-*.so.*; do
-  [ -e "$loader" ] && break
-done
-libraries=$(echo "$root"/usr/lib/*-linux-gnu)
-exec "$loader" --library-path "$libraries" --argv0 "$0" "$root/usr/bin/$(basename "$0")" "$@"
-SCRIPT
-  chmod +x "$1"
-}
-
-# unpack WORK FOLDER: the programs of the fetched packages; FOLDER appears whole or not at all.
-unpack() {
-  local file program
-  rm -rf "$2.part"
-  mkdir -p "$2.part"/{root,bin}
-  for file in "$1"/cache/*.deb; do dpkg-deb -x "$file" "$2.part/root"; done
-  rm -rf "$2.part/root/usr/share"
-  for program in "${PROGRAMS[@]}"; do start_script "$2.part/bin/$program"; done
-  "$2.part/bin/bitcoind" --version >/dev/null || return 1
-  rm -rf "$2"
-  mv "$2.part" "$2"
-}
-
-main() {
-  local folder work mirror suites
-  [[ -x ${1:?the folder to put it into}/bin/bitcoind ]] && exit 0
-  [[ $(uname -s) == Linux ]] || give_up "Debian's package runs on Linux only"
-  command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || give_up "apt-get and dpkg-deb are missing"
-  folder=$(realpath -m "$1")
-  [[ -r $KEYRING ]] || give_up "Debian's keys are missing: apt-get install debian-archive-keyring"
-  echo "Fetching a Bitcoin node for the tests (18 MB) ..."
-  work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
-  for mirror in $(mirrors); do
-    for suites in "${SUITES[@]}"; do
-      rm -rf "${work:?}"/*
-      fetch "$work" "$mirror" "$suites" && unpack "$work" "$folder" && exit 0
-    done
-  done
-  give_up "no Debian mirror of this machine has a $PACKAGE that runs here"
-}
-
-main "$@"
+# shellcheck source=tools/debian_program.sh
+source "$(dirname "$(readlink -f "$0")")/debian_program.sh"
+get_program "${1:?the folder to put it into}" "a Bitcoin node for the tests (18 MB)"

@@ -2,13 +2,23 @@
 
 It decides days, credits, order expiry, batches, cool-downs and the simulated chain. Only a sandbox moves it, and
 only forward.
+
+It is the database's clock that is read, which all processes share, and the machine's is its witness: where both are far
+apart one of them is wrong, nobody knows which, and nothing is written by either.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hashrail import clock
 from hashrail.db import Reader, Tx
-from hashrail.errors import BadRequestError
+from hashrail.errors import BadRequestError, UnavailableError
+
+# A statement that waits for its answer makes a difference too, and NTP keeps machines within less than a second.
+MAX_DIFFERENCE = timedelta(seconds=60)
+
+
+_READ = f"SELECT offset_us, {clock.DATABASE_NOW} AS database_now FROM business_clock WHERE id = 1"  # noqa: S608
 
 
 class ClockBackwardsError(BadRequestError):
@@ -18,15 +28,46 @@ class ClockBackwardsError(BadRequestError):
     advice = "Give a moment that is later than the present business time."
 
 
+class ClockDiffersError(UnavailableError):
+    """The machine's clock and the database's are more than a minute apart, so one of them is wrong."""
+
+    code = "CLOCK_DIFFERS"
+    advice = "Send the same request again later; the operator has to set the clocks of the machines (NTP)."
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the clocks read at one moment, UTC; the machine's is `ahead` of the database's by so much."""
+
+    business_now: datetime
+    database_now: datetime
+    ahead: timedelta
+
+
 async def now(tx: Reader) -> datetime:
-    """Business time, UTC."""
-    offset_us: int = await tx.fetchval("SELECT offset_us FROM business_clock WHERE id = 1")
-    return at_offset(offset_us)
+    """Business time, UTC. Raises ClockDiffersError."""
+    row = await tx.fetchrow(_READ)
+    assert row is not None, "the schema comes with it"
+    return at_offset(row["offset_us"], row["database_now"])
 
 
-def at_offset(offset_us: int) -> datetime:
-    """Business time for an offset that was just read."""
-    return clock.wall_now() + timedelta(microseconds=offset_us)
+async def read(tx: Reader) -> Moment:
+    """All clocks, for who watches them and writes nothing by them: however far they are apart."""
+    row = await tx.fetchrow(_READ)
+    assert row is not None, "the schema comes with it"
+    database_now: datetime = row["database_now"]
+    business_now = database_now + timedelta(microseconds=row["offset_us"])
+    return Moment(business_now, database_now, clock.wall_now() - database_now)
+
+
+def at_offset(offset_us: int, database_now: datetime) -> datetime:
+    """Business time for an offset and the database's time, both just read. Raises ClockDiffersError."""
+    difference = clock.wall_now() - database_now
+    if abs(difference) > MAX_DIFFERENCE:
+        seconds = round(difference.total_seconds())
+        which = "ahead of" if seconds > 0 else "behind"
+        raise ClockDiffersError(f"this machine's clock is {abs(seconds)} s {which} the database's", seconds=seconds)
+    return database_now + timedelta(microseconds=offset_us)
 
 
 async def advance_by(tx: Tx, step: timedelta) -> datetime:

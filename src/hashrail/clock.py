@@ -7,6 +7,7 @@ production. This is the only module that reads the machine's clock.
 A mining day is a UTC date. Day D is over at D+1 00:00 and is credited at D+1 00:05.
 """
 
+import re
 import time
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,6 +15,13 @@ from hashrail.errors import BadRequestError
 
 CREDIT_DELAY = timedelta(minutes=5)
 ONE_DAY = timedelta(days=1)
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# The offset of a date-time whose plus sign was read as a blank.
+BLANK_OFFSET = re.compile(r"[0-9] [0-9]{2}:?[0-9]{2}$")
+PLUS_HINT = "In a query a plus sign stands for a blank: send it as %2B."
+LOWER_CASE = str.maketrans("tz", "TZ")
+# How the database tells its own time, in a statement that reads more besides: it does not stand still in a transaction.
+DATABASE_NOW = "clock_timestamp()"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -76,17 +84,26 @@ def iso(moment: datetime) -> str:
 
 
 def parse_iso(text: str, field: str) -> datetime:
-    """The moment that an ISO 8601 text names, in UTC. Refuses a text without time zone, naming `field`."""
+    """The moment that an ISO 8601 text names, in UTC, its letters in any case. Refuses a text without time zone, naming
+    `field`."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.translate(LOWER_CASE))
     except ValueError as error:
-        raise BadDateTimeError(f"{field} is not an ISO 8601 date-time", field=field) from error
+        hint = {"hint": PLUS_HINT} if BLANK_OFFSET.search(text) else {}
+        raise BadDateTimeError(f"{field} is not an ISO 8601 date-time", field=field, **hint) from error
     if moment.tzinfo is None:
         raise DateTimeWithoutZoneError(f"{field} has no time zone", field=field)
     try:
         return moment.astimezone(UTC)
     except OverflowError as error:
         raise BadDateTimeError(f"{field} is outside the calendar", field=field) from error
+
+
+def day_from(text: str) -> date:
+    """The day that a text like 2026-09-09 names; no other way of writing one. Raises ValueError."""
+    if DAY.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is no day")
+    return date.fromisoformat(text)
 
 
 def from_seconds(seconds: int) -> datetime:

@@ -7,6 +7,8 @@ from these classes, so each one says in `advice` what the caller can do about it
 
 from typing import ClassVar
 
+from hashrail import texts
+
 
 class HashrailError(Exception):
     """A refusal that the caller can understand: `status` (HTTP), `code` (stable), `advice` (what to do next)."""
@@ -16,8 +18,9 @@ class HashrailError(Exception):
     advice: ClassVar[str] = ""
 
     def __init__(self, message: str, **details: object) -> None:
-        super().__init__(message)
-        self.message = message
+        # It may tell what somebody sent; `details` are data, and stay as they are.
+        self.message = texts.shown(message)
+        super().__init__(self.message)
         self.details = details
 
 

@@ -6,21 +6,23 @@ from typing import Any
 
 import structlog
 
+from hashrail import texts
 
-def configure(*, json_lines: bool | None = None, command: bool = False, least: int = logging.INFO) -> None:
+# What has lines of its own: a traceback, the stack of a call.
+WITH_LINES = ("exception", "stack")
+
+
+def configure(*, command: bool = False, least: int = logging.INFO) -> None:
     """Write logs to standard error; JSON unless it is a terminal. A command looks for it anew at each line.
 
     What is below the level `least` is not shown.
     """
-    as_json = not sys.stderr.isatty() if json_lines is None else json_lines
-    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info if as_json else structlog.processors.StackInfoRenderer(),
-            renderer,
+            *_rendered(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=_present_error if command else structlog.WriteLoggerFactory(sys.stderr),
@@ -31,10 +33,7 @@ def configure(*, json_lines: bool | None = None, command: bool = False, least: i
 def of_granian() -> dict[str, Any]:
     """Granian's configuration of its log (`logging.config`): the same lines in the same place as ours."""
     rendered: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if sys.stderr.isatty():
-        rendered.append(structlog.dev.ConsoleRenderer())
-    else:
-        rendered += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    rendered += _rendered()
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
         "foreign_pre_chain": [
@@ -51,6 +50,38 @@ def of_granian() -> dict[str, Any]:
     }
 
 
+def _rendered() -> list[structlog.typing.Processor]:
+    """How a line is written: for a terminal or as JSON, and in both without anything that acts on a screen.
+
+    JSON keeps it too: whoever reads a log takes the texts out of it and looks at them.
+    """
+    plain: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    if sys.stderr.isatty():
+        plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return [
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        _without_acting,
+        plain,
+    ]
+
+
+def _without_acting(_logger: object, _method: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """What is said, with every text in it as it may be shown, and bounded."""
+    return {
+        _shown(name): texts.shown_lines(value) if name in WITH_LINES and isinstance(value, str) else _shown(value)
+        for name, value in facts.items()
+    }
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return texts.shown(value)
+    if isinstance(value, dict):
+        return {_shown(name): _shown(each) for name, each in value.items()}
+    return [_shown(each) for each in value] if isinstance(value, list | tuple) else value
+
+
 def _present_error(*_names: object) -> structlog.WriteLogger:
     return structlog.WriteLogger(sys.stderr)
 
@@ -60,6 +91,7 @@ def one_line(event: str, **facts: object) -> None:
     processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _without_acting,
         structlog.processors.JSONRenderer(),
     ]
     structlog.wrap_logger(structlog.WriteLogger(sys.stderr), processors=processors).info(event, **facts)

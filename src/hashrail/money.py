@@ -8,7 +8,7 @@ digit. The two roundings that exist are named here: `round_half_even` and `divid
 import decimal
 from decimal import Decimal
 
-ONE = Decimal(1)
+ZERO, ONE = Decimal(0), Decimal(1)
 AMOUNT_DECIMALS = 18
 AMOUNT_LIMIT = Decimal(10) ** 20
 USD_DECIMALS = 8

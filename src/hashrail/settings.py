@@ -1,35 +1,90 @@
-"""Settings of a deployment: environment variables with the prefix HASHRAIL_, or the defaults below."""
+"""Settings of a deployment: environment variables with the prefix HASHRAIL_, or the defaults below.
 
+They stand in groups by noun; `Settings` has all of them.
+"""
+
+import re
+from collections.abc import Mapping
 from decimal import Decimal
+from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-MOST_REQUESTS = 100_000_000
+from hashrail import venues
+from hashrail.errors import BadRequestError
+
+MAX_REQUESTS = 100_000_000
+Mode = Literal["production", "sandbox"]
 Network = Literal["bitcoin", "testnet4", "signet", "regtest"]
+Severity = Literal["info", "warning", "critical"]
 
 
-class Settings(BaseSettings):
-    """What an operator may set. `database_url` is also read from DATABASE_URL, the name that hosts use."""
+# What else programs of ours read: who a command acts for, a secret to sign with, and how tests are run.
+OTHER_NAMES = frozenset(
+    {
+        *("HASHRAIL_OPERATOR", "HASHRAIL_OPERATOR_PASSWORD", "HASHRAIL_NEW_OPERATOR_PASSWORD"),
+        *("HASHRAIL_API_SECRET", "HASHRAIL_EXAMPLES"),
+    }
+)
+PREFIX, OF_TESTS = "HASHRAIL_", "HASHRAIL_TEST_"
+# What Kubernetes and Docker set by themselves for a service of that name, or of one like hashrail-api.
+OF_HOSTS = re.compile(r"HASHRAIL_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
+# An exchange of ccxt with the pair that it is asked for.
+SOURCE = re.compile("[a-z][a-z0-9]*:[A-Z0-9]{1,20}/[A-Z0-9]{1,20}")
+MAX_BTC = Decimal(1)
+MAX_USD = Decimal(1_000)
 
-    model_config = SettingsConfigDict(env_prefix="HASHRAIL_", frozen=True)
 
-    mode: Literal["production", "sandbox"] = "production"
+class BadSettingError(BadRequestError):
+    """A setting of the environment has a value that it cannot have."""
+
+    code = "BAD_SETTING"
+    advice = "Correct the environment variable of that name: DATABASE_URL, or HASHRAIL_ and the setting in capitals."
+
+
+class DeploymentSettings(BaseModel):
+    """The deployment: its mode, its data, its name."""
+
+    mode: Mode = "production"
     """A sandbox has a business clock that can be moved, and explains refused signatures."""
 
     data: Path = Path(".hashrail")
     """Folder of the embedded database and the master key."""
 
+    journal: Path | None = None
+    """File that outlives the database and tells what was given and taken away; without it `data`/journal.jsonl."""
+
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
     """PostgreSQL to use; without it an embedded one is started in the data folder."""
+
+    database_connections: int = Field(default=10, ge=1)
+    """Connections of one API process."""
 
     master_keys: str | None = None
     """Comma-separated Fernet keys that seal secrets at rest, newest first; without it `data`/master.key is used."""
 
     issuer: str = "hashrail"
     """Name of this deployment in its access tokens (`iss`)."""
+
+    session_days: int = Field(default=90, ge=1, le=3650)
+    """How long after the login a user's session ends, however often it is renewed."""
+
+    sessions_per_user: int = Field(default=100, ge=1, le=1000)
+    """How many sessions a user may have; a login beyond them ends the one that was not renewed for longest."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _named(cls, value: str | None) -> str | None:
+        """Without the blanks and the newline that the file had it was read from; None where nothing is left."""
+        return (value or "").strip() or None
+
+
+class ApiSettings(BaseModel):
+    """The API: its paths, who is believed, how long answers are kept."""
 
     route_aliases: dict[str, list[str]] = Field(default_factory=dict)
     """Further paths by operation id, each from the root: {"s2s_login": ["/api/partner/s2s/login"]}."""
@@ -40,39 +95,168 @@ class Settings(BaseSettings):
     recv_windows: dict[str, int] = Field(default_factory=dict)
     """Default recvWindow in milliseconds by operation id, over the table of the contract."""
 
+    answer_retention_seconds: int = Field(default=86400, ge=120)
+    """How long the answer of a write is kept for repetitions; longer than any recvWindow."""
+
     key_cache_seconds: int = Field(default=5, ge=0, le=60)
     """How long a process may trust what it read of an API key; a revocation is also announced at once."""
 
-    trusted_proxies: list[str] = Field(default_factory=list)
+    trusted_proxies: list[IPv4Network | IPv6Network] = Field(default_factory=list)
     """Networks whose X-Forwarded-For is believed, for IP allow-lists and rate limits; empty believes nobody."""
 
-    rate_limit_per_minute: int = Field(default=6000, ge=0, le=MOST_REQUESTS)
+
+class DoorSettings(BaseModel):
+    """What strangers and slow callers may hold of one API process."""
+
+    connections: int = Field(default=8192, ge=64, le=1_000_000)
+    """Connections that a process serves at once; fewer where its limit of open files is lower."""
+
+    connections_per_address: int = Field(default=1024, ge=1)
+    """Connections that an address may have; of more, those silent longest are ended. Trusted proxies have no limit."""
+
+    head_seconds: int = Field(default=30, ge=1, le=60)
+    """How long a request's line and headers may take to come, and a connection be idle between two requests."""
+
+    body_seconds: int = Field(default=15, ge=1, le=600)
+    """How long a request's body may take to come."""
+
+    bodies_per_address: int = Field(default=64, ge=1)
+    """Bodies of one address that are waited for at once; of more, the oldest is refused."""
+
+    write_seconds: int = Field(default=30, ge=1, le=3600)
+    """How long an answer may lie of which a caller takes less than 32 KiB; then the connection is ended."""
+
+
+class ProbeSettings(BaseModel):
+    """Health, readiness and metrics, on a listener of their own."""
+
+    probe_host: str = "127.0.0.1"
+    """Address on which `/healthz`, `/readyz` and `/metrics` are answered, whatever holds the API; not for the world."""
+
+    probe_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port of it for `hashrail serve`; without one the API's port and 1000, if that is free."""
+
+    worker_probe_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port of it for `hashrail worker`; without one 9070, if that is free."""
+
+
+class RateLimitSettings(BaseModel):
+    """How many requests may be made in a minute."""
+
+    rate_limit_per_minute: int = Field(default=6000, ge=0, le=MAX_REQUESTS)
     """Requests that an API key may make in a minute where it has no limit of its own; 0 is without limit."""
 
-    rate_limit_per_user_per_minute: int = Field(default=600, ge=0, le=MOST_REQUESTS)
+    rate_limit_per_user_per_minute: int = Field(default=600, ge=0, le=MAX_REQUESTS)
     """Requests that a user's token may make in a minute; 0 is without limit."""
 
-    rate_limit_per_address_per_minute: int = Field(default=600, ge=0, le=MOST_REQUESTS)
+    rate_limit_per_address_per_minute: int = Field(default=600, ge=0, le=MAX_REQUESTS)
     """Requests in a minute that an address may make without credential, and with a key that anybody can read out of a
     page; 0 is without limit."""
+
+    new_users_per_day: int = Field(default=10_000, ge=0, le=MAX_REQUESTS)
+    """Users that a partner may register in 24 hours where it has no bound of its own; 0 is without limit."""
+
+    ton_payloads_per_address_per_minute: int = Field(default=60, ge=0, le=MAX_REQUESTS)
+    """Payloads of TON logins that an address may ask for in a minute; 0 is without limit."""
+
+    ton_payloads_per_partner: int = Field(default=10_000, ge=1, le=1_000_000)
+    """Payloads of TON logins that may be under way at a partner: issued, not used and not expired."""
+
+
+class RateSettings(BaseModel):
+    """What a day's rates lack, and how an income per TH is told."""
+
+    kwh_usd: Decimal = Field(default=Decimal("0.05"), ge=0, le=MAX_USD, decimal_places=18)
+    """Electricity in USD per kWh where a day's rates name none."""
+
+    service_usd_per_th: Decimal = Field(default=Decimal("0.0089"), ge=0, le=MAX_USD, decimal_places=18)
+    """Service in USD per TH per day where a day's rates name none."""
+
+    gomining_usd: Decimal = Field(default=Decimal("0.2989"), gt=0, le=MAX_USD, decimal_places=18)
+    """Price of the token in USD where a day's rates name none."""
 
     income_per_th: Literal["gross", "net"] = "gross"
     """What operations 13 and 14 call incomePerTh."""
 
-    income_per_th_efficiency: Decimal = Decimal(20)
+    income_per_th_efficiency: Decimal = Field(default=Decimal(20), gt=0, lt=1000, decimal_places=2)
     """W/TH at which netIncomePerTh is reckoned."""
 
-    kwh_usd: Decimal = Decimal("0.05")
-    """Electricity in USD per kWh where a day's rates name none."""
 
-    service_usd_per_th: Decimal = Decimal("0.0089")
-    """Service in USD per TH per day where a day's rates name none."""
+class MarketSettings(BaseModel):
+    """Where the worker gets the price of a day, and when it is believed."""
 
-    gomining_usd: Decimal = Decimal("0.2989")
-    """Price of the token in USD where a day's rates name none."""
+    market_fetch: bool = True
+    """Let the worker fetch each day's figures, where there is a node and a first day was entered."""
 
-    order_ttl_seconds: int = Field(default=3600, ge=1)
+    market_btc_sources: list[str] = [
+        *("kraken:BTC/USD", "coinbase:BTC/USD", "bitstamp:BTC/USD", "bitfinex:BTC/USD"),
+        *("binance:BTC/USDT", "okx:BTC/USDT"),
+    ]
+    """Exchanges of the library ccxt with the pair that each is asked for, for the price of a bitcoin in USD."""
+
+    market_gomining_sources: list[str] = [
+        *("mexc:GOMINING/USDT", "bitget:GOMINING/USDT", "gate:GOMINING/USDT", "kucoin:GOMINING/USDT")
+    ]
+    """The same for the price of the token; with `[]` it is `gomining_usd`."""
+
+    market_urls: dict[str, Annotated[str, Field(pattern="^https?://.")]] = Field(default_factory=dict)
+    """Another address by exchange, for a proxy or a test: {"kraken": "http://127.0.0.1:8000"}; paths stay."""
+
+    market_quorum: int = Field(default=3, ge=3, le=20)
+    """How many sources must agree on a price; with fewer the day waits."""
+
+    market_deviation: Decimal = Field(default=Decimal("0.02"), gt=0, le=Decimal("0.5"), decimal_places=4)
+    """How far a source may lie from the median of all, a fraction; one further off is left out."""
+
+    market_timeout_seconds: int = Field(default=30, ge=1, le=300)
+    """How long an exchange may take to tell a price."""
+
+    @field_validator("market_btc_sources", "market_gomining_sources")
+    @classmethod
+    def _sources(cls, value: list[str]) -> list[str]:
+        """Each is an exchange that the library has with a pair, and none has two voices."""
+        for text in value:
+            if not SOURCE.fullmatch(text):
+                raise ValueError(f"{text!r} is not an exchange and a pair, like kraken:BTC/USD")
+        names = [text.partition(":")[0] for text in value]
+        venues.check(names)
+        if len({venues.of(name) for name in names}) < len(names):
+            raise ValueError("an exchange is named twice: it would have two voices")
+        return value
+
+    @field_validator("market_urls")
+    @classmethod
+    def _urls(cls, value: dict[str, str]) -> dict[str, str]:
+        """For exchanges that there are."""
+        venues.check(value)
+        return value
+
+    @model_validator(mode="after")
+    def _enough(self) -> "MarketSettings":
+        """So many sources as have to agree; none for the token says its price is fixed."""
+        for name in ("market_btc_sources", "market_gomining_sources"):
+            count = len(getattr(self, name))
+            if count < self.market_quorum and (count or name == "market_btc_sources"):
+                raise ValueError(f"{name} has {count} sources, and {self.market_quorum} have to agree")
+        return self
+
+
+class OrderSettings(BaseModel):
+    """Orders."""
+
+    order_ttl_seconds: int = Field(default=3600, ge=1, le=31 * 86400)
     """How long a created order keeps its price and credit reserved."""
+
+    late_notice_seconds: int = Field(default=86400, ge=0)
+    """How long after its end an order is still issued when its payment is told, if its offer is as it was."""
+
+    open_orders_share: Decimal = Field(default=Decimal("0.5"), gt=0, le=1)
+    """The most of the capacity that is not sold that a partner's unpaid orders may hold, where there are several
+    partners; one order may always be open."""
+
+
+class BitcoinNodeSettings(BaseModel):
+    """The Bitcoin node: where it is, and which chain it must have."""
 
     bitcoin_network: Network | None = None
     """Chain that withdrawals are paid on; without it bitcoin, and regtest in a sandbox."""
@@ -92,23 +276,18 @@ class Settings(BaseSettings):
     bitcoin_rpc_timeout_seconds: int = Field(default=30, ge=1, le=600)
     """How long the node may take for an answer; after that, whether it acted counts as unknown."""
 
-    bitcoin_wallet: str = "hashrail"
-    """Wallet on the node that pays; with a signer it only watches."""
+    bitcoin_witness_url: str | None = Field(default=None, pattern="^https?://.")
+    """JSON-RPC endpoint of a second node, of somebody else or on another machine: a deposit is credited, and a payment
+    given up, only where it has the block as deep as the first one."""
 
-    bitcoin_signer_file: Path | None = None
-    """File with the keys of an external signer, readable by its owner only; without one the node's wallet signs."""
+    bitcoin_witness_cookie: Path | None = None
+    """The second node's cookie file; it wins over user and password."""
 
-    bitcoin_signer: str | None = None
-    """The same keys as text, for hosts that hand out secrets as variables; the file wins."""
+    bitcoin_witness_user: str | None = None
+    """User of the second node's JSON-RPC."""
 
-    bitcoin_fee_fallback: Decimal = Field(default=Decimal(10), ge=1, le=10_000, decimal_places=3)
-    """Fee rate in sat/vB where the node has no estimate."""
-
-    bitcoin_fee_minimum: Decimal = Field(default=Decimal(1), ge=Decimal("0.1"), le=10_000, decimal_places=3)
-    """The least fee rate in sat/vB."""
-
-    bitcoin_fee_cap: Decimal = Field(default=Decimal(200), ge=1, le=10_000, decimal_places=3)
-    """The most that is paid in sat/vB, whatever the node estimates."""
+    bitcoin_witness_password: str | None = None
+    """Password of that user."""
 
     bitcoin_pinned_height: int | None = Field(default=None, ge=0)
     """Height of a block whose hash the operator knows from elsewhere."""
@@ -119,11 +298,52 @@ class Settings(BaseSettings):
     bitcoin_allow_knots: bool = False
     """Let Bitcoin Knots pay on bitcoin and testnet4, where it may have left the chain that others are on."""
 
+
+class BitcoinWalletSettings(BaseModel):
+    """The wallet that pays: its keys, fee rates, and when something counts as done."""
+
+    bitcoin_wallet: str = "hashrail"
+    """Wallet on the node that pays; with a signer it only watches."""
+
+    bitcoin_signer_file: Path | None = None
+    """File with the keys of an external signer, readable by its owner only; without one the node's wallet signs."""
+
+    bitcoin_signer: str | None = None
+    """The same keys as text, for hosts that hand out secrets as variables; the file wins."""
+
+    bitcoin_fee_fallback: Decimal = Field(default=Decimal(10), ge=0, le=10_000, decimal_places=3)
+    """Fee rate in sat/vB where the node has no estimate; with 0 nothing is paid until it has one."""
+
+    bitcoin_fee_minimum: Decimal = Field(default=Decimal(1), ge=Decimal("0.1"), le=10_000, decimal_places=3)
+    """The least fee rate in sat/vB."""
+
+    bitcoin_fee_cap: Decimal = Field(default=Decimal(200), ge=1, le=10_000, decimal_places=3)
+    """The most that is paid in sat/vB, whatever the node estimates."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "BitcoinWalletSettings":
+        """The least is not more than the most."""
+        if not self.bitcoin_fee_minimum <= self.bitcoin_fee_cap:
+            raise ValueError(
+                f"bitcoin_fee_minimum is {self.bitcoin_fee_minimum}, above the cap of {self.bitcoin_fee_cap}"
+            )
+        return self
+
     bitcoin_final_depth: int = Field(default=6, ge=1, le=100)
     """Confirmations after which a payment is final and posted, and after which a conflict makes it due again."""
 
     bitcoin_deposit_confirmations: int = Field(default=2, ge=1, le=100)
-    """Confirmations after which a deposit is credited."""
+    """Confirmations after which a deposit is credited, where no amount below asks for more."""
+
+    bitcoin_deposit_depths: dict[Decimal, Annotated[int, Field(ge=1, le=100)]] = Field(
+        default_factory=lambda: {Decimal(1): 3, Decimal(10): 6}
+    )
+    """Confirmations by BTC from which on they are asked for, like {"1": 3, "10": 6}; what one block brings counts
+    together, since it costs as much to make up one deposit in it as many."""
+
+
+class PayoutSettings(BaseModel):
+    """Batches of payouts."""
 
     payout_fast_minutes: int = Field(default=10, ge=0, le=50)
     """How long fast withdrawals are gathered, counted from the oldest, before a batch pays them."""
@@ -140,12 +360,29 @@ class Settings(BaseSettings):
     payout_bump_minutes: int = Field(default=60, ge=10, le=10_080)
     """After how many minutes without a confirmation the fee of a batch is raised."""
 
-    withdraw_minimum_btc: Decimal = Field(default=Decimal("0.00005"), ge=Decimal("0.00000294"), decimal_places=8)
+
+class WithdrawalSettings(BaseModel):
+    """Withdrawals."""
+
+    withdraw_minimum_btc: Decimal = Field(
+        default=Decimal("0.00005"), ge=Decimal("0.00000294"), le=MAX_BTC, decimal_places=8
+    )
     """The least that can be withdrawn, in BTC; it must be worth more than paying it costs. What an address could not
     spend any more (546 satoshi for P2PKH, 330 for taproot) is refused in any case."""
 
-    withdraw_commission_btc: Decimal = Field(default=Decimal("0.00006"), ge=0, decimal_places=8)
+    binding_cooldown_seconds: int = Field(default=86_400, ge=0, le=2_592_000)
+    """How long an address that a user binds beside another waits before it is paid, where a partner's users withdraw to
+    bound addresses only; 0 is at once."""
+
+    wallets_per_user: int = Field(default=50, ge=1, le=10_000)
+    """How many addresses a user may bind; one that was taken off counts for 30 days."""
+
+    withdraw_commission_btc: Decimal = Field(default=Decimal("0.00006"), ge=0, le=MAX_BTC / 100, decimal_places=8)
     """Commission of a fast withdrawal in BTC, on top of the amount; one within 24 hours costs nothing."""
+
+
+class TonSettings(BaseModel):
+    """Logins with a TON wallet."""
 
     ton_chain: str = "-239"
     """TON network whose wallets may log in: -239 is mainnet, -3 testnet."""
@@ -175,18 +412,95 @@ class Settings(BaseSettings):
     ton_rpc_asks_per_address_per_minute: int = Field(default=30, ge=0)
     """Logins from one address in a minute that ask the TON endpoint; 0 is without limit."""
 
-    answer_retention_seconds: int = Field(default=86400, ge=120)
-    """How long the answer of a write is kept for repetitions; longer than any recvWindow."""
 
-    database_connections: int = Field(default=10, ge=1)
-    """Connections of one API process."""
+class AlarmSettings(BaseModel):
+    """Alarms: who is told, and from when on something is one."""
+
+    alarm_urls: dict[Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,49}$")], SecretStr] = Field(
+        default_factory=dict
+    )
+    """Who is told of alarms, each by a name and a URL of apprise's: {"ops": "mailto://...", "pager": "slack://..."}."""
+
+    alarm_least: dict[str, Severity] = Field(default_factory=dict)
+    """From which severity on each of them is told (info, warning, critical); warning where none is named:
+    {"pager": "critical"}."""
+
+    heartbeat_url: SecretStr | None = Field(default=None)
+    """Called by the worker every minute while its essential jobs succeed, so that somebody outside misses it."""
+
+    admin_token_digest: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """SHA-256, in hex, of the token with which monitoring reads `/api/admin/alarms`; without it nobody does."""
+
+    alarm_wallet_days: int = Field(default=3, ge=1, le=90)
+    """For how many days the hot wallet should suffice, by what waits and what left a day in the last week."""
+
+    alarm_credit_share: Decimal = Field(default=Decimal("0.9"), gt=0, le=1, decimal_places=4)
+    """From which share of its credit limit on a partner's use is an alarm."""
+
+    alarm_capacity_share: Decimal = Field(default=Decimal("0.95"), gt=0, le=1, decimal_places=4)
+    """From which share of the capacity on what is promised is an alarm."""
+
+    @model_validator(mode="after")
+    def _named_twice(self) -> "AlarmSettings":
+        """A severity is of somebody who is told."""
+        strangers = sorted(self.alarm_least.keys() - self.alarm_urls.keys())
+        if strangers:
+            raise ValueError(f"alarm_least names {', '.join(strangers)}, whom alarm_urls does not name")
+        heartbeat = self.heartbeat_url
+        if heartbeat is not None and not heartbeat.get_secret_value().startswith(("http://", "https://")):
+            raise ValueError("heartbeat_url begins with http:// or https://")
+        return self
+
+
+class Settings(
+    DeploymentSettings,
+    ApiSettings,
+    DoorSettings,
+    ProbeSettings,
+    RateLimitSettings,
+    RateSettings,
+    MarketSettings,
+    OrderSettings,
+    BitcoinNodeSettings,
+    BitcoinWalletSettings,
+    PayoutSettings,
+    WithdrawalSettings,
+    TonSettings,
+    AlarmSettings,
+    BaseSettings,
+):
+    """What an operator may set. `database_url` is also read from DATABASE_URL, the name that hosts use.
+
+    A variable that is empty counts as not set.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="HASHRAIL_", env_ignore_empty=True, frozen=True)
+
+    @property
+    def journal_file(self) -> Path:
+        """Where the journal is written."""
+        return self.journal or self.data / "journal.jsonl"
 
     @property
     def network(self) -> Network:
         """The chain that addresses must belong to."""
         return self.bitcoin_network or ("regtest" if self.mode == "sandbox" else "bitcoin")
 
-    @property
-    def simulates_chain(self) -> bool:
-        """Whether payouts and deposits happen on a simulated chain: in a sandbox without a node."""
-        return self.mode == "sandbox" and self.bitcoin_rpc_url is None
+
+def assert_names_known(environment: Mapping[str, str]) -> None:
+    """No variable looks like a setting and is none: a misspelt one would be ignored without a word.
+
+    Raises BadSettingError with the nearest name that there is.
+    """
+    known = [PREFIX + name.upper() for name in Settings.model_fields if name != "database_url"]
+    for name, value in environment.items():
+        shown = name.upper()
+        is_ours = shown.startswith(PREFIX) and not shown.startswith(OF_TESTS) and not OF_HOSTS.fullmatch(shown)
+        if is_ours and value.strip() and shown not in OTHER_NAMES and shown not in known:
+            bare = {each.removeprefix(PREFIX): each for each in known} | {"DATABASE_URL": "DATABASE_URL"}
+            near = [bare[each] for each in get_close_matches(shown.removeprefix(PREFIX), bare, n=1)]
+            raise BadSettingError(f"{name} is no setting{f': is {near[0]} meant?' if near else ''}")
+
+
+# In the order in which the reference shows them; the last base is what reads the environment.
+GROUPS: tuple[type[BaseModel], ...] = Settings.__bases__[:-1]

@@ -40,20 +40,23 @@ class Vault:
         except InvalidToken as error:
             raise VaultError("sealed with another master key: check HASHRAIL_MASTER_KEYS or master.key") from error
 
-    def derive(self, purpose: str) -> list[bytes]:
-        """One 32-byte key a master key for `purpose`, newest first."""
-        return [
-            hmac.digest(base64.urlsafe_b64decode(key), f"hashrail/{purpose}".encode(), hashlib.sha256)
-            for key in self._master_keys
-        ]
+    def derive(self, purpose: str, epoch: str | None) -> list[bytes]:
+        """One 32-byte key a master key for `purpose` in an epoch of the deployment, newest first.
+
+        None is for what programs that know no epoch have given out.
+        """
+        text = f"hashrail/{purpose}" if epoch is None else f"hashrail/{epoch}/{purpose}"
+        return [hmac.digest(base64.urlsafe_b64decode(key), text.encode(), hashlib.sha256) for key in self._master_keys]
 
 
-def open_vault(data: Path, master_keys: str | None) -> Vault:
-    """The deployment's vault. Without `master_keys` the key file in `data` is read, or made once."""
+def open_vault(data: Path, master_keys: str | None, *, make: bool = True) -> Vault:
+    """The deployment's vault. Without `master_keys` the key file in `data` is read, or made once if one may be made."""
     if master_keys is not None:
         return Vault([key.strip() for key in master_keys.split(",") if key.strip()])
     path = data / "master.key"
     if not path.exists():
+        if not make:
+            raise VaultError(f"there is no master key: neither HASHRAIL_MASTER_KEYS is set, nor is there {path}")
         data.mkdir(parents=True, exist_ok=True)
         _write_once(path, Fernet.generate_key())
     return Vault(path.read_text().split())

@@ -1,4 +1,6 @@
-"""Two PostgreSQL servers under Patroni, with etcd: a primary and its synchronous standby, on this machine only.
+"""Two PostgreSQL servers under Patroni, with etcd: a primary and its standby, on this machine only.
+
+The standby is synchronous, unless a test wants one that may lack what was committed.
 
     FOLDER/etcd/            what etcd keeps
     FOLDER/one/             a member: patroni.json, its log, its socket
@@ -28,9 +30,9 @@ import httpx
 import psycopg
 import pytest
 
-from hashrail.embedded import binaries, files
-from tests.bitcoin import free_port
+from hashrail.postgres import binaries, files
 from tests.failover.processes import KILL_SECONDS, ROOT, command_line, guard, kill_all, processes_of, send
+from tests.support.programs import free_port
 
 ETCD = Path(os.environ.get("HASHRAIL_TEST_ETCD", ROOT / ".venv" / "etcd" / "bin" / "etcd"))
 START_SECONDS = 60
@@ -69,8 +71,9 @@ class Member:
 class Cluster:
     """What runs, who is primary, and how to lose it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, synchronous: bool = True) -> None:
         self.folder = folder
+        self.synchronous = synchronous
         self.password = secrets.token_hex(8)
         self.members = [Member(folder / "one"), Member(folder / "two")]
         self.etcd_port = free_port()
@@ -112,7 +115,13 @@ class Cluster:
 
     def await_standby(self) -> None:
         """Wait until the primary has a synchronous standby that Patroni would promote."""
-        self._wait(lambda: self._quietly(self._is_whole) is True, "there is no synchronous standby", START_SECONDS)
+        self._wait(lambda: self._quietly(self._is_whole) is True, "there is no such standby", START_SECONDS)
+
+    def await_replay(self) -> None:
+        """Wait until the standby has what the primary has written by now."""
+        ((written,),) = self.ask("SELECT pg_current_wal_lsn()")
+        query = f"SELECT replay_lsn >= '{written}' FROM pg_stat_replication"
+        self._wait(lambda: self.ask(query) == [(True,)], "the standby does not follow", START_SECONDS)
 
     def waits_for_standby(self, database: str) -> bool:
         """Whether a commit in the database is not acknowledged yet."""
@@ -130,9 +139,7 @@ class Cluster:
         """A database, which both servers have: asyncpg asks for it before it asks who writes."""
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}".encode())
-            (written,) = connection.execute("SELECT pg_current_wal_lsn()").fetchone() or ()
-        query = f"SELECT replay_lsn >= '{written}' FROM pg_stat_replication"
-        self._wait(lambda: self.ask(query) == [(True,)], "the standby does not follow", START_SECONDS)
+        self.await_replay()
 
     def drop_database(self, name: str) -> None:
         """Whoever is connected to it."""
@@ -217,7 +224,7 @@ class Cluster:
         return ["setpriv", *who, f"--inh-caps={right}", f"--ambient-caps={right}"]
 
     def _settings(self, member: Member) -> dict[str, object]:
-        """Strictly synchronous, and a primary that was killed fails over at once."""
+        """Strictly synchronous, if at all; and a primary that was killed fails over at once."""
         local, rest = f"127.0.0.1:{member.port}", f"127.0.0.1:{member.rest_port}"
         login = {"password": self.password}
         return {
@@ -233,8 +240,8 @@ class Cluster:
                     "primary_start_timeout": 0,
                     # What the standby lacks was acknowledged to nobody.
                     "maximum_lag_on_failover": 1024 * 1024,
-                    "synchronous_mode": True,
-                    "synchronous_mode_strict": True,
+                    "synchronous_mode": self.synchronous,
+                    "synchronous_mode_strict": self.synchronous,
                     "postgresql": {"use_pg_rewind": True, "parameters": SERVER},
                 },
                 "initdb": [{"encoding": "UTF8"}, {"locale": "C"}, "data-checksums"],
@@ -258,13 +265,14 @@ class Cluster:
 
     def _is_whole(self) -> bool:
         primary = self.primary()
-        standbys = self.ask("SELECT application_name FROM pg_stat_replication WHERE sync_state = 'sync'")
+        state, role = ("sync", "sync_standby") if self.synchronous else ("async", "replica")
+        standbys = self.ask(f"SELECT application_name FROM pg_stat_replication WHERE sync_state = '{state}'")
         answer = httpx.get(f"http://127.0.0.1:{primary.rest_port}/cluster", timeout=2).json()
         roles = {each["name"]: (each["role"], each["state"]) for each in answer["members"]}
         standby = self.other(primary).name
         return standbys == [(standby,)] and roles == {
             primary.name: ("leader", "running"),
-            standby: ("sync_standby", "streaming"),
+            standby: (role, "streaming"),
         }
 
     def _quietly(self, look: Callable[[], Any]) -> Any:
@@ -300,14 +308,14 @@ def missing() -> str | None:
 
 
 @contextmanager
-def running() -> Iterator[Cluster]:
+def running(*, synchronous: bool = True) -> Iterator[Cluster]:
     """A cluster of one's own. Without its programs the test is skipped; in CI it fails."""
     if reason := missing():
         assert os.environ.get("CI") != "true", reason
         pytest.skip(reason)
     folder = Path(tempfile.mkdtemp(prefix="hashrail-failover-", dir="/tmp"))
     guarding = guard(folder)
-    cluster = Cluster(folder)
+    cluster = Cluster(folder, synchronous=synchronous)
     try:
         cluster.start()
         yield cluster

@@ -14,7 +14,7 @@ from pathlib import Path
 
 KILL_SECONDS = 20
 POLL_SECONDS = 0.02
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def processes_of(folder: Path) -> set[int]:

@@ -14,20 +14,29 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hashrail import checks, db, payouts, reconciliation
-from hashrail.embedded import tether
-from hashrail.payouts import Desk
-from tests.bitcoin import Node
-from tests.books import advance
-from tests.desks import FAST, Asker, node_chain, paid_once, settings
+from hashrail import db
+from hashrail.audit import invariants, reconciliation
+from hashrail.deployment.opened import Deployment
+from hashrail.payouts import processor
+from hashrail.postgres import tether
 from tests.failover.cluster import Cluster
 from tests.failover.payer import BUMP_MINUTES, PAY_SECONDS
 from tests.failover.processes import ROOT
-from tests.world import World
+from tests.support.bitcoin_node import Node
+from tests.support.books import advance
+from tests.support.deployments import deployed
+from tests.support.paying import (
+    FAST,
+    Asker,
+    node_chain,
+    paid_once,
+    settings,
+)
+from tests.support.world import World
 
 HEAR_SECONDS = 60
 COINS = 3
-MOST_TURNS = 10
+MAX_RUNS = 10
 
 
 class Program:
@@ -85,7 +94,7 @@ class Payer(Program):
         self.say("go on")
 
     def outcome(self) -> list[list[str]]:
-        """What spoke against a payment in each of its turns; it is over then."""
+        """What spoke against a payment in each of its runs; it is over then."""
         told: list[list[str]] = self.hear(PAY_SECONDS + HEAR_SECONDS)
         assert self.process.wait(HEAR_SECONDS) == 0
         return told
@@ -96,9 +105,10 @@ class Worker(Program):
 
     def __init__(self, paid: "Scene", folder: Path) -> None:
         super().__init__(
-            *("hashrail.cli", "worker", "--data", str(folder / "data")),
+            *("hashrail.cli", "worker"),
             log=folder / "worker.log",
             DATABASE_URL=paid.dsn,
+            HASHRAIL_DATA=str(folder / "data"),
             HASHRAIL_BITCOIN_NETWORK="regtest",
             HASHRAIL_BITCOIN_RPC_URL=paid.node.url,
             HASHRAIL_BITCOIN_RPC_COOKIE=str(paid.node.cookie),
@@ -121,32 +131,35 @@ class Scene:
         return self.cluster.dsn(self.database)
 
     @asynccontextmanager
-    async def desk(self) -> AsyncIterator[Desk]:
-        """A fresh desk, as a process that has just started has it."""
+    async def deployment(self) -> AsyncIterator[Deployment]:
+        """A fresh deployment, as a process that has just started has it."""
         pool, chain = await db.open_pool(self.dsn, 4), node_chain(self.node, self.wallet)
-        yield Desk(pool, chain, settings(payout_bump_minutes=BUMP_MINUTES))
+        yield deployed(pool, settings(payout_bump_minutes=BUMP_MINUTES), chain)
         await chain.close()
         await pool.close()
 
     async def fill(self) -> None:
         """Two partners, and a withdrawal of each that is due."""
-        async with self.desk() as desk:
-            world = await World.create(desk.pool)
+        async with self.deployment() as deployment:
+            world = await World.create(deployment.pool)
             askers = [await Asker.create(each, self.node) for each in (world, await world.another_partner("other"))]
             for asker, amount_btc in zip(askers, ("0.01", "0.02"), strict=True):
                 made = await asker.asks(amount_btc)
                 self.owed_btc[made.address] = made.amount_btc
             await advance(world, FAST)
+            await deployment.pool.execute(
+                "UPDATE deployment SET network = 'regtest', chain = 'node', wallet = $1", self.wallet
+            )
 
     async def later(self) -> None:
         """Time passes."""
-        async with self.desk() as desk:
-            await advance(World(desk.pool, None), 2 * FAST)
+        async with self.deployment() as deployment:
+            await advance(World(deployment.pool, None), 2 * FAST)
 
-    async def turn(self) -> None:
-        """A turn that nothing speaks against."""
-        async with self.desk() as desk:
-            assert (await payouts.turn(desk)).findings == []
+    async def run(self) -> None:
+        """A run that nothing speaks against."""
+        async with self.deployment() as deployment:
+            assert (await processor.run(deployment)).findings == []
 
     def books(self) -> tuple[int, ...]:
         """What the primary has: versions stored, those noted as sent, final batches, final withdrawals."""
@@ -169,20 +182,20 @@ class Scene:
         assert sent <= stored
 
     async def check_paid_once(self) -> None:
-        """Fresh turns go on by themselves; in the end everything is final, paid once, and the books hold."""
-        async with self.desk() as desk:
-            for _ in range(MOST_TURNS):
-                await payouts.turn(desk)
-                if await desk.pool.fetchval("SELECT bool_and(state = 'final') FROM withdrawal"):
+        """Fresh runs go on by themselves; in the end everything is final, paid once, and the books hold."""
+        async with self.deployment() as deployment:
+            for _ in range(MAX_RUNS):
+                await processor.run(deployment)
+                if await deployment.pool.fetchval("SELECT bool_and(state = 'final') FROM withdrawal"):
                     break
                 self.node.mine(2)
-                await advance(World(desk.pool, None), FAST)
-            rows = await desk.pool.fetch("SELECT state FROM withdrawal")
+                await advance(World(deployment.pool, None), FAST)
+            rows = await deployment.pool.fetch("SELECT state FROM withdrawal")
             assert [row["state"] for row in rows] == ["final"] * len(self.owed_btc)
             paid_once(self.node, self.owed_btc)
-            async with db.snapshot(desk.pool) as tx:
-                assert [finding async for finding in checks.audit(tx) if finding.rows] == []
-            report = await reconciliation.reconcile(desk.pool, desk.chain)
+            async with db.snapshot(deployment.pool) as tx:
+                assert [finding async for finding in invariants.audit(tx) if finding.rows] == []
+            report = await reconciliation.reconcile(deployment.pool, deployment.chain)
             assert not report.alarm, report
         self.check_sent_is_stored()
 

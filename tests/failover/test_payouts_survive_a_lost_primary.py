@@ -15,16 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+import psycopg
 import pytest
 
-from hashrail import db, jobs
-from tests.bitcoin import Node, wait_until
+from hashrail import db
+from hashrail.postgres import job_queue
 from tests.failover.cluster import Cluster, Member, running
 from tests.failover.scenes import Payer, Scene, Worker, scene
+from tests.support.bitcoin_node import Node, wait_until
+from tests.support.databases import A_DEPLOYMENT
 
 CANCELLED_TURNS = 3
 PATIENCE_SECONDS = 1
-# A worker makes a turn a minute, and needs two.
+# A worker makes a run a minute, and needs two.
 WORKER_SECONDS = 150
 
 
@@ -52,7 +55,9 @@ def schema(cluster: Cluster) -> str:
     name = f"template_{uuid.uuid4().hex[:12]}"
     cluster.create_database(name)
     db.migrate(cluster.dsn(name))
-    jobs.install(cluster.dsn(name))
+    with psycopg.connect(cluster.dsn(name)) as connection:
+        connection.execute(A_DEPLOYMENT)
+    job_queue.install(cluster.dsn(name))
     return name
 
 
@@ -92,20 +97,20 @@ async def pay(found: Cases) -> None:
 async def raise_the_fee(found: Cases) -> None:
     """Stuck for so long that the fee is to be raised."""
     for each in found:
-        await each.scene.turn()
+        await each.scene.run()
         await each.scene.later()
 
 
 async def settle(found: Cases) -> None:
     """Six blocks deep: to be decided and posted, for two partners."""
     for each in found:
-        await each.scene.turn()
+        await each.scene.run()
     found[0].scene.node.mine(6)
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A step of a turn, and the books at that moment: versions stored, noted as sent, final batches, withdrawals."""
+    """A step of a run, and the books at that moment: versions stored, noted as sent, final batches, withdrawals."""
 
     phase: Callable[[Cases], Awaitable[None]]
     step: str
@@ -197,7 +202,7 @@ async def test_a_commit_that_nobody_acknowledged(
 
 
 async def test_a_wait_that_is_cancelled(cluster: Cluster, schema: str, bitcoin_node: Node, tmp_path: Path) -> None:
-    """PostgreSQL then answers that the commit is done, with a warning. Nothing is sent, in no later turn either."""
+    """PostgreSQL then answers that the commit is done, with a warning. Nothing is sent, in no later run either."""
     async with cases(cluster, schema, bitcoin_node, tmp_path) as found:
         lost = await hang(cluster, found, "the line is cut")
         for _ in range(CANCELLED_TURNS):

@@ -206,6 +206,7 @@ class _Nouns:
     def __init__(self, send: Callable[[Call], Any]) -> None:
         self.ton = Noun("ton", send)
         self.users = Noun("users", send)
+        self.sessions = Noun("sessions", send)
         self.miners = Noun("miners", send)
         self.collections = Noun("collections", send)
         self.payments = Noun("payments", send)

@@ -55,6 +55,21 @@ OPERATIONS = (
         ("refresh_token",), signed=False,
     ),
     Operation(
+        "sessions", "list", "GET", "/s2s/session/find-by-user",
+        "The user's open sessions, the last renewed first: {array}; id, apiKey, createdAt, renewedAt, endsAt.",
+        ("partner_user_id",),
+    ),
+    Operation(
+        "sessions", "end", "POST", "/s2s/session/end",
+        "End all sessions of the user, or the one with that id: {ended}. Their tokens are refused from then on.",
+        ("partner_user_id",), ("id",),
+    ),
+    Operation(
+        "sessions", "log_out", "POST", "/c2s/auth/logout",
+        "End the session of a refresh token; again changes nothing: True. The call needs no key.",
+        ("refresh_token",), signed=False,
+    ),
+    Operation(
         "ton", "generate_payload", "POST", "/c2s/auth/generate-payload",
         "A text for a user's TON wallet to sign: {payload}. partner_id is your public id. It opens one session.",
         ("partner_id",), signed=False,
@@ -71,7 +86,7 @@ OPERATIONS = (
     ),
     Operation(
         "users", "statistics", "GET", "/s2s/user/get-statistics",
-        "A user and his totals: {user, stats}; totalPowerTH in TH, totalIncome in BTC.",
+        "A user and their totals: {user, stats}; totalPowerTH in TH, totalIncome in BTC.",
         ("partner_user_id",),
     ),
     Operation(
@@ -152,6 +167,11 @@ OPERATIONS = (
     Operation(
         "wallets", "bind", "POST", "/s2s/wallet/bind",
         "Bind a Bitcoin address to the user; again changes nothing: True.",
+        ("partner_user_id", "address"),
+    ),
+    Operation(
+        "wallets", "unbind", "POST", "/s2s/wallet/unbind",
+        "Take a bound address off the user; again changes nothing, and what was asked for before is paid: True.",
         ("partner_user_id", "address"),
     ),
     Operation(

@@ -39,6 +39,7 @@ __all__ = [
     "RECV_WINDOW_HEADER",
     "SIGNATURE_HEADER",
     "TIMESTAMP_HEADER",
+    "Request",
     "Sent",
     "SentBody",
     "SentHeaders",
@@ -146,17 +147,32 @@ def sign_headers(
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What a signature in headers covers beside its time: path and query as sent, percent-encoding included."""
+
+    method: str
+    path: str
+    query: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SentHeaders:
-    """A signature sent in headers; `text` is what it has to cover."""
+    """A signature sent in headers; `text` is what it has to cover, and `query` that of a GET, if it can be read."""
 
     text: str
     signature: object
     timestamp: object
     recv_window: object
+    request: Request
+    query: SentQuery | None = None
 
     def forms(self) -> Iterator[str]:
-        """The one text that it can cover."""
+        """As sent; then with the query as standard encoders print it."""
         yield self.text
+        if self.query is not None:
+            before, _, after = self.text.rpartition(f"\n{self.request.query}\n")
+            yield from (f"{before}\n{form}\n{after}" for form in self.query.forms() if form != self.request.query)
 
 
 Sent: TypeAlias = SentQuery | SentBody | SentHeaders
@@ -178,7 +194,19 @@ def read_headers(headers: Mapping[str, str], method: str, path: str, query: str,
     # Where these are not numbers `verify` says so before it looks at the text.
     moment = timestamp if isinstance(timestamp, int) else 0
     text = header_text(moment, method, path, query, body, window if isinstance(window, int) else None)
-    return SentHeaders(text, sent.get(SIGNATURE_HEADER), timestamp, window)
+    request = Request(method, path, query, body)
+    return SentHeaders(text, sent.get(SIGNATURE_HEADER), timestamp, window, request, _query_of(request))
+
+
+def _query_of(request: Request) -> SentQuery | None:
+    """The query that an operation reads; None where it is not a GET's, or says something beside its pairs."""
+    if request.method.upper() not in ("GET", "HEAD") or not request.query.isascii():
+        return None
+    try:
+        query = read_query(request.query)
+    except SignatureFault:
+        return None
+    return query if query.signature is None else None
 
 
 def verify_headers(

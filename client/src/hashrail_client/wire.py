@@ -16,6 +16,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn, TypeAlias
 from urllib.parse import unquote, unquote_plus
 
+from hashrail_client import encodings
+
 Json: TypeAlias = "bool | int | Decimal | str | list[Json] | dict[str, Json] | None"
 NumberPrinter: TypeAlias = Callable[[str], str]
 
@@ -43,7 +45,7 @@ LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 WHITE_SPACE = (" ", "\t", "\n", "\r")
 SIGNED_FIELDS = ("timestamp", "recvWindow")
 # No double lies beyond 1e309 or below 5e-324; a greater exponent only asks a reader to write out its zeros.
-MOST_EXPONENT = 400
+MAX_EXPONENT = 400
 DOUBLE_EXACT_INTEGER = 2**53
 
 
@@ -171,13 +173,33 @@ class SentQuery:
         """What the operation was asked, without the fields of the signature."""
         return {name: value for name, value in self.pairs.items() if name not in SIGNED_FIELDS}
 
+    @property
+    def with_plus(self) -> set[str]:
+        """The names in whose value a plus sign was sent as it is, and so read as a blank."""
+        return {_pair(part)[0] for part in self.text.split("&") if "+" in part.partition("=")[2]}
+
     def forms(self) -> Iterator[str]:
-        """As sent; then percent-decoded, unless the decoded text could be read as other pairs."""
+        """As sent; then percent-decoded; then as standard encoders print the same pairs.
+
+        Each once, and none that could be read as other pairs.
+        """
+        told = set()
+        for text in self._texts():
+            if text not in told and (text is self.text or self.says(text)):
+                told.add(text)
+                yield text
+
+    def _texts(self) -> Iterator[str]:
         yield self.text
-        if "%" in self.text:
-            decoded = unquote(self.text, errors="strict")
-            if [_pair(part) for part in decoded.split("&") if part] == list(self.pairs.items()):
-                yield decoded
+        yield unquote(self.text, errors="strict")
+        yield from encodings.texts_of([*self.pairs.items()], [part for part in self.text.split("&") if part])
+
+    def says(self, query: str) -> bool:
+        """Whether another query string is read as the same pairs; 50%ff, which came as 50%25ff, is read as nothing."""
+        try:
+            return [_pair(part) for part in query.split("&") if part] == list(self.pairs.items())
+        except UnicodeDecodeError:
+            return False
 
 
 def read_query(raw: bytes | str) -> SentQuery:
@@ -260,7 +282,12 @@ def read_body(raw: bytes) -> SentBody:
         raise SignatureFault("BODY_NOT_JSON", "a number in the body has too many digits") from error
     signature = members.pop("signature", None)
     kept = text[:cut_from] + text[cut_to:]
-    return SentBody(kept, members, signature, members.get("timestamp"), members.get("recvWindow"))
+    return SentBody(kept, members, signature, _whole(members.get("timestamp")), _whole(members.get("recvWindow")))
+
+
+def _whole(value: Json) -> Json:
+    """A whole number as int, however it was written: 1.0 and 1e3 are some. Anything else as it came."""
+    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value
 
 
 def _read_object(text: str) -> tuple[dict[str, Any], int, int]:
@@ -327,7 +354,7 @@ def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _decimal(text: str) -> Decimal:
     value = Decimal(text)
-    if abs(value.adjusted()) > MOST_EXPONENT:
+    if abs(value.adjusted()) > MAX_EXPONENT:
         raise SignatureFault("BODY_NOT_JSON", "a number in the body has an exponent beyond every real amount")
     return value
 

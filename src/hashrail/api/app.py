@@ -1,6 +1,7 @@
-"""The HTTP application: one route table, one error shape, health and metrics."""
+"""The HTTP application: one route table, one error shape, health."""
 
 import gc
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,20 +18,22 @@ from litestar.exceptions import (
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from hashrail import bootstrap, db, logs
-from hashrail.api import cors, endpoints, reference_page
-from hashrail.api.call import ENCODER, JSON, is_known
-from hashrail.api.deployment import Deployment, open_deployment
-from hashrail.api.errors import (
-    InternalError,
-    RequestMalformedError,
-    RouteNotFoundError,
-)
-from hashrail.api.routes import routes
-from hashrail.api.telemetry import FAILED_ASSERTIONS, Telemetry, metrics
-from hashrail.errors import HashrailError
-from hashrail.gateways.bitcoin_rpc import NodeError
-from hashrail.settings import Settings
+from hashrail import db, logs
+from hashrail.api.document import reference_page
+from hashrail.api.operations.routes import routes
+from hashrail.api.serving import endpoints, envelope
+from hashrail.api.serving.answering import is_known
+from hashrail.api.serving.call import ENCODER
+from hashrail.api.serving.door import Door
+from hashrail.api.serving.errors import InternalError, RequestMalformedError, RouteNotFoundError
+from hashrail.api.serving.operation import JSON
+from hashrail.api.serving.state import Serving, open_serving
+from hashrail.api.serving.telemetry import FAILED_ASSERTIONS, MAX_SHOWN, Telemetry
+from hashrail.bitcoin.rpc import NodeError
+from hashrail.errors import HashrailError, UnavailableError
+from hashrail.postgres import bootstrap
+from hashrail.postgres.readiness import Readiness
+from hashrail.settings import Settings, assert_names_known
 
 log = structlog.get_logger()
 
@@ -39,6 +42,7 @@ AnyRequest = Request[Any, Any, Any]
 
 def create_app() -> ASGIApp:
     """The application of one API process, settings from the environment; Granian calls this."""
+    assert_names_known(os.environ)
     app = build(Settings())
     # What is here now lives as long as the process: a full collection that walked it kept every request waiting.
     gc.collect()
@@ -53,10 +57,11 @@ def build(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         with bootstrap.database(settings) as database:
-            deployment = await open_deployment(settings, database.dsn)
-            app.state.deployment = deployment
+            serving = await open_serving(settings, database.dsn)
+            app.state.serving = serving
+            app.state.readiness = Readiness(database.dsn)
             yield
-            await deployment.close()
+            await serving.close()
 
     app = Litestar(
         route_handlers=[
@@ -64,7 +69,6 @@ def build(settings: Settings) -> ASGIApp:
             *[_kept(path, kept) for path, kept in reference_page.pages(settings).items()],
             _page("/healthz", _healthy),
             _page("/readyz", _ready),
-            _page("/metrics", _metrics),
         ],
         exception_handlers={
             InternalError: _failed,
@@ -77,7 +81,7 @@ def build(settings: Settings) -> ASGIApp:
         request_max_body_size=None,
         logging_config=None,
     )
-    return Telemetry(app)
+    return Telemetry(Door(app, settings))
 
 
 def _page(path: str, page: Callable[[AnyRequest], Any]) -> HTTPRouteHandler:
@@ -104,34 +108,19 @@ async def _healthy(request: AnyRequest) -> Response[bytes]:
 
 
 async def _ready(request: AnyRequest) -> Response[bytes]:
-    """The database answers and its schema is this program's."""
+    """The database takes a write, and its schema is this program's."""
     request.scope["state"]["operation"] = "readyz"
-    deployment: Deployment = request.app.state.deployment
-    # Anybody may ask, as often as he likes: a crowd holds one connection and not all of them.
-    await deployment.answers.get("readyz", lambda: bootstrap.check_schema(deployment.pool), seconds=0)
+    serving: Serving = request.app.state.serving
+    readiness: Readiness = request.app.state.readiness
+    serving.assert_newest()
+    # Anybody may ask, as often as they like: a crowd holds one connection and not all of them.
+    await serving.answers.get("readyz", readiness.prove, seconds=0)
     return Response(b'{"status":"ready"}', media_type=JSON)
-
-
-async def _metrics(request: AnyRequest) -> Response[bytes]:
-    """Prometheus metrics of this process."""
-    request.scope["state"]["operation"] = "metrics"
-    page, media_type = metrics()
-    return Response(page, media_type=media_type)
 
 
 def _refused(request: AnyRequest, error: HashrailError) -> Response[bytes]:
     """The one error shape."""
-    state = request.scope["state"]
-    if request.scope["path"].startswith(cors.PATHS):
-        endpoints.add_headers(request.scope, cors.answer_headers(request.scope["headers"]))
-    state["error"] = error.code
-    shape = {
-        "statusCode": error.status,
-        "error": error.code,
-        "message": _told(error, state["request_id"]),
-        "requestId": state["request_id"],
-        "details": error.details,
-    }
+    shape = envelope.refusal(request.scope, error, _told(error, request.scope["state"]["request_id"]))
     return Response(ENCODER.encode(shape), status_code=error.status, media_type=JSON)
 
 
@@ -146,7 +135,7 @@ def _told(error: HashrailError, request_id: str) -> str:
 def _http_refused(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """What Litestar itself refuses, in our shape."""
     if isinstance(error, NotFoundException):
-        return _refused(request, RouteNotFoundError("there is no such path", path=request.scope["path"]))
+        return _refused(request, RouteNotFoundError("there is no such path", path=request.scope["path"][:MAX_SHOWN]))
     if isinstance(error, MethodNotAllowedException):
         return _refused(request, endpoints.refused_method(request.scope, (HttpMethod.GET,)))
     if isinstance(error, ClientException):
@@ -159,9 +148,12 @@ def _failed(request: AnyRequest, error: Exception) -> Response[bytes]:
 
     What works in steps says itself, by an InternalError, how far it came.
     """
-    unavailable = db.refusal(error)
-    if unavailable is not None:
-        return _refused(request, unavailable)
+    refused = db.refusal(error)
+    if refused is not None:
+        if not isinstance(refused, UnavailableError):
+            # Its field should have refused it, by name.
+            log.warning("a value reached the database", request_id=request.scope["state"]["request_id"], exc_info=error)
+        return _refused(request, refused)
     FAILED_ASSERTIONS.inc()
     log.error("internal error", request_id=request.scope["state"]["request_id"], exc_info=error)
     if not isinstance(error, InternalError):

@@ -13,7 +13,7 @@ ALTER TABLE api_key
     ADD COLUMN unsigned_upgrades boolean NOT NULL DEFAULT false,
     ADD CONSTRAINT api_key_unsigned_needs_addresses CHECK (NOT unsigned_upgrades OR cardinality(allowed_ips) > 0);
 
--- A blocked user keeps his money and may read; nothing of his is written.
+-- A blocked user keeps their money and may read; nothing of theirs is written.
 ALTER TABLE app_user ADD COLUMN blocked_at timestamptz;
 
 -- Global, since the payload alone says which partner a login is for. A payload opens one session.

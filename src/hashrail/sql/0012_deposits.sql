@@ -6,7 +6,7 @@ CREATE TABLE deposit_address (
     address text PRIMARY KEY CHECK (length(address) BETWEEN 1 AND 100),
     partner_id bigint NOT NULL REFERENCES partner,
     user_id bigint NOT NULL,
-    -- The one that he is told; another one is his by its label in the wallet.
+    -- The one that the user is told; another one is theirs by its label in the wallet.
     given boolean NOT NULL,
     created_at timestamptz NOT NULL
 );

@@ -1,0 +1,383 @@
+"""The SDK against a peer that checks signatures as the API does; httpx's transport is the seam."""
+
+import copy
+import datetime as dt
+import inspect
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+import hashrail_client
+from hashrail_client import AsyncHashrail, Hashrail, HashrailApiError, SignatureAuth
+from hashrail_client.client import Noun, wall_millis
+from hashrail_client.operations import OPERATIONS, query_text
+from hashrail_client.signing import SignatureFault, read_body, read_query, verify
+
+KEY, SECRET = "key-1", "secret-1"
+NOW = 1721656927974
+BASE = "https://hashrail.example"
+UNSIGNED = (
+    *("/api/partner/s2s/auth/refresh", "/api/partner/s2s/nft-collection/find-all-generative"),
+    "/api/partner/s2s/exchanges/get-prices",
+    *(f"/api/partner/c2s/auth/{name}" for name in ("generate-payload", "check-proof", "refresh")),
+)
+
+
+@dataclass
+class Peer:
+    """Answers `answer` to whatever is signed well by its own clock; keeps what it saw."""
+
+    answer: Any = True
+    now: int = NOW
+    status: int = 200
+    seen: list[httpx.Request] = field(default_factory=list)
+    raw: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.seen.append(request)
+        signed = request.url.path not in UNSIGNED
+        try:
+            if signed:
+                sent = read_query(request.url.query) if request.method == "GET" else read_body(request.content)
+                verify(sent, [SECRET], self.now, 5000)
+        except SignatureFault as fault:
+            body = {
+                "statusCode": 401,
+                "error": fault.code,
+                "message": fault.message,
+                "requestId": "r1",
+                "details": fault.details,
+            }
+            return httpx.Response(401, json=body)
+        content = self.raw if self.raw is not None else json.dumps({"data": self.answer}).encode()
+        return httpx.Response(
+            self.status, content=content, headers=self.headers | {"X-Request-Id": "r2", "Content-Type": "text/x"}
+        )
+
+    @property
+    def request(self) -> httpx.Request:
+        (request,) = self.seen
+        return request
+
+
+Call = Callable[[Hashrail | AsyncHashrail], Any]
+
+
+@pytest.fixture(params=["blocking", "async"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+async def ask(kind: str, peer: Peer, call: Call, **options: Any) -> Any:
+    """The same call through either client."""
+    given: dict[str, Any] = {"clock": lambda: NOW, "transport": httpx.MockTransport(peer)} | options
+    if kind == "blocking":
+        with Hashrail(BASE, KEY, SECRET, **given) as client:
+            return call(client)
+    async with AsyncHashrail(BASE, KEY, SECRET, **given) as client:
+        return await call(client)
+
+
+DAY = dt.datetime(2026, 1, 1, 2, 0, 0, 123000, tzinfo=dt.timezone(dt.timedelta(hours=2)))
+CALLS: list[tuple[Call, str, str, dict[str, object]]] = [
+    (lambda c: c.users.login("u"), "POST", "/s2s/auth/login", {"partnerUserId": "u"}),
+    (lambda c: c.users.login("u", email="e@x"), "POST", "/s2s/auth/login", {"partnerUserId": "u", "email": "e@x"}),
+    (lambda c: c.users.refresh("t"), "POST", "/s2s/auth/refresh", {"refreshToken": "t"}),
+    (lambda c: c.ton.generate_payload("partner-1"), "POST", "/c2s/auth/generate-payload", {"partnerId": "partner-1"}),
+    (lambda c: c.ton.check_proof({"account": {"chain": "-239"}}), "POST", "/c2s/auth/check-proof",
+     {"tonWallet": {"account": {"chain": "-239"}}}),
+    (lambda c: c.ton.refresh("t"), "POST", "/c2s/auth/refresh", {"refreshToken": "t"}),
+    (lambda c: c.users.statistics("a b/é"), "GET", "/s2s/user/get-statistics", {"partnerUserId": "a b/é"}),
+    (lambda c: c.miners.list("u"), "GET", "/s2s/nft/find-by-user", {"partnerUserId": "u"}),
+    (lambda c: c.miners.list("u&v=1", limit=5, offset=0), "GET", "/s2s/nft/find-by-user",
+     {"partnerUserId": "u&v=1", "limit": "5", "offset": "0"}),
+    (lambda c: c.collections.list(), "GET", "/s2s/nft-collection/find-all-generative", {}),
+    (lambda c: c.payments.create(7, 8, "o"), "POST", "/s2s/nft-payment/create",
+     {"userId": 7, "nftCollectionId": 8, "externalId": "o"}),
+    (lambda c: c.payments.success(external_id="o", user_id=7), "POST", "/s2s/nft-payment/success",
+     {"externalId": "o", "userId": 7}),
+    (lambda c: c.income.per_th(), "POST", "/s2s/income-statistic/get-income-per-th", {}),
+    (lambda c: c.income.list("u", limit=1), "GET", "/s2s/nft-income/find-by-user",
+     {"partnerUserId": "u", "limit": "1"}),
+    (lambda c: c.balances.list("u"), "GET", "/s2s/wallet/get-balances", {"partnerUserId": "u"}),
+    (lambda c: c.miners.transfer("u", 1001, "v"), "POST", "/s2s/nft/transfer",
+     {"partnerUserId": "u", "nftId": 1001, "toPartnerUserId": "v"}),
+    (lambda c: c.payments.get("o"), "GET", "/s2s/nft-payment/find-one", {"externalId": "o"}),
+    (lambda c: c.upgrades.price("nftPowerUpgrade", 1001, Decimal("1.5"), 2), "GET", "/s2s/nft-upgrade/calculate-price",
+     {"type": "nftPowerUpgrade", "nftId": "1001", "from": "1.5", "to": "2"}),
+    (lambda c: c.upgrades.create({"type": "nftPowerUpgrade", "nftId": 1, "fromPower": 1, "toPower": Decimal("2.5")}),
+     "POST", "/s2s/nft-upgrade/create",
+     {"data": {"type": "nftPowerUpgrade", "nftId": 1, "fromPower": 1, "toPower": Decimal("2.5")}}),
+    (lambda c: c.upgrades.list(cursor="WzEsMV0"), "GET", "/s2s/nft-upgrade/find-all", {"cursor": "WzEsMV0"}),
+    (lambda c: c.statement.lines(DAY, DAY, limit=5), "GET", "/s2s/partner/get-statement",
+     {"startDate": "2026-01-01T00:00:00.123Z", "endDate": "2026-01-01T00:00:00.123Z", "limit": "5"}),
+    (lambda c: c.exchange.prices(), "GET", "/s2s/exchanges/get-prices", {}),
+    (lambda c: c.wallets.bind("u", "bc1"), "POST", "/s2s/wallet/bind", {"partnerUserId": "u", "address": "bc1"}),
+    (lambda c: c.wallets.list("u"), "GET", "/s2s/wallet/find-by-user", {"partnerUserId": "u"}),
+    (lambda c: c.withdrawals.terms("u"), "GET", "/s2s/income-withdraw/get-commission", {"partnerUserId": "u"}),
+    (lambda c: c.withdrawals.get(7), "GET", "/s2s/income-withdraw/find-one", {"id": "7"}),
+    (lambda c: c.withdrawals.list(partner_user_id="u", limit=2), "GET", "/s2s/income-withdraw/find-all",
+     {"partnerUserId": "u", "limit": "2"}),
+    (lambda c: c.withdrawals.cancel(7), "POST", "/s2s/income-withdraw/cancel", {"id": 7}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "method", "path", "fields"), CALLS)
+async def test_calls(kind: str, call: Call, method: str, path: str, fields: dict[str, object]) -> None:
+    peer = Peer(answer={"array": []})
+    assert await ask(kind, peer, call) == {"array": []}
+    assert (peer.request.method, peer.request.url.path) == (method, f"/api/partner{path}")
+    assert peer.request.url.host == "hashrail.example"
+    assert peer.request.headers["X-PARTNER-API-KEY"] == KEY
+    sent = read_query(peer.request.url.query) if method == "GET" else read_body(peer.request.content)
+    assert sent.fields == fields
+    assert sent.recv_window is None
+    signed = peer.request.url.path not in UNSIGNED
+    assert (sent.signature is not None, sent.timestamp) == (signed, NOW if signed else None)
+    if method == "POST":
+        assert peer.request.headers["Content-Type"] == "application/json"
+        assert peer.request.headers["Content-Length"] == str(len(peer.request.content))
+        assert uuid.UUID(peer.request.headers["Idempotency-Key"]).version == 4
+    else:
+        assert "Idempotency-Key" not in peer.request.headers
+        assert "Content-Length" not in peer.request.headers
+
+
+@pytest.mark.parametrize(("verb", "path"), [("create", "create-order"), ("create_fast", "create-instant")])
+async def test_a_withdrawal_is_known_by_its_number(kind: str, verb: str, path: str) -> None:
+    """The contract answers true; the number stands in a header."""
+    peer = Peer(headers={"X-Withdrawal-Id": "4711"})
+    made = await ask(kind, peer, lambda c: getattr(c.withdrawals, verb)("u", "bc1", Decimal("0.00010000")))
+    assert made == 4711
+    assert peer.request.url.path == f"/api/partner/s2s/income-withdraw/{path}"
+    sent = read_body(peer.request.content)
+    assert sent.fields == {"partnerUserId": "u", "walletAddress": "bc1", "amount": Decimal("0.0001")}
+
+
+async def test_income_by_day_answers_the_count_too(kind: str) -> None:
+    peer = Peer(answer=[])
+
+    def call(client: Hashrail | AsyncHashrail) -> Any:
+        return client.income.by_day("u", DAY, "2026-02-01T00:00:00Z", limit=3, include_incomes_by_nfts=True)
+
+    peer.raw = b'{"data": [{"reward": 6.6e-7}], "totalCount": 10}'
+    assert await ask(kind, peer, call) == {"data": [{"reward": Decimal("6.6E-7")}], "totalCount": 10}
+    assert peer.request.url.path == "/api/partner/s2s/nft-income/find-aggregated-by-date"
+    assert read_query(peer.request.url.query).fields == {
+        "partnerUserId": "u",
+        "startDate": "2026-01-01T00:00:00.123Z",
+        "endDate": "2026-02-01T00:00:00Z",
+        "limit": "3",
+        "includeIncomesByNfts": "true",
+    }
+
+
+async def test_numbers_stay_exact(kind: str) -> None:
+    peer = Peer(raw=b'{"data": {"a": 0.10000000000000000001, "b": 12, "c": 1E-8}}')
+    answer = await ask(kind, peer, lambda c: c.income.per_th())
+    assert answer == {"a": Decimal("0.10000000000000000001"), "b": 12, "c": Decimal("0.00000001")}
+    assert [type(value) for value in answer.values()] == [Decimal, int, Decimal]
+
+
+async def test_the_clock_is_corrected_once(kind: str) -> None:
+    for off_by in (-3_600_000, 3_600_000):
+        peer = Peer()
+        client: list[Hashrail | AsyncHashrail] = []
+
+        def call(c: Hashrail | AsyncHashrail, client: list[Hashrail | AsyncHashrail] = client) -> Any:
+            client.append(c)
+            return c.users.login("u", idempotency_key="one")
+
+        assert await ask(kind, peer, call, clock=lambda off_by=off_by: NOW + off_by) is True
+        assert client[0].auth.skew_ms == -off_by
+        assert [request.headers["Idempotency-Key"] for request in peer.seen] == ["one", "one"]
+        assert [read_body(request.content).timestamp for request in peer.seen] == [NOW + off_by, NOW]
+
+
+async def test_a_corrected_clock_stays_corrected() -> None:
+    peer = Peer()
+    with Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(peer), clock=lambda: NOW + 9000) as client:
+        assert client.miners.list("u") is True
+        assert client.miners.list("u") is True
+    assert len(peer.seen) == 3
+
+
+async def test_a_clock_that_stays_wrong_is_an_error(kind: str) -> None:
+    ticks = iter((NOW - 9000, NOW, NOW - 9000))
+    peer = Peer()
+    with pytest.raises(HashrailApiError, match="401 TIMESTAMP_EXPIRED") as caught:
+        await ask(kind, peer, lambda c: c.miners.list("u"), clock=lambda: next(ticks))
+    assert caught.value.details == {"serverTime": NOW, "skewMs": -9000, "recvWindow": 5000}
+    assert len(peer.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "details"),
+    [("SIGNATURE_MISMATCH", {"serverTime": 5}), ("TIMESTAMP_AHEAD", {}), ("TIMESTAMP_AHEAD", {"serverTime": "5"})],
+)
+async def test_other_errors_are_not_sent_again(kind: str, code: str, details: dict[str, object]) -> None:
+    raw = json.dumps({"statusCode": 401, "error": code, "message": "m", "requestId": "r1", "details": details}).encode()
+    peer = Peer(status=401, raw=raw)
+    with pytest.raises(HashrailApiError) as caught:
+        await ask(kind, peer, lambda c: c.miners.list("u"))
+    assert caught.value.code == code
+    assert len(peer.seen) == 1
+
+
+async def test_a_success_that_looks_like_a_clock_fault_is_a_success(kind: str) -> None:
+    peer = Peer(raw=b'{"data": 1, "error": "TIMESTAMP_AHEAD", "details": {"serverTime": 5}}')
+    assert await ask(kind, peer, lambda c: c.miners.list("u")) == 1
+    assert len(peer.seen) == 1
+
+
+async def test_errors_carry_everything(kind: str) -> None:
+    raw = b'{"statusCode":409,"error":"ORDER_EXPIRED","message":"too late","requestId":"r1","details":{"fee":0.10}}'
+    with pytest.raises(HashrailApiError) as caught:
+        await ask(kind, Peer(status=409, raw=raw), lambda c: c.payments.success("o", 1))
+    error = caught.value
+    assert (error.status, error.code, error.message, error.request_id) == (409, "ORDER_EXPIRED", "too late", "r1")
+    assert error.details == {"fee": Decimal("0.10")}
+    assert str(error) == "409 ORDER_EXPIRED: too late"
+
+
+@pytest.mark.parametrize(
+    ("status", "raw", "code", "message"),
+    [
+        (400, b'{"error": "BAD", "details": []}', "BAD", ""),
+        (502, b"<html>", "NOT_THE_API", "the answer is not the API's (text/x)"),
+        (502, b"\xff", "NOT_THE_API", "the answer is not the API's (text/x)"),
+        (502, b"[]", "NOT_THE_API", "the answer is not the API's (text/x)"),
+        (404, b'{"error": 5}', "NOT_THE_API", "the answer is not the API's (text/x)"),
+        (302, b"", "NOT_THE_API", "the answer is not the API's (text/x)"),
+        (200, b"<html>", "NOT_THE_API", "the answer is not the API's (text/x)"),
+        (200, b'{"fine": 1}', "NOT_THE_API", "the answer is not the API's (text/x)"),
+    ],
+)
+async def test_strange_answers_are_errors(kind: str, status: int, raw: bytes, code: str, message: str) -> None:
+    with pytest.raises(HashrailApiError) as caught:
+        await ask(kind, Peer(status=status, raw=raw), lambda c: c.collections.list())
+    error = caught.value
+    assert (error.status, error.code, error.message, error.request_id, error.details) == (
+        status,
+        code,
+        message,
+        "r2",
+        {},
+    )
+
+
+async def test_the_window_is_sent_when_asked_for(kind: str) -> None:
+    for call in (lambda c: c.miners.list("u"), lambda c: c.users.login("u")):
+        peer = Peer(now=NOW + 50_000)
+        assert await ask(kind, peer, call, recv_window_ms=50_000) is True
+        sent = read_query(peer.request.url.query) if peer.request.method == "GET" else read_body(peer.request.content)
+        assert sent.recv_window == 50_000
+
+
+async def test_timeouts_reach_the_transport(kind: str) -> None:
+    for options, seconds in (({}, 30), ({"timeout_seconds": 7}, 7)):
+        peer = Peer()
+        await ask(kind, peer, lambda c: c.miners.list("u"), **options)
+        assert peer.request.extensions["timeout"] == dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+
+
+def test_the_auth_serves_any_httpx_client() -> None:
+    peer = Peer(answer=5)
+    with httpx.Client(auth=SignatureAuth(KEY, SECRET, clock=lambda: NOW), transport=httpx.MockTransport(peer)) as http:
+        assert http.get(f"{BASE}/x", params={"q": "a b+é'/:@!~"}).json() == {"data": 5}
+        assert http.get(f"{BASE}/x").json() == {"data": 5}
+        amount = b'{"amount": 0.10000000000000000001}'
+        assert http.post(f"{BASE}/x", content=amount).json() == {"data": 5}
+    assert peer.seen[0].headers["X-PARTNER-API-KEY"] == KEY
+    assert read_body(peer.seen[2].content).fields == {"amount": Decimal("0.10000000000000000001")}
+
+
+def test_the_auth_reads_streams_in_both_directions() -> None:
+    peer = Peer()
+
+    def stream(request: httpx.Request) -> httpx.Response:
+        answer = peer(request)
+        return httpx.Response(answer.status_code, content=iter([answer.content]))
+
+    auth = SignatureAuth(KEY, SECRET, clock=lambda: NOW + 9000)
+    with httpx.Client(auth=auth, transport=httpx.MockTransport(stream)) as http:
+        assert http.post(f"{BASE}/x", content=iter([b'{"a"', b":1}"])).json() == {"data": True}
+    assert [read_body(request.content).fields for request in peer.seen] == [{"a": 1}, {"a": 1}]
+    assert "Transfer-Encoding" not in peer.seen[1].headers
+    assert peer.seen[1].headers["Content-Length"] == str(len(peer.seen[1].content))
+
+
+def test_the_default_clock_is_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time_ns", lambda: NOW * 1_000_000 + 999_999)
+    assert wall_millis() == NOW
+    peer = Peer()
+    with Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(peer)) as client:
+        assert client.miners.list("u") is True
+
+
+def test_the_connections_are_given_back() -> None:
+    client = Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(Peer()))
+    client.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        client.miners.list("u")
+
+
+async def test_the_async_connections_are_given_back() -> None:
+    client = AsyncHashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(Peer()))
+    await client.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        await client.miners.list("u")
+
+
+def test_every_row_of_the_table_is_a_verb() -> None:
+    client = Hashrail(BASE, KEY, SECRET)
+    for row in OPERATIONS:
+        verb = getattr(getattr(client, row.noun), row.verb)
+        assert (verb.__name__, verb.__qualname__) == (row.verb, f"{row.noun}.{row.verb}")
+        assert verb.__doc__ == row.teaches
+        assert list(inspect.signature(verb).parameters)[: len(row.required)] == list(row.required)
+    client.close()
+    assert len({(row.noun, row.verb) for row in OPERATIONS}) == len(OPERATIONS)
+    assert len({(row.method, row.path) for row in OPERATIONS}) == len(OPERATIONS)
+    assert set(hashrail_client.__all__) == {"AsyncHashrail", "Hashrail", "HashrailApiError", "SignatureAuth"}
+
+
+def test_mistakes_are_told_before_anything_is_sent() -> None:
+    peer = Peer()
+    with Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(peer)) as client:
+        with pytest.raises(AttributeError, match="there is no buy here, but create, get, success"):
+            client.payments.buy()
+        mistakes: tuple[Callable[[], Any], ...] = (
+            client.miners.list,
+            lambda: client.miners.list("u", 5),
+            lambda: client.miners.list("u", page=2),
+            lambda: client.miners.list("u", idempotency_key="k"),
+            lambda: client.miners.list(1.5),
+            lambda: client.users.login(1.5),
+        )
+        for call in mistakes:
+            with pytest.raises(TypeError):
+                call()
+    assert peer.seen == []
+    assert copy.copy(client.payments).create.__name__ == "create"
+    assert isinstance(client.payments, Noun)
+
+
+def test_what_a_query_can_carry() -> None:
+    assert [query_text(value) for value in (True, False, 5, "x", Decimal("1E-7"))] == [
+        "true",
+        "false",
+        "5",
+        "x",
+        "0.0000001",
+    ]
+    for value in (DAY.replace(tzinfo=None), None, 1.5, b"x"):
+        with pytest.raises(TypeError):
+            query_text(value)

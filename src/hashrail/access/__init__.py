@@ -1,0 +1,1 @@
+"""Who may: signatures, tokens, sessions, API keys, origins, rate budgets, idempotency, TON logins."""

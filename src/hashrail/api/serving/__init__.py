@@ -1,0 +1,1 @@
+"""How a request is served: who calls, limits, one transaction, one answer."""

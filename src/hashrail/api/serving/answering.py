@@ -1,0 +1,151 @@
+"""Answering a request: let the caller in, read what was sent, run the operation."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from http import HTTPStatus
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from hashrail import clock
+from hashrail.api.serving import guards, limits
+from hashrail.api.serving.arrival import Arrival
+from hashrail.api.serving.call import Call, Reply
+from hashrail.api.serving.guards import Caller
+from hashrail.api.serving.operation import AnyOperation, Auth, Operation
+from hashrail.api.serving.state import Serving
+from hashrail.api.serving.turns import PartnerBusyError
+from hashrail.api.wire.fields import read_json, read_query
+from hashrail.errors import HashrailError
+from hashrail_client.signing import SentBody, SentQuery
+
+F = TypeVar("F", bound=Struct)
+
+GUARDS: dict[Auth, guards.Guard] = {
+    Auth.SERVER_KEY: guards.server_key,
+    Auth.BEARER: guards.bearer,
+    Auth.KEY_OR_BEARER: guards.client_key_or_bearer,
+    Auth.ANY_KEY_OR_BEARER: guards.any_key_or_bearer,
+}
+
+
+async def answer(operation: Operation[F], serving: Serving, arrival: Arrival) -> Reply:
+    """Let the caller in, read what was sent and run the operation."""
+    serving.assert_newest()
+    if operation.for_every_site:
+        arrival = msgspec.structs.replace(arrival, body=b"{}")
+    arrival.notes.cost = 1
+    sent, caller = await _let_in(operation, serving, arrival)
+    with _hinting(sent):
+        fields = (
+            read_query(sent.pairs.items(), operation.model)
+            if isinstance(sent, SentQuery)
+            else read_json(arrival.body, operation.model, sent.members)
+        )
+        arrival.notes.asked(fields)
+        call = Call(serving, caller, arrival, operation.name)
+        reply = await (operation.run(call, fields) if caller is None else _in_turn(operation, call, caller, fields))
+    arrival.notes.cost += await limits.charge(serving, arrival.spending, rows=call.cost.rows, size=len(reply.body))
+    return _unless_known(reply, arrival)
+
+
+async def _in_turn(operation: Operation[F], call: Call, caller: Caller, fields: F) -> Reply:
+    """The reply, once it is the partner's turn."""
+    try:
+        async with AsyncExitStack() as places:
+            if caller.user_id is not None:
+                await places.enter_async_context(call.serving.turns.lane(caller.partner_id, caller.user_id))
+            await places.enter_async_context(call.serving.turns.turn(caller.partner_id))
+            # Those before may have cost more than was left.
+            await limits.recheck(call.serving, call.arrival.spending)
+            return await operation.run(call, fields)
+    except PartnerBusyError:
+        call.arrival.spending.headers["retry-after"] = "1"
+        raise
+
+
+@contextmanager
+def _hinting(sent: SentQuery | SentBody) -> Iterator[None]:
+    """What is refused for a value in which a plus sign became a blank says so."""
+    try:
+        yield
+    except HashrailError as refusal:
+        if isinstance(sent, SentQuery) and refusal.details.get("field") in sent.with_plus:
+            refusal.details["hint"] = clock.PLUS_HINT
+        raise
+
+
+def _unless_known(reply: Reply, arrival: Arrival) -> Reply:
+    """The reply, without its body where the caller says that it has the same."""
+    tag = reply.headers.get("etag")
+    if tag is None or arrival.method not in ("GET", "HEAD"):
+        return reply
+    return Reply(b"", reply.headers, HTTPStatus.NOT_MODIFIED) if is_known(tag, arrival.headers) else reply
+
+
+def is_known(tag: str, headers: Iterable[tuple[str, str]]) -> bool:
+    """Whether the caller says that it has the answer with this tag."""
+    known = {
+        part.strip().removeprefix("W/")
+        for name, value in headers
+        if name == "if-none-match"
+        for part in value.split(",")
+    }
+    return bool(known & {tag, "*"})
+
+
+async def _let_in(
+    operation: AnyOperation, serving: Serving, arrival: Arrival
+) -> tuple[SentQuery | SentBody, Caller | None]:
+    """What was sent, and by whom. Whoever is refused before that is known is counted by their address.
+
+    What is large is read last: who asks, and how often, costs less to see.
+    """
+    try:
+        return await _admit(operation, serving, arrival)
+    except HashrailError as refusal:
+        if refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            await limits.count_stranger(serving, arrival.spending, arrival.address)
+        raise
+
+
+async def _admit(
+    operation: AnyOperation, serving: Serving, arrival: Arrival
+) -> tuple[SentQuery | SentBody, Caller | None]:
+    if operation.auth is Auth.NONE:
+        await limits.count_stranger(serving, arrival.spending, arrival.address)
+    sent = None if limits.is_large(len(arrival.query) + len(arrival.body)) else _sent(operation, arrival)
+    if operation.auth is Auth.SIGNED:
+        return await _signed(operation, serving, arrival, sent)
+    caller = None
+    if operation.auth is not Auth.NONE:
+        caller = await GUARDS[operation.auth](serving, arrival, operation.scope)
+        await guards.check_page(serving, arrival, caller.partner_id)
+    sent = sent or _sent(operation, arrival)
+    if isinstance(sent, SentBody) and not operation.for_every_site:
+        await guards.signed_beside(serving, arrival, sent, operation.name)
+    return sent, caller
+
+
+async def _signed(
+    operation: AnyOperation, serving: Serving, arrival: Arrival, sent: SentQuery | SentBody | None
+) -> tuple[SentQuery | SentBody, Caller]:
+    key = await guards.key_of(serving, arrival)
+    if sent is None:
+        await limits.refuse_large(serving, arrival.spending, key, arrival.address)
+        sent = _sent(operation, arrival)
+    caller = await guards.signed(
+        serving,
+        arrival,
+        key,
+        sent,
+        operation=operation.name,
+        scope=operation.scope,
+        may_be_unsigned=operation.may_be_unsigned,
+    )
+    return sent, caller
+
+
+def _sent(operation: AnyOperation, arrival: Arrival) -> SentQuery | SentBody:
+    return guards.sent_query(arrival) if operation.method == "GET" else guards.sent_body(arrival)

@@ -1,0 +1,85 @@
+"""A call: one request that was let in, and the reply that is sent."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+import msgspec
+from msgspec import Struct, field
+
+from hashrail import db
+from hashrail.api.serving.arrival import Arrival
+from hashrail.api.serving.guards import Caller
+from hashrail.api.serving.state import Serving
+from hashrail.api.serving.turns import PartnerBusyError
+from hashrail.deployment.opened import Deployment
+
+ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+class Cost(Struct):
+    """What a request costs beside being one: the rows that were read for its answer, which may show few of them."""
+
+    rows: int = 0
+
+
+class Call(Struct, frozen=True):
+    """One request that was let in. `caller` is None where an operation asks for no credential.
+
+    A handler adds to `headers` what its answer is to carry beside the body, and to `cost` what it read in bulk.
+    """
+
+    serving: Serving
+    caller: Caller | None
+    arrival: Arrival
+    operation: str
+    headers: dict[str, str] = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
+
+    @property
+    def deployment(self) -> Deployment:
+        """The deployment that is called."""
+        return self.serving.deployment
+
+    @property
+    def pool(self) -> db.Pool:
+        """Connections for reads."""
+        return self.serving.deployment.pool
+
+    @property
+    def partner_id(self) -> int:
+        """The calling partner; every query carries it."""
+        return self.known.partner_id
+
+    @property
+    def known(self) -> Caller:
+        """Who is calling, where the operation asks."""
+        assert self.caller is not None, "nobody calls an operation without a credential"
+        return self.caller
+
+    @asynccontextmanager
+    async def turn(self, partner_id: int) -> AsyncIterator[None]:
+        """The partner's turn at the connections, while the block runs; raises PartnerBusyError.
+
+        Whoever is known before the operation runs has it by then. What finds out itself whose it is takes it here.
+        """
+        try:
+            async with self.serving.turns.turn(partner_id):
+                yield
+        except PartnerBusyError:
+            self.arrival.spending.headers["retry-after"] = "1"
+            raise
+
+    @property
+    def user_id(self) -> int:
+        """The user whose token it is."""
+        assert self.known.user_id is not None, "only a token says which user"
+        return self.known.user_id
+
+
+class Reply(Struct, frozen=True):
+    """What is sent: the body and the headers that the operation adds. With status 304 there is no body."""
+
+    body: bytes
+    headers: dict[str, str]
+    status: int = HTTPStatus.OK

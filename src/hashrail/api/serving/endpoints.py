@@ -1,0 +1,112 @@
+"""Endpoints: what is served at one path, from the bytes of a request to the bytes of its answer.
+
+An endpoint is plain ASGI that Litestar routes to. A request of ours is read once and by our own rules, since what was
+sent is what is signed, and its answer is encoded already: there is nothing left for Litestar's requests and responses.
+"""
+
+from collections.abc import Collection, Iterable
+from http import HTTPStatus
+
+from litestar.enums import ScopeType
+from litestar.exceptions import NotFoundException
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import HTTPScope, Receive, Scope, Send
+
+from hashrail.api.serving import cors, door, envelope
+from hashrail.api.serving.answering import answer
+from hashrail.api.serving.arrival import Arrival
+from hashrail.api.serving.call import Reply
+from hashrail.api.serving.errors import MethodNotAllowedError
+from hashrail.api.serving.heads import SENT_METHOD
+from hashrail.api.serving.limits import Spending
+from hashrail.api.serving.notes import NOTES
+from hashrail.api.serving.operation import AnyOperation
+from hashrail.api.serving.state import Serving
+
+MAX_METHOD_LENGTH = 32
+OPTIONS = "OPTIONS"
+
+
+class Endpoint:
+    """The operations of one path, by method; and what a browser asks before it calls one of them."""
+
+    def __init__(self, path: str, operations: Iterable[AnyOperation]) -> None:
+        self.by_method: dict[str, tuple[AnyOperation, bool]] = {
+            one.method: (one, cors.is_for_pages(path, one)) for one in operations
+        }
+        self.for_every_site = any(one.for_every_site for one, _ in self.by_method.values())
+        self.for_pages = self.for_every_site or any(for_pages for _, for_pages in self.by_method.values())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Raises every refusal, for the application to show."""
+        if scope["type"] != ScopeType.HTTP:
+            raise NotFoundException("there are no web sockets here")
+        found = self.by_method.get(scope["method"])
+        if found is None:
+            await self._answer_browser(scope, send)
+            return
+        operation, for_pages = found
+        scope["state"]["operation"] = operation.name
+        if for_pages:
+            envelope.add_headers(scope, cors.answer_headers(scope["headers"]))
+        if operation.for_every_site:
+            envelope.add_headers(scope, cors.EVERY_SITE)
+        serving: Serving = scope["litestar_app"].state.serving
+        arrival = _arrival(scope, for_pages=for_pages)
+        await _send(send, await answer(operation, serving, arrival), operation.media_type)
+
+    async def _answer_browser(self, scope: HTTPScope, send: Send) -> None:
+        """A preflight, where pages may call. Raises MethodNotAllowedError for all else."""
+        asked = scope["method"] == OPTIONS and self.for_pages
+        headers = cors.preflight_headers(scope["headers"], self.by_method) if asked else None
+        if headers is None:
+            raise refused_method(scope, self.by_method)
+        scope["state"]["operation"] = "preflight"
+        if self.for_every_site:
+            headers |= cors.EVERY_SITE_ASKING
+        await _send(send, Reply(b"", headers, HTTPStatus.NO_CONTENT), "")
+
+
+def handlers(table: Iterable[tuple[str, AnyOperation]]) -> list[ASGIRouteHandler]:
+    """An endpoint for every path of the route table, as Litestar wants them."""
+    by_path: dict[str, list[AnyOperation]] = {}
+    for path, operation in table:
+        by_path.setdefault(path, []).append(operation)
+    return [_handler(path, Endpoint(path, operations)) for path, operations in by_path.items()]
+
+
+def refused_method(scope: HTTPScope, allowed: Collection[str]) -> MethodNotAllowedError:
+    """The refusal of a method; its answer names those that the path has."""
+    methods = {*allowed} | ({"HEAD"} if "GET" in allowed else set())
+    envelope.add_headers(scope, {"allow": ", ".join(sorted(methods))})
+    return MethodNotAllowedError("the path has another method", method=scope["method"][:MAX_METHOD_LENGTH])
+
+
+def _handler(path: str, endpoint: Endpoint) -> ASGIRouteHandler:
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        await endpoint(scope, receive, send)
+
+    return ASGIRouteHandler(path, name=path, copy_scope=False)(handle)
+
+
+def _arrival(scope: HTTPScope, *, for_pages: bool) -> Arrival:
+    return Arrival(
+        method=scope["state"].get(SENT_METHOD, scope["method"]),
+        # As it was sent, which is what a client signs; Litestar cuts a slash off the end of `path`.
+        path=scope["raw_path"].decode("latin-1"),
+        query=scope["query_string"],
+        body=door.body_of(scope),
+        headers=[(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]],
+        address=scope["state"][door.ADDRESS],
+        for_pages=for_pages,
+        spending=Spending(scope["state"].setdefault("headers", {})),
+        notes=scope["state"][NOTES],
+    )
+
+
+async def _send(send: Send, reply: Reply, media_type: str) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
+    if reply.status == HTTPStatus.OK:
+        headers += [(b"content-type", media_type.encode()), (b"content-length", str(len(reply.body)).encode())]
+    await send({"type": "http.response.start", "status": int(reply.status), "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})

@@ -1,0 +1,58 @@
+"""What becomes known of a request while it is answered, for its line in the log.
+
+Nothing that is only claimed stands there: a key and its partner once the key is found, a user once the token holds,
+whom it is about once the caller was let in. Of secrets, tokens and signatures nothing is noted at all.
+"""
+
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+from hashrail import texts
+from hashrail.access.access_tokens import Claims
+from hashrail.access.api_keys import ApiKey
+
+# What the scope's state carries.
+NOTES = "notes"
+# Letters of a partner's own id of a user.
+MAX_SHOWN = 100
+
+
+@dataclass(slots=True)
+class Notes:
+    """A partner by its public id, its key by number, and the user who calls or is asked about, in two ways.
+
+    `cost` is for how many requests it counts (docs/why/rate-limits.md); 0 where it was refused before it counted.
+    """
+
+    partner: str | None = None
+    key: int | None = None
+    user: int | None = None
+    partner_user: str | None = None
+    cost: int = 0
+
+    def keyed(self, key: ApiKey) -> None:
+        """The request came with this key, which may be revoked; its token, if it has one, said first whose it is."""
+        self.key = key.id
+        self.partner = self.partner or key.partner_public_id
+
+    def claimed(self, claims: Claims) -> None:
+        """The request came with a token that holds."""
+        self.partner, self.user = claims.partner_public_id, claims.user_id
+
+    def asked(self, fields: Struct) -> None:
+        """Somebody who was let in asks about a user."""
+        user, partner_user = (getattr(fields, name, None) for name in ("user_id", "partner_user_id"))
+        if self.user is None and isinstance(user, int):
+            self.user = user
+        if isinstance(partner_user, str):
+            self.partner_user = texts.shown(partner_user, MAX_SHOWN)
+
+    def logged_in(self, partner: str, user: int) -> None:
+        """The user whom a login, or a refresh token, turned out to be of."""
+        self.partner, self.user = partner, user
+
+    def shown(self) -> dict[str, str | int]:
+        """What is known, by the names that the log has."""
+        named = {"partner": self.partner, "key_id": self.key, "user": self.user, "partner_user": self.partner_user}
+        return {name: value for name, value in named.items() if value is not None} | {"cost": self.cost}

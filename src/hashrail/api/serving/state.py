@@ -1,0 +1,287 @@
+"""What an API process holds beside its deployment: keys of tokens, budgets, and what it remembers of keys and partners.
+
+An API key, what a session reaches or a partner's list of origins that was read is trusted for `key_cache_seconds`; a
+change of them is announced by PostgreSQL and forgets them at once, so the seconds only bound what a lost announcement
+can cost.
+
+The epoch, in which tokens count, is read anew when a new one is announced and whenever the line was cut; the journal
+beside the database is written and compared with the books then as well. Books that lack what it tells answer nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import structlog
+
+from hashrail import clock, db
+from hashrail.access import api_keys, origins, session_grants, sessions
+from hashrail.access.api_keys import ApiKey
+from hashrail.access.rate_budgets import Budgets
+from hashrail.access.session_grants import Family, Grant
+from hashrail.access.ton_endpoint import TonGateway
+from hashrail.alarms.counts import COUNTS, FLUSH_SECONDS
+from hashrail.api.serving.answer_cache import AnswerCache
+from hashrail.api.serving.turns import Turns
+from hashrail.deployment import facts, journal, journal_file, opened
+from hashrail.deployment.opened import Deployment
+from hashrail.errors import UnavailableError
+from hashrail.recovery import lost
+from hashrail.recovery.lost import BooksAreOlderError
+from hashrail.settings import Settings
+from hashrail.vault import Vault
+
+MAX_REMEMBERED = 10_000
+RECONNECT_SECONDS = 1.0
+# A server that is gone without a word announces nothing: it is asked whether it is there.
+PROBE_SECONDS = 10
+log = structlog.get_logger()
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass
+class Cache(Generic[K, V]):
+    """What was read lately; that there is nothing to read is remembered too, apart from what there is.
+
+    Strangers may ask for as many keys as they like that nobody has: these push out each other only.
+    """
+
+    load: Callable[[K], Awaitable[V]]
+    seconds: int
+    _read: dict[K, tuple[V, float]] = field(default_factory=dict)
+    _absent: dict[K, tuple[V, float]] = field(default_factory=dict)
+    _changes: int = 0
+
+    async def get(self, key: K) -> V:
+        """What is read for the key, or was within the last seconds."""
+        found = self._read.get(key) or self._absent.get(key)
+        if found is not None and clock.monotonic() < found[1]:
+            return found[0]
+        changes = self._changes
+        loaded = await self.load(key)
+        if self._changes != changes:
+            return loaded  # something was announced meanwhile, perhaps of this: it is read anew next time
+        self._drop(key)
+        kept = self._absent if loaded is None else self._read
+        if len(kept) >= MAX_REMEMBERED:
+            kept.clear()
+        kept[key] = (loaded, clock.monotonic() + self.seconds)
+        return loaded
+
+    def has_seen(self, key: K) -> bool:
+        """Whether there was something to read once, however long ago."""
+        return key in self._read
+
+    def forget(self, key: K) -> None:
+        """Read anew at the key's next use."""
+        self._changes += 1
+        self._drop(key)
+
+    def _drop(self, key: K) -> None:
+        self._read.pop(key, None)
+        self._absent.pop(key, None)
+
+    def forget_where(self, has_changed: Callable[[K], bool]) -> None:
+        """Read anew what has changed."""
+        self._changes += 1
+        for key in [key for key in (*self._read, *self._absent) if has_changed(key)]:
+            self._drop(key)
+
+    def forget_all(self) -> None:
+        """Read everything anew: announcements may have been lost."""
+        self._changes += 1
+        self._read.clear()
+        self._absent.clear()
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a process remembers: API keys by their text, sessions by partner and id, origins by partner."""
+
+    keys: Cache[str, ApiKey | None]
+    grants: Cache[tuple[int, str], Grant | None]
+    origins: Cache[int, frozenset[str]]
+
+    def key_changed(self, key: str) -> None:
+        """Forget a key, and what the sessions that it opened reach."""
+        self.keys.forget(key)
+        partner_id = api_keys.partner_of_key(key)
+        self.grants.forget_where(lambda session: session[0] == partner_id)
+
+    def session_changed(self, which: str) -> None:
+        """Forget a session, or all of a partner's."""
+        partner, _, session_id = which.partition(":")
+        if session_id:
+            self.grants.forget((int(partner), session_id))
+        else:
+            self.grants.forget_where(lambda session: session[0] == int(partner))
+
+    def forget_all(self) -> None:
+        """Read everything anew."""
+        self.keys.forget_all()
+        self.grants.forget_all()
+        self.origins.forget_all()
+
+
+@dataclass
+class Serving:
+    """Everything that a request may need; one object a process."""
+
+    deployment: Deployment
+    signing_keys: sessions.SigningKeys
+    known: Known
+    budgets: Budgets
+    turns: Turns
+    background: "list[asyncio.Task[None]]" = field(default_factory=list)
+    ton: TonGateway | None = None
+    answers: AnswerCache = field(default_factory=AnswerCache)
+    # One answer of many records at a time, in turns of the partners.
+    heavy: Turns = field(default_factory=lambda: Turns(1))
+    # Whether the journal tells of what the books have lost: then no request is answered.
+    are_books_older: bool = False
+    # Set when the epoch and the journal are to be looked at.
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def assert_newest(self) -> None:
+        """The books lack nothing that the journal tells, as far as this process knows. Raises BooksAreOlderError."""
+        if self.are_books_older:
+            raise BooksAreOlderError("the books lack what the journal beside them tells")
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        for task in self.background:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        if self.ton is not None:
+            await self.ton.close()
+        await self.deployment.close()
+
+
+async def open_serving(settings: Settings, dsn: str) -> Serving:
+    """Open the deployment, read the signing keys and listen for what changes.
+
+    Raises JournalNotWriteableError, BooksAreOlderError.
+    """
+    journal_file.check(settings.journal_file)
+    deployment = await opened.open_deployment(settings, dsn, connections=settings.database_connections)
+    # This process gives out addresses to deposit at and signs nothing.
+    deployment = await opened.with_chain(deployment, signs=False)
+    pool, vault = deployment.pool, deployment.vault
+    async with db.transaction(pool) as tx:
+        signing_keys = await sessions.load_signing_keys(tx, vault)
+    await lost.assert_none(pool, settings.journal_file)
+    known = _caches(pool, vault, settings.key_cache_seconds)
+    turns, ton = Turns.of(settings.database_connections), _ton_gateway(settings)
+    serving = Serving(deployment, signing_keys, known, Budgets(pool), turns, ton=ton)
+    background = (_listen(dsn, serving), _keep_up(serving), _keep_counts(pool))
+    serving.background += [asyncio.create_task(each) for each in background]
+    return serving
+
+
+def _ton_gateway(settings: Settings) -> TonGateway | None:
+    """The TON endpoint, if the operator names one."""
+    if settings.ton_rpc_url is None:
+        return None
+    return TonGateway(
+        settings.ton_rpc_url, api_key=settings.ton_rpc_api_key, timeout_seconds=settings.ton_rpc_timeout_seconds
+    )
+
+
+def _caches(pool: db.Pool, vault: Vault, seconds: int) -> Known:
+    """What this process will remember, as it is read."""
+
+    async def load_key(key: str) -> ApiKey | None:
+        async with db.transaction(pool) as tx:
+            loaded = await api_keys.load_key(tx, vault, key)
+            if loaded is not None and loaded.revoked_at is None:
+                await api_keys.touch_key(tx, loaded.partner_id, loaded.id)
+            return loaded
+
+    async def load_origins(partner_id: int) -> frozenset[str]:
+        async with db.transaction(pool) as tx:
+            return await origins.load(tx, partner_id)
+
+    async def load_grant(session: tuple[int, str]) -> Grant | None:
+        partner_id, session_id = session
+        family = Family.read(session_id)
+        if family is None:
+            return None
+        async with db.transaction(pool) as tx:
+            return await session_grants.of_session(tx, partner_id, family)
+
+    return Known(Cache(load_key, seconds), Cache(load_grant, seconds), Cache(load_origins, seconds))
+
+
+async def _keep_up(serving: Serving) -> None:
+    """Read the epoch and write the journal whenever there are news, for as long as the process lives."""
+    deployment = serving.deployment
+    path = deployment.settings.journal_file
+    while True:
+        await serving.news.wait()
+        serving.news.clear()
+        try:
+            async with db.transaction(deployment.pool) as tx:
+                serving.signing_keys = await sessions.load_signing_keys(tx, deployment.vault)
+            await journal_file.write_down(deployment.pool, path)
+            await lost.assert_none(deployment.pool, path)
+            serving.are_books_older = False
+        except (UnavailableError, *db.DATABASE_ERRORS) as error:
+            serving.are_books_older |= isinstance(error, BooksAreOlderError)
+            log.warning("this process is not up to date", cause=str(error))
+            await asyncio.sleep(RECONNECT_SECONDS)
+            serving.news.set()
+
+
+async def _keep_counts(pool: db.Pool) -> None:
+    """Write down what alarms ask about, for as long as the process lives, and once more when it stops."""
+    try:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            with suppress(UnavailableError, *db.DATABASE_ERRORS):
+                await COUNTS.write_down(pool)
+    finally:
+        with suppress(UnavailableError, *db.DATABASE_ERRORS):
+            await COUNTS.write_down(pool)
+
+
+async def _listen(dsn: str, serving: Serving) -> None:
+    """Forget what is announced as changed, for as long as the process lives; connect again when cut off."""
+    while True:
+        with suppress(UnavailableError, *db.DATABASE_ERRORS):
+            await _listen_until_cut_off(dsn, serving)
+        await asyncio.sleep(RECONNECT_SECONDS)
+
+
+async def _listen_until_cut_off(dsn: str, serving: Serving) -> None:
+    heard: dict[str, Callable[[str], None]] = {
+        api_keys.KEYS_CHANGED: serving.known.key_changed,
+        session_grants.SESSIONS_CHANGED: serving.known.session_changed,
+        origins.ORIGINS_CHANGED: lambda text: serving.known.origins.forget(int(text)),
+        facts.EPOCH_BEGINS: lambda _: serving.news.set(),
+        journal.JOURNAL_GROWS: lambda _: serving.news.set(),
+    }
+
+    def changed(_connection: object, _pid: int, channel: str, what: object) -> None:
+        heard[channel](str(what))
+
+    lost_line = asyncio.Event()
+    connection = await db.connect(dsn)
+    try:
+        connection.add_termination_listener(lambda _: lost_line.set())
+        for channel in heard:
+            await connection.add_listener(channel, changed)
+        # Nobody has heard what was announced before, since this process began or was cut off.
+        serving.known.forget_all()
+        serving.news.set()
+        while not lost_line.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(lost_line.wait(), PROBE_SECONDS)
+                return
+            await db.probe(connection, PROBE_SECONDS)
+    finally:
+        # Whoever listens has nothing to end in good order, and a line that is dead could not be asked to.
+        connection.terminate()

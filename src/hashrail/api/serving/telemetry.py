@@ -1,0 +1,154 @@
+"""What a process tells about itself: request ids, server time, logs and counts, around every answer."""
+
+import functools
+import re
+import secrets
+from collections import Counter as Counted
+from http import HTTPStatus
+
+import structlog
+from litestar.enums import HttpMethod, ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from prometheus_client import Counter, Histogram
+
+from hashrail import clock
+from hashrail.alarms.counts import COUNTS
+from hashrail.api.serving import heads
+from hashrail.api.serving.notes import NOTES, Notes
+from hashrail.processes.meters import REGISTRY
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+REQUESTS = Counter(
+    "hashrail_requests", "Requests answered, by operation and status.", ["operation", "status"], registry=REGISTRY
+)
+SECONDS = Histogram(
+    "hashrail_request_seconds", "Seconds from request to answer, by operation.", ["operation"], registry=REGISTRY
+)
+FAILED_ASSERTIONS = Counter(
+    "hashrail_internal_errors", "Answers with status 500: each is a bug to look at.", registry=REGISTRY
+)
+READS = (HttpMethod.GET, HttpMethod.HEAD)
+# Letters of a path and a method that a log line or an answer shows.
+MAX_SHOWN = 200
+MAX_METHOD = 32
+# No path of ours is nearly as long; a longer one is not looked for.
+MAX_PATH = 1024
+# Lines about refusals that one address has in the log in a minute.
+MAX_REFUSALS = 100
+MAX_ADDRESSES = 10_000
+log = structlog.get_logger()
+
+
+class Telemetry:
+    """ASGI around the application: every answer has `X-Request-Id` and `X-Server-Time`, a log line and metrics.
+
+    A caller's own `X-Request-Id` is kept when it is plain; otherwise a new one is made. The scope's state carries
+    it as `request_id`; `operation` there names the operation for metrics once it is known, and `headers`, if somebody
+    puts it there, names further headers of the answer, whether it is a refusal or not; `notes` takes what becomes known
+    of the request, for its line.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._refusals = Refusals()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection; anything but HTTP passes through."""
+        if scope["type"] != ScopeType.HTTP:
+            await self.app(scope, receive, send)
+            return
+        started = clock.monotonic()
+        state = scope.setdefault("state", {})
+        request_id = _request_id(scope)
+        state["request_id"] = request_id
+        notes = state[NOTES] = Notes()
+        if len(scope["raw_path"]) > MAX_PATH:
+            # It ends like no path of ours.
+            scope["path"] = scope["path"][:MAX_SHOWN] + "..."
+            scope["raw_path"] = scope["raw_path"][:MAX_SHOWN] + b"..."
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    (b"x-server-time", str(clock.wall_millis()).encode()),
+                    *((name.encode(), value.encode()) for name, value in state.get("headers", {}).items()),
+                ]
+            await send(message)
+
+        asked, answer = heads.as_get(scope, send_with_headers)
+        await self.app(asked, receive, answer)
+        operation = state.get("operation", "unknown")
+        taken = clock.monotonic() - started
+        count, seconds = _meters(operation, status)
+        count.inc()
+        seconds.observe(taken)
+        COUNTS.answered(status)
+        if self._is_told(scope, status):
+            log.info(
+                "request",
+                request_id=request_id,
+                operation=operation,
+                method=scope["method"][:MAX_METHOD],
+                path=scope["path"][:MAX_SHOWN],
+                status=status,
+                error=state.get("error"),
+                address=_address(scope),
+                **notes.shown(),
+                milliseconds=round(taken * 1000, 1),
+            )
+
+    def _is_told(self, scope: HTTPScope, status: int) -> bool:
+        """Whether a request has a line in the log: each that fails or writes, and some of what strangers try."""
+        if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return self._refusals.is_told(_address(scope))
+        return status >= HTTPStatus.INTERNAL_SERVER_ERROR or scope["method"] not in READS
+
+
+class Refusals:
+    """Which refusals have a line of their own: so many a minute of each address, and one line for the others."""
+
+    def __init__(self) -> None:
+        self._minute = 0
+        self._lines: Counted[str] = Counted()
+        self._left_out: Counted[str] = Counted()
+
+    def is_told(self, address: str) -> bool:
+        """Count one refusal; True if it is to be told by itself."""
+        minute = int(clock.monotonic() // 60)
+        if minute != self._minute or len(self._lines) >= MAX_ADDRESSES:
+            if self._left_out:
+                most = dict(self._left_out.most_common(5))
+                log.warning("refusals left out", requests=self._left_out.total(), addresses=most)
+            self._minute, self._lines, self._left_out = minute, Counted(), Counted()
+        self._lines[address] += 1
+        if self._lines[address] <= MAX_REFUSALS:
+            return True
+        self._left_out[address] += 1
+        return False
+
+
+@functools.cache
+def _meters(operation: str, status: int) -> tuple[Counter, Histogram]:
+    """The counters of an operation and status; there are as many as operations have statuses."""
+    return REQUESTS.labels(operation, status), SECONDS.labels(operation)
+
+
+def _address(scope: HTTPScope) -> str:
+    """Whose request it is by address, as the door found it; where it came from where it never reached the door."""
+    client = scope["client"]
+    found: str = scope["state"].get("address", "" if client is None else client[0])
+    return found
+
+
+def _request_id(scope: HTTPScope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text = value.decode("latin-1")
+            if REQUEST_ID.fullmatch(text):
+                return text
+    return secrets.token_hex(16)

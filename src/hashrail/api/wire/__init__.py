@@ -1,0 +1,1 @@
+"""The wire: fields, cursors and the models that several operations share."""

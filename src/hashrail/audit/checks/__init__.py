@@ -1,0 +1,1 @@
+"""The invariants of the audit, one noun a module."""

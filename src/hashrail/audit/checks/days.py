@@ -1,0 +1,88 @@
+"""Invariants of published days: they run on without a gap, and their rates are what their inputs give."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from hashrail.audit.checks.invariant import MAX_ROWS, Invariant
+from hashrail.db import Row, Tx
+from hashrail.money import ZERO
+from hashrail.rewards.formula import DayInputs, class_rates, total_discount
+
+
+@dataclass(frozen=True, slots=True)
+class Recalculated(Invariant):
+    """A rule of class days: `query` answers all of them with their inputs, and the formula decides which break it."""
+
+    async def broken_by(self, tx: Tx) -> list[dict[str, object]]:
+        """Class days that the formula, applied once more to the day's published inputs, does not give."""
+        fractions: dict[tuple[object, int], Decimal] = {
+            (row["day"], row["programme_id"]): row["fraction"]
+            for row in await tx.fetch("SELECT day, programme_id, fraction FROM published_fraction")
+        }
+        broken: list[dict[str, object]] = []
+        async for row in tx.cursor(self.query, prefetch=1000):
+            programmes = sum((fractions.get((row["day"], each), ZERO) for each in row["programmes"]), ZERO)
+            inputs = _inputs(row)
+            discount = total_discount(inputs, row["level_discount"], programmes)
+            paid = class_rates(inputs, row["energy_efficiency"], discount)
+            expected = {"discount": discount, "pool": paid.pool, "c1": paid.c1, "c2": paid.c2, "net": paid.net}
+            if any(row[name] != figure for name, figure in expected.items()):
+                facts = {"day": row["day"], "class_id": row["class_id"]}
+                broken.append(facts | {"expected_net": paid.net, "net": row["net"]})
+                if len(broken) == MAX_ROWS:
+                    break
+        return broken
+
+
+def _inputs(row: Row) -> DayInputs:
+    return DayInputs(
+        day=row["day"],
+        pool_btc_per_th=row["pool_btc_per_th"],
+        btc_usd=row["btc_usd"],
+        gomining_usd=row["gomining_usd"],
+        kwh_usd=row["kwh_usd"],
+        service_usd_per_th=row["service_usd_per_th"],
+        discount_cap=row["discount_cap"],
+    )
+
+
+INVARIANTS = (
+    Invariant(
+        "days-are-consecutive",
+        "published days have no gap",
+        """
+        SELECT p.first_day, p.published_through, count(d.day) AS published FROM publication p
+        LEFT JOIN mining_day d ON d.published_at IS NOT NULL
+        GROUP BY p.first_day, p.published_through
+        HAVING count(d.day) <> coalesce(p.published_through - p.first_day + 1, 0)""",
+    ),
+    Invariant(
+        "classes-are-published",
+        "every class has a row for every published day since its first",
+        """
+        SELECT c.id AS class_id, count(d.day) AS rows, p.published_through - c.first_day + 1 AS expected
+        FROM publication p JOIN rate_class c ON c.first_day <= p.published_through
+        LEFT JOIN class_day d ON d.class_id = c.id
+        GROUP BY c.id, c.first_day, p.published_through
+        HAVING count(d.day) <> p.published_through - c.first_day + 1""",
+    ),
+    Invariant(
+        "class-days-run-on",
+        "running sums continue from one published day to the next",
+        """
+        SELECT d.class_id, d.day FROM class_day d JOIN rate_class c ON c.id = d.class_id
+        LEFT JOIN class_day y ON y.class_id = d.class_id AND y.day = d.day - 1
+        WHERE d.day > c.first_day AND (y.day IS NULL
+           OR d.pool_sum <> y.pool_sum + d.pool OR d.c1_sum <> y.c1_sum + d.c1
+           OR d.c2_sum <> y.c2_sum + d.c2 OR d.net_sum <> y.net_sum + d.net)""",
+    ),
+    Recalculated(
+        "rates-follow-from-inputs",
+        "every published class rate is what the published inputs give",
+        """
+        SELECT d.day, d.class_id, d.discount, d.pool, d.c1, d.c2, d.net, c.energy_efficiency, c.level_discount,
+               c.programmes, m.pool_btc_per_th, m.btc_usd, m.gomining_usd, m.kwh_usd, m.service_usd_per_th,
+               m.discount_cap
+        FROM class_day d JOIN rate_class c ON c.id = d.class_id JOIN mining_day m ON m.day = d.day""",
+    ),
+)

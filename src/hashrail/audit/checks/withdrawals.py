@@ -1,0 +1,81 @@
+"""Invariants of withdrawals: their money is where their state says, and two have approved what needs it."""
+
+from hashrail.audit.checks.invariant import Invariant
+from hashrail.books.chart import Account
+
+INVARIANTS = (
+    Invariant(
+        "withdrawals-match-ledger",
+        "a withdrawal's amount and commission are held on its user's account until it ends, posted when it is final",
+        """
+        WITH expected AS (
+            SELECT w.partner_id, w.id, legs.leg, legs.debit, legs.credit, legs.amount,
+                   CASE WHEN w.state = 'final' THEN 'posted'
+                        WHEN w.state IN ('cancelled', 'refused') THEN 'voided' ELSE 'pending' END AS state
+            FROM withdrawal w
+            JOIN account a ON a.partner_id = w.partner_id AND a.user_id = w.user_id AND a.currency = 'BTC'
+            CROSS JOIN LATERAL (VALUES (1, a.id, $1::bigint, w.amount_btc),
+                                       (2, a.id, $2::bigint, w.commission_btc),
+                                       (3, $1::bigint, $3::bigint,
+                                        CASE WHEN w.state = 'final' THEN w.amount_btc ELSE 0 END))
+                AS legs (leg, debit, credit, amount)
+            WHERE legs.amount > 0),
+        written AS (
+            SELECT partner_id, object_id AS id, leg, debit_account AS debit, credit_account AS credit, amount, state
+            FROM transfer WHERE kind = 'withdrawal')
+        SELECT partner_id, id AS withdrawal_id, leg, e.state AS expected, w.state AS transfer
+        FROM expected e FULL JOIN written w USING (partner_id, id, leg)
+        WHERE (e.debit, e.credit, e.amount, e.state) IS DISTINCT FROM (w.debit, w.credit, w.amount, w.state)""",
+        (Account.PAYOUTS_IN_FLIGHT, Account.COMMISSION_REVENUE, Account.BITCOIN_WALLET),
+    ),
+    Invariant(
+        "approvals-are-two",
+        "what needed approval and is paid or may be paid was approved by two operators",
+        """
+        SELECT w.partner_id, w.id AS withdrawal_id FROM withdrawal w
+        WHERE w.needs_approval AND w.state IN ('queued', 'signed', 'exported', 'final')
+          AND (SELECT count(*) FROM withdrawal_approval a
+               WHERE a.partner_id = w.partner_id AND a.withdrawal_id = w.id) < 2""",
+    ),
+    # In the order of numbers, which are given under the locks of what is added up: who has the lower one was seen. What
+    # ended may have ended before or after that, and whose number came long after its time is left out; so a sum is
+    # between what certainly counted and what may have.
+    Invariant(
+        "sums-are-below-thresholds",
+        "what nobody had to approve was, with the 24 hours before it, below the thresholds of when it was asked for",
+        """
+        WITH sums AS (
+            SELECT w.partner_id, w.id, w.created_at, w.needs_approval, w.amount_btc, s.kind, s.whose, s.sum_btc,
+                   s.threshold_btc, CASE WHEN w.needs_approval THEN 0 ELSE w.amount_btc END AS may_count,
+                   CASE WHEN w.needs_approval OR w.state IN ('cancelled', 'refused') OR s.threshold_btc IS NULL THEN 0
+                        ELSE w.amount_btc END AS counts
+            FROM withdrawal w CROSS JOIN LATERAL (
+                VALUES ('user', w.partner_id || ':' || w.user_id, w.sum_of_user_btc, w.single_threshold_btc),
+                       ('address', w.address, w.sum_to_address_btc, w.single_threshold_btc),
+                       ('partner', w.partner_id::text, w.sum_of_partner_btc, w.partner_threshold_btc))
+                AS s (kind, whose, sum_btc, threshold_btc)),
+        timed AS (
+            SELECT partner_id, id, needs_approval, amount_btc, kind, whose, sum_btc, threshold_btc,
+                   created_at, may_count, counts, max(created_at) OVER
+                       (PARTITION BY kind, whose ORDER BY id ROWS UNBOUNDED PRECEDING) AS reached
+            FROM sums),
+        certain AS (
+            SELECT partner_id, id, needs_approval, amount_btc, kind, whose, sum_btc, threshold_btc,
+                   may_count, reached, reached - created_at < '10 minutes'::interval AS in_time,
+                   CASE WHEN reached - created_at < '10 minutes'::interval THEN counts ELSE 0 END AS does_count
+            FROM timed),
+        added AS (
+            SELECT partner_id, id, needs_approval, kind, sum_btc, threshold_btc, in_time,
+                   sum(does_count) OVER so_far - does_count
+                        - coalesce(sum(does_count) OVER (PARTITION BY kind, whose ORDER BY reached RANGE BETWEEN
+                                   UNBOUNDED PRECEDING AND '23:50'::interval PRECEDING), 0) + amount_btc AS lowest_btc,
+                   sum(may_count) OVER so_far - may_count
+                        - coalesce(sum(may_count) OVER (PARTITION BY kind, whose ORDER BY reached RANGE BETWEEN
+                                   UNBOUNDED PRECEDING AND '24:10'::interval PRECEDING), 0) + amount_btc AS highest_btc
+            FROM certain WINDOW so_far AS (PARTITION BY kind, whose ORDER BY id ROWS UNBOUNDED PRECEDING))
+        SELECT partner_id, id AS withdrawal_id, kind, sum_btc, threshold_btc, lowest_btc, highest_btc FROM added
+        WHERE (sum_btc IS NULL) <> (threshold_btc IS NULL) OR (NOT needs_approval AND sum_btc >= threshold_btc)
+           OR (in_time AND sum_btc NOT BETWEEN lowest_btc AND highest_btc)
+        ORDER BY partner_id, id, kind""",
+    ),
+)

@@ -1,0 +1,73 @@
+"""Named invariants: what must hold in the books, checked in one snapshot.
+
+Each answers the rows that break it, so an auditor sees where to look. `hashrail audit` runs all of them, from the
+ground up: accounts, days, stints, then what is built on them. One noun is one module of `audit.checks`. The constraints
+of the schema hold many of the same rules at every write.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from hashrail.audit.checks import (
+    batches,
+    days,
+    deployment,
+    deposits,
+    income,
+    invoices,
+    ledger,
+    orders,
+    pool,
+    stints,
+    withdrawals,
+)
+from hashrail.audit.checks.invariant import Invariant
+from hashrail.db import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The invariants of one noun."""
+
+    title: str
+    invariants: tuple[Invariant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one invariant: it holds when `rows` is empty."""
+
+    name: str
+    rule: str
+    rows: list[dict[str, object]]
+
+
+SECTIONS = (
+    Section("What the deployment is", deployment.INVARIANTS),
+    Section("Accounts and transfers", ledger.INVARIANTS),
+    Section("Published days", days.INVARIANTS),
+    Section("Stints, and the power of classes", stints.INVARIANTS),
+    Section("Income, posted and settled", income.INVARIANTS),
+    Section("Orders, upgrades, payments and capacity", orders.INVARIANTS),
+    Section("Invoices", invoices.INVARIANTS),
+    Section("What the pool has paid", pool.INVARIANTS),
+    Section("Withdrawals", withdrawals.INVARIANTS),
+    Section("Batches that pay withdrawals", batches.INVARIANTS),
+    Section("Deposits", deposits.INVARIANTS),
+)
+
+
+async def audit(tx: Tx) -> AsyncIterator[Finding]:
+    """Check every invariant in the transaction's one snapshot, in order."""
+    for each in every():
+        yield Finding(each.name, each.rule, await each.broken_by(tx))
+
+
+def every() -> list[Invariant]:
+    """All invariants, in the order they are checked."""
+    return [each for section in SECTIONS for each in section.invariants]
+
+
+def names() -> list[tuple[str, str]]:
+    """(name, rule) of every invariant, in the order they are checked."""
+    return [(each.name, each.rule) for each in every()]

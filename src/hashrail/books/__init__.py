@@ -1,0 +1,1 @@
+"""The books: the ledger of transfers, its chart of accounts, the fence between days."""

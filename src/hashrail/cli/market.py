@@ -1,0 +1,334 @@
+"""hashrail rates fetch and sources, tariff: where the figures of a mining day come from."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+
+from hashrail import business_clock, clock, db
+from hashrail.bounds import Doubt
+from hashrail.cli import market_shapes, preview_shapes, shapes
+from hashrail.cli.acting import Acting, AsOption, acting, acting_in_steps
+from hashrail.cli.examples import example
+from hashrail.cli.printing import prints, show_json
+from hashrail.cli.rates import doubt_shapes, effect_shape
+from hashrail.cli.second_look import ConfirmOption, DryRunOption, may_be_done
+from hashrail.cli.shared import DataOption, JsonOption, amount, day, fail, in_transaction, run, say, table
+from hashrail.db import Tx
+from hashrail.deployment.opened import Deployment
+from hashrail.errors import HashrailError
+from hashrail.rewards import day_sources, entering, fetching, preview, rates, tariffs
+from hashrail.rewards.day_sources import DaySource
+from hashrail.rewards.entering import Judgement
+from hashrail.rewards.fetching import Fetched
+from hashrail.rewards.formula import DayInputs
+from hashrail.rewards.preview import Effect, TariffEffect
+from hashrail.rewards.tariffs import Kind, Tariff
+
+app = typer.Typer()
+rates_app = typer.Typer()
+
+SOURCE_COLUMNS = ("figure", "source", "value", "left out", "SHA-256")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A day that was fetched, with what is said against its figures, or why it has to wait; tried, what it comes to."""
+
+    fetched: Fetched
+    judged: Judgement | None
+    why: HashrailError | None
+    effect: Effect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _SetTariff:
+    """A tariff that was set, or would be: what stood there, what is said against it, what it comes to."""
+
+    tariff: Tariff
+    was: Tariff | None
+    doubts: list[Doubt]
+    effect: TariffEffect | None
+
+
+@rates_app.command(
+    "fetch", epilog=example("hashrail rates fetch", "hashrail rates fetch --day 2026-09-09 --dry-run --json")
+)
+@prints(list[market_shapes.Fetch])
+def fetch(
+    of_day: Annotated[
+        date | None, typer.Option("--day", parser=day, metavar="DAY", help="Only this day; default: all that are due.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be entered: of DAY, or of the next that is due.")
+    ] = False,
+    operator: AsOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch figures of days: blocks from the node, prices from the exchanges, the rest from your tariffs.
+
+    Without a day it takes every day that is over and has no figures, in order, up to the first that has to wait; then
+    it ends with 1. The worker does the same every ten minutes. Figures in doubt are entered and held (hashrail rates
+    confirm). A day that was entered by hand is only fetched when it is named, which replaces its figures.
+    """
+    stopped: list[HashrailError] = []
+
+    async def look(deployment: Deployment) -> list[_Tried]:
+        return await _each(deployment, of_day, stopped, _judged, first_only=True)
+
+    async def work(act: Acting) -> list[_Tried]:
+        async def enter(tx: Tx, fetched: Fetched) -> _Tried:
+            return _Tried(fetched, await _enter(tx, act, fetched), None)
+
+        made = await _each(act.deployment, of_day, stopped, enter)
+        for each in made:
+            if each.why is not None:
+                await fetching.note_wait(act.deployment.pool, each.fetched.day, each.why)
+        return made
+
+    found = run(data, look) if dry_run else acting_in_steps(data, "rates fetch", operator, work)
+    if as_json:
+        show_json([_fetch(each, dry_run=dry_run) for each in found])
+    else:
+        _show(found, dry_run=dry_run)
+    for why in stopped:
+        fail(why)
+
+
+@rates_app.command("sources", epilog=example("hashrail rates sources 2026-09-09"))
+@prints(list[shapes.Source])
+def sources(
+    of_day: Annotated[date, typer.Argument(parser=day, metavar="DAY", help="A mining day (UTC), as 2026-09-09.")],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a day's figures rest on: who said what, and the hash of each answer."""
+
+    async def work(tx: Tx, _: Deployment) -> list[DaySource]:
+        await rates.find(tx, of_day)
+        return await day_sources.of_day(tx, of_day)
+
+    found = in_transaction(data, work)
+    if as_json:
+        show_json([source_shape(each) for each in found])
+    elif found:
+        table(f"Sources of {of_day}", SOURCE_COLUMNS, source_rows(found))
+    else:
+        say(f"The figures of {of_day} were entered by hand.")
+
+
+@app.command(
+    "set",
+    epilog=example(
+        "hashrail tariff set kwh_usd 0.047 --from 2026-10-01",
+        "hashrail tariff set pool_fee 0.02 --from 2026-10-01",
+        "hashrail tariff set kwh_usd 0.047 --from 2026-10-01 --dry-run",
+    ),
+)
+@prints(preview_shapes.SetTariff)
+def set_tariff(
+    kind: Annotated[
+        Kind,
+        typer.Argument(
+            metavar="KIND",
+            help="kwh_usd: USD per kWh; service_usd_per_th: USD per TH a day; pool_fee: what the pool keeps.",
+        ),
+    ],
+    value: Annotated[Decimal, typer.Argument(parser=amount, metavar="VALUE", help="The figure.")],
+    from_day: Annotated[
+        date, typer.Option("--from", parser=day, metavar="DAY", help="The first mining day that it counts for.")
+    ],
+    confirm: ConfirmOption = None,
+    dry_run: DryRunOption = False,
+    operator: AsOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a tariff of your own count from a day on, in place of the settings; the same kind and day again replaces it.
+
+    Days that are entered already keep their figures. One that is far from what counts before it is refused until it is
+    named again (--confirm), and takes two admins where it is further still.
+    """
+
+    wanted = Tariff(kind, from_day, value)
+
+    async def work(tx: Tx, act: Acting) -> _SetTariff:
+        settings = act.deployment.settings
+        async with db.undone(tx):
+            # What cannot be is refused first, also in a dry run.
+            was = await tariffs.put(tx, wanted)
+        effect = await preview.of_tariff(tx, wanted, settings)
+        made = _SetTariff(wanted, was, await tariffs.doubts(tx, wanted, settings), effect)
+        after, subject = asdict(wanted), f"{kind} from {from_day}"
+        before = after | {"value": None if was is None else was.value}
+        told = "" if effect is None else effect.words()
+        if not dry_run and await may_be_done(
+            tx, act, subject, made.doubts, confirm, before=before, after=after, effect=told
+        ):
+            await tariffs.put(tx, wanted)
+            await act.note(tx, subject, before=before, after=after)
+        return made
+
+    made = acting(data, "tariff set", operator, work)
+    if as_json:
+        show_json(_tariff_shape(made, dry_run=dry_run))
+        return
+    replaced = "" if made.was is None else f", and was {made.was.value}"
+    say("Nothing was changed." if dry_run else f"{kind} is {value} from {from_day} on{replaced}.")
+    if made.effect is not None:
+        say(f"{made.effect.words()}.")
+
+
+@app.command("list")
+@prints(list[market_shapes.DatedTariff])
+def list_tariffs(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Show every tariff, by kind and the day from which it counts."""
+
+    async def work(tx: Tx, _: Deployment) -> list[Tariff]:
+        return await tariffs.listed(tx)
+
+    found = in_transaction(data, work)
+    if as_json:
+        show_json(
+            [market_shapes.DatedTariff(kind=each.kind, from_day=each.from_day, value=each.value) for each in found]
+        )
+        return
+    table("Tariffs", ("kind", "from", "value"), [(each.kind, each.from_day, each.value) for each in found])
+
+
+def _tariff_shape(made: _SetTariff, *, dry_run: bool) -> preview_shapes.SetTariff:
+    tariff, effect = made.tariff, made.effect
+    return preview_shapes.SetTariff(
+        kind=tariff.kind,
+        from_day=tariff.from_day,
+        value=tariff.value,
+        before_value=None if effect is None else effect.before,
+        change_btc=None if effect is None else effect.change_btc,
+        change_usd=None if effect is None else effect.change_usd,
+        effect=None if effect is None else effect_shape(effect.effect),
+        dry_run=dry_run,
+        doubts=doubt_shapes(made.doubts),
+    )
+
+
+def source_shape(found: DaySource) -> shapes.Source:
+    """A source for scripts."""
+    return shapes.Source(**asdict(found))
+
+
+def source_rows(found: list[DaySource]) -> list[tuple[Any, ...]]:
+    """Sources for a table; a hash by its beginning."""
+    return [
+        (each.figure, each.source, _shown(each.value), each.left_out or "", (each.sha256 or "")[:16]) for each in found
+    ]
+
+
+async def _each(
+    deployment: Deployment,
+    of_day: date | None,
+    stopped: list[HashrailError],
+    do: Callable[[Tx, Fetched], Awaitable[_Tried]],
+    *,
+    first_only: bool = False,
+) -> list[_Tried]:
+    """Fetch the day that is named or those that are due, and do something with each in a transaction of its own.
+
+    What is refused stops the rest.
+    """
+    pool, tried = deployment.pool, []
+    due = [of_day] if of_day else await fetching.due(pool)
+    async with aclosing(fetching.days(pool, deployment.settings, due[:1] if first_only else due)) as found:
+        async for fetched in found:
+            try:
+                async with db.transaction(pool) as tx:
+                    tried.append(await do(tx, fetched))
+            except HashrailError as why:
+                tried.append(_Tried(fetched, None, why))
+                stopped.append(why)
+                break
+    return tried
+
+
+async def _judged(tx: Tx, fetched: Fetched) -> _Tried:
+    """What would be said of a day if it were entered, and what it comes to. Raises what the day waits for."""
+    if fetched.waits is not None:
+        raise fetched.waits
+    assert fetched.inputs is not None, "a day that does not wait has its figures"
+    judged = await entering.judge(
+        tx, fetched.inputs, today=clock.day_of(await business_clock.now(tx)), chain=fetched.chain
+    )
+    return _Tried(fetched, judged, None, await preview.of_day(tx, fetched.inputs, judged.before))
+
+
+async def _enter(tx: Tx, act: Acting, fetched: Fetched) -> Judgement:
+    """Enter a day, noted with what stood there before."""
+    before = None
+    with suppress(rates.RatesMissingError):
+        before = asdict(await rates.of_day(tx, fetched.day))
+    judged = await fetching.enter(tx, fetched, at=await business_clock.now(tx))
+    after = None if fetched.inputs is None else asdict(fetched.inputs)
+    await act.note(tx, f"day {fetched.day}", before=before, after=after)
+    return judged
+
+
+def _show(found: list[_Tried], *, dry_run: bool) -> None:
+    if not found:
+        say("No day is due.")
+    for each in found:
+        day, inputs = each.fetched.day, each.fetched.inputs
+        if each.fetched.sources:
+            table(f"Sources of {day}", SOURCE_COLUMNS, source_rows(list(each.fetched.sources)))
+        if inputs is not None:
+            table(f"Inputs of {day}", ("input", "value"), [(k, _shown(v)) for k, v in asdict(inputs).items()])
+        if each.judged is not None:
+            _show_judged(day, each.judged, each.effect, dry_run=dry_run)
+    if dry_run:
+        say("Nothing was entered.")
+
+
+def _show_judged(day: date, judged: Judgement, effect: Effect | None, *, dry_run: bool) -> None:
+    for doubt in judged.doubts:
+        say(f"Doubtful: {doubt.field} {doubt.figure} ({doubt.why}).", "yellow")
+    if effect is not None:
+        say(f"{effect.words()}.")
+    if judged.doubts and not dry_run:
+        say(f"{day} is entered, and held for an operator: hashrail rates confirm {day}", "yellow")
+    elif not dry_run:
+        say(f"{day} is entered.")
+
+
+def _fetch(tried: _Tried, *, dry_run: bool) -> market_shapes.Fetch:
+    fetched, why = tried.fetched, tried.why
+    return market_shapes.Fetch(
+        day=fetched.day,
+        entered=tried.judged is not None and not dry_run,
+        inputs=None if fetched.inputs is None else _inputs(fetched.inputs),
+        doubts=doubt_shapes(() if tried.judged is None else tried.judged.doubts),
+        code=None if why is None else why.code,
+        reason=None if why is None else why.message,
+        sources=[source_shape(each) for each in fetched.sources],
+        effect=None if tried.effect is None else effect_shape(tried.effect),
+    )
+
+
+def _inputs(inputs: DayInputs) -> market_shapes.FetchedInputs:
+    return market_shapes.FetchedInputs(
+        pool_reward_per_th=inputs.pool_btc_per_th,
+        btc_rate=inputs.btc_usd,
+        gomining_rate=inputs.gomining_usd,
+        k_wh=inputs.kwh_usd,
+        service_cost=inputs.service_usd_per_th,
+        difficulty=inputs.difficulty,
+        subsidy_btc=inputs.subsidy_btc,
+        fees_btc=inputs.fees_btc,
+        source=inputs.source,
+    )
+
+
+def _shown(value: object) -> object:
+    return "" if value is None else value

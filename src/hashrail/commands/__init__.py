@@ -1,1 +1,0 @@
-"""The commands of `hashrail`, one module a noun."""

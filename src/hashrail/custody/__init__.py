@@ -1,0 +1,1 @@
+"""Bitcoin in trust: deposits, withdrawals, bound wallets, approvals, payout policy, the hot wallet."""

@@ -1,0 +1,457 @@
+"""Deposits: a user tops up their account with bitcoin, at an address of their own.
+
+    pending -> credited      as deep as its amount asks for, and proven; posted once
+    credited -> lost         a reorg took it back: the user keeps it, the operator bears the loss, an alarm is raised
+    lost -> credited         it came again
+    pending -> gone          the chain has spent its coins otherwise, at final depth
+
+The wallet hands out the address, and where a signer has the keys it must be the signer's, at an index that nobody was
+given; it is kept for ever, and whatever arrives there is the user's, blocked or not. The
+wallet also keeps whose it is, as the address's label: where the books were restored from an older copy, the user gets
+the address that they had, and what has arrived there is still theirs. From then on the books know that address again.
+
+Nothing is credited on the word of the node alone: `deposit_evidence` has what it must show.
+
+Accounts touched: bitcoin wallet, user BTC, reorg losses.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+import structlog
+
+from hashrail import business_clock, db
+from hashrail.bitcoin.chain import Chain, Receiving
+from hashrail.bitcoin.evidence import Claim, Doubt, Evidence
+from hashrail.bitcoin.findings import Finding
+from hashrail.bitcoin.public_descriptors import AddressNotOursError
+from hashrail.bitcoin.records import Outpoint, TransactionState, WalletHistory
+from hashrail.books import fence, ledger
+from hashrail.books.chart import Account, TransferKind
+from hashrail.books.fence import OpenBooks
+from hashrail.books.ledger import Transfer
+from hashrail.custody import deposit_evidence, hot_wallet
+from hashrail.custody.deposit_evidence import Arrived
+from hashrail.db import Pool, Reader, Tx
+from hashrail.errors import UnavailableError
+from hashrail.money import ZERO
+from hashrail.parties import users
+from hashrail.settings import Network, Settings
+
+State = Literal["pending", "credited", "lost", "gone"]
+RECEIVED = ("receive", "generate", "immature")
+# An address that somebody has already is passed over; a wallet that was made anew begins with those of all users.
+MAX_TRIES = 10_000
+# What the wallet calls an address that may have been told to somebody whom the books have forgotten.
+PASSED_OVER = "passed over"
+LABEL = re.compile(r"(?P<partner>partner-[0-9a-f-]{36})/(?P<user>.+)", re.S)
+# What a block paid to its miner cannot be spent before.
+MATURE = 101
+log = structlog.get_logger()
+
+
+class DepositsNotAvailableError(UnavailableError):
+    """This deployment has no chain on which anything could arrive."""
+
+    code = "DEPOSITS_NOT_AVAILABLE"
+    advice = "Ask the operator whether deposits are meant to be possible: they need a Bitcoin node."
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """`amount_btc` that arrived in an output. `confirmations` are counted to a hundred."""
+
+    id: int
+    user_id: int
+    partner_user_id: str
+    address: str
+    txid: str
+    vout: int
+    amount_btc: Decimal
+    coinbase: bool
+    state: State
+    confirmations: int
+    created_at: datetime
+    credited_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What the chain decides of a deposit; `legs` counts how often it was credited, lost and found again."""
+
+    state: State
+    confirmations: int
+    legs: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A deposit as the books have it."""
+
+    id: int
+    partner_id: int
+    user_id: int
+    address: str
+    txid: str
+    vout: int
+    amount_btc: Decimal
+    coinbase: bool
+    state: State
+    confirmations: int
+    legs: int
+
+    @property
+    def standing(self) -> _Standing:
+        """What the chain had decided by then."""
+        return _Standing(self.state, self.confirmations, self.legs)
+
+
+@dataclass(frozen=True, slots=True)
+class DepositTerms:
+    """How deep a deposit must be: at the least, by BTC from which on it is more, and for a conflict to be final."""
+
+    network: Network
+    least: int
+    by_amount: Mapping[Decimal, int]
+    final_depth: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "DepositTerms":
+        """The terms that the settings name."""
+        least, by_amount = settings.bitcoin_deposit_confirmations, settings.bitcoin_deposit_depths
+        return cls(settings.network, least, by_amount, settings.bitcoin_final_depth)
+
+    def needed(self, amount_btc: Decimal, *, coinbase: bool) -> int:
+        """Confirmations after which so much is credited; what a block pays its miner has to be spendable as well."""
+        asked = [depth for start, depth in self.by_amount.items() if amount_btc >= start]
+        return max(self.least, *asked, MATURE if coinbase else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Depths:
+    """Confirmations that credit, and those after which a conflict is final."""
+
+    needed: int
+    final: int
+
+
+async def address_of(pool: Pool, chain: Chain | None, partner_id: int, user_id: int) -> str:
+    """The user's address, made when they have none; two at once get the same.
+
+    Raises DepositsNotAvailableError, UserBlockedError (for a new one), and what a node's call may raise.
+    """
+    known = await known_address(pool, partner_id, user_id)
+    if known is not None:
+        return known
+    if chain is None:
+        raise DepositsNotAvailableError("there is no Bitcoin node")
+    async with db.transaction(pool) as tx:
+        users.assert_active((await users.lock(tx, partner_id, [user_id]))[user_id], field="partnerUserId")
+    doubts = await hot_wallet.look(pool, chain)
+    if doubts:
+        log.error("no deposit address is given out", code=doubts[0].code, why=doubts[0].message)
+        raise DepositsNotAvailableError("the wallet of the node is in doubt")
+    try:
+        return await _new_address(pool, chain, partner_id, user_id)
+    except AddressNotOursError as error:
+        doubt = error
+    log.error("no deposit address is given out", code=doubt.code, why=doubt.message)
+    raise DepositsNotAvailableError("the wallet of the node is in doubt") from doubt
+
+
+async def _new_address(pool: Pool, chain: Chain, partner_id: int, user_id: int) -> str:
+    label = await _label(pool, partner_id, user_id)
+    receive = await hot_wallet.receive_descriptor(pool, chain)
+    for _ in range(MAX_TRIES):
+        receiving = None if receive is None else await _receiving(pool, receive)
+        made = await chain.address_for(label, receiving)
+        index = None if receive is None else await chain.index_of(made, receive)
+        first = await _give(pool, partner_id, user_id, made, index)
+        if first is not None:
+            return first
+        owner = await pool.fetchrow("SELECT partner_id, user_id FROM deposit_address WHERE address = $1", made)
+        assert owner is not None, "it could not be written, so it is there"
+        await chain.put_label(made, await _label(pool, owner["partner_id"], owner["user_id"]))
+    raise DepositsNotAvailableError("the wallet gives out only addresses that others have")
+
+
+async def _receiving(pool: Pool, receive: str) -> Receiving:
+    async def labels(addresses: Sequence[str]) -> list[str]:
+        rows = await pool.fetch(
+            """SELECT a.address, p.public_id || '/' || u.partner_user_id AS label
+               FROM deposit_address a JOIN partner p ON p.id = a.partner_id
+               JOIN app_user u ON u.partner_id = a.partner_id AND u.id = a.user_id WHERE a.address = ANY($1)""",
+            list(addresses),
+        )
+        known = {row["address"]: row["label"] for row in rows}
+        return [known.get(address, PASSED_OVER) for address in addresses]
+
+    return Receiving(receive, await hot_wallet.next_index(pool), labels)
+
+
+async def believed(pool: Pool, chain: Chain, history: WalletHistory) -> WalletHistory:
+    """The history without labels at addresses that neither the books know nor the signer's descriptor gives.
+
+    Whoever has the node could call any address a user's, and show somebody else's payment to it.
+    """
+    labelled = {each.address for each in history.entries if each.address and LABEL.fullmatch(each.label or "")}
+    receive = await hot_wallet.receive_descriptor(pool, chain) if labelled else None
+    if receive is None:
+        return history
+    rows = await pool.fetch("SELECT address FROM deposit_address WHERE address = ANY($1)", sorted(labelled))
+    unknown = labelled - {row["address"] for row in rows}
+    strange = {each for each in sorted(unknown) if await chain.index_of(each, receive) is None}
+    if not strange:
+        return history
+    log.error("the node calls addresses users' that are not the signer's", addresses=sorted(strange))
+    entries = (
+        msgspec.structs.replace(each, label=None) if each.address in strange else each for each in history.entries
+    )
+    return msgspec.structs.replace(history, entries=tuple(entries))
+
+
+async def scan(tx: Tx, history: WalletHistory, *, now: datetime) -> list[Finding]:
+    """Write down what arrived at users' addresses; what is known already changes nothing.
+
+    What was given up and is in a block after all is pending again. Answers what belongs to users whom the books do not
+    know, because an older copy of them was restored.
+    """
+    found = [
+        entry
+        for entry in history.entries
+        # Nobody relays an output of nothing, but a block may have one.
+        if entry.category in RECEIVED and entry.address is not None and entry.amount_btc > 0
+    ]
+    owners = [LABEL.fullmatch(entry.label or "") for entry in found]
+    rows = await tx.fetch(
+        """WITH arrived AS (
+               SELECT e.address, e.txid, e.vout, e.amount_btc, e.partner, e.partner_user, e.coinbase, e.confirmations,
+                      coalesce(a.partner_id, u.partner_id) AS partner_id, coalesce(a.user_id, u.id) AS user_id
+               FROM unnest($1::text[], $2::text[], $3::int[], $4::numeric[], $5::text[], $6::text[], $7::bool[],
+                           $8::int[])
+                    AS e (address, txid, vout, amount_btc, partner, partner_user, coinbase, confirmations)
+               LEFT JOIN deposit_address a ON a.address = e.address
+               LEFT JOIN partner p ON p.public_id = e.partner
+               LEFT JOIN app_user u ON u.partner_id = p.id AND u.partner_user_id = e.partner_user),
+           again AS (
+               UPDATE deposit d SET state = 'pending' FROM arrived e
+               WHERE d.partner_id = e.partner_id AND d.txid = e.txid AND d.vout = e.vout AND d.state = 'gone'
+                 AND e.confirmations > 0),
+           written AS (
+               INSERT INTO deposit
+                   (partner_id, user_id, address, txid, vout, amount_btc, coinbase, state, confirmations, created_at)
+               SELECT partner_id, user_id, address, txid, vout, amount_btc, coinbase, 'pending', 0, $9
+               FROM arrived WHERE user_id IS NOT NULL
+               -- What was told wrongly before it was proven is corrected.
+               ON CONFLICT (partner_id, txid, vout) DO UPDATE SET amount_btc = excluded.amount_btc
+               WHERE deposit.legs = 0 AND deposit.amount_btc <> excluded.amount_btc),
+           known AS (
+               INSERT INTO deposit_address (address, partner_id, user_id, given, created_at)
+               SELECT DISTINCT address, partner_id, user_id, false, $9::timestamptz FROM arrived
+               WHERE user_id IS NOT NULL ON CONFLICT DO NOTHING)
+           SELECT txid, partner_user FROM arrived WHERE user_id IS NULL AND partner IS NOT NULL""",
+        [entry.address for entry in found],
+        [entry.txid for entry in found],
+        [entry.vout for entry in found],
+        [entry.amount_btc for entry in found],
+        [None if owner is None else owner["partner"] for owner in owners],
+        [None if owner is None else owner["user"] for owner in owners],
+        [entry.category != "receive" for entry in found],
+        [entry.confirmations for entry in found],
+        now,
+    )
+    return [
+        Finding("DEPOSIT_OF_NOBODY", f"{row['txid']} pays the address of {row['partner_user']!r}, who is not known")
+        for row in rows
+    ]
+
+
+async def watch(pool: Pool, chain: Chain, terms: DepositTerms) -> list[Finding]:
+    """Credit what is deep enough and proven, notice what a reorg took; each that changed in a transaction of its own.
+
+    Answers what an operator should know: deposits that cannot be proven, credited ones that are lost, and those that
+    the node has never seen.
+    """
+    rows = await pool.fetch(
+        """SELECT d.id, d.partner_id, d.user_id, d.address, d.txid, d.vout, d.amount_btc, d.coinbase, d.state,
+                  d.confirmations, d.legs
+           FROM partner p JOIN deposit d ON d.partner_id = p.id
+           WHERE d.state IN ('pending', 'lost') OR (d.state = 'credited' AND d.confirmations < 100)
+           ORDER BY d.partner_id, d.id"""
+    )
+    kept = [db.record(_Kept, row) for row in rows]
+    seen = {txid: await chain.transaction(txid) for txid in dict.fromkeys(one.txid for one in kept)}
+    needed = _needed(kept, seen, terms)
+    due = [one for one in kept if _is_due(one, seen[one.txid], needed[one.id])]
+    shown = await deposit_evidence.ask(pool, chain, terms.network, [_claim(one, seen, needed) for one in due])
+    found = []
+    for one in kept:
+        state, proof = seen[one.txid], shown.get(Outpoint(one.txid, one.vout))
+        if state.state == "unknown":
+            # Another node or wallet: it proves nothing.
+            found.append(Finding("DEPOSIT_UNKNOWN", f"the node has never seen {one.txid}, deposit {one.id}"))
+            continue
+        if isinstance(proof, Doubt):
+            log.error("a deposit cannot be proven", deposit=one.id, txid=one.txid, why=proof.reason)
+            found.append(Finding("DEPOSIT_UNPROVEN", f"deposit {one.id}, {one.amount_btc:f} BTC: {proof.reason}"))
+            continue
+        depths = _Depths(needed[one.id], terms.final_depth)
+        now = _standing(one, state, depths, proof)
+        if now != one.standing:
+            async with db.transaction(pool) as tx:
+                books = await fence.share(tx, one.partner_id)
+                now = await _bring_up_to_date(tx, books, one.id, state, depths, proof)
+        if now.state == "lost":
+            found.append(Finding("DEPOSIT_LOST", f"a reorg took deposit {one.id}, {one.amount_btc:f} BTC"))
+    return found
+
+
+async def of_partner(
+    tx: Reader, partner_id: int, *, user_id: int | None = None, limit: int, offset: int = 0, before: int | None = None
+) -> list[Deposit]:
+    """A page of the partner's deposits, or of one user's, newest first; `before` is the last page's last id."""
+    rows = await tx.fetch(
+        """SELECT d.id, d.user_id, u.partner_user_id, d.address, d.txid, d.vout, d.amount_btc, d.coinbase,
+                  d.state, d.confirmations, d.created_at, d.credited_at
+           FROM deposit d JOIN app_user u ON u.partner_id = d.partner_id AND u.id = d.user_id
+           WHERE d.partner_id = $1 AND ($2::bigint IS NULL OR d.user_id = $2) AND ($3::bigint IS NULL OR d.id < $3)
+           ORDER BY d.id DESC LIMIT $4 OFFSET $5""",
+        partner_id,
+        user_id,
+        before,
+        limit,
+        offset,
+    )
+    return [db.record(Deposit, row) for row in rows]
+
+
+async def _give(pool: Pool, partner_id: int, user_id: int, made: str, index: int | None) -> str | None:
+    """The user's address: `made`, or one that they have got meanwhile; None where `made` is another one's.
+
+    That happens where the wallet was made anew and begins again.
+    """
+    async with db.transaction(pool) as tx:
+        await users.lock(tx, partner_id, [user_id])
+        known = await known_address(tx, partner_id, user_id)
+        if known is not None:
+            return known
+        await tx.execute(
+            """INSERT INTO deposit_address AS a (address, partner_id, user_id, given, created_at)
+               VALUES ($1, $2, $3, true, $4)
+               ON CONFLICT (address) DO UPDATE SET given = true
+               WHERE a.partner_id = excluded.partner_id AND a.user_id = excluded.user_id""",
+            made,
+            partner_id,
+            user_id,
+            await business_clock.now(tx),
+        )
+        if index is not None:
+            await hot_wallet.note_index(tx, index)
+        return await known_address(tx, partner_id, user_id)
+
+
+async def known_address(tx: Reader, partner_id: int, user_id: int) -> str | None:
+    """The address that was given to the user; None while they have none."""
+    address: str | None = await tx.fetchval(
+        "SELECT address FROM deposit_address WHERE partner_id = $1 AND user_id = $2 AND given", partner_id, user_id
+    )
+    return address
+
+
+async def _label(tx: Reader, partner_id: int, user_id: int) -> str:
+    """What the wallet remembers an address by: names that outlive the books' own numbers."""
+    label: str = await tx.fetchval(
+        """SELECT p.public_id || '/' || u.partner_user_id FROM partner p JOIN app_user u ON u.partner_id = p.id
+           WHERE p.id = $1 AND u.id = $2""",
+        partner_id,
+        user_id,
+    )
+    return label
+
+
+def _needed(kept: Sequence[_Kept], seen: Mapping[str, TransactionState], terms: DepositTerms) -> dict[int, int]:
+    """How deep each must be: by all that its block brings that is not credited yet."""
+    sums: dict[str | None, Decimal] = {}
+    for one in kept:
+        if one.state != "credited":
+            block = seen[one.txid].block_hash
+            sums[block] = sums.get(block, ZERO) + one.amount_btc
+    brought = {one.id: max(one.amount_btc, sums.get(seen[one.txid].block_hash, ZERO)) for one in kept}
+    return {one.id: terms.needed(brought[one.id], coinbase=one.coinbase) for one in kept}
+
+
+def _is_due(one: _Kept, seen: TransactionState, needed: int) -> bool:
+    """Whether the node says that it is deep enough to be credited, so that it has to prove it."""
+    return one.state in ("pending", "lost") and seen.confirmations >= needed
+
+
+def _claim(one: _Kept, seen: Mapping[str, TransactionState], needed: Mapping[int, int]) -> Arrived:
+    block = seen[one.txid].block_hash or ""
+    return Arrived(Claim(one.txid, block, needed[one.id]), one.vout, one.address, one.amount_btc, one.coinbase)
+
+
+async def _bring_up_to_date(
+    tx: Tx, books: OpenBooks, deposit_id: int, seen: TransactionState, depths: "_Depths", proof: Evidence | None
+) -> _Standing:
+    row = await tx.fetchrow(
+        """SELECT id, partner_id, user_id, address, txid, vout, amount_btc, coinbase, state, confirmations, legs
+           FROM deposit
+           WHERE partner_id = $1 AND id = $2 FOR NO KEY UPDATE""",
+        books.partner_id,
+        deposit_id,
+    )
+    assert row is not None, "deposits are never deleted"
+    # Read again under its lock: another run may have brought it up to date meanwhile.
+    kept = db.record(_Kept, row)
+    now = _standing(kept, seen, depths, proof)
+    if now == kept.standing:
+        return now
+    await tx.execute(
+        """UPDATE deposit SET state = $3, confirmations = $4, legs = $5,
+                  credited_at = CASE WHEN $5 > 0 THEN coalesce(credited_at, $6) END
+           WHERE partner_id = $1 AND id = $2""",
+        books.partner_id,
+        deposit_id,
+        now.state,
+        now.confirmations,
+        now.legs,
+        books.now,
+    )
+    if now.state == "lost" != kept.state:
+        log.error("a credited deposit was lost in a reorg", deposit=deposit_id, txid=kept.txid, btc=kept.amount_btc)
+    if now.legs > kept.legs:
+        await _post(tx, books, kept, now.legs)
+    if now.state == "credited" != kept.state:
+        assert proof is not None, "nothing is credited without"
+        await deposit_evidence.keep(tx, books.partner_id, kept.id, now.legs, proof, at=books.now)
+    return now
+
+
+def _standing(kept: _Kept, seen: TransactionState, depths: "_Depths", proof: Evidence | None) -> _Standing:
+    """How a deposit stands now; whoever has no proof credits nothing."""
+    stood = replace(kept.standing, confirmations=max(seen.confirmations, 0))
+    match stood.state:
+        case "pending" | "lost" if proof is not None and proof.depth >= depths.needed <= stood.confirmations:
+            return replace(stood, state="credited", legs=stood.legs + 1)
+        case "credited" if stood.confirmations == 0:
+            return replace(stood, state="lost", legs=stood.legs + 1)
+        case "pending" if seen.confirmations <= -depths.final:
+            return replace(stood, state="gone")
+    return stood
+
+
+async def _post(tx: Tx, books: OpenBooks, kept: _Kept, leg: int) -> None:
+    """Leg 1 credits the user; then by turns the operator loses it and has it back."""
+    if leg == 1:
+        credit = await ledger.user_account(tx, books.partner_id, kept.user_id, "BTC")
+        debit: int = Account.BITCOIN_WALLET
+    elif leg % 2 == 0:
+        debit, credit = Account.REORG_LOSSES, Account.BITCOIN_WALLET
+    else:
+        debit, credit = Account.BITCOIN_WALLET, Account.REORG_LOSSES
+    await ledger.post(tx, books, Transfer(TransferKind.DEPOSIT, kept.id, leg, debit, credit, kept.amount_btc))

@@ -1,0 +1,1 @@
+"""An open deployment: what every process and command of it holds."""

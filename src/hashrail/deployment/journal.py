@@ -1,0 +1,108 @@
+"""The journal: what was given and taken away, so that it is not forgotten with the books.
+
+A verb that gives or takes something away notes it in its own transaction, so an entry is there when its effect is.
+`journal_file` writes the entries into a file beside the database. Restored from a backup, the books lack what came
+after it: the file tells what, and `hashrail restored` takes away again what was taken.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import msgspec
+
+from hashrail import clock
+from hashrail.db import Reader, Row, Tx
+
+NAME_BYTES = 16
+JOURNAL_GROWS = "hashrail_journal_grows"
+Part: TypeAlias = str | int | None
+
+
+class Kind(StrEnum):
+    """What an entry tells; a taking is done again in restored books, and what was given is only listed."""
+
+    KEY_CREATED = "key created"
+    KEY_ROTATED = "key rotated"
+    KEY_SCOPES = "key scopes changed"
+    KEY_REVOKED = "key revoked"
+    SECRETS_REVOKED = "secrets revoked"
+    USER_BLOCKED = "user blocked"
+    USER_UNBLOCKED = "user unblocked"
+    PARTNER_SUSPENDED = "partner suspended"
+    PARTNER_CLOSED = "partner closed"
+    PARTNER_REOPENED = "partner reopened"
+    ORIGIN_ADDED = "origin added"
+    ORIGIN_REMOVED = "origin removed"
+    TON_DOMAIN_ADDED = "TON domain added"
+    TON_DOMAIN_REMOVED = "TON domain removed"
+    OPERATOR_ADDED = "operator added"
+    OPERATOR_ROLE = "role changed"
+    OPERATOR_PASSWORD = "password changed"  # noqa: S105
+    OPERATOR_DISABLED = "operator disabled"
+    OPERATOR_ACTION = "operator action"
+    WALLET_BOUND = "address bound"
+    WALLET_UNBOUND = "address unbound"
+    ORDER_CANCELLED = "order cancelled"
+    WITHDRAWAL_ENDED = "withdrawal ended"
+    RESTORED = "restored"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry; `name` is 128 random bits in hex, and `noted_at` wall time."""
+
+    name: str
+    kind: str
+    what: dict[str, Any]
+    noted_at: datetime
+
+
+async def note(tx: Tx, kind: Kind, *, partner_id: int | None = None, **what: Part) -> None:
+    """Keep what a verb gives or takes away, in the transaction that does it.
+
+    A partner is noted with its public id, which no other partner gets, whatever becomes of its number.
+    """
+    if partner_id is not None:
+        public_id = await tx.fetchval("SELECT public_id FROM partner WHERE id = $1", partner_id)
+        what |= {"partner": partner_id, "partnerPublicId": public_id}
+    await take_over(tx, [Entry(secrets.token_hex(NAME_BYTES), kind.value, what, clock.wall_now())])
+    await tx.execute("SELECT pg_notify($1, '')", JOURNAL_GROWS)
+
+
+async def beyond(reader: Reader, known: list[str], *, overlap: int, limit: int) -> list[Entry]:
+    """Entries that are not among the known, oldest first, from a little before the newest known one on.
+
+    What commits late has a lower number than what has committed before it: hence the overlap.
+    """
+    rows = await reader.fetch(
+        """SELECT name, kind, what, noted_at FROM journal_entry
+           WHERE id > coalesce((SELECT max(id) FROM journal_entry WHERE name = ANY ($1)), 0) - $2
+             AND name <> ALL ($1)
+           ORDER BY id LIMIT $3""",
+        known,
+        overlap,
+        limit,
+    )
+    return [_entry(row) for row in rows]
+
+
+async def absent(reader: Reader, names: list[str]) -> set[str]:
+    """Which of the names no entry of the books has."""
+    rows = await reader.fetch("SELECT name FROM journal_entry WHERE name = ANY ($1)", names)
+    return set(names) - {row["name"] for row in rows}
+
+
+async def take_over(tx: Tx, entries: list[Entry]) -> None:
+    """Keep entries, those of lost life for instance: the books know of them from now on."""
+    await tx.executemany(
+        """INSERT INTO journal_entry (name, kind, what, noted_at) VALUES ($1, $2, $3, $4)
+           ON CONFLICT (name) DO NOTHING""",
+        [(one.name, one.kind, msgspec.json.encode(one.what).decode(), one.noted_at) for one in entries],
+    )
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(row["name"], row["kind"], msgspec.json.decode(row["what"]), row["noted_at"])

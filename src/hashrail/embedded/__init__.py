@@ -1,1 +1,0 @@
-"""The parts of the embedded PostgreSQL: its files, its binaries and its processes."""

@@ -1,0 +1,1 @@
+"""The parties: partners, their users, the operators."""

@@ -1,0 +1,1 @@
+"""Paying out: batches, the queue, watching what was sent, settlement, exports."""

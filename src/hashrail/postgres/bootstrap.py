@@ -1,0 +1,59 @@
+"""From settings to a database that is ready: embedded or given, migrated."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+
+import asyncpg
+
+from hashrail import db
+from hashrail.errors import UnavailableError
+from hashrail.postgres.server import EmbeddedPostgres
+from hashrail.settings import Settings
+
+
+class SchemaOutOfDateError(UnavailableError):
+    """The database's schema is not this program's."""
+
+    code = "SCHEMA_OUT_OF_DATE"
+    advice = "Run: hashrail migrate"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where the database is, and the embedded server that runs it, if one does."""
+
+    dsn: str
+    postgres: EmbeddedPostgres | None
+
+    def keep_running(self) -> bool:
+        """Start an embedded server of ours again if it died; True when it had to be."""
+        return self.postgres is not None and self.postgres.keep_running()
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[Database]:
+    """The deployment's database: DATABASE_URL, or the embedded server of the data folder.
+
+    An embedded server is started when nobody runs it, and stopped again by whoever started it.
+    """
+    if settings.database_url is not None:
+        yield Database(settings.database_url, None)
+        return
+    with EmbeddedPostgres(settings.data) as postgres:
+        yield Database(postgres.dsn, postgres)
+
+
+async def check_schema(reader: db.Reader) -> None:
+    """Raises SchemaOutOfDateError unless every migration of this program is applied."""
+    wanted = {
+        file.name.removesuffix(".sql") for file in (files("hashrail") / "sql").iterdir() if file.name.endswith(".sql")
+    }
+    try:
+        rows = await reader.fetch("SELECT migration_id FROM _yoyo_migration")
+    except asyncpg.UndefinedTableError:
+        rows = []  # an empty database lacks them all
+    missing = wanted - {row["migration_id"] for row in rows}
+    if missing:
+        raise SchemaOutOfDateError(f"the schema lacks {', '.join(sorted(missing))}")

@@ -1,0 +1,63 @@
+"""Jobs: Procrastinate's queue in the same database, in a schema of its own.
+
+Its tables and functions come from the installed package and follow its versions: the newest migration that was
+applied is written on the schema as a comment.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import procrastinate
+import psycopg
+from procrastinate.schema import SchemaManager
+from psycopg import sql
+
+from hashrail import database_url, db, db_session
+
+SCHEMA = "procrastinate"
+
+
+def install(dsn: str) -> list[str]:
+    """Make or update the queue's schema, once and in order; answers the files applied now."""
+    known = sorted(path.name for path in Path(SchemaManager.get_migrations_path()).glob("*.sql"))
+    with db.translated(), psycopg.connect(database_url.read(dsn).conninfo) as connection:
+        db_session.pin_migrations(connection)
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('hashrail jobs'))")
+        row = connection.execute(
+            "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'procrastinate'"
+        ).fetchone()
+        if row is None:
+            connection.execute("CREATE SCHEMA procrastinate")
+        connection.execute("SET LOCAL search_path = procrastinate")
+        waiting = known if row is None else [name for name in known if row[0] is None or name > row[0]]
+        if row is None:
+            connection.execute(SchemaManager.get_schema().encode())
+        else:
+            _apply(connection, waiting)
+        if waiting:
+            _pin_search_path(connection)
+            connection.execute(sql.SQL("COMMENT ON SCHEMA procrastinate IS {}").format(sql.Literal(known[-1])))
+        return waiting
+
+
+def queue(dsn: str) -> procrastinate.App:
+    """The queue of a deployment, to define tasks on and to work it off."""
+    connector = procrastinate.PsycopgConnector(
+        conninfo=database_url.read(dsn).conninfo, configure=db_session.pin_queue, min_size=1, max_size=4
+    )
+    return procrastinate.App(connector=connector)
+
+
+def _apply(connection: psycopg.Connection, names: Sequence[str]) -> None:
+    for name in names:
+        connection.execute((Path(SchemaManager.get_migrations_path()) / name).read_bytes())
+
+
+def _pin_search_path(connection: psycopg.Connection) -> None:
+    """Let the queue's functions find its tables, whoever calls them from whichever schema."""
+    rows = connection.execute(
+        """SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+           WHERE n.nspname = 'procrastinate'"""
+    ).fetchall()
+    for (name,) in rows:
+        connection.execute(f"ALTER FUNCTION {name} SET search_path = procrastinate, pg_temp".encode())

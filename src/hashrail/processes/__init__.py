@@ -1,0 +1,1 @@
+"""What runs: the server of the API, the worker and its housekeeping."""

@@ -1,0 +1,42 @@
+"""Housekeeping: what expires is let go, partner by partner, a transaction each."""
+
+from hashrail import business_clock, db
+from hashrail.access import idempotency, rate_budgets, sessions, ton_payloads
+from hashrail.accounting import pool_receipts
+from hashrail.books import ledger
+from hashrail.custody import bound_wallets, withdrawal_sums
+from hashrail.parties import partners
+from hashrail.selling import orders
+
+
+async def housekeeping(pool: db.Pool) -> dict[str, int]:
+    """Expire orders, forget old answers, sessions, wallets taken off, payloads of logins and counts of rate limits."""
+    counts = {"orders": 0, "answers": 0, "sessions": 0, "wallets": 0, "payloads": 0, "budgets": 0}
+    async with db.transaction(pool) as tx:
+        counts["payloads"] += await ton_payloads.forget_expired(tx)
+    async with db.transaction(pool) as tx:
+        counts["budgets"] += await rate_budgets.forget_expired(tx)
+    for partner_id in await partners.ids(pool):
+        async with db.transaction(pool) as tx:
+            counts["orders"] += await orders.expire_due(tx, partner_id)
+        async with db.transaction(pool) as tx:
+            counts["answers"] += await idempotency.forget_expired(tx, partner_id)
+            counts["sessions"] += await sessions.forget_expired(tx, partner_id)
+            now = await business_clock.now(tx)
+            counts["wallets"] += await bound_wallets.forget_unbound(tx, partner_id, now=now)
+            await withdrawal_sums.forget_past(tx, partner_id, now=now)
+    return counts
+
+
+async def pay_open_days(pool: db.Pool) -> None:
+    """Let what is left of pool receipts pay for days that were closed since."""
+    async with db.transaction(pool) as tx:
+        if await pool_receipts.is_waiting(tx):
+            await pool_receipts.divide(tx)
+
+
+async def checkpoint_all(pool: db.Pool) -> None:
+    """Sum up the operator-side accounts of every partner."""
+    for partner_id in await partners.ids(pool):
+        async with db.transaction(pool) as tx:
+            await ledger.checkpoint(tx, partner_id)

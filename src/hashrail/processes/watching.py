@@ -1,0 +1,64 @@
+"""What a worker does beside its jobs, so that no job keeps it waiting: it lives, evaluates alarms, and tells them.
+
+Each step has a task of its own. What fails is logged and tried again at the next turn; a bug in it stops no payouts.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from hashrail import db
+from hashrail.alarms import counts, dead_man, delivery, states, workers
+from hashrail.alarms.delivery import Receivers
+from hashrail.deployment.opened import Deployment
+
+EVERY_SECONDS = 60
+# How soon what is to be told leaves.
+TELLING_SECONDS = 5
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that is done again and again, with so many seconds between."""
+
+    name: str
+    seconds: int
+    work: Callable[[Deployment], Awaitable[object]]
+
+
+async def watch(deployment: Deployment) -> None:
+    """Watch until this is cancelled."""
+    receivers = Receivers(deployment.settings.alarm_urls)
+
+    async def tell(opened: Deployment) -> None:
+        await delivery.deliver(opened, receivers)
+
+    steps = (
+        Step("beat", EVERY_SECONDS, beat),
+        Step("evaluate", EVERY_SECONDS, states.evaluate),
+        Step("tell", TELLING_SECONDS, tell),
+        Step("heartbeat", EVERY_SECONDS, dead_man.call),
+    )
+    async with asyncio.TaskGroup() as group:
+        for step in steps:
+            group.create_task(_again_and_again(step, deployment))
+
+
+async def beat(deployment: Deployment) -> None:
+    """This worker lives; and what was counted long ago is forgotten."""
+    async with db.transaction(deployment.pool) as tx:
+        await workers.beat(tx, workers.own_name())
+        await counts.forget_past(tx)
+
+
+async def _again_and_again(step: Step, deployment: Deployment) -> None:
+    while True:
+        try:
+            await step.work(deployment)
+        except Exception as error:
+            # Also one that nobody has foreseen: days and payouts of this worker go on, and the next time may go well.
+            log.warning("watching failed", step=step.name, error=type(error).__name__, cause=str(error))
+        await asyncio.sleep(step.seconds)

@@ -1,0 +1,283 @@
+"""The worker: one process that works off jobs and keeps the days going.
+
+Every minute it publishes and closes the days that are due, expires orders, forgets what is past its time, and makes a
+run of payouts; every ten minutes it fetches the figures of days that have none and looks at what the wallet has; every
+hour it sums up accounts and audits the books, and each day it reconciles. How each of these last went is noted for the
+alarms. Beside them it watches (`watching`). A second worker is harmless: each of these does nothing twice.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import TypeAlias
+
+import procrastinate
+import structlog
+from procrastinate.jobs import Status
+from prometheus_client import Counter, Histogram
+
+from hashrail import business_clock, clock, db
+from hashrail.accounting import pool_promises
+from hashrail.alarms import delivery, noting, observations
+from hashrail.audit import invariants
+from hashrail.custody import regime
+from hashrail.deployment import journal_file, opened
+from hashrail.deployment.opened import Deployment
+from hashrail.errors import ConflictError, HashrailError
+from hashrail.market.chain_days import ChainNotReadyError
+from hashrail.payouts import processor, settlement
+from hashrail.postgres import job_queue
+from hashrail.processes import housekeeping, watching
+from hashrail.processes.meters import REGISTRY
+from hashrail.recovery import lost
+from hashrail.rewards import closing, fetching
+from hashrail.sandbox import rates
+from hashrail.sandbox.scenarios import Scenario
+from hashrail.settings import Settings
+
+EVERY_MINUTE = "* * * * *"
+EVERY_TEN_MINUTES = "*/10 * * * *"
+EVERY_HOUR = "17 * * * *"
+EVERY_DAY = "41 3 * * *"
+STOP_SECONDS = 20
+PAUSE_SECONDS = 1
+Job: TypeAlias = Callable[[int], Awaitable[None]]
+JOBS = Counter("hashrail_jobs", "Jobs that ended, by task and outcome.", ["task", "outcome"], registry=REGISTRY)
+JOB_SECONDS = Histogram("hashrail_job_seconds", "Seconds that a job took, by task.", ["task"], registry=REGISTRY)
+log = structlog.get_logger()
+
+
+class DeploymentChangedError(ConflictError):
+    """What the deployment is was changed since this worker was started; it pays nothing any more."""
+
+    code = "DEPLOYMENT_CHANGED"
+    advice = "Start the worker again, with the environment that the deployment has now."
+
+
+async def run(settings: Settings, dsn: str) -> None:
+    """Work until SIGINT or SIGTERM; a job that has begun may end within 20 seconds.
+
+    Raises BadSettingError for a receiver of alarms that cannot be one, and what opening the deployment does.
+    """
+    delivery.check(settings)
+    books = await opened.open_deployment(settings, dsn, connections=4)
+    deployment = await opened.with_chain(books, signs=True)
+    queue = job_queue.queue(dsn)
+    tasks(queue, deployment)
+    loop = asyncio.get_running_loop()
+    async with queue.open_async():
+        working, watched = loop.create_task(_work(queue)), loop.create_task(watching.watch(deployment))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, working.cancel)
+        log.info("worker started", **deployment.facts.shown())
+        try:
+            await working
+        except asyncio.CancelledError:
+            log.info("worker stopped")
+        watched.cancel()
+        await asyncio.wait([watched])
+    await deployment.close()
+
+
+async def _work(queue: procrastinate.App) -> None:
+    """Work the queue off until this is cancelled. Procrastinate ends, as if asked to, when it loses the database."""
+    while True:
+        try:
+            await queue.run_worker_async(
+                install_signal_handlers=False, shutdown_graceful_timeout=STOP_SECONDS, delete_jobs="successful"
+            )
+            log.warning("the queue lost the database: begun again")
+        except procrastinate.exceptions.ConnectorException as error:
+            log.warning("the queue has no database: begun again", error=str(error.__cause__))
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+def tasks(queue: procrastinate.App, deployment: Deployment) -> None:
+    """Define the periodic jobs on a queue; without a chain nothing is paid."""
+    pool, settings = deployment.pool, deployment.settings
+    counted = _counted(pool)
+
+    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.task(name="keep_days", queueing_lock="keep_days", lock="keep_days", pass_context=False)
+    @counted
+    async def keep_days(timestamp: int) -> None:
+        if deployment.is_sandbox:
+            await rates.enter_generated(pool, settings, Scenario.STEADY)
+        progress = await closing.close_due(pool)
+        if progress.missing_rates is not None:
+            log.warning("rates missing", day=progress.missing_rates.isoformat(), tick=timestamp)
+        if progress.waiting is not None:
+            log.info("day waits", code=progress.waiting.code, message=progress.waiting.message, tick=timestamp)
+        counts = await housekeeping.housekeeping(pool)
+        await housekeeping.pay_open_days(pool)
+        log.info("days kept", closed=progress.closed, **counts)
+
+    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.task(name="write_journal", queueing_lock="write_journal", lock="write_journal", pass_context=False)
+    @counted
+    async def write_journal(timestamp: int) -> None:
+        written = await journal_file.write_down(pool, settings.journal_file, with_heights=True)
+        log.debug("journal written", lines=written, tick=timestamp)
+
+    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.task(name="pay", queueing_lock="pay", lock="pay", pass_context=False)
+    @counted
+    async def pay(timestamp: int) -> None:
+        await _pay(deployment)
+
+    # Without a lock of its own, which a killed worker would leave behind as well.
+    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.task(name="forget_stalled", queueing_lock="forget_stalled", pass_context=False)
+    @counted
+    async def forget_stalled_jobs(timestamp: int) -> None:
+        await forget_stalled(queue)
+
+    @queue.periodic(cron=EVERY_HOUR)
+    @queue.task(name="audit", queueing_lock="audit", lock="audit")
+    @counted
+    async def audit(timestamp: int) -> None:
+        await _audit(deployment, timestamp)
+
+    if deployment.node is not None:
+        _tasks_of_chain(queue, deployment)
+
+
+def _tasks_of_chain(queue: procrastinate.App, deployment: Deployment) -> None:
+    """What is looked at where there is a chain."""
+    counted = _counted(deployment.pool)
+
+    # What an exchange or the node did not tell is asked for again by this rhythm.
+    @queue.periodic(cron=EVERY_TEN_MINUTES)
+    @queue.task(name="fetch_rates", queueing_lock="fetch_rates", lock="fetch_rates", pass_context=False)
+    @counted
+    async def fetch_rates(timestamp: int) -> None:
+        await keep_rates(deployment)
+
+    @queue.periodic(cron=EVERY_TEN_MINUTES)
+    @queue.task(name="see_wallet", queueing_lock="see_wallet", lock="see_wallet", pass_context=False)
+    @counted
+    async def see_wallet(timestamp: int) -> None:
+        await noting.wallet_seen(deployment)
+
+    @queue.periodic(cron=EVERY_DAY)
+    @queue.task(name="reconcile", queueing_lock="reconcile", lock="reconcile", pass_context=False)
+    @counted
+    async def reconcile(timestamp: int) -> None:
+        report = await noting.reconcile(deployment)
+        (log.error if report.alarm else log.info)("reconciled", tick=timestamp, alarm=report.alarm)
+
+
+def _counted(pool: db.Pool) -> Callable[[Job], Job]:
+    """Jobs whose end and time are counted, and noted for the alarms."""
+
+    def counted(job: Job) -> Job:
+        @wraps(job)
+        async def run(timestamp: int) -> None:
+            started, outcome = clock.monotonic(), "failed"
+            refused: DeploymentChangedError | None = None
+            try:
+                await job(timestamp)
+                outcome = "done"
+            except DeploymentChangedError as error:
+                refused = error
+                log.error(f"nothing is paid: {error.message}; start it again")  # noqa: TRY400
+            finally:
+                JOBS.labels(job.__name__, outcome).inc()
+                JOB_SECONDS.labels(job.__name__).observe(clock.monotonic() - started)
+                await _note(pool, job.__name__, refused or sys.exception())
+
+        return run
+
+    return counted
+
+
+async def _note(pool: db.Pool, job: str, error: BaseException | None) -> None:
+    """How a job ended; one that was called off did not end. Where even that cannot be written the job is missed."""
+    if isinstance(error, asyncio.CancelledError):
+        return
+    try:
+        async with db.transaction(pool) as tx:
+            if error is None:
+                await observations.good(tx, observations.JOB + job)
+            else:
+                await observations.bad(tx, observations.JOB + job, observations.code_of(error), str(error))
+    except (HashrailError, *db.DATABASE_ERRORS) as failed:
+        log.warning("how a job ended is not noted", job=job, cause=str(failed))
+
+
+async def _audit(deployment: Deployment, timestamp: int) -> None:
+    pool = deployment.pool
+    await housekeeping.checkpoint_all(pool)
+    started = clock.monotonic()
+    async with db.snapshot(pool) as tx:
+        findings = [finding async for finding in invariants.audit(tx)]
+    broken = [finding for finding in findings if finding.rows]
+    for finding in broken:
+        log.error("invariant broken", invariant=finding.name, rows=finding.rows[:10])
+    await noting.audited(pool, broken)
+    await _log_regime(deployment)
+    seconds = round(clock.monotonic() - started, 3)
+    log.info("audited", tick=timestamp, invariants=len(findings), broken=len(broken), seconds=seconds)
+
+
+async def keep_rates(deployment: Deployment) -> None:
+    """Fetch the days that are due, where there is a node to tell their blocks; a sandbox has its own figures.
+
+    Raises DeploymentChangedError.
+    """
+    if deployment.facts.chain != "node" or deployment.is_sandbox or not deployment.settings.market_fetch:
+        return
+    if await opened.has_changed(deployment):
+        raise DeploymentChangedError("the deployment was changed since this process was started")
+    made = await fetching.fetch_due(deployment.pool, deployment.settings)
+    for day in made.entered:
+        log.info("rates fetched", day=day.isoformat())
+    if made.stopped is not None and made.why is not None:
+        # That a day is not buried yet is how each morning begins.
+        tell = log.info if isinstance(made.why, ChainNotReadyError) else log.warning
+        tell("rates not fetched", day=made.stopped.isoformat(), code=made.why.code, reason=made.why.message)
+
+
+async def _log_regime(deployment: Deployment) -> None:
+    pool = deployment.pool
+    found = await regime.warnings(pool, is_sandbox=deployment.is_sandbox)
+    found += await pool_promises.findings(pool, now=await business_clock.now(pool))
+    for each in found:
+        log.warning("standing finding", code=each.code, message=each.message)
+
+
+async def _pay(deployment: Deployment) -> None:
+    """A run of payouts. A process that was started as another deployment than this has become pays nothing.
+
+    Raises DeploymentChangedError, and what a run does.
+    """
+    if await opened.has_changed(deployment):
+        raise DeploymentChangedError("the deployment was changed since this process was started")
+    if deployment.chain_if_any is None:
+        # What an operator recorded is final by their word; a process may have been killed before it was posted.
+        _log_run(posted=await settlement.settle_final(deployment.pool))
+        return
+    # What a failover has lost may be paid already.
+    await lost.assert_none(deployment.pool, deployment.settings.journal_file)
+    done = await processor.run(deployment)
+    _log_run(batches=len(done.batches), raised=len(done.bumped), posted=done.settled, findings=len(done.findings))
+
+
+def _log_run(**counts: int) -> None:
+    """What a run of payouts did; one that did nothing is not worth a line a minute."""
+    (log.info if any(counts.values()) else log.debug)("payouts done", **counts)
+
+
+async def forget_stalled(queue: procrastinate.App) -> int:
+    """End the jobs of workers that were killed, or their locks would stop such jobs for ever; answers how many.
+
+    They are not run again: every job here is periodic, and its next run does what was left.
+    """
+    stalled = list(await queue.job_manager.get_stalled_jobs())
+    for job in stalled:
+        assert job.id is not None, "a job that was begun is in the queue's table"
+        await queue.job_manager.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
+        log.warning("stalled job ended", task=job.task_name, job=job.id)
+    return len(stalled)

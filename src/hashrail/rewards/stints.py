@@ -1,0 +1,224 @@
+"""Stints: one miner in one owner's hands with constant power in one rate class, `[from_day, to_day)`.
+
+Whatever changes a miner, its owner's level or their programmes calls `sync_stints`, which ends stints and begins others
+from the next UTC day; changes of one day collapse into one. A miner that has ended has no stint from that day on.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from hashrail import business_clock
+from hashrail.books import fence
+from hashrail.books.fence import OpenBooks
+from hashrail.db import Row, Tx
+from hashrail.errors import UnavailableError
+from hashrail.parties import users
+from hashrail.rewards import discounts, rate_classes
+
+
+class StintAheadError(UnavailableError):
+    """A stint begins later than tomorrow: a clock that was wrong wrote it, and it has to be brought back."""
+
+    code = "STINT_AHEAD"
+    advice = "Ask the operator, who brings back what a wrong clock wrote: hashrail day bring-back"
+
+
+async def bring_back(tx: Tx, partner_id: int) -> int:
+    """Let everything of a partner's that begins or ends later than tomorrow do so tomorrow; answers how many stints.
+
+    A clock that was ahead wrote it. Nothing was earned by it and no closed day is touched, since all of it is to come.
+    What would have come and gone again within that time is gone. Holds the partner's fence: nobody else writes stints
+    meanwhile.
+    """
+    closed = await fence.hold(tx, [partner_id])
+    day = OpenBooks(partner_id, await business_clock.now(tx), closed[partner_id]).next_day
+    rows = [
+        *await tx.fetch(
+            "DELETE FROM stint WHERE partner_id = $1 AND from_day >= $2 AND to_day IS NOT NULL RETURNING id",
+            partner_id,
+            day,
+        ),
+        *await tx.fetch(
+            "UPDATE stint SET from_day = $2 WHERE partner_id = $1 AND from_day > $2 RETURNING id", partner_id, day
+        ),
+        *await tx.fetch(
+            "UPDATE stint SET to_day = $2 WHERE partner_id = $1 AND to_day > $2 RETURNING id", partner_id, day
+        ),
+    ]
+    await _have_classes(tx, partner_id, day)
+    ahead = await tx.fetch(
+        "DELETE FROM class_power_delta WHERE partner_id = $1 AND day > $2 RETURNING class_id, power", partner_id, day
+    )
+    sums: dict[int, Decimal] = defaultdict(Decimal)
+    for row in ahead:
+        sums[row["class_id"]] += row["power"]
+    await _add_deltas(tx, partner_id, day, sums)
+    return len({row["id"] for row in rows})
+
+
+async def _have_classes(tx: Tx, partner_id: int, day: date) -> None:
+    """The classes of stints that begin on a day have their rows from it on."""
+    rows = await tx.fetch(
+        """SELECT DISTINCT c.energy_efficiency, c.level_discount, c.programmes
+           FROM stint s JOIN rate_class c ON c.id = s.class_id
+           WHERE s.partner_id = $1 AND s.from_day = $2 ORDER BY 1, 2, 3""",
+        partner_id,
+        day,
+    )
+    for row in rows:
+        await rate_classes.ensure(tx, from_day=day, **row)
+
+
+async def sync_stints(
+    tx: Tx,
+    books: OpenBooks,
+    user_ids: list[int],
+    *,
+    miner_ids: list[int] | None = None,
+    ended: list[int] | None = None,
+) -> int:
+    """Make stints agree with miners, levels and programmes of these users, from the next day on.
+
+    `miner_ids` are the miners that changed, `ended` those that these users have no more; None means every miner of the
+    users, and none that has ended. A changed level counts for all of a user's miners in any case. Answers how many
+    stints were written. Locks the users.
+    """
+    locked = await users.lock(tx, books.partner_id, sorted(set(user_ids)))
+    # The clock is read once more: whoever had these users before us may have begun stints of a later day than ours.
+    books = replace(books, now=await business_clock.now(tx))
+    changed: list[Row] = []
+    for user in locked.values():
+        total, programmes = await _standing(tx, books.partner_id, user.id)
+        level = await discounts.level_of(tx, total)
+        only = miner_ids
+        if level != user.level_discount:
+            only = None
+            await tx.execute(
+                "UPDATE app_user SET level_discount = $3 WHERE partner_id = $1 AND id = $2",
+                books.partner_id,
+                user.id,
+                level,
+            )
+        classes = await _classes(tx, books, user.id, only, level, programmes)
+        changed += await _differences(tx, books.partner_id, user.id, only, classes)
+    if ended:
+        changed += await _open_stints(tx, books.partner_id, ended)
+    await _write_stints(tx, books, changed)
+    return len(changed)
+
+
+async def _standing(tx: Tx, partner_id: int, user_id: int) -> tuple[Decimal, list[int]]:
+    """A locked user's total TH and their programmes."""
+    row = await tx.fetchrow(
+        """SELECT (SELECT coalesce(sum(power), 0) FROM miner
+                   WHERE partner_id = $1 AND user_id = $2 AND ended_at IS NULL) AS total,
+                  ARRAY(SELECT programme_id FROM user_programme WHERE partner_id = $1 AND user_id = $2
+                        ORDER BY programme_id) AS programmes""",
+        partner_id,
+        user_id,
+    )
+    assert row is not None
+    return row["total"], row["programmes"]
+
+
+async def _classes(
+    tx: Tx, books: OpenBooks, user_id: int, miner_ids: list[int] | None, level: Decimal, programmes: list[int]
+) -> dict[Decimal, int]:
+    """The rate class of each efficiency among the miners in question."""
+    rows = await tx.fetch(
+        """SELECT DISTINCT energy_efficiency FROM miner
+           WHERE partner_id = $1 AND user_id = $2 AND ended_at IS NULL AND ($3::bigint[] IS NULL OR id = ANY($3))
+           ORDER BY 1""",
+        books.partner_id,
+        user_id,
+        miner_ids,
+    )
+    return {
+        row["energy_efficiency"]: await rate_classes.ensure(
+            tx,
+            energy_efficiency=row["energy_efficiency"],
+            level_discount=level,
+            programmes=programmes,
+            from_day=books.next_day,
+        )
+        for row in rows
+    }
+
+
+async def _differences(
+    tx: Tx, partner_id: int, user_id: int, miner_ids: list[int] | None, classes: dict[Decimal, int]
+) -> list[Row]:
+    """The user's miners whose open stint is missing or is not what it should be, with both sides."""
+    return await tx.fetch(
+        """SELECT m.id AS miner_id, m.user_id, m.power, k.class_id,
+                  s.id AS stint_id, s.from_day, s.power AS old_power, s.class_id AS old_class_id
+           FROM miner m
+           JOIN unnest($4::numeric[], $5::bigint[]) AS k (energy_efficiency, class_id)
+             ON k.energy_efficiency = m.energy_efficiency
+           LEFT JOIN stint s ON s.partner_id = m.partner_id AND s.miner_id = m.id AND s.to_day IS NULL
+           WHERE m.partner_id = $1 AND m.user_id = $2 AND m.ended_at IS NULL
+             AND ($3::bigint[] IS NULL OR m.id = ANY($3))
+             AND (s.id IS NULL OR s.user_id <> m.user_id OR s.power <> m.power OR s.class_id <> k.class_id)
+           ORDER BY m.id""",
+        partner_id,
+        user_id,
+        miner_ids,
+        list(classes),
+        list(classes.values()),
+    )
+
+
+async def _open_stints(tx: Tx, partner_id: int, miner_ids: list[int]) -> list[Row]:
+    """The open stints of miners that have ended, as differences that nothing comes after."""
+    return await tx.fetch(
+        """SELECT s.miner_id, s.user_id, NULL::power_th AS power, NULL::bigint AS class_id,
+                  s.id AS stint_id, s.from_day, s.power AS old_power, s.class_id AS old_class_id
+           FROM stint s WHERE s.partner_id = $1 AND s.miner_id = ANY($2) AND s.to_day IS NULL ORDER BY s.miner_id""",
+        partner_id,
+        miner_ids,
+    )
+
+
+async def _write_stints(tx: Tx, books: OpenBooks, changed: list[Row]) -> None:
+    """End, replace, drop and begin stints, and keep the class power deltas of the next day in step."""
+    from_day = books.next_day
+    going_on = [row for row in changed if row["class_id"] is not None]
+    open_ones = [row for row in changed if row["stint_id"] is not None]
+    not_begun = [row for row in going_on if row["stint_id"] is not None and row["from_day"] >= from_day]
+    dropped = [r["stint_id"] for r in open_ones if r["class_id"] is None and r["from_day"] >= from_day]
+    ending = [row["stint_id"] for row in open_ones if row["from_day"] < from_day]
+    beginning = [row for row in going_on if row["stint_id"] is None or row["from_day"] < from_day]
+    if any(row["from_day"] > from_day for row in open_ones):
+        raise StintAheadError("a miner of this user begins later than tomorrow", nextDay=from_day.isoformat())
+    await tx.execute(
+        "UPDATE stint SET to_day = $3 WHERE partner_id = $1 AND id = ANY($2)", books.partner_id, ending, from_day
+    )
+    if dropped:
+        await tx.execute("DELETE FROM stint WHERE partner_id = $1 AND id = ANY($2)", books.partner_id, dropped)
+    await tx.executemany(
+        "UPDATE stint SET user_id = $3, class_id = $4, power = $5 WHERE partner_id = $1 AND id = $2",
+        [(books.partner_id, r["stint_id"], r["user_id"], r["class_id"], r["power"]) for r in not_begun],
+    )
+    await tx.executemany(
+        """INSERT INTO stint (partner_id, miner_id, user_id, class_id, power, from_day)
+           VALUES ($1, $2, $3, $4, $5, $6)""",
+        [(books.partner_id, r["miner_id"], r["user_id"], r["class_id"], r["power"], from_day) for r in beginning],
+    )
+    deltas: dict[int, Decimal] = defaultdict(Decimal)
+    for row in going_on:
+        deltas[row["class_id"]] += row["power"]
+    for row in open_ones:
+        deltas[row["old_class_id"]] -= row["old_power"]
+    await _add_deltas(tx, books.partner_id, from_day, deltas)
+
+
+async def _add_deltas(tx: Tx, partner_id: int, day: date, deltas: Mapping[int, Decimal]) -> None:
+    """From that day on a class has so many TH more or less."""
+    await tx.executemany(
+        """INSERT INTO class_power_delta AS old (partner_id, day, class_id, power) VALUES ($1, $2, $3, $4)
+           ON CONFLICT (partner_id, day, class_id) DO UPDATE SET power = old.power + excluded.power""",
+        [(partner_id, day, class_id, power) for class_id, power in sorted(deltas.items()) if power != 0],
+    )

@@ -1,0 +1,1 @@
+"""A sandbox: its demo deployment, scenarios and generated rates."""

@@ -1,0 +1,1 @@
+"""What partners sell: catalogue, capacity, miners, orders, upgrades, miner transfers, billing, statements."""

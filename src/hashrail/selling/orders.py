@@ -1,0 +1,370 @@
+"""Orders: a partner sells a miner to its user and owes the operator the price.
+
+    created -> issued            the partner says that its user has paid; the miner exists and earns from tomorrow
+    created -> expired           nobody paid in time; a late notice still issues for a day, while the offer is as it was
+    created -> cancelled         the operator took it back
+    issued -> (refunded)         the money was given back, and the miner ended (`refunds.py`); the table says issued
+
+Creating fixes the price and reserves it on the partner's receivable (pending transfer receivable -> miner sales)
+and the TH on the operator's capacity. Issuing posts the transfer, expiry and cancelling void it. A late notice
+reserves anew under the next attempt. An order is known by the partner's `externalId`: creating or notifying twice is
+one effect.
+
+Accounts touched: partner receivable, miner sales.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from hashrail import clock
+from hashrail.books import fence, ledger, lost_numbers
+from hashrail.books.chart import Account, TransferKind
+from hashrail.books.fence import OpenBooks
+from hashrail.books.ledger import Transfer
+from hashrail.db import Reader, Tx, record
+from hashrail.deployment import journal
+from hashrail.deployment.journal import Kind
+from hashrail.errors import ConflictError, NotFoundError
+from hashrail.parties import users
+from hashrail.rewards import stints
+from hashrail.selling import capacity, catalogue, miners
+
+# How long after its end an order may still be paid at its price, where the deployment says nothing else.
+LATE_NOTICE = timedelta(days=1)
+# And what a partner's unpaid orders may hold of the capacity that is not sold, where there are several partners.
+OPEN_SHARE = Decimal("0.5")
+State = Literal["created", "issued", "expired", "cancelled"]
+# What callers are told: an order that is issued and refunded since has no state of its own in its row.
+Shown = Literal["created", "issued", "expired", "cancelled", "refunded"]
+
+
+class OrderNotFoundError(NotFoundError):
+    """The partner has no order with that external id for that user."""
+
+    code = "ORDER_NOT_FOUND"
+    advice = "Create the order (#11) first, with the same externalId and userId."
+
+
+class OrderConflictError(ConflictError):
+    """The external id belongs to an order with other content."""
+
+    code = "ORDER_CONFLICT"
+    advice = "Use a new externalId for a new purchase."
+
+
+class OrderExpiredError(ConflictError):
+    """The order is over: its payment was told too late, or its offer is not what it was."""
+
+    code = "ORDER_EXPIRED"
+    advice = "Create a new order for what is on sale now; give the user their money back if they paid."
+
+
+class OrderCancelledError(ConflictError):
+    """The order was cancelled."""
+
+    code = "ORDER_CANCELLED"
+    advice = "Create a new order with a new externalId."
+
+
+class OrderRefundedError(ConflictError):
+    """The order was issued, and refunded since: its miner has ended."""
+
+    code = "ORDER_REFUNDED"
+    advice = "Create a new order with a new externalId if the user has paid again."
+
+
+class OrderIssuedError(ConflictError):
+    """The miner exists: the order cannot be cancelled any more."""
+
+    code = "ORDER_ISSUED"
+    advice = "Nothing is left to cancel."
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A purchase; `value_usd` is fixed when it is created."""
+
+    id: int
+    external_id: str
+    user_id: int
+    collection_id: int
+    power: Decimal
+    energy_efficiency: Decimal
+    value_usd: Decimal
+    state: State
+    attempt: int
+    created_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None
+    miner_id: int | None
+
+
+_READ = """
+    SELECT id, external_id, user_id, collection_id, power, energy_efficiency, value_usd, state, attempt,
+           created_at, expires_at, paid_at, miner_id
+    FROM purchase"""
+
+
+async def create(
+    tx: Tx,
+    books: OpenBooks,
+    *,
+    user_id: int,
+    collection_id: int,
+    external_id: str,
+    ttl: timedelta,
+    open_share: Decimal = OPEN_SHARE,
+) -> Order:
+    """Open an order and reserve its price; again with the same content answers the same order.
+
+    `open_share` is what unpaid orders may hold of a capped capacity. Raises OrderConflictError, UserNotFoundError,
+    UserBlockedError, CollectionNotFoundError, CapacityExceededError, CapacityPromisedError, CreditLimitError.
+    """
+    present = await _find(tx, books.partner_id, external_id)
+    if present is None:
+        await users.get(tx, books.partner_id, user_id)
+        offer = await catalogue.find(tx, collection_id)
+        row = await tx.fetchrow(
+            """INSERT INTO purchase (partner_id, external_id, user_id, collection_id, power, energy_efficiency,
+                                     value_usd, state, created_at, expires_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, 'created', $8, $9)
+               ON CONFLICT (partner_id, external_id) DO NOTHING
+               RETURNING id, external_id, user_id, collection_id, power, energy_efficiency, value_usd, state, attempt,
+                         created_at, expires_at, paid_at, miner_id""",
+            books.partner_id,
+            external_id,
+            user_id,
+            collection_id,
+            offer.power,
+            offer.energy_efficiency,
+            offer.value_usd,
+            books.now,
+            books.now + ttl,
+        )
+        if row is not None:
+            order = record(Order, row)
+            await _assert_active(tx, books, order)
+            await capacity.commit_capacity(tx, books.partner_id, order.power)
+            await capacity.assert_open_orders_bounded(tx, books.partner_id, open_share)
+            await _reserve(tx, books, order)
+            return order
+        present = await _find(tx, books.partner_id, external_id)
+        assert present is not None, "somebody else has just created it"
+    if (present.user_id, present.collection_id) != (user_id, collection_id):
+        raise OrderConflictError("this externalId belongs to another order", field="externalId")
+    return present
+
+
+async def get(tx: Reader, partner_id: int, external_id: str) -> Order:
+    """The partner's order with that external id. Raises OrderNotFoundError."""
+    order = await _find(tx, partner_id, external_id)
+    if order is None:
+        raise OrderNotFoundError("the partner has no such order", field="externalId")
+    return order
+
+
+async def refunded_at(tx: Reader, partner_id: int, order: Order) -> datetime | None:
+    """When an order was refunded, if it was."""
+    at: datetime | None = await tx.fetchval(
+        "SELECT refunded_at FROM order_refund WHERE partner_id = $1 AND purchase_id = $2", partner_id, order.id
+    )
+    return at
+
+
+async def notify_paid(
+    tx: Tx,
+    books: OpenBooks,
+    *,
+    external_id: str,
+    user_id: int,
+    late_notice: timedelta = LATE_NOTICE,
+) -> Order:
+    """The partner's user has paid: issue the miner, once. Again answers the same order.
+
+    An order that is over is taken up again until `late_notice` after its end: a price is no promise for ever.
+    Raises OrderNotFoundError, OrderCancelledError, OrderRefundedError, UserBlockedError; for an expired order
+    OrderExpiredError, CreditLimitError or CapacityExceededError when it cannot be taken up again.
+    """
+    order = await _find(tx, books.partner_id, external_id, lock=True)
+    if order is None or order.user_id != user_id:
+        lost = await lost_numbers.told(tx, "app_user_id_seq", user_id)
+        raise OrderNotFoundError("the partner has no such order for this user", field="externalId", **lost)
+    if order.state == "issued":
+        await _assert_not_refunded(tx, books, order)
+        return order
+    if order.state == "cancelled":
+        raise OrderCancelledError("the order was cancelled", field="externalId")
+    await _assert_active(tx, books, order)
+    late = order.state == "expired" or order.expires_at <= books.now
+    if late:
+        await _assert_stands(tx, books, order, late_notice)
+    miner_id = await _make_miner(tx, books, order)
+    # After the stints: users and class power are locked before capacity and accounts, here as for any other order.
+    if late:
+        order = await _reserve_anew(tx, books, order)
+    return await _issue(tx, books, order, miner_id)
+
+
+async def lock(tx: Tx, books: OpenBooks, external_id: str) -> Order:
+    """As `get`, held until the transaction ends. Raises OrderNotFoundError, OrderRefundedError."""
+    order = await _find(tx, books.partner_id, external_id, lock=True)
+    if order is None:
+        raise OrderNotFoundError("the partner has no such order", field="externalId")
+    await _assert_not_refunded(tx, books, order)
+    return order
+
+
+async def cancel(tx: Tx, books: OpenBooks, *, external_id: str) -> str:
+    """Take an order back and release what it reserved; again is a no-op. Answers the state that it had.
+
+    Raises OrderNotFoundError, OrderIssuedError.
+    """
+    order = await _find(tx, books.partner_id, external_id, lock=True)
+    if order is None:
+        raise OrderNotFoundError("the partner has no such order", field="externalId")
+    if order.state == "issued":
+        raise OrderIssuedError("the miner was issued", field="externalId")
+    if order.state == "created":
+        await _release(tx, books, order)
+    if order.state != "cancelled":
+        await journal.note(tx, Kind.ORDER_CANCELLED, partner_id=books.partner_id, order=external_id)
+    await _set_state(tx, books, order, "cancelled")
+    return order.state
+
+
+async def open_ones(tx: Reader, partner_id: int) -> list[str]:
+    """The external ids of the partner's orders that wait to be paid, oldest first."""
+    rows = await tx.fetch(
+        "SELECT external_id FROM purchase WHERE partner_id = $1 AND state = 'created' ORDER BY id", partner_id
+    )
+    return [row["external_id"] for row in rows]
+
+
+async def expire_due(tx: Tx, partner_id: int, *, at_most: int = 500) -> int:
+    """Release what orders past their time reserved; answers how many expired."""
+    books = await fence.share(tx, partner_id)
+    rows = await tx.fetch(
+        f"""{_READ} WHERE partner_id = $1 AND state = 'created' AND expires_at <= $2
+            ORDER BY expires_at, id LIMIT $3 FOR UPDATE SKIP LOCKED""",
+        partner_id,
+        books.now,
+        at_most,
+    )
+    for row in rows:
+        await _expire(tx, books, record(Order, row))
+    return len(rows)
+
+
+async def _assert_active(tx: Tx, books: OpenBooks, order: Order) -> None:
+    """The order's user is locked, and not blocked: one who is blocked now buys nothing. Raises UserBlockedError."""
+    found = await users.lock(tx, books.partner_id, [order.user_id])
+    users.assert_active(found[order.user_id])
+
+
+async def _reserve(tx: Tx, books: OpenBooks, order: Order) -> None:
+    await ledger.reserve(
+        tx,
+        books,
+        Transfer(
+            TransferKind.PURCHASE,
+            order.id,
+            order.attempt,
+            Account.PARTNER_RECEIVABLE,
+            Account.MINER_SALES,
+            order.value_usd,
+        ),
+    )
+
+
+async def _release(tx: Tx, books: OpenBooks, order: Order) -> None:
+    await capacity.commit_capacity(tx, books.partner_id, -order.power)
+    await ledger.void(tx, books, TransferKind.PURCHASE, order.id, order.attempt)
+
+
+async def _expire(tx: Tx, books: OpenBooks, order: Order) -> None:
+    await _release(tx, books, order)
+    await _set_state(tx, books, order, "expired")
+
+
+async def _assert_not_refunded(tx: Tx, books: OpenBooks, order: Order) -> None:
+    """To be asked under the order's lock. Raises OrderRefundedError, with when it was."""
+    at = await refunded_at(tx, books.partner_id, order)
+    if at is not None:
+        raise OrderRefundedError("the order was refunded", field="externalId", refundedAt=clock.iso(at))
+
+
+async def _assert_stands(tx: Tx, books: OpenBooks, order: Order, late_notice: timedelta) -> None:
+    """Raises OrderExpiredError, with what the partner needs to give the money back."""
+    facts: dict[str, object] = {"field": "externalId", "expiredAt": clock.iso(order.expires_at)}
+    if books.now > order.expires_at + late_notice:
+        until = clock.iso(order.expires_at + late_notice)
+        raise OrderExpiredError(f"the order expired, and its payment could be told until {until}", **facts, until=until)
+    try:
+        offer = await catalogue.find(tx, order.collection_id)
+    except catalogue.CollectionNotFoundError as error:
+        raise OrderExpiredError("the order expired and its offer is over", **facts) from error
+    if offer.value_usd != order.value_usd:
+        prices = {"value": order.value_usd, "presentValue": offer.value_usd}
+        raise OrderExpiredError("the order expired and its offer has another price", **facts, **prices)
+
+
+async def _reserve_anew(tx: Tx, books: OpenBooks, order: Order) -> Order:
+    """A late notice: what the order held is released, if nobody has done so yet, and reserved at the fixed price."""
+    if order.state == "created":
+        await _release(tx, books, order)
+    await tx.execute(
+        "UPDATE purchase SET attempt = attempt + 1 WHERE partner_id = $1 AND id = $2", books.partner_id, order.id
+    )
+    order = await _reload(tx, books, order)
+    await capacity.commit_capacity(tx, books.partner_id, order.power)
+    await _reserve(tx, books, order)
+    return order
+
+
+async def _make_miner(tx: Tx, books: OpenBooks, order: Order) -> int:
+    """The order's miner, which earns from tomorrow."""
+    miner_id = await miners.create(
+        tx,
+        books.partner_id,
+        user_id=order.user_id,
+        name=f"Hashrail {order.power:f} TH",
+        power=order.power,
+        energy_efficiency=order.energy_efficiency,
+        at=books.now,
+    )
+    await stints.sync_stints(tx, books, [order.user_id], miner_ids=[miner_id])
+    return miner_id
+
+
+async def _issue(tx: Tx, books: OpenBooks, order: Order, miner_id: int) -> Order:
+    """The order has its miner and its money is posted."""
+    await tx.execute(
+        """UPDATE purchase SET state = 'issued', paid_at = $3, miner_id = $4
+           WHERE partner_id = $1 AND id = $2""",
+        books.partner_id,
+        order.id,
+        books.now,
+        miner_id,
+    )
+    await ledger.post_reserved(tx, books, TransferKind.PURCHASE, order.id, order.attempt)
+    return await _reload(tx, books, order)
+
+
+async def _find(tx: Reader, partner_id: int, external_id: str, *, lock: bool = False) -> Order | None:
+    query = f"{_READ} WHERE partner_id = $1 AND external_id = $2"
+    row = await tx.fetchrow(f"{query} FOR UPDATE" if lock else query, partner_id, external_id)
+    return None if row is None else record(Order, row)
+
+
+async def _reload(tx: Tx, books: OpenBooks, order: Order) -> Order:
+    row = await tx.fetchrow(f"{_READ} WHERE partner_id = $1 AND id = $2", books.partner_id, order.id)
+    assert row is not None, "orders are never deleted"
+    return record(Order, row)
+
+
+async def _set_state(tx: Tx, books: OpenBooks, order: Order, state: str) -> None:
+    await tx.execute(
+        "UPDATE purchase SET state = $3 WHERE partner_id = $1 AND id = $2", books.partner_id, order.id, state
+    )

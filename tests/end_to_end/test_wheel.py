@@ -1,0 +1,148 @@
+"""The wheels are the whole product: built without a network, installed into an empty environment, they run a sandbox.
+
+Libraries are those of the environment that runs the tests, by a path file. Its own `hashrail`, which points at the
+source, is not found that way: path files of a folder that is only named on the path are not read.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import venv
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hashrail import clock
+from hashrail.version import VERSION
+from tests.support import folders
+from tests.support.folders import ROOT
+
+SECONDS = 60
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
+# Of each distribution: its package and the folder that the package lies in.
+PACKAGES = {"hashrail": ROOT / "src", "hashrail_client": ROOT / "client" / "src"}
+WHERE = "import hashrail, hashrail_client; print(hashrail.__file__, hashrail_client.__file__, sep='\\n')"
+CALL = """
+import json, sys
+from hashrail_client import Hashrail
+box = json.load(open(sys.argv[1]))
+with Hashrail(box["baseUrl"], box["apiKey"], box["apiSecret"]) as client:
+    print(client.users.login("wheel")["partnerUserId"])
+"""
+
+
+def clean_environment() -> dict[str, str]:
+    """This environment without settings of Hashrail, PostgreSQL or Python."""
+    foreign = ("HASHRAIL_", "DATABASE_", "PG", "PYTHON")
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+
+
+def run(*command: str | Path) -> str:
+    """The output of a command, which has to end well."""
+    words = [*map(str, command)]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, env=clean_environment(), timeout=SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Both wheels by their package, as `make wheel` builds them."""
+    made = tmp_path_factory.mktemp("dist")
+    run(*PIP, "wheel", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", made, ROOT / "client", ROOT)
+    return {path.name.partition("-")[0]: path for path in made.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def programs(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an empty environment in which nothing but the wheels is installed."""
+    made = tmp_path_factory.mktemp("environment")
+    venv.create(made, symlinks=True)
+    python = made / "bin" / "python"
+    run(*PIP, "--python", python, "install", "--no-index", "--no-deps", *wheels.values())
+    places = {name: sysconfig.get_path(name) for name in ("purelib", "platlib")}
+    installed = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    (installed / "libraries.pth").write_text("".join(f"{place}\n" for place in dict.fromkeys(places.values())))
+    return made / "bin"
+
+
+def files_of(package: Path) -> set[str]:
+    """What lies in a package's folder, by its path from the folder around it."""
+    found = (path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {path.relative_to(package.parent).as_posix() for path in found}
+
+
+def test_a_wheel_holds_its_package_and_nothing_else(wheels: dict[str, Path]) -> None:
+    """Modules, migrations, the examples and the page of the reference, and the mark of a typed package."""
+    assert set(wheels) == set(PACKAGES)
+    for package, folder in PACKAGES.items():
+        with zipfile.ZipFile(wheels[package]) as wheel:
+            inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
+            licences = [name for name in wheel.namelist() if name.endswith("/licenses/LICENSE")]
+        assert inside == files_of(folder / package)
+        assert f"{package}/py.typed" in inside
+        assert len(licences) == 1
+        assert wheels[package].name.startswith(f"{package}-{VERSION}-")
+    inside = files_of(PACKAGES["hashrail"] / "hashrail")
+    page = {f"hashrail/api/document/page/page.{kind}" for kind in ("html", "css", "js")}
+    assert {"hashrail/api/document/examples.json", *page} <= inside
+    assert len({name for name in inside if name.startswith("hashrail/sql/")}) >= 13
+
+
+@contextmanager
+def demo(programs: Path, data: Path) -> Iterator[tuple[dict[str, Any], subprocess.Popen[bytes]]]:
+    """A sandbox of the installed program: what stands in its demo.json, and its process."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [str(programs / "hashrail"), "demo", "--data", str(data), "--port", port, "--days", "2"]
+    log = data.parent / "demo.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=data.parent, env=clean_environment(), stdout=output, stderr=output)
+    try:
+        give_up = clock.monotonic() + SECONDS
+        while not answers(f"http://127.0.0.1:{port}/readyz"):
+            assert process.poll() is None, log.read_text()
+            assert clock.monotonic() < give_up, log.read_text()
+            signal.sigtimedwait([], 0.1)
+        yield json.loads((data / "demo.json").read_text()), process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(SECONDS)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_the_wheels_run_a_sandbox(programs: Path) -> None:
+    """Ready, it answers a call that the installed client signs, tells its version, and stops in good order."""
+    installed = run(programs / "python", "-c", WHERE).split()
+    assert [Path(each).is_relative_to(programs.parent) for each in installed] == [True, True]
+    place = folders.quick()
+    with tempfile.TemporaryDirectory(prefix="hashrail-wheel-", dir=place, ignore_cleanup_errors=True) as folder:
+        # The embedded server's user has to reach it.
+        Path(folder).chmod(0o755)
+        with demo(programs, Path(folder) / "box") as (box, process):
+            time = httpx.get(f"{box['baseUrl']}/api/time").json()
+            assert time["data"]["version"] == VERSION
+            called = run(programs / "python", "-c", CALL, Path(folder) / "box" / "demo.json")
+            assert called.split() == ["wheel"]
+        assert process.returncode == 0
+
+
+def test_the_program_tells_its_version(programs: Path) -> None:
+    assert VERSION in run(programs / "hashrail", "--version")

@@ -1,0 +1,1 @@
+"""Books that came from a backup."""

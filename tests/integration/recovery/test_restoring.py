@@ -1,0 +1,450 @@
+"""A real dump, life after it, a real restore: what was given out opens nothing, what was taken away stays away."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from hashrail import clock, db
+from hashrail.books import lost_numbers
+from hashrail.db import DatabaseDownError
+from hashrail.deployment import facts, journal_file
+from hashrail.parties import operators
+from hashrail.recovery import restoring
+from tests.support.api_client import Api, Caller, answered, check_refused, open_api
+from tests.support.backups import dump, restored
+from tests.support.books import broken
+from tests.support.commands import read_strictly
+from tests.support.databases import database
+from tests.support.payouts import ADDRESSES, asked, cancelled, funded
+from tests.support.shell import Shell
+from tests.support.world import World
+
+PASSWORD = "a long enough one"
+NEW_PASSWORD = "another long enough one"
+MINE = ("--partner", "partner")
+TAKEN = {
+    *("key revoked", "key scopes changed", "secrets revoked", "user blocked", "origin removed", "address unbound"),
+    *(
+        "partner suspended",
+        "partner closed",
+        "order cancelled",
+        "withdrawal ended",
+        "operator disabled",
+        "password changed",
+    ),
+}
+
+
+@dataclass
+class Life:
+    """A deployment with a backup, and what was given out and taken away after it."""
+
+    server: str
+    world: World
+    data: Path
+    users: dict[str, Any] = field(default_factory=dict)
+    later: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, Caller] = field(default_factory=dict)
+    withdrawals: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def journal(self) -> Path:
+        """What the deployment has written down."""
+        return self.data / "journal.jsonl"
+
+    @asynccontextmanager
+    async def again(self, folder: Path) -> AsyncIterator["Restored"]:
+        """The books as they were backed up, with the journal beside them."""
+        (folder / "journal.jsonl").write_bytes(self.journal.read_bytes())
+        with restored(self.server, self.data / "books.dump") as dsn:
+            yield Restored(self, Shell(dsn, folder))
+
+
+@dataclass
+class Restored:
+    """Books from a backup, and who looks after them."""
+
+    life: Life
+    shell: Shell
+
+    async def say(self, *words: object, password: str = NEW_PASSWORD) -> str:
+        """A command of olga's that ends well."""
+        return await said(self.shell, *words, password=password)
+
+    async def refused(self, code: str, *words: object, password: str = NEW_PASSWORD) -> str:
+        """A command of olga's that is refused."""
+        environment = {"HASHRAIL_OPERATOR": "olga", "HASHRAIL_OPERATOR_PASSWORD": password}
+        return await asyncio.to_thread(self.shell.refused, code, *words, **environment)
+
+    async def begin(self, *words: str, password: str = NEW_PASSWORD) -> Any:
+        """`hashrail restored`, said by olga."""
+        text = await self.say("restored", "--json", *words, password=password)
+        read_strictly(("restored",), text)
+        return json.loads(text)
+
+    async def ask(self, query: str) -> Any:
+        """One value from the books."""
+        return (await asyncio.to_thread(self.shell.rows, query))[0][0]
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[Api]:
+        """The API on them."""
+        pool = await db.open_pool(self.shell.dsn, connections=4)
+        async with open_api(replace(self.life.world, pool=pool), self.shell.dsn, data=self.shell.data) as api:
+            api.server = replace(self.life.keys["kept"], http=api.http)
+            yield api
+        await pool.close()
+
+    async def broken(self) -> Any:
+        """Invariants that do not hold."""
+        pool = await db.open_pool(self.shell.dsn, connections=1)
+        found = await broken(pool)
+        await pool.close()
+        return found
+
+
+async def said(shell: Shell, *words: object, password: str = PASSWORD) -> str:
+    def run() -> str:
+        made = shell.run(*words, HASHRAIL_OPERATOR="olga", HASHRAIL_OPERATOR_PASSWORD=password)
+        assert made.exit_code == 0, made.output
+        return made.stdout
+
+    return await asyncio.to_thread(run)
+
+
+async def log_in(api: Api, name: str) -> dict[str, Any]:
+    data: dict[str, Any] = answered(await api.server.call("s2s_login", partnerUserId=name))
+    return data
+
+
+async def order(caller: Caller, user_id: int, external_id: str) -> Any:
+    return await caller.call("s2s_payment_create", userId=user_id, nftCollectionId=1, externalId=external_id)
+
+
+@pytest.fixture(scope="module")
+async def life(server: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Life]:
+    """Users, keys, operators, orders and withdrawals; a backup; and then more of them, and less."""
+    with database(server, template) as dsn:
+        pool = await db.open_pool(dsn, connections=10)
+        made = Life(server, await World.create(pool), tmp_path_factory.mktemp("life"))
+        async with open_api(made.world, dsn, data=made.data) as api:
+            await live_before(made, api, Shell(dsn, made.data))
+            await asyncio.to_thread(dump, dsn, made.data / "books.dump")
+            await live_on(made, api, Shell(dsn, made.data))
+        await pool.close()
+        yield made
+
+
+async def live_before(made: Life, api: Api, shell: Shell) -> None:
+    for name in ("alice", "bob", "carol"):
+        made.users[name] = await log_in(api, name)
+    await funded(made.world, made.users["alice"]["userId"])
+    made.keys |= {"kept": api.server, "revoked": await api.caller(), "rotated": await api.caller()}
+    async with db.transaction(made.world.pool) as tx:
+        await operators.add(tx, name="olga", role="admin", password=PASSWORD)
+        await operators.add(tx, name="otto", role="approver", password=PASSWORD)
+    for external_id in ("open", "cancelled"):
+        answered(await order(api.server, made.users["bob"]["userId"], external_id))
+    for name, address in (("waiting", ADDRESSES[0]), ("cancelled", ADDRESSES[1])):
+        made.withdrawals[name] = (await asked(made.world, made.users["alice"]["userId"], "0.01", address)).id
+    await said(shell, "partner", "origin", "add", "https://gone.example", *MINE)
+    for name in ("thief", "friend", "former"):
+        await said(shell, "partner", "create", "--name", name)
+    made.keys["narrowed"] = await api.caller()
+    for address in ADDRESSES[:2]:
+        answered(await api.server.call("s2s_wallet_bind", address=address, partnerUserId="alice"))
+
+
+async def live_on(made: Life, api: Api, shell: Shell) -> None:
+    made.later = {name: await log_in(api, name) for name in ("mallory", "alice")}
+    user_id = made.later["mallory"]["userId"]
+    answered(await order(api.server, user_id, "lost"))
+    answered(await api.server.call("s2s_payment_success", userId=user_id, externalId="lost"))
+    made.withdrawals["lost"] = (await asked(made.world, made.users["alice"]["userId"], "0.02", ADDRESSES[2])).id
+    await cancelled(made.world, made.withdrawals["cancelled"])
+    made.keys["lost"] = await api.caller()
+    listed = json.loads(await said(shell, "partner", "key", "list", *MINE, "--json"))
+    numbers = {row["apiKey"]: row["keyId"] for row in listed}
+    revoked, rotated, narrowed = (numbers[str(made.keys[name].key)] for name in ("revoked", "rotated", "narrowed"))
+    for address in ADDRESSES[:2]:
+        answered(await api.server.call("s2s_wallet_unbind", address=address, partnerUserId="alice"))
+    answered(await api.server.call("s2s_wallet_bind", address=ADDRESSES[1], partnerUserId="alice"))
+    for words in (
+        ("partner", "key", "revoke", revoked),
+        ("partner", "key", "rotate", rotated),
+        ("partner", "key", "revoke-old", rotated),
+        ("partner", "key", "scopes", narrowed, "--scope", "read", "--scope", "order"),
+        ("user", "block", "bob"),
+        ("user", "block", "carol"),
+        ("user", "unblock", "carol"),
+        ("partner", "origin", "remove", "https://gone.example"),
+        ("order", "cancel", "cancelled"),
+    ):
+        await said(shell, *words, *MINE)
+    await said(shell, "partner", "suspend", "thief", "--reason", "its key was stolen")
+    await said(shell, "partner", "close", "former", "--reason", "its contract has ended")
+    for verb in ("suspend", "reopen"):
+        await said(shell, "partner", verb, "friend", "--reason", "a drill")
+    async with db.transaction(made.world.pool) as tx:
+        await operators.disable(tx, "otto")
+        await operators.set_password(tx, "olga", NEW_PASSWORD)
+    await journal_file.write_down(made.world.pool, made.journal, with_heights=True)
+
+
+async def test_what_was_taken_away_stays_away(life: Life, tmp_path: Path) -> None:
+    """Blocked and unblocked again is not blocked; a password that was changed is the new one."""
+    async with life.again(tmp_path) as books:
+        report = await books.begin()
+        assert {(one["kind"], one["left"]) for one in report["taken"]} == {(kind, None) for kind in TAKEN}
+        async with books.served() as api:
+            revoked, rotated = (replace(life.keys[name], http=api.http) for name in ("revoked", "rotated"))
+            check_refused(await revoked.call("s2s_miners", partnerUserId="alice"), 401, "API_KEY_REVOKED")
+            check_refused(await rotated.call("s2s_miners", partnerUserId="alice"), 401, "SIGNATURE_MISMATCH")
+            narrowed = replace(life.keys["narrowed"], http=api.http)
+            check_refused(await narrowed.call("s2s_login", partnerUserId="alice"), 403, "SCOPE_MISSING")
+            answered(await narrowed.call("s2s_miners", partnerUserId="alice"))
+            bound = answered(await api.server.call("s2s_wallets", partnerUserId="alice"))["array"]
+            assert [each["address"] for each in bound] == [ADDRESSES[1]]
+            bob = life.users["bob"]["userId"]
+            check_refused(await order(api.server, bob, "new"), 403, "USER_BLOCKED", "userId")
+            answered(await order(api.server, life.users["carol"]["userId"], "new"))
+            assert await api.serving.known.origins.get(api.world.partner.id) == frozenset()
+            orders = await api.world.pool.fetch("SELECT external_id, state FROM purchase WHERE user_id = $1", bob)
+            assert {row["external_id"]: row["state"] for row in orders} == {"open": "created", "cancelled": "cancelled"}
+            asked_for = [
+                answered(await api.server.call("s2s_withdrawal", id=life.withdrawals[name]))["state"]
+                for name in ("waiting", "cancelled")
+            ]
+            assert asked_for == ["queued", "cancelled"]
+        partners = json.loads(await books.say("partner", "list", "--json"))
+        standings = [(one["name"], one["standing"]) for one in partners]
+        assert standings == [("partner", "open"), ("thief", "suspended"), ("friend", "open"), ("former", "closed")]
+        listed = json.loads(await books.say("operator", "list", "--json"))
+        assert {one["name"]: one["disabledAt"] is None for one in listed} == {"olga": True, "otto": False}
+        log = json.loads(await books.say("operator", "log", "--json"))
+        assert [one["operator"] for one in log if one["action"] == "restored"] == ["olga"]
+        assert await books.broken() == {}
+
+
+async def test_what_was_given_is_told(life: Life, tmp_path: Path) -> None:
+    """A key that was made after the backup is nobody's; whoever has to make it anew reads which."""
+    async with life.again(tmp_path) as books:
+        report = await books.begin()
+        given = {(one["kind"], one["about"]) for one in report["given"]}
+        public = f"of partner {life.world.partner.id}"
+        assert ("key created", f"key {life.keys['lost'].key} {public}") in given
+        assert ("key rotated", f"key {life.keys['rotated'].key} {public}") in given
+        assert ("user unblocked", f"user carol {public}") in given
+        assert any(kind == "operator action" and "user block" in about for kind, about in given)
+        assert not any(kind == "user blocked" for kind, _ in given)
+        async with books.served() as api:
+            lost = replace(life.keys["lost"], http=api.http)
+            check_refused(await lost.call("s2s_miners", partnerUserId="alice"), 401, "API_KEY_UNKNOWN")
+
+
+async def test_no_token_of_before_opens_anything(life: Life, tmp_path: Path) -> None:
+    """Neither one from the life that is lost nor one from before the backup."""
+    async with life.again(tmp_path) as books:
+        assert (await books.begin())["sessions"] == 3
+        async with books.served() as api:
+            assert (await log_in(api, "victim"))["userId"] > restoring.MARGIN
+            for tokens in (life.later["mallory"], life.later["alice"], life.users["alice"]):
+                answer = await api.server.call("s2s_refresh", refreshToken=tokens["refreshToken"])
+                check_refused(answer, 401, "REFRESH_TOKEN_EPOCH", "refreshToken")
+                holder = Caller(api.http, token=tokens["jwtToken"])
+                check_refused(await holder.call("c2s_miners"), 401, "TOKEN_EPOCH")
+            # The answer of a login that was kept holds tokens as well.
+            kept = await api.world.pool.fetchval("SELECT count(*) FROM answered_write WHERE operation = 's2s_login'")
+            assert kept == 1
+
+
+async def test_no_number_is_given_twice(life: Life, tmp_path: Path) -> None:
+    """A lost order sent again is nobody else's; a lost withdrawal's number cancels nothing."""
+    async with life.again(tmp_path) as books:
+        await books.begin()
+        async with books.served() as api:
+            await log_in(api, "dora")
+            user_id = life.later["mallory"]["userId"]
+            for answer in (
+                await order(api.server, user_id, "lost"),
+                await api.server.call("s2s_payment_success", userId=user_id, externalId="lost"),
+            ):
+                details = check_refused(answer, 404, answer.json()["error"], answer.json()["details"]["field"])
+                assert answer.json()["error"] in ("USER_NOT_FOUND", "ORDER_NOT_FOUND")
+                assert details["lost"] is True
+            answer = await api.server.call("s2s_withdrawal_cancel", id=life.withdrawals["lost"])
+            assert answer.json()["error"] == "WITHDRAWAL_NOT_FOUND"
+            assert answer.json()["details"]["lost"] is True
+            never = await api.server.call("s2s_withdrawal_cancel", id=10**12)
+            assert "lost" not in never.json()["details"]
+            made = await asked(api.world, life.users["alice"]["userId"], "0.001", ADDRESSES[3])
+            assert made.id > life.withdrawals["lost"] + restoring.MARGIN
+        assert await books.broken() == {}
+
+
+async def test_every_sequence_goes_on_behind_what_the_journal_tells(life: Life, tmp_path: Path) -> None:
+    told = journal_file.newest_heights(journal_file.read([life.journal]), await epochs_of(life))
+    assert told["app_user_id_seq"] == life.later["mallory"]["userId"]
+    async with life.again(tmp_path) as books:
+        given = dict(await heights(books))
+        gaps = {gap["sequence"]: gap for gap in (await books.begin())["gaps"]}
+        now = dict(await heights(books))
+        for name, gap in gaps.items():
+            # What is taken away again is written into the journal once more before the numbers go on.
+            if name != "journal_entry_id_seq":
+                assert gap["fromNumber"] <= given.get(name, gap["fromNumber"] - 1) + 1
+            assert gap["toNumber"] >= told.get(name, 0) + restoring.MARGIN
+            assert now[name] == gap["toNumber"]
+
+
+async def heights(books: Restored) -> list[tuple[str, int]]:
+    query = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL"
+    return [(row[0], row[1]) for row in await asyncio.to_thread(books.shell.rows, query)]
+
+
+async def epochs_of(life: Life) -> set[str]:
+    return {line.epoch for line in journal_file.read([life.journal])}
+
+
+async def test_payouts_wait_until_somebody_has_looked(life: Life, tmp_path: Path) -> None:
+    async with life.again(tmp_path) as books:
+        await books.begin()
+        policy = json.loads(await books.say("payouts", "policy", "--json"))
+        assert policy["pausedReason"] == restoring.PAUSED
+        await books.say("payouts", "resume")
+
+
+async def test_addresses_that_may_have_been_told_are_passed_over(life: Life, tmp_path: Path) -> None:
+    async with life.again(tmp_path) as books:
+        before = int(await books.ask("SELECT next_index FROM deposit_index"))
+        await books.begin()
+        assert int(await books.ask("SELECT next_index FROM deposit_index")) == before + restoring.ADDRESSES_PASSED
+
+
+async def test_said_twice_it_is_done_once(life: Life, tmp_path: Path) -> None:
+    async with life.again(tmp_path) as books:
+        await books.begin()
+        epoch = await books.ask("SELECT epoch FROM deployment")
+        await books.refused("RESTORED_ALREADY", "restored")
+        assert await books.ask("SELECT epoch FROM deployment") == epoch
+        again = await books.begin("--again")
+        assert again["taken"] == again["given"] == []
+        assert await books.ask("SELECT epoch FROM deployment") != epoch
+        assert await books.ask("SELECT count(*) FROM restoration") == 2
+
+
+async def test_restored_once_more_the_journal_of_every_life_counts(life: Life, tmp_path: Path) -> None:
+    """What was taken away between two restores of the same backup is taken away after the second."""
+    async with life.again(tmp_path) as books:
+        await books.begin()
+        await books.say("user", "block", "carol", *MINE)
+        with restored(life.server, life.data / "books.dump") as dsn:
+            twice = Restored(life, Shell(dsn, tmp_path))
+            report = await twice.begin()
+            blocked = {one["about"] for one in report["taken"] if one["kind"] == "user blocked"}
+            assert blocked == {f"user {name} of partner {life.world.partner.id}" for name in ("bob", "carol")}
+
+
+async def test_without_a_journal_nothing_can_be_taken_away(life: Life, tmp_path: Path) -> None:
+    """The old password counts then. What the books cannot know is said."""
+    async with life.again(tmp_path) as books:
+        (tmp_path / "journal.jsonl").unlink()
+        text = await books.say("restored", password=PASSWORD)
+        assert "There was no journal" in text
+        listed = json.loads(await books.say("operator", "list", "--json", password=PASSWORD))
+        assert all(one["disabledAt"] is None for one in listed)
+        async with books.served() as api:
+            answer = await api.server.call("s2s_refresh", refreshToken=life.later["mallory"]["refreshToken"])
+            check_refused(answer, 401, "REFRESH_TOKEN_EPOCH", "refreshToken")
+
+
+async def test_only_an_admin_of_today_may_do_it(life: Life, tmp_path: Path) -> None:
+    """The backup knows an old password, and an operator who was disabled since: neither lets anybody in."""
+    async with life.again(tmp_path) as books:
+        epoch = await books.ask("SELECT epoch FROM deployment")
+        await books.refused("OPERATOR_CREDENTIALS", "restored", password=PASSWORD)
+        await books.refused("OPERATOR_CREDENTIALS", "restored", "--as", "otto", password=PASSWORD)
+        await asyncio.to_thread(books.shell.refused, "OPERATOR_NEEDED", "restored")
+        # Nothing of it stays.
+        assert await books.ask("SELECT epoch FROM deployment") == epoch
+        assert await books.ask("SELECT count(*) FROM restored_gap") == 0
+        assert await books.ask("SELECT count(*) FROM app_user WHERE blocked_at IS NOT NULL") == 0
+        assert await books.ask("SELECT last_value FROM app_user_id_seq") < restoring.MARGIN
+
+
+async def test_cut_off_before_its_commit_nothing_is_done(
+    life: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even a sequence has moved; said again, it is done whole."""
+    real = lost_numbers.move_on
+
+    async def cut_off(*given: Any, **named: Any) -> Any:
+        await real(*given, **named)
+        raise ConnectionResetError
+
+    async with life.again(tmp_path) as books:
+        pool = await db.open_pool(books.shell.dsn, connections=1)
+        journal = [tmp_path / "journal.jsonl"]
+        monkeypatch.setattr(lost_numbers, "move_on", cut_off)
+        with pytest.raises(DatabaseDownError):
+            await restoring.restored(pool, journal, name="olga", password=NEW_PASSWORD)
+        monkeypatch.undo()
+        await pool.close()
+        assert max(number for _, number in await heights(books)) < restoring.MARGIN
+        assert await books.ask("SELECT count(*) FROM restoration") == 0
+        assert await books.ask("SELECT count(*) FROM app_user WHERE blocked_at IS NOT NULL") == 0
+        report = await books.begin()
+        assert {one["kind"] for one in report["taken"]} == TAKEN
+
+
+async def test_processes_have_to_be_stopped(life: Life, tmp_path: Path) -> None:
+    async with life.again(tmp_path) as books:
+        with psycopg.connect(books.shell.dsn, application_name="hashrail"):
+            await books.refused("PROCESSES_RUNNING", "restored")
+        assert (await books.begin())["number"] == 1
+
+
+async def test_older_books_are_not_served(life: Life, tmp_path: Path) -> None:
+    """Nor paid from: whoever forgets the command is told at once."""
+    async with life.again(tmp_path) as books:
+        for command in ("serve", "worker"):
+            assert "hashrail restored" in await books.refused("BOOKS_ARE_OLDER", command)
+        await books.begin()
+        async with books.served() as api:
+            assert (await api.http.get("/readyz")).status_code == 200
+
+
+async def test_a_process_learns_of_the_new_epoch(life: Life, tmp_path: Path) -> None:
+    """One that was not seen, because it was cut off: it asks when it has its line again."""
+    async with life.again(tmp_path) as books:
+        await books.begin()
+        async with books.served() as api:
+            alice = await log_in(api, "alice")
+            async with db.transaction(api.world.pool) as tx:
+                epoch = await facts.begin_epoch(tx)
+            give_up = clock.monotonic() + 10
+            while api.serving.signing_keys.epoch != epoch and clock.monotonic() < give_up:
+                await asyncio.sleep(0.02)
+            check_refused(await Caller(api.http, token=alice["jwtToken"]).call("c2s_miners"), 401, "TOKEN_EPOCH")
+
+
+async def test_a_running_process_answers_nothing_from_older_books(life: Life, tmp_path: Path) -> None:
+    """As after a failover that lost commits: the journal knows of a block, and the books do not."""
+    async with life.again(tmp_path) as books:
+        await books.begin()
+        async with books.served() as api:
+            await books.say("user", "block", "carol", *MINE)
+            await api.world.pool.execute("DELETE FROM journal_entry WHERE id = (SELECT max(id) FROM journal_entry)")
+            api.serving.news.set()
+            give_up = clock.monotonic() + 10
+            while not api.serving.are_books_older and clock.monotonic() < give_up:
+                await asyncio.sleep(0.02)
+            check_refused(await api.server.call("s2s_miners", partnerUserId="alice"), 503, "BOOKS_ARE_OLDER")
+            check_refused(await api.http.get("/readyz"), 503, "BOOKS_ARE_OLDER")

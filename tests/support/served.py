@@ -1,0 +1,127 @@
+"""`hashrail serve` as a process of its own, on a free port."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from hashrail import clock
+from tests.support.api_client import (
+    MASTER_KEY,
+)
+from tests.support.deployments import become
+from tests.support.programs import free_port
+
+START_SECONDS = 60
+
+
+def members_of(session: int) -> list[int]:
+    """The living processes of a session, by number."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            facts = (entry / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(facts[3]) == session and facts[0] != "Z":
+            found.append(int(entry.name))
+    return found
+
+
+@dataclass
+class Served:
+    """One `hashrail serve`: its process, the leader of a session of its own, and what it writes."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+    probes: str
+
+    def stop(self) -> int:
+        """SIGTERM, as a service manager does; answers the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    async def line_of(self, request_id: str) -> dict[str, object]:
+        """The one line of the log about a request; it is written after the answer is sent."""
+        deadline = clock.monotonic() + 5
+        found: list[dict[str, object]] = []
+        while not found and clock.monotonic() < deadline:
+            lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+            found = [line for line in lines if line.get("request_id") == request_id]
+            await asyncio.sleep(0.01)
+        (line,) = found
+        return line
+
+    def send_raw(self, request: bytes) -> bytes:
+        """Bytes that no client library would send."""
+        host, port = self.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as line:
+            line.sendall(request)
+            parts = []
+            # The server may have hung up already.
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_WR)
+            with suppress(ConnectionResetError):
+                while part := line.recv(65536):
+                    parts.append(part)
+            return b"".join(parts)
+
+
+@contextmanager
+def serving(dsn: str, folder: Path, name: str, *options: str, **settings: str) -> Iterator[Served]:
+    """A process that serves the API on a free port until the block ends; settings by the names of their variables."""
+    become(dsn, mode="sandbox")
+    port, probes, log = free_port(), free_port(), folder / f"{name}.log"
+    environment = os.environ | {
+        "DATABASE_URL": dsn,
+        "HASHRAIL_MODE": "sandbox",
+        "HASHRAIL_MASTER_KEYS": MASTER_KEY,
+        "HASHRAIL_DATA": str(folder),
+        "HASHRAIL_KEY_CACHE_SECONDS": "60",
+        "HASHRAIL_PROBE_PORT": str(probes),
+        **settings,
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hashrail.cli", "serve", "--port", str(port), *options],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    served = Served(process, f"http://127.0.0.1:{port}", log, f"http://127.0.0.1:{probes}")
+    try:
+        wait_until_ready(served)
+        yield served
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wait_until_ready(served: Served) -> None:
+    deadline = clock.monotonic() + START_SECONDS
+    while clock.monotonic() < deadline:
+        assert served.process.poll() is None, served.log.read_text()
+        try:
+            if httpx.get(f"{served.url}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            threading.Event().wait(0.05)
+    raise AssertionError(served.log.read_text())

@@ -1,0 +1,247 @@
+"""Every write of the route table: how a partner gets there, two good requests, and what one makes one more of."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from hashrail import db
+from tests.support.api_client import (
+    Api,
+    Caller,
+    an_offer,
+    answered,
+    buy,
+    check_books,
+    open_api,
+)
+from tests.support.databases import database
+from tests.support.payouts import ADDRESSES, asked, earn
+from tests.support.world import World
+
+HEADER = "x-withdrawal-id"
+REPLAYED = "idempotency-replayed"
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a fresh partner gets ready, answering a good body and another good one; what a request makes one more of."""
+
+    prepare: Callable[[Api], Awaitable[tuple[Fields, Fields]]]
+    effects: str
+
+
+async def login(_: Api) -> tuple[Fields, Fields]:
+    return {"partnerUserId": "alice"}, {"partnerUserId": "bob"}
+
+
+async def sessions_of_alice(api: Api) -> tuple[Fields, Fields]:
+    for _ in range(2):
+        answered(await api.server.call("s2s_login", partnerUserId="alice"))
+    first, second = answered(await api.server.call("s2s_sessions", partnerUserId="alice"))["array"][:2]
+    return {"partnerUserId": "alice", "id": first["id"]}, {"partnerUserId": "alice", "id": second["id"]}
+
+
+async def transfer(api: Api) -> tuple[Fields, Fields]:
+    (miner,) = answered(await api.server.call("s2s_miners", partnerUserId="alice"))["array"]
+    fields = {"partnerUserId": "alice", "nftId": miner["id"], "toPartnerUserId": "bob"}
+    return fields, fields | {"toPartnerUserId": "carol"}
+
+
+async def order(api: Api) -> tuple[Fields, Fields]:
+    user, offer = await api.world.user("alice"), await an_offer(api.world)
+    fields = {"userId": user.id, "nftCollectionId": offer.id, "externalId": "one"}
+    return fields, fields | {"externalId": "two"}
+
+
+async def notice(api: Api) -> tuple[Fields, Fields]:
+    for fields in await order(api):
+        answered(await api.server.call("s2s_payment_create", **fields))
+    paid = {"userId": fields["userId"], "externalId": "one"}
+    return paid, paid | {"externalId": "two"}
+
+
+async def upgrade(api: Api) -> tuple[Fields, Fields]:
+    (miner,) = answered(await api.server.call("s2s_miners", partnerUserId="alice"))["array"]
+    data = {"type": "nftPowerUpgrade", "nftId": miner["id"], "fromPower": 16, "toPower": 32}
+    return {"data": data}, {"data": data | {"toPower": 64}}
+
+
+async def address(_: Api) -> tuple[Fields, Fields]:
+    return {"address": ADDRESSES[0]}, {"address": ADDRESSES[1]}
+
+
+async def address_of_alice(_: Api) -> tuple[Fields, Fields]:
+    fields = {"partnerUserId": "alice", "address": ADDRESSES[0]}
+    return fields, fields | {"address": ADDRESSES[1]}
+
+
+async def bound_address(api: Api) -> tuple[Fields, Fields]:
+    for address in ADDRESSES[:2]:
+        answered(await api.server.call("s2s_wallet_bind", partnerUserId="alice", address=address))
+    return {"address": ADDRESSES[0]}, {"address": ADDRESSES[1]}
+
+
+async def bound_address_of_alice(api: Api) -> tuple[Fields, Fields]:
+    first, second = await bound_address(api)
+    return {"partnerUserId": "alice", **first}, {"partnerUserId": "alice", **second}
+
+
+async def withdrawal(_: Api) -> tuple[Fields, Fields]:
+    fields = {"partnerUserId": "alice", "walletAddress": ADDRESSES[0], "amount": Decimal("0.01")}
+    return fields, fields | {"amount": Decimal("0.02")}
+
+
+async def cancellation(api: Api) -> tuple[Fields, Fields]:
+    user = await api.world.user("alice")
+    first, second = [await asked(api.world, user.id, amount, speed="fast") for amount in ("0.01", "0.02")]
+    return {"id": first.id}, {"id": second.id}
+
+
+async def arrival(api: Api) -> tuple[Fields, Fields]:
+    del api
+    first, second = ({"address": ADDRESSES[0], "amount": Decimal(amount)} for amount in ("0.01", "0.02"))
+    return {"deposit": first}, {"deposit": second}
+
+
+async def a_day(_: Api) -> tuple[Fields, Fields]:
+    return {"days": 1}, {"seconds": 86_400}
+
+
+MINERS_OF_BOB = (
+    "miner m JOIN app_user u ON u.partner_id = m.partner_id AND u.id = m.user_id AND partner_user_id = 'bob'"
+)
+WITHDRAWALS = "transfer t WHERE kind = 'withdrawal' AND leg = 1 AND state"
+
+ROWS = {
+    "s2s_login": Row(login, "SELECT count(*) FROM refresh_family WHERE partner_id = $1"),
+    "s2s_session_end": Row(
+        sessions_of_alice, "SELECT count(*) FROM refresh_family WHERE partner_id = $1 AND revoked_at IS NOT NULL"
+    ),
+    "s2s_transfer": Row(transfer, f"SELECT count(*) FROM {MINERS_OF_BOB} WHERE m.partner_id = $1"),
+    "s2s_payment_create": Row(order, "SELECT count(*) FROM purchase WHERE partner_id = $1"),
+    "s2s_payment_success": Row(notice, "SELECT count(*) FROM miner WHERE partner_id = $1"),
+    "s2s_upgrade": Row(upgrade, "SELECT count(*) FROM post_payment WHERE partner_id = $1"),
+    "c2s_wallet_bind": Row(address, "SELECT count(*) FROM wallet WHERE partner_id = $1"),
+    "s2s_wallet_bind": Row(address_of_alice, "SELECT count(*) FROM wallet WHERE partner_id = $1"),
+    "c2s_wallet_unbind": Row(bound_address, "SELECT count(*) FROM wallet_unbound WHERE partner_id = $1"),
+    "s2s_wallet_unbind": Row(bound_address_of_alice, "SELECT count(*) FROM wallet_unbound WHERE partner_id = $1"),
+    "s2s_withdraw": Row(withdrawal, f"SELECT count(*) FROM {WITHDRAWALS} = 'pending' AND partner_id = $1"),
+    "s2s_withdraw_fast": Row(withdrawal, f"SELECT count(*) FROM {WITHDRAWALS} = 'pending' AND partner_id = $1"),
+    "s2s_withdrawal_cancel": Row(cancellation, f"SELECT count(*) FROM {WITHDRAWALS} = 'voided' AND partner_id = $1"),
+    "sandbox_advance": Row(a_day, "SELECT floor(offset_us / 86400e6) FROM business_clock WHERE $1::bigint > 0"),
+    "sandbox_chain": Row(arrival, "SELECT count(*) FROM sandbox_output WHERE amount_btc < 0.1 AND $1::bigint > 0"),
+}
+# Operations that a user's client calls: there is no signature to recognise a repetition by.
+BEARER = {"c2s_wallet_bind", "c2s_wallet_unbind"}
+# Whose bodies say the same, so that a signature over one of them also fits the other.
+SAME_FIELDS = {
+    *(("s2s_withdraw", "s2s_withdraw_fast"), ("s2s_withdraw_fast", "s2s_withdraw")),
+    *(("s2s_wallet_bind", "s2s_wallet_unbind"), ("s2s_wallet_unbind", "s2s_wallet_bind")),
+    ("s2s_login", "s2s_session_end"),
+}
+# What moves the clock of a whole deployment, on its way from one commit to the next.
+MOVING = "sandbox_advance"
+WRITES = sorted(ROWS)
+SIGNED = sorted(set(ROWS) - BEARER)
+# Of every table of a partner: how many rows. Of its accounts: what they hold.
+TABLES = """
+    SELECT table_name FROM information_schema.columns JOIN information_schema.tables t USING (table_schema, table_name)
+    WHERE column_name = 'partner_id' AND table_schema = 'public' AND t.table_type = 'BASE TABLE'
+      AND table_name <> 'answered_write' ORDER BY 1"""
+ACCOUNTS = """
+    SELECT id, debits_posted, credits_posted, debits_pending, credits_pending FROM account
+    WHERE partner_id = $1 ORDER BY id"""
+
+
+@dataclass
+class Stock:
+    """One deployment, and partners whose alice owns 16 TH and 0.16 BTC."""
+
+    dsn: str
+    partners: list[Api]
+
+
+@dataclass
+class Stocks:
+    """A deployment for all writes but the one that would move its clock, and another for that."""
+
+    still: Stock
+    moving: Stock
+
+    def partner(self, operation: str) -> Api:
+        """One that nobody has touched."""
+        return (self.moving if operation == MOVING else self.still).partners.pop()
+
+
+@asynccontextmanager
+async def stocked(server: str, template: str, partners: int) -> AsyncIterator[Stock]:
+    with database(server, template) as dsn:
+        pool = await db.open_pool(dsn, connections=20)
+        async with open_api(await World.create(pool), dsn) as api:
+            made = []
+            for _ in range(partners):
+                partner = await api.another_partner()
+                users = [await partner.world.user(name) for name in ("alice", "bob", "carol")]
+                await buy(partner.world, users[0].id)
+                made.append(partner)
+            await earn(api.world, "0")
+            await earn(api.world)
+            yield Stock(dsn, made)
+        await pool.close()
+
+
+@dataclass
+class Case:
+    """An operation that a partner is about to call: who calls, with what, and what it has made so far."""
+
+    operation: str
+    api: Api
+    caller: Caller
+    good: Fields
+    other: Fields
+    before: int
+
+    @classmethod
+    async def of(cls, operation: str, api: Api) -> "Case":
+        caller = await api.user("alice") if operation in BEARER else api.server
+        good, other = await ROWS[operation].prepare(api)
+        case = cls(operation, api, caller, good, other, 0)
+        case.before = await case.count()
+        return case
+
+    async def count(self) -> int:
+        found: int = await self.api.world.pool.fetchval(ROWS[self.operation].effects, self.api.world.partner.id)
+        return found
+
+    async def state(self) -> list[Any]:
+        """What the partner has, as far as a second effect would show in it."""
+        pool, partner_id = self.api.world.pool, self.api.world.partner.id
+        tables = [row["table_name"] for row in await pool.fetch(TABLES)]
+        counts = [
+            await pool.fetchval(f"SELECT count(*) FROM {each} WHERE partner_id = $1", partner_id) for each in tables
+        ]
+        assert len(tables) > 20
+        return [*counts, *(tuple(row.values()) for row in await pool.fetch(ACCOUNTS, partner_id))]
+
+    def request(self, key: str | None = None, at: int | None = None) -> httpx.Request:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        # A slow machine restarts a server for longer than the shortest window.
+        window = {"recvWindow": 60_000} if self.operation in SIGNED else {}
+        return self.caller.request(self.operation, headers, at, **self.good, **window)
+
+    async def check_one_effect(self) -> None:
+        assert await self.count() == self.before + 1
+        await check_books(self.api.world)
+
+
+def check_repeated(first: httpx.Response, again: httpx.Response) -> None:
+    """The same bytes and headers; only the repetition says that it is one."""
+    assert answered(first)
+    assert again.content == first.content
+    assert (first.headers.get(REPLAYED), again.headers.get(REPLAYED)) == (None, "true")
+    assert again.headers.get(HEADER) == first.headers.get(HEADER)

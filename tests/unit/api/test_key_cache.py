@@ -1,0 +1,46 @@
+"""What an API process remembers."""
+
+import pytest
+
+from hashrail.api.serving import state
+from hashrail.api.serving.state import Cache
+
+
+async def test_what_nobody_has_pushes_out_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers may try as many keys as they like: those that exist stay remembered."""
+    monkeypatch.setattr(state, "MAX_REMEMBERED", 3)
+    loaded: list[str] = []
+
+    async def load(key: str) -> str | None:
+        loaded.append(key)
+        return key.upper() if key.startswith("good") else None
+
+    cache: Cache[str, str | None] = Cache(load, seconds=60)
+    assert [await cache.get(key) for key in ("good1", "good2", "good3")] == ["GOOD1", "GOOD2", "GOOD3"]
+    assert [await cache.get(f"bad{number}") for number in range(10)] == [None] * 10
+    loaded.clear()
+    assert [await cache.get(key) for key in ("good1", "good2", "good3", "bad9")] == ["GOOD1", "GOOD2", "GOOD3", None]
+    assert loaded == []
+    assert await cache.get("good4") == "GOOD4"
+    assert [await cache.get(key) for key in ("good1", "good4")] == ["GOOD1", "GOOD4"]
+    assert loaded == ["good4", "good1"]
+
+
+async def test_what_comes_into_being_is_found_when_it_is_announced() -> None:
+    there: set[str] = set()
+
+    async def load(key: str) -> str | None:
+        return key if key in there else None
+
+    cache: Cache[str, str | None] = Cache(load, seconds=60)
+    assert await cache.get("a") is None
+    there.add("a")
+    assert await cache.get("a") is None
+    cache.forget("a")
+    assert await cache.get("a") == "a"
+    there.clear()
+    cache.forget_all()
+    assert await cache.get("a") is None
+    there.add("a")
+    cache.forget_all()
+    assert await cache.get("a") == "a"

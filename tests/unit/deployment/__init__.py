@@ -1,0 +1,1 @@
+"""What a deployment is, and the journal beside its database."""

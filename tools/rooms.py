@@ -1,0 +1,170 @@
+"""The layout of `src/hashrail`: which rooms there are, in the order of imports, and what each shows to the others.
+
+A module of the ground imports only what stands before it on the ground. A module of a package imports the ground, the
+packages before its own, and of those only the modules that they show: their public face. Within a package modules
+import each other as they like, without a cycle. `tests/house/test_rooms.py` holds all of it, and
+docs/reference/modules.md shows it.
+"""
+
+from dataclasses import dataclass
+
+GROUND = (
+    *("version", "texts", "errors", "money", "bounds", "clock", "sheets", "venues", "settings", "sqlstates"),
+    *("database_url", "db_session", "db", "business_clock", "private_files", "vault", "logs"),
+)
+# `hashrail` itself, whose docstring says what it is.
+ROOT_PACKAGE = "hashrail"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A package: what it is for, and the modules that others may import."""
+
+    name: str
+    title: str
+    face: tuple[str, ...]
+
+
+ROOMS = (
+    Room(
+        "postgres",
+        "A PostgreSQL of our own",
+        ("bootstrap", "dumping", "job_queue", "readiness", "scratch", "server", "tether"),
+    ),
+    Room(
+        "bitcoin",
+        "Bitcoin: addresses, the node, its chain or a simulated one",
+        (
+            *("addresses", "amounts", "block_proofs", "chain", "coin_selection", "evidence", "findings", "look_back"),
+            *(
+                "node",
+                "node_checks",
+                "opening",
+                "public_descriptors",
+                "records",
+                "rpc",
+                "signer",
+                "simulated_chain",
+                "wallet_marks",
+            ),
+        ),
+    ),
+    Room(
+        "deployment",
+        "An open deployment, and what it is",
+        ("changing", "comparing", "establishing", "facts", "journal", "journal_file", "opened", "sealing"),
+    ),
+    Room("market", "What the world outside says of a day: blocks and prices", ("chain_days", "exchanges", "quotes")),
+    Room(
+        "access",
+        "Who may: signatures, tokens, keys, limits, idempotency",
+        (
+            "addresses",
+            *(
+                "access_tokens",
+                "api_keys",
+                "idempotency",
+                "open_sessions",
+                "origins",
+                "rate_budgets",
+                "scopes",
+                "session_grants",
+            ),
+            *("sessions", "signatures"),
+            *("ton_domains", "ton_endpoint", "ton_payloads", "ton_proof", "ton_wallet", "withdrawal_keys"),
+        ),
+    ),
+    Room("books", "The books", ("chart", "fence", "ledger", "lost_numbers")),
+    Room(
+        "parties",
+        "Partners, users, operators",
+        (*("alone", "changes", "newcomers", "operators", "partners", "people", "permissions", "standings", "users"),),
+    ),
+    Room(
+        "rewards",
+        "What miners earn",
+        (
+            *("closing", "day_sources", "day_waits", "discounts", "entering", "fetching", "formula", "income_records"),
+            *("node_words", "preview", "rate_classes", "rates", "settling", "standing", "stints", "taking_back"),
+            *("tariffs", "trial"),
+        ),
+    ),
+    Room(
+        "selling",
+        "What partners sell",
+        (
+            *("beginnings", "billing", "capacity", "catalogue", "miner_transfers", "miners", "offer_files", "orders"),
+            *("partner_closing", "payment_reversals", "preview", "refunds", "samples", "statements"),
+            *("upgrade_prices", "upgrade_tariff", "upgrades"),
+        ),
+    ),
+    Room(
+        "custody",
+        "Bitcoin in trust: deposits and withdrawals",
+        (
+            *(
+                "approvals",
+                "bound_wallets",
+                "corrections",
+                "deposits",
+                "destinations",
+                "foreign_spends",
+                "hot_wallet",
+                "operator_withdrawals",
+                "payout_policy",
+                "payout_terms",
+                "regime",
+            ),
+            *("wallet_history", "withdrawal_sums", "withdrawals"),
+        ),
+    ),
+    Room(
+        "payouts",
+        "Paying out",
+        (
+            *("batches", "exports", "fee_bumps", "outflow", "processor", "queue", "recorded_payments", "run_report"),
+            *("settlement", "stops", "watch"),
+        ),
+    ),
+    Room(
+        "audit",
+        "Holding the books against themselves",
+        ("explain", "invariants", "reconciliation", "reconciliation_lines"),
+    ),
+    Room(
+        "accounting",
+        "For accountants: journal, trial balance, invoices, statements, and what the pool has paid",
+        (
+            *("invoice_page", "invoices", "journal_texts", "periods"),
+            *("pool_files", "pool_payments", "pool_promises", "pool_receipts"),
+            *("trial_balance", "user_statement", "words"),
+        ),
+    ),
+    Room(
+        "support",
+        "Answers for who is asked",
+        ("balances", "finding", "income_change", "income_periods", "lists", "notes", "user_pages", "waiting", "waits"),
+    ),
+    Room("recovery", "After a restore", ("backup_check", "backup_file", "backups", "lost", "restoring", "takings")),
+    Room(
+        "alarms",
+        "What people are told",
+        (
+            *("counts", "dead_man", "delivery", "messages", "noting", "observations", "readings", "rules", "silences"),
+            *("states", "workers"),
+        ),
+    ),
+    Room("sandbox", "A sandbox", ("demo", "rates", "scenarios")),
+    Room(
+        "processes",
+        "What runs",
+        (
+            *("alarm_page", "gauges", "housekeeping", "meters", "metrics_page", "onlooker", "probes", "server"),
+            "worker",
+        ),
+    ),
+    Room("api", "The API", ("operations.routes", "serving.operation")),
+    Room("cli", "The operator's command line", ()),
+)
+# The rooms inside the API, in the order of their imports; `app` puts them together.
+API_ROOMS = ("wire", "serving", "operations", "document", "app")
