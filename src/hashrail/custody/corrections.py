@@ -14,9 +14,12 @@ from hashrail.books.chart import Account, TransferKind
 from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import InsufficientFundsError, Transfer
 from hashrail.db import Tx
+from hashrail.deployment import journal
+from hashrail.deployment.journal import Kind
 from hashrail.errors import BadRequestError, ConflictError
 from hashrail.money import ZERO, is_amount, plain
 from hashrail.parties import operators, users
+from hashrail.parties.users import User
 from hashrail.rewards import settling
 
 ACCOUNTS = {"BTC": Account.CORRECTIONS_BTC, "GOMINING": Account.CORRECTIONS_GOMINING}
@@ -75,7 +78,7 @@ async def correct(tx: Tx, books: OpenBooks, wanted: Correction) -> bool:
     Raises CorrectionAmountError, ReasonMissingError, CorrectionConflictError, InsufficientFundsError.
     """
     check(wanted)
-    await users.lock(tx, books.partner_id, [wanted.user_id])
+    (user,) = (await users.lock(tx, books.partner_id, [wanted.user_id])).values()
     number = await tx.fetchval(
         """INSERT INTO balance_correction (partner_id, user_id, currency, amount, reference, reason, made_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (partner_id, reference) DO NOTHING RETURNING id""",
@@ -98,7 +101,15 @@ async def correct(tx: Tx, books: OpenBooks, wanted: Correction) -> bool:
     other = ACCOUNTS[wanted.currency]
     debit, credit = (int(other), account) if wanted.amount > 0 else (account, int(other))
     await ledger.post(tx, books, Transfer(TransferKind.CORRECTION, number, 1, debit, credit, abs(wanted.amount)))
+    await _note(tx, user, wanted)
     return True
+
+
+async def _note(tx: Tx, user: User, wanted: Correction) -> None:
+    told = {"user": user.partner_user_id, "currency": wanted.currency, "amount": plain(abs(wanted.amount))}
+    kind = Kind.BALANCE_CREDITED if wanted.amount > 0 else Kind.BALANCE_DEBITED
+    why = {"reference": wanted.reference, "reason": wanted.reason}
+    await journal.note(tx, kind, partner_id=user.partner_id, **told, **why)
 
 
 async def _assert_there(tx: Tx, books: OpenBooks, user_id: int, amount_btc: Decimal) -> None:

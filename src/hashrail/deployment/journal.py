@@ -46,6 +46,10 @@ class Kind(StrEnum):
     WALLET_BOUND = "address bound"
     WALLET_UNBOUND = "address unbound"
     ORDER_CANCELLED = "order cancelled"
+    ORDER_REFUNDED = "order refunded"
+    PAYMENT_REVERSED = "partner payment reversed"
+    BALANCE_CREDITED = "balance credited"
+    BALANCE_DEBITED = "balance debited"
     WITHDRAWAL_ENDED = "withdrawal ended"
     RESTORED = "restored"
 

@@ -156,7 +156,7 @@ async def block(tx: Tx, partner_id: int, partner_user_id: str, *, payouts_go_on:
         payouts_go_on,
     )
     blocked = await find(tx, partner_id, partner_user_id)
-    await journal.note(tx, Kind.USER_BLOCKED, partner_id=partner_id, user=partner_user_id)
+    await journal.note(tx, Kind.USER_BLOCKED, partner_id=partner_id, user=partner_user_id, payoutsGoOn=payouts_go_on)
     return blocked
 
 

@@ -4,21 +4,23 @@ Of entries about the same thing the last one counts: who was blocked and unblock
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from hashrail import clock, db
 from hashrail.access import api_keys, origins, ton_domains
 from hashrail.books import fence
 from hashrail.books.fence import OpenBooks
-from hashrail.custody import bound_wallets, withdrawals
+from hashrail.custody import bound_wallets, corrections, withdrawals
+from hashrail.custody.corrections import Correction
 from hashrail.db import Reader, Tx
 from hashrail.deployment.journal import Entry, Kind
 from hashrail.errors import ConflictError, NotFoundError
 from hashrail.parties import operators, partners, standings, users
 from hashrail.parties.partners import Partner
-from hashrail.selling import orders, partner_closing
+from hashrail.selling import orders, partner_closing, payment_reversals, refunds
 
 What: TypeAlias = dict[str, Any]
 # Entries that take back what another kind of entry says of the same thing.
@@ -30,6 +32,25 @@ OPPOSITES = {
     Kind.WALLET_BOUND: Kind.WALLET_UNBOUND,
     Kind.KEY_CREATED: Kind.KEY_REVOKED,
     Kind.KEY_ROTATED: Kind.KEY_REVOKED,
+}
+# What an entry tells, in the order in which it is said, and the word before each.
+WORDS = {
+    "user": "user",
+    "key": "key",
+    "origin": "origin",
+    "domain": "domain",
+    "order": "order",
+    "payment": "payment",
+    "amountUsd": "of USD",
+    "amount": "of",
+    "currency": "",
+    "reference": "by reference",
+    "withdrawal": "withdrawal",
+    "address": "address",
+    "operator": "operator",
+    "action": "action",
+    "subject": "on",
+    "partner": "of partner",
 }
 
 
@@ -82,16 +103,7 @@ def newest(entries: list[Entry]) -> list[Entry]:
 def about(entry: Entry) -> str:
     """Whom or what an entry is about, in a line."""
     what = entry.what
-    words = [
-        f"{name} {what[key]}"
-        for key, name in (
-            *(("user", "user"), ("key", "key"), ("origin", "origin"), ("domain", "domain"), ("order", "order")),
-            *(("withdrawal", "withdrawal"), ("address", "address"), ("operator", "operator")),
-            *(("action", "action"), ("subject", "on")),
-            ("partner", "of partner"),
-        )
-        if what.get(key) is not None
-    ]
+    words = [f"{name} {what[key]}".lstrip() for key, name in WORDS.items() if what.get(key) is not None]
     return ", ".join(words) if entry.kind == Kind.OPERATOR_ACTION else " ".join(words)
 
 
@@ -152,7 +164,8 @@ async def _set_password(tx: Tx, what: What) -> None:
 
 
 async def _block(tx: Tx, books: OpenBooks, what: What) -> None:
-    await users.block(tx, books.partner_id, what["user"])
+    """Whether the withdrawals of a blocked user go on is as it was said last; older journals do not tell."""
+    await users.block(tx, books.partner_id, what["user"], payouts_go_on=what.get("payoutsGoOn", False))
 
 
 async def _suspend(tx: Tx, books: OpenBooks, what: What) -> None:
@@ -204,6 +217,26 @@ async def _cancel_order(tx: Tx, books: OpenBooks, what: What) -> None:
     await orders.cancel(tx, books, external_id=what["order"])
 
 
+async def _refund_order(tx: Tx, books: OpenBooks, what: What) -> None:
+    """On the terms that it was refunded on. One that is not issued in the books has no miner to take back."""
+    issued = await refunds.lock(tx, books, what["order"])
+    await refunds.refund(tx, books, replace(issued, takes_income=what["takesIncome"]), reason=what["reason"])
+
+
+async def _reverse_payment(tx: Tx, books: OpenBooks, what: What) -> None:
+    payment = await payment_reversals.find(tx, books.partner_id, reference=what["payment"])
+    if payment.amount_usd != Decimal(what["amountUsd"]):
+        raise NotInBooksError
+    await payment_reversals.reverse(tx, books, payment.id, reason=what["reason"])
+
+
+async def _debit(tx: Tx, books: OpenBooks, what: What) -> None:
+    """By its reference it is done once, also where an operator has done it again by hand."""
+    user = await users.find(tx, books.partner_id, what["user"])
+    wanted = Correction(user.id, what["currency"], -Decimal(what["amount"]), what["reference"], what["reason"])
+    await corrections.correct(tx, books, wanted)
+
+
 async def _end_withdrawal(tx: Tx, books: OpenBooks, what: What) -> None:
     """One that waits is ended, if it is the same: the number may be another's since."""
     state = await withdrawals.lock(tx, books, what["withdrawal"])
@@ -230,6 +263,9 @@ _OF_PARTNERS: dict[Kind, OfPartner] = {
     Kind.TON_DOMAIN_REMOVED: _remove_domain,
     Kind.WALLET_UNBOUND: _take_off,
     Kind.ORDER_CANCELLED: _cancel_order,
+    Kind.ORDER_REFUNDED: _refund_order,
+    Kind.PAYMENT_REVERSED: _reverse_payment,
+    Kind.BALANCE_DEBITED: _debit,
     Kind.WITHDRAWAL_ENDED: _end_withdrawal,
 }
 # What is done while the partner's fence is held.

@@ -16,7 +16,10 @@ from hashrail.books.chart import Account, TransferKind
 from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import Transfer
 from hashrail.db import Reader, Tx, record
+from hashrail.deployment import journal
+from hashrail.deployment.journal import Kind
 from hashrail.errors import NotFoundError
+from hashrail.money import plain
 from hashrail.parties import operators
 
 
@@ -94,4 +97,6 @@ async def reverse(tx: Tx, books: OpenBooks, payment_id: int, *, reason: str) -> 
     await ledger.let_owe(tx, books.partner_id, amount_usd)
     legs = (Account.PARTNER_RECEIVABLE, Account.CASH, amount_usd)
     await ledger.post(tx, books, Transfer(TransferKind.PAYMENT_REVERSAL, payment_id, 1, *legs))
+    told = {"payment": payment.reference, "amountUsd": plain(amount_usd), "reason": reason}
+    await journal.note(tx, Kind.PAYMENT_REVERSED, partner_id=books.partner_id, **told)
     return True

@@ -21,6 +21,8 @@ from hashrail.books.chart import Account, TransferKind
 from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import Transfer
 from hashrail.db import Reader, Tx, record
+from hashrail.deployment import journal
+from hashrail.deployment.journal import Kind
 from hashrail.errors import ConflictError
 from hashrail.money import ZERO
 from hashrail.parties import operators, users
@@ -153,6 +155,14 @@ async def refund(tx: Tx, books: OpenBooks, issued: Issued, *, reason: str) -> Re
     await _owe_no_more(tx, books, issued)
     if issued.takes_income:
         await _take_income(tx, books, issued, holders)
+    await journal.note(
+        tx,
+        Kind.ORDER_REFUNDED,
+        partner_id=books.partner_id,
+        order=issued.order.external_id,
+        takesIncome=issued.takes_income,
+        reason=reason,
+    )
     made = await find(tx, books.partner_id, issued.order)
     assert made is not None, "it has just been written"
     return made

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,16 @@ from tests.support.world import World
 PASSWORD = "a long enough one"
 NEW_PASSWORD = "another long enough one"
 MINE = ("--partner", "partner")
+ERIK = "SELECT id FROM app_user WHERE partner_user_id = 'erik'"
 TAKEN = {
     *("key revoked", "key scopes changed", "secrets revoked", "user blocked", "origin removed", "address unbound"),
     *(
         "partner suspended",
         "partner closed",
         "order cancelled",
+        "order refunded",
+        "partner payment reversed",
+        "balance debited",
         "withdrawal ended",
         "operator disabled",
         "password changed",
@@ -143,7 +148,7 @@ async def life(server: str, template: str, tmp_path_factory: pytest.TempPathFact
 
 
 async def live_before(made: Life, api: Api, shell: Shell) -> None:
-    for name in ("alice", "bob", "carol"):
+    for name in ("alice", "bob", "carol", "erik"):
         made.users[name] = await log_in(api, name)
     await funded(made.world, made.users["alice"]["userId"])
     made.keys |= {"kept": api.server, "revoked": await api.caller(), "rotated": await api.caller()}
@@ -154,6 +159,11 @@ async def live_before(made: Life, api: Api, shell: Shell) -> None:
         answered(await order(api.server, made.users["bob"]["userId"], external_id))
     for name, address in (("waiting", ADDRESSES[0]), ("cancelled", ADDRESSES[1])):
         made.withdrawals[name] = (await asked(made.world, made.users["alice"]["userId"], "0.01", address)).id
+    erik = made.users["erik"]["userId"]
+    for external_id in ("refunded", "issued later"):
+        answered(await order(api.server, erik, external_id))
+    answered(await api.server.call("s2s_payment_success", userId=erik, externalId="refunded"))
+    await said(shell, "partner", "payment", "record", *MINE, "--amount", "100", "--reference", "SEPA 1")
     await said(shell, "partner", "origin", "add", "https://gone.example", *MINE)
     for name in ("thief", "friend", "former"):
         await said(shell, "partner", "create", "--name", name)
@@ -188,6 +198,7 @@ async def live_on(made: Life, api: Api, shell: Shell) -> None:
         ("order", "cancel", "cancelled"),
     ):
         await said(shell, *words, *MINE)
+    await money_is_taken(made, api, shell)
     await said(shell, "partner", "suspend", "thief", "--reason", "its key was stolen")
     await said(shell, "partner", "close", "former", "--reason", "its contract has ended")
     for verb in ("suspend", "reopen"):
@@ -198,11 +209,32 @@ async def live_on(made: Life, api: Api, shell: Shell) -> None:
     await journal_file.write_down(made.world.pool, made.journal, with_heights=True)
 
 
+async def money_is_taken(made: Life, api: Api, shell: Shell) -> None:
+    """Refunds, a payment that bounced, corrections: of what the backup has, and of what came after it."""
+    erik = made.users["erik"]["userId"]
+    answered(await api.server.call("s2s_payment_success", userId=erik, externalId="issued later"))
+    await said(shell, "partner", "refunds", *MINE, "--income", "take")
+    for external_id in ("refunded", "issued later"):
+        await said(shell, "order", "refund", external_id, *MINE, "--reason", "charged back")
+    await said(shell, "partner", "payment", "record", *MINE, "--amount", "50", "--reference", "SEPA 2")
+    for payment in json.loads(await said(shell, "partner", "payment", "list", *MINE, "--json")):
+        await said(shell, "partner", "payment", "reverse", payment["id"], *MINE, "--reason", "bounced")
+    for verb, name, amount, currency, reference in (
+        ("debit", "alice", "0.001", "BTC", "case 1"),
+        ("credit", "alice", "0.0005", "BTC", "case 2"),
+        ("credit", "erik", "3", "GOMINING", "case 3"),
+        ("debit", "erik", "3", "GOMINING", "case 4"),
+    ):
+        of = ("--amount", amount, "--currency", currency, "--reference", reference, "--reason", "counted wrongly")
+        await said(shell, "user", verb, name, *MINE, *of)
+    await said(shell, "user", "block", "erik", *MINE, "--payouts", "go-on")
+
+
 async def test_what_was_taken_away_stays_away(life: Life, tmp_path: Path) -> None:
     """Blocked and unblocked again is not blocked; a password that was changed is the new one."""
     async with life.again(tmp_path) as books:
         report = await books.begin()
-        assert {(one["kind"], one["left"]) for one in report["taken"]} == {(kind, None) for kind in TAKEN}
+        assert {one["kind"] for one in report["taken"] if one["left"] is None} == TAKEN
         async with books.served() as api:
             revoked, rotated = (replace(life.keys[name], http=api.http) for name in ("revoked", "rotated"))
             check_refused(await revoked.call("s2s_miners", partnerUserId="alice"), 401, "API_KEY_REVOKED")
@@ -233,6 +265,46 @@ async def test_what_was_taken_away_stays_away(life: Life, tmp_path: Path) -> Non
         assert await books.broken() == {}
 
 
+async def test_money_that_was_taken_is_taken_again_once(life: Life, tmp_path: Path) -> None:
+    """On the terms of that time. What the backup does not have, or a balance does not hold, is named with why."""
+    async with life.again(tmp_path) as books:
+        # A withdrawal of 0.01 that was cancelled since is released as well.
+        after = await balance(books, "alice") + Decimal("0.01") - Decimal("0.001")
+        report = await books.begin()
+        mine = f"of partner {life.world.partner.id}"
+        left = {one["about"]: one["left"] for one in report["taken"] if one["left"] is not None}
+        short = "the account does not hold that much: 0 GOMINING can be spent"
+        assert left == {
+            f"order issued later {mine}": "the order is created",
+            f"payment SEPA 2 of USD 50 {mine}": "no payment of 'SEPA 2' is recorded",
+            f"user erik of 3 GOMINING by reference case 4 {mine}": short,
+        }
+        told = {one["about"] for one in report["given"] if one["kind"] == "balance credited"}
+        assert told == {
+            f"user alice of 0.0005 BTC by reference case 2 {mine}",
+            f"user erik of 3 GOMINING by reference case 3 {mine}",
+        }
+        assert await balance(books, "alice") == after
+        debit = ("user", "debit", "alice", *MINE, "--amount", "0.001", "--reference", "case 1", "--reason", "again")
+        await books.say(*debit)
+        assert await balance(books, "alice") == after
+        assert await books.ask("SELECT takes_income FROM order_refund") is True
+        assert await books.ask("SELECT count(*) FROM stint WHERE to_day IS NULL AND user_id = (" + ERIK + ")") == 0
+        assert await books.ask(
+            "SELECT payouts_go_on AND blocked_at IS NOT NULL FROM app_user WHERE id = (" + ERIK + ")"
+        )
+        (payment,) = json.loads(await books.say("partner", "payment", "list", *MINE, "--json"))
+        assert (payment["reference"], payment["reason"]) == ("SEPA 1", "bounced")
+        assert await books.broken() == {}
+
+
+async def balance(books: Restored, name: str) -> Decimal:
+    """What a user can spend of bitcoin."""
+    page = json.loads(await books.say("user", "show", name, *MINE, "--json", password=PASSWORD))
+    (found,) = [one for one in page["balances"] if one["currency"] == "BTC"]
+    return Decimal(found["spendable"])
+
+
 async def test_what_was_given_is_told(life: Life, tmp_path: Path) -> None:
     """A key that was made after the backup is nobody's; whoever has to make it anew reads which."""
     async with life.again(tmp_path) as books:
@@ -252,7 +324,7 @@ async def test_what_was_given_is_told(life: Life, tmp_path: Path) -> None:
 async def test_no_token_of_before_opens_anything(life: Life, tmp_path: Path) -> None:
     """Neither one from the life that is lost nor one from before the backup."""
     async with life.again(tmp_path) as books:
-        assert (await books.begin())["sessions"] == 3
+        assert (await books.begin())["sessions"] == 4
         async with books.served() as api:
             assert (await log_in(api, "victim"))["userId"] > restoring.MARGIN
             for tokens in (life.later["mallory"], life.later["alice"], life.users["alice"]):
@@ -349,7 +421,7 @@ async def test_restored_once_more_the_journal_of_every_life_counts(life: Life, t
             twice = Restored(life, Shell(dsn, tmp_path))
             report = await twice.begin()
             blocked = {one["about"] for one in report["taken"] if one["kind"] == "user blocked"}
-            assert blocked == {f"user {name} of partner {life.world.partner.id}" for name in ("bob", "carol")}
+            assert blocked == {f"user {name} of partner {life.world.partner.id}" for name in ("bob", "carol", "erik")}
 
 
 async def test_without_a_journal_nothing_can_be_taken_away(life: Life, tmp_path: Path) -> None:
@@ -401,7 +473,7 @@ async def test_cut_off_before_its_commit_nothing_is_done(
         assert await books.ask("SELECT count(*) FROM restoration") == 0
         assert await books.ask("SELECT count(*) FROM app_user WHERE blocked_at IS NOT NULL") == 0
         report = await books.begin()
-        assert {one["kind"] for one in report["taken"]} == TAKEN
+        assert {one["kind"] for one in report["taken"] if one["left"] is None} == TAKEN
 
 
 async def test_processes_have_to_be_stopped(life: Life, tmp_path: Path) -> None:
