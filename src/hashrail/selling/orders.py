@@ -16,7 +16,7 @@ Accounts touched: partner receivable, miner sales.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from hashrail import clock
 from hashrail.books import fence, ledger, lost_numbers
@@ -27,6 +27,8 @@ from hashrail.db import Reader, Tx, record
 from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import ConflictError, NotFoundError
+from hashrail.events import drafts
+from hashrail.events.types import OrderCancelled, OrderCreated, OrderExpired, OrderIssued
 from hashrail.parties import users
 from hashrail.rewards import stints
 from hashrail.selling import capacity, catalogue, miners
@@ -149,6 +151,7 @@ async def create(
             await capacity.commit_capacity(tx, books.partner_id, order.power)
             await capacity.assert_open_orders_bounded(tx, books.partner_id, open_share)
             await _reserve(tx, books, order)
+            await drafts.note(tx, books.partner_id, OrderCreated(**_facts(order)))
             return order
         present = await _find(tx, books.partner_id, external_id)
         assert present is not None, "somebody else has just created it"
@@ -230,6 +233,7 @@ async def cancel(tx: Tx, books: OpenBooks, *, external_id: str) -> str:
         await _release(tx, books, order)
     if order.state != "cancelled":
         await journal.note(tx, Kind.ORDER_CANCELLED, partner_id=books.partner_id, order=external_id)
+        await drafts.note(tx, books.partner_id, OrderCancelled(**_facts(order)))
     await _set_state(tx, books, order, "cancelled")
     return order.state
 
@@ -286,6 +290,7 @@ async def _release(tx: Tx, books: OpenBooks, order: Order) -> None:
 async def _expire(tx: Tx, books: OpenBooks, order: Order) -> None:
     await _release(tx, books, order)
     await _set_state(tx, books, order, "expired")
+    await drafts.note(tx, books.partner_id, OrderExpired(**_facts(order)))
 
 
 async def _assert_not_refunded(tx: Tx, books: OpenBooks, order: Order) -> None:
@@ -349,7 +354,20 @@ async def _issue(tx: Tx, books: OpenBooks, order: Order, miner_id: int) -> Order
         miner_id,
     )
     await ledger.post_reserved(tx, books, TransferKind.PURCHASE, order.id, order.attempt)
+    await drafts.note(tx, books.partner_id, OrderIssued(miner_id=miner_id, **_facts(order)))
     return await _reload(tx, books, order)
+
+
+def _facts(order: Order) -> dict[str, Any]:
+    """What every event of an order tells."""
+    return {
+        "external_id": order.external_id,
+        "user_id": order.user_id,
+        "nft_collection_id": order.collection_id,
+        "power": order.power,
+        "energy_efficiency": order.energy_efficiency,
+        "value_usd": order.value_usd,
+    }
 
 
 async def _find(tx: Reader, partner_id: int, external_id: str, *, lock: bool = False) -> Order | None:

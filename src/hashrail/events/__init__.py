@@ -1,0 +1,1 @@
+"""What happened, told to partners: a feed each, and the webhooks that deliver it."""

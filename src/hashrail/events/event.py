@@ -1,0 +1,24 @@
+"""What an event is: a type with a version, the object that it is about, and its data."""
+
+from typing import ClassVar
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Something that happened to an object of a partner's; the fields are its data, as partners read them.
+
+    A type is never changed but by a field that may be left out; another meaning is another version.
+    """
+
+    # As `order.issued`.
+    TYPE: ClassVar[str]
+    VERSION: ClassVar[int] = 1
+    # What it is about, as `order`, and the field that says which one.
+    KIND: ClassVar[str]
+    ID: ClassVar[str]
+
+    @property
+    def object_id(self) -> str:
+        """Which object of its kind, as partners know it."""
+        return str(getattr(self, self.ID))

@@ -1,0 +1,103 @@
+"""A partner's feed: events by their position, which is never preceded later by a new one.
+
+Drafts of committed transactions are moved to the feed's end by whoever comes by: the worker again and again, and who
+reads. A mover holds the feed's row until it has committed, so positions become visible in their order, however many
+move and wherever they are killed. Writers wait for nobody.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from hashrail.db import Reader, Tx
+
+FEED_GROWS = "hashrail_feed_grows"
+AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event in the feed; `data` is JSON text, `sequence` counts the events of its object, time is business time."""
+
+    position: int
+    name: str
+    type: str
+    version: int
+    object_kind: str
+    object_id: str
+    sequence: int
+    data: str
+    occurred_at: datetime
+
+
+_MOVE = """
+    WITH moved AS (
+        DELETE FROM event_draft
+        WHERE partner_id = $1
+          AND id IN (SELECT id FROM event_draft WHERE partner_id = $1 ORDER BY id LIMIT $2)
+        RETURNING id, name, type, version, object_kind, object_id, data, occurred_at
+    ), numbered AS (
+        SELECT *, row_number() OVER (ORDER BY id) AS place,
+               row_number() OVER (PARTITION BY object_kind, object_id ORDER BY id) AS place_of_object
+        FROM moved
+    ), told AS (
+        INSERT INTO event (partner_id, position, name, type, version, object_kind, object_id, sequence, data,
+                           occurred_at)
+        SELECT $1, $3 + n.place, n.name, n.type, n.version, n.object_kind, n.object_id,
+               n.place_of_object + coalesce((SELECT max(e.sequence) FROM event e
+                                             WHERE e.partner_id = $1 AND e.object_kind = n.object_kind
+                                               AND e.object_id = n.object_id), 0),
+               n.data, n.occurred_at
+        FROM numbered n
+        RETURNING position
+    )
+    SELECT max(position) FROM told"""
+
+
+async def append_drafts(tx: Tx, partner_id: int, *, at_most: int = AT_ONCE) -> int:
+    """Move the partner's oldest committed drafts to the end of its feed; answers how many."""
+    await tx.execute(
+        "INSERT INTO event_feed (partner_id, last_position) VALUES ($1, 0) ON CONFLICT DO NOTHING", partner_id
+    )
+    last: int = await tx.fetchval("SELECT last_position FROM event_feed WHERE partner_id = $1 FOR UPDATE", partner_id)
+    # A statement of its own, after the wait: it sees what the mover before has left.
+    new_last: int | None = await tx.fetchval(_MOVE, partner_id, at_most, last)
+    if new_last is None:
+        return 0
+    await tx.execute("UPDATE event_feed SET last_position = $2 WHERE partner_id = $1", partner_id, new_last)
+    await tx.execute("SELECT pg_notify($1, $2)", FEED_GROWS, str(partner_id))
+    return new_last - last
+
+
+async def has_drafts(reader: Reader, partner_id: int) -> bool:
+    """Whether something of the partner's waits for its position."""
+    found: bool = await reader.fetchval("SELECT EXISTS (SELECT FROM event_draft WHERE partner_id = $1)", partner_id)
+    return found
+
+
+async def with_drafts(reader: Reader) -> list[int]:
+    """The partners of whom something waits for its position."""
+    rows = await reader.fetch("SELECT DISTINCT partner_id FROM event_draft ORDER BY partner_id")
+    return [row["partner_id"] for row in rows]
+
+
+async def last_position(reader: Reader, partner_id: int) -> int:
+    """How far the partner's feed goes; 0 where it is empty."""
+    found: int | None = await reader.fetchval("SELECT last_position FROM event_feed WHERE partner_id = $1", partner_id)
+    return found or 0
+
+
+async def read(
+    reader: Reader, partner_id: int, *, after: int, types: Sequence[str] = (), limit: int = 100
+) -> list[Told]:
+    """The events after a position, in their order; of some types only, where any are named."""
+    rows = await reader.fetch(
+        """SELECT position, name, type, version, object_kind, object_id, sequence, data, occurred_at
+           FROM event WHERE partner_id = $1 AND position > $2 AND (type = ANY ($3) OR cardinality($3::text[]) = 0)
+           ORDER BY position LIMIT $4""",
+        partner_id,
+        after,
+        list(types),
+        limit,
+    )
+    return [Told(**row) for row in rows]
