@@ -160,6 +160,8 @@ OPEN = {
             *("day_source.sha256", "day_wait.code"),
             *("worker_heartbeat.name", "worker_heartbeat.version"),
             *(
+                *("event.name", "event.type", "event.object_kind"),
+                *("event_draft.name", "event_draft.type", "event_draft.object_kind"),
                 "deployment.epoch",
                 "deployment.signer",
                 "journal_entry.kind",
@@ -176,9 +178,11 @@ OPEN = {
         ),
         "made by the program, one of many",
     ),
+    **dict.fromkeys(("event.object_id", "event_draft.object_id"), "a name that the program or the partner gives"),
     **dict.fromkeys(("alone_done.currency", "alone_done.kind"), "what alone_limit lists"),
     **dict.fromkeys(
         (
+            *("event.data", "event_draft.data"),
             *("journal_entry.what", "operator_action.values_after", "operator_action.values_before"),
             *("operator_change.content", "payout_turn.found", "run_terms.terms", "observation.figures"),
         ),

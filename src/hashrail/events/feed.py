@@ -37,7 +37,8 @@ _MOVE = """
           AND id IN (SELECT id FROM event_draft WHERE partner_id = $1 ORDER BY id LIMIT $2)
         RETURNING id, name, type, version, object_kind, object_id, data, occurred_at
     ), numbered AS (
-        SELECT *, row_number() OVER (ORDER BY id) AS place,
+        SELECT id, name, type, version, object_kind, object_id, data, occurred_at,
+               row_number() OVER (ORDER BY id) AS place,
                row_number() OVER (PARTITION BY object_kind, object_id ORDER BY id) AS place_of_object
         FROM moved
     ), told AS (
