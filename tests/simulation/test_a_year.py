@@ -62,8 +62,8 @@ ALARMS = {
     "CAPACITY_NEARLY_USED": 1,
     "STANDING_FINDING POOL_SHORTFALL": 1,
 }
-# Before the worker of this process goes on, others are killed.
-KILLED = (FIRST + 110 * ONE_DAY, FIRST + 111 * ONE_DAY)
+# Before the worker of this process goes on, others are killed; nothing rings then, nor is about to.
+KILLED = (FIRST + 113 * ONE_DAY, FIRST + 114 * ONE_DAY)
 Happening = Callable[["Life"], Awaitable[None]]
 SCRIPT: dict[int, Happening] = {}
 

@@ -59,7 +59,12 @@ class Exchanges:
         return {name: f"{self.url}/{name}" for name in (*PAIRS, *TOKEN_PAIRS)}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        except (asyncio.IncompleteReadError, ConnectionResetError):
+            # Whoever was about to ask was killed.
+            writer.close()
+            return
         target = head.split(" ")[1]
         self.asked.append(target)
         name, _, path = target.removeprefix("/").partition("/")

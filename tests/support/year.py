@@ -54,6 +54,8 @@ DIFFICULTY, EPOCH, RISE = 120_000_000_000_000, 10 * BLOCKS, 2_000_000_000_000
 SUBSIDY_SAT, HALVING = 312_500_000, 1000 * BLOCKS
 WALLET = "hashrail"
 SECONDS = 60
+# What sessions of processes are called that are killed.
+KILLED = "killed"
 OFTEN = ("fetch_rates", "keep_days", "write_journal", "pay", "forget_stalled", "see_wallet")
 
 
@@ -222,7 +224,8 @@ class Year:
         """A worker as a process of its own, which is killed at the end of the block. Time goes on meanwhile."""
         ahead = await self.run_on()
         words = [sys.executable, "-m", "tests.support.moved_time", str(ahead.total_seconds()), "worker"]
-        port = {"HASHRAIL_WORKER_PROBE_PORT": str(free_port())}
+        named = f"{self.dsn}{'&' if '?' in self.dsn else '?'}application_name={KILLED}"
+        port = {"HASHRAIL_WORKER_PROBE_PORT": str(free_port()), "DATABASE_URL": named}
         with (self.folder / "worker.log").open("ab") as log:
             process = subprocess.Popen(words, env=self.environment | port, stdout=log, stderr=log)
         try:
@@ -230,6 +233,8 @@ class Year:
         finally:
             process.kill()
             process.wait()
+            self.now = moved_time.REAL_NOW() + ahead
+            await self.until_gone()
             await self.forget_the_killed()
 
     async def until(self, process: "subprocess.Popen[bytes]", done: Callable[[], Awaitable[object]]) -> None:
@@ -238,6 +243,15 @@ class Year:
         while not await done():
             assert process.poll() is None, (self.folder / "worker.log").read_text()
             assert clock.monotonic() < give_up, (self.folder / "worker.log").read_text()
+            await asyncio.sleep(0.02)
+
+    async def until_gone(self) -> None:
+        """What a killed process was about to commit is committed or not."""
+        give_up = clock.monotonic() + SECONDS
+        while await self.world.pool.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1)", KILLED
+        ):
+            assert clock.monotonic() < give_up, "a session of a killed process goes on"
             await asyncio.sleep(0.02)
 
     async def forget_the_killed(self) -> None:

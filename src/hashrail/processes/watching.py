@@ -1,10 +1,13 @@
 """What a worker does beside its jobs, so that no job keeps it waiting: it lives, evaluates alarms, and tells them.
 
 Each step has a task of its own. What fails is logged and tried again at the next turn; a bug in it stops no payouts.
+Nothing is evaluated before the worker has said that it lives, or has tried to: else the first one after a break would
+tell of itself that none was heard.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -17,6 +20,8 @@ from hashrail.deployment.opened import Deployment
 EVERY_SECONDS = 60
 # How soon what is to be told leaves.
 TELLING_SECONDS = 5
+# So long at most the first beat keeps the rules waiting.
+FIRST_BEAT_SECONDS = 60
 log = structlog.get_logger()
 
 
@@ -31,14 +36,26 @@ class Step:
 
 async def watch(deployment: Deployment) -> None:
     """Watch until this is cancelled."""
-    receivers = Receivers(deployment.settings.alarm_urls)
+    receivers, has_beaten = Receivers(deployment.settings.alarm_urls), asyncio.Event()
+
+    async def live(opened: Deployment) -> None:
+        try:
+            await beat(opened)
+        finally:
+            has_beaten.set()
+
+    async def evaluate(opened: Deployment) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_BEAT_SECONDS):
+                await has_beaten.wait()
+        await states.evaluate(opened)
 
     async def tell(opened: Deployment) -> None:
         await delivery.deliver(opened, receivers)
 
     steps = (
-        Step("beat", EVERY_SECONDS, beat),
-        Step("evaluate", EVERY_SECONDS, states.evaluate),
+        Step("beat", EVERY_SECONDS, live),
+        Step("evaluate", EVERY_SECONDS, evaluate),
         Step("tell", TELLING_SECONDS, tell),
         Step("heartbeat", EVERY_SECONDS, dead_man.call),
     )

@@ -8,7 +8,7 @@ from procrastinate.tasks import Task
 from pydantic import SecretStr
 
 from hashrail import db
-from hashrail.alarms import dead_man, observations, workers
+from hashrail.alarms import dead_man, observations, states, workers
 from hashrail.alarms.rules import ESSENTIAL
 from hashrail.custody import payout_policy
 from hashrail.deployment.opened import Deployment
@@ -75,7 +75,7 @@ async def test_a_worker_watches_until_it_stops(
     async with db.transaction(world.pool) as tx:
         await payout_policy.pause(tx, None, "a key may have leaked")
     watching_task = asyncio.create_task(watching.watch(watched.deployment))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while "warning: PAYOUTS_PAUSED begins" not in ops.titles or tries < 2:
             await asyncio.sleep(0.01)
     watching_task.cancel()
@@ -85,3 +85,59 @@ async def test_a_worker_watches_until_it_stops(
         (known,) = await workers.known(tx)
     assert known.name == workers.own_name()
     assert ops.titles.count("warning: PAYOUTS_PAUSED begins") == 1
+
+
+async def test_a_worker_lives_before_it_evaluates(
+    world: World, watched: Watched, ops: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first worker after a break, and its beat takes its time: nobody is told that no worker is heard."""
+    monkeypatch.setattr(watching, "TELLING_SECONDS", 0)
+    happened, real_beat, real_evaluate = [], watching.beat, states.evaluate
+
+    async def beat(deployment: Deployment) -> None:
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await real_beat(deployment)
+        happened.append("beat")
+
+    async def evaluate(deployment: Deployment) -> int:
+        happened.append("evaluation")
+        return await real_evaluate(deployment)
+
+    monkeypatch.setattr(watching, "beat", beat)
+    monkeypatch.setattr(states, "evaluate", evaluate)
+    async with db.transaction(world.pool) as tx:
+        await payout_policy.pause(tx, None, "a key may have leaked")
+    await until_told(watched, ops, "warning: PAYOUTS_PAUSED begins")
+    assert happened == ["beat", "evaluation"]
+    assert [title for title in ops.titles if "WORKER_SILENT" in title] == []
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_first_beat_that_fails_or_hangs_stops_no_alarm(
+    watched: Watched, ops: Receiver, monkeypatch: pytest.MonkeyPatch, *, hangs: bool
+) -> None:
+    """What is to be told is told, and that no worker was heard is then true."""
+    monkeypatch.setattr(watching, "TELLING_SECONDS", 0)
+    monkeypatch.setattr(watching, "FIRST_BEAT_SECONDS", 0 if hangs else 3600)
+
+    async def beat(_deployment: Deployment) -> None:
+        if hangs:
+            await asyncio.Event().wait()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(watching, "beat", beat)
+    await until_told(watched, ops, "critical: WORKER_SILENT begins")
+    async with db.transaction(watched.deployment.pool) as tx:
+        assert await workers.known(tx) == []
+
+
+async def until_told(watched: Watched, ops: Receiver, title: str) -> None:
+    """Watch until somebody was told of it."""
+    watching_task = asyncio.create_task(watching.watch(watched.deployment))
+    async with asyncio.timeout(60):
+        while title not in ops.titles:
+            await asyncio.sleep(0.01)
+    watching_task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await watching_task
