@@ -11,6 +11,19 @@ ACT = """
 
 async def act_on_session(pool: db.Pool, action: str, statement: str = "SELECT pg_sleep") -> None:
     """Call a function of PostgreSQL's for the one session that runs a statement which begins like this."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await pool.fetchval(ACT.format(action=action), statement):
+            await asyncio.sleep(0.01)
+
+
+WAITING_COMMIT = """
+    SELECT pg_cancel_backend(a.pid) FROM pg_stat_activity a
+    WHERE a.datname = current_database() AND a.wait_event = 'SyncRep' AND EXISTS (
+        SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.relation = $1::text::regclass)"""
+
+
+async def cancel_waiting_commit(pool: db.Pool, table: str) -> None:
+    """End the wait for a standby of the one session that has written to a table: what it wrote stays."""
+    async with asyncio.timeout(60):
+        while not await pool.fetchval(WAITING_COMMIT, table):
             await asyncio.sleep(0.01)

@@ -248,14 +248,13 @@ async def nameless(api: Api, key: str | None) -> str:
 
 
 def settings_of(dsn: str, **changes: Any) -> Settings:
-    """Settings of a sandbox on a database without rate limits, with some of them changed; its journal is its own."""
-    name = hashlib.sha256(dsn.encode()).hexdigest()
-    values: dict[str, Any] = {
-        "mode": "sandbox",
-        "master_keys": MASTER_KEY,
-        "DATABASE_URL": dsn,
-        "journal": JOURNALS / f"{name}.jsonl",
-    }
+    """Settings of a sandbox on a database without rate limits, with some of them changed.
+
+    Its journal is its own, unless it has a folder that commands write theirs in too.
+    """
+    values: dict[str, Any] = {"mode": "sandbox", "master_keys": MASTER_KEY, "DATABASE_URL": dsn}
+    if "data" not in changes:
+        values["journal"] = JOURNALS / f"{hashlib.sha256(dsn.encode()).hexdigest()}.jsonl"
     return Settings(**values | UNLIMITED | changes)
 
 
@@ -293,7 +292,7 @@ async def open_api(world: World, dsn: str, *, peer: str = "127.0.0.1", **changes
 
 async def until_journal_is_written(api: Api) -> None:
     """Until the process has written what its books have noted: it does so in transactions of its own."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await journal_file.lacks(api.world.pool, api.deployment.settings.journal_file):
             await asyncio.sleep(0.01)
 

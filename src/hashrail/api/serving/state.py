@@ -35,6 +35,8 @@ from hashrail.vault import Vault
 
 MAX_REMEMBERED = 10_000
 RECONNECT_SECONDS = 1.0
+# How long the first request waits for a line to listen on.
+HEARING_SECONDS = 10
 # A server that is gone without a word announces nothing: it is asked whether it is there.
 PROBE_SECONDS = 10
 log = structlog.get_logger()
@@ -144,6 +146,8 @@ class Serving:
     are_books_older: bool = False
     # Set when the epoch and the journal are to be looked at.
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    # Set since this process hears what changes, for the first time.
+    hears: asyncio.Event = field(default_factory=asyncio.Event)
 
     def assert_newest(self) -> None:
         """The books lack nothing that the journal tells, as far as this process knows. Raises BooksAreOlderError."""
@@ -179,6 +183,9 @@ async def open_serving(settings: Settings, dsn: str) -> Serving:
     serving = Serving(deployment, signing_keys, known, Budgets(pool), turns, ton=ton)
     background = (_listen(dsn, serving), _keep_up(serving), _keep_counts(pool))
     serving.background += [asyncio.create_task(each) for each in background]
+    # It begins with what is so now. Where it cannot listen, it still serves: what it remembers is bounded by seconds.
+    with suppress(TimeoutError):
+        await asyncio.wait_for(serving.hears.wait(), HEARING_SECONDS)
     return serving
 
 
@@ -277,6 +284,7 @@ async def _listen_until_cut_off(dsn: str, serving: Serving) -> None:
         # Nobody has heard what was announced before, since this process began or was cut off.
         serving.known.forget_all()
         serving.news.set()
+        serving.hears.set()
         while not lost_line.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(lost_line.wait(), PROBE_SECONDS)
