@@ -7,12 +7,13 @@
 
 A figure is held against the newest earlier day that nobody doubts, as its adjustments leave it, and against the
 operator's node where that told the day (`node_words`). A subsidy that the node says is in no doubt, and neither is what
-it alone does to the reward, so a halving passes without hands. Who types a figure in doubt names it again
+it alone does to the reward, so a halving passes without hands; also when it is looked at again without the node, where
+the figures were fetched from it (`day_sources`). Who types a figure in doubt names it again
 (`bounds.assert_confirmed`); what a machine fetched is entered, and held.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -21,7 +22,7 @@ from hashrail.bounds import Doubt
 from hashrail.db import Reader, Tx
 from hashrail.errors import BadRequestError, ConflictError
 from hashrail.market.chain_days import ChainDay
-from hashrail.rewards import node_words, rate_classes, rates, tariffs
+from hashrail.rewards import day_sources, node_words, rate_classes, rates, tariffs
 from hashrail.rewards.formula import DayInputs
 
 # The first day is the first that anybody earns, and every day since has to have rates.
@@ -89,15 +90,15 @@ async def judge(tx: Tx, inputs: DayInputs, *, today: date, chain: ChainDay | Non
     with suppress(rates.RatesMissingError):
         rates.assert_not_published(await rates.find(tx, inputs.day))
     check(inputs)
-    return await _judged(tx, inputs, today, chain)
+    judged = await _judged(tx, inputs, today, is_subsidy_known=node_words.confirms_subsidy(inputs, chain))
+    return replace(judged, doubts=(*judged.doubts, *await _of_node(tx, inputs, chain)))
 
 
-async def _judged(tx: Tx, inputs: DayInputs, today: date, chain: ChainDay | None) -> Judgement:
-    """What there is to say against figures that can be."""
+async def _judged(tx: Tx, inputs: DayInputs, today: date, *, is_subsidy_known: bool) -> Judgement:
+    """What there is to say against figures that can be, beside what the node says now."""
     before = await _before(tx, inputs.day)
-    of_figures = _of_figures(inputs, before, chain)
-    of_node = await _of_node(tx, inputs, chain)
-    return Judgement((*await _doubts_of_day(tx, inputs.day, today), *of_figures, *of_node), before)
+    of_figures = _of_figures(inputs, before, is_subsidy_known=is_subsidy_known)
+    return Judgement((*await _doubts_of_day(tx, inputs.day, today), *of_figures), before)
 
 
 async def correct(tx: Reader, inputs: DayInputs, was: DayInputs, chain: ChainDay | None = None) -> tuple[Doubt, ...]:
@@ -123,11 +124,11 @@ def compare(inputs: DayInputs, before: DayInputs) -> tuple[Doubt, ...]:
     return tuple(each for each in found if each is not None)
 
 
-def _of_figures(inputs: DayInputs, before: DayInputs | None, chain: ChainDay | None) -> list[Doubt]:
-    """What the day before has to say against a day's figures."""
+def _of_figures(inputs: DayInputs, before: DayInputs | None, *, is_subsidy_known: bool) -> list[Doubt]:
+    """What the day before has to say against a day's figures; a subsidy that the node has said is in no doubt."""
     given = {field: getattr(inputs, field) for field in COMPARED if getattr(inputs, field) is not None}
     found = {field: bounds.compare(field, value, *_stood(before, field)) for field, value in given.items()}
-    if node_words.confirms_subsidy(inputs, chain):
+    if is_subsidy_known:
         del found["subsidy_btc"]
         if before is not None:
             usual = node_words.reward_at(inputs.subsidy_btc, before)
@@ -171,10 +172,12 @@ async def judge_again(tx: Tx, *, after: date, today: date) -> None:
     """Hold or let go of later days whose figures are held against others now that a day before them has changed.
 
     Nobody leads a figure up by days in between that are taken back or entered again. The first day that nobody doubted,
-    and nobody doubts now, is what those after it are held against as before. What the node said against a day stays.
+    and nobody doubts now, is what those after it are held against as before. What the node said against a day stays,
+    and a subsidy that was fetched from it is known as before.
     """
     for later in await rates.waiting_after(tx, after):
-        judged = await _judged(tx, later.inputs, today, None)
+        is_subsidy_known = await day_sources.are_of_node(tx, later.inputs.day)
+        judged = await _judged(tx, later.inputs, today, is_subsidy_known=is_subsidy_known)
         of_node = [reason for reason in later.held if bounds.BY_NODE in reason]
         if judged.doubts or of_node:
             for_two = judged.needs_two or (bool(of_node) and later.held_for_two)

@@ -9,7 +9,7 @@ import pytest
 
 from hashrail import business_clock, db
 from hashrail.clock import ONE_DAY
-from hashrail.rewards import closing, day_sources, day_waits, fetching, rates, tariffs
+from hashrail.rewards import closing, day_sources, day_waits, entering, fetching, rates, tariffs
 from hashrail.rewards.fetching import Fetched
 from hashrail.rewards.rate_classes import DayNotOverError
 from hashrail.rewards.tariffs import Tariff
@@ -22,6 +22,7 @@ from tests.support.world import World, inputs
 FIRST = dt.date(2026, 3, 1)
 SECOND, THIRD, FOURTH = (FIRST + ONE_DAY * count for count in (1, 2, 3))
 PRICES = {FIRST: "78000", SECOND: "78862.65350442", THIRD: "79120.5", FOURTH: "77904.51"}
+HALVED = {"difficulty": "95.67e12", "subsidy_btc": "1.5625", "fees_btc": "0.04", "pool_btc_per_th": "3.3697e-7"}
 # 86400 * 1e12 * 3.165 / (95.67e12 * 2^32)
 REWARD = Decimal("0.00000066550576")
 
@@ -211,6 +212,26 @@ async def test_a_halving_passes_without_hands(world: World, settings: Settings, 
     assert (await rates.of_day(world.pool, FOURTH)).subsidy_btc == Decimal("1.5625")
     assert await rates.held(world.pool) == []
     assert (await closing.close_due(world.pool)).published_through == FOURTH
+
+
+async def test_a_halving_that_is_looked_at_again_passes(
+    world: World, settings: Settings, chain: FakeChain, exchanges: Exchanges
+) -> None:
+    """A day before it was held, and with it both; once that one is let go nothing is left of the halving to doubt."""
+    for height in range(72, len(chain.blocks)):
+        chain.change(height, subsidy_sat=156_250_000)
+    exchanges.btc |= {SECOND: "120000", THIRD: "121000", FOURTH: "121500"}
+    await fetching.fetch_due(world.pool, settings)
+    assert [each.inputs.day for each in await rates.held(world.pool)] == [SECOND, THIRD, FOURTH]
+    async with db.transaction(world.pool) as tx:
+        await entering.confirm(tx, SECOND, today=FOURTH)
+    assert await rates.held(world.pool) == []
+    # Typed anew, without a word of the node, it is a halving like any other figure that falls.
+    typed = inputs(FOURTH, **HALVED, btc_usd="121500")
+    async with db.transaction(world.pool) as tx:
+        await entering.enter(tx, typed, at=await business_clock.now(tx))
+        await entering.judge_again(tx, after=SECOND, today=FOURTH)
+    assert [each.inputs.day for each in await rates.held(world.pool)] == [FOURTH]
 
 
 async def test_a_reward_that_falls_beyond_the_halving_is_held(
