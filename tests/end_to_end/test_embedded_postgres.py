@@ -280,7 +280,7 @@ def test_a_server_that_does_not_stop_is_ended(ready: Path, monkeypatch: pytest.M
     os.kill(state.pid, signal.SIGSTOP)
     began = clock.monotonic()
     server.stop()
-    assert 0.5 <= clock.monotonic() - began < 2
+    assert 0.5 <= clock.monotonic() - began < 30
     assert running_on(ready) == []
     with server:  # which frees the shared memory that the killed one left
         assert query(server.dsn, "SELECT 1") == "1"
@@ -359,7 +359,7 @@ def test_a_forked_child_does_not_hold_the_folder(ready: Path) -> None:
         with EmbeddedPostgres(ready) as server:
             assert server.owner
             assert query(server.dsn, "SELECT 1") == "1"
-        assert clock.monotonic() - began < 20
+        assert clock.monotonic() - began < 60
     finally:
         os.kill(child, signal.SIGKILL)
         owner.stdout.close()

@@ -17,13 +17,13 @@ async def act_on_session(pool: db.Pool, action: str, statement: str = "SELECT pg
 
 
 WAITING_COMMIT = """
-    SELECT pg_cancel_backend(a.pid) FROM pg_stat_activity a
+    SELECT {action}(a.pid) FROM pg_stat_activity a
     WHERE a.datname = current_database() AND a.wait_event = 'SyncRep' AND EXISTS (
         SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.relation = $1::text::regclass)"""
 
 
-async def cancel_waiting_commit(pool: db.Pool, table: str) -> None:
-    """End the wait for a standby of the one session that has written to a table: what it wrote stays."""
+async def act_on_waiting_commit(pool: db.Pool, action: str, table: str) -> None:
+    """The same for the one session that has written to a table and waits for a standby: what it wrote stays."""
     async with asyncio.timeout(60):
-        while not await pool.fetchval(WAITING_COMMIT, table):
+        while not await pool.fetchval(WAITING_COMMIT.format(action=action), table):
             await asyncio.sleep(0.01)

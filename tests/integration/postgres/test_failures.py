@@ -18,7 +18,7 @@ from hashrail.sqlstates import (
     DatabaseRightsError,
     UnknownOutcomeError,
 )
-from tests.support.acting import act_on_session
+from tests.support.acting import act_on_session, act_on_waiting_commit
 from tests.support.clusters import Cluster, cluster, small_disk, standby
 from tests.support.cut_line import line_to
 
@@ -291,7 +291,7 @@ async def test_a_server_that_stands_still(own: Cluster, books: db.Pool) -> None:
     with own.frozen():
         began = loop.time()
         await check_told(DatabaseDownError, write(books, "frozen"))
-        assert loop.time() - began < 3
+        assert loop.time() - began < 30
     await write_again(books, "after")
     assert await count(books) == 2
 
@@ -304,7 +304,7 @@ async def test_a_commit_that_no_standby_knows_of(own: Cluster, books: db.Pool) -
         for action in ("pg_cancel_backend", "pg_terminate_backend"):
             patient = await db.open_pool(own.dsn, connections=1)
             writing = asyncio.create_task(write(patient, action))
-            await act_on_session(books, action, "COMMIT")
+            await act_on_waiting_commit(books, action, "noted")
             await check_told(UnknownOutcomeError, writing)
             patient.terminate()
     finally:

@@ -17,7 +17,7 @@ from tests.support.api_client import Api, check_refused, exact, open_api, until_
 from tests.support.clusters import Cluster, cluster, small_disk, standby
 from tests.support.world import World
 
-DEADLINE_SECONDS = 2
+DEADLINE_SECONDS = 20
 
 
 @pytest.fixture(scope="module")

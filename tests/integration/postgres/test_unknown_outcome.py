@@ -8,7 +8,7 @@ import pytest
 
 from hashrail import db
 from hashrail.api.serving.running import REPEATED_HEADER
-from tests.support.acting import cancel_waiting_commit
+from tests.support.acting import act_on_waiting_commit
 from tests.support.api_client import Api, answered, check_refused, open_api, until_journal_is_written
 from tests.support.clusters import Cluster, cluster
 from tests.support.world import World
@@ -34,7 +34,7 @@ async def cut_off(api: Api, own: Cluster, request: httpx.Request) -> httpx.Respo
     own.wait_for_nobody()
     sending = asyncio.create_task(api.server.send_again(request))
     try:
-        await cancel_waiting_commit(api.world.pool, "answered_write")
+        await act_on_waiting_commit(api.world.pool, "pg_cancel_backend", "answered_write")
         return await sending
     finally:
         own.set("synchronous_standby_names", "''")

@@ -174,7 +174,7 @@ async def test_the_time_limit_is_one_for_everything(node: Node) -> None:
     started = clock.monotonic()
     async with TonGateway(node.url, timeout_seconds=0.2) as ton:
         assert await ton.get_public_key(ADDRESS) == NoAnswer("no answer within 0.2 s")
-    assert 0.2 <= clock.monotonic() - started < 2
+    assert 0.2 <= clock.monotonic() - started < 30
 
 
 async def test_a_connection_that_breaks(node: Node, ton: TonGateway) -> None:
