@@ -45,6 +45,8 @@ RANDOM = {
     "apiKey": KEY,
     "payload": "EXAMPLE-PAYLOAD",
     "txid": "e3" * 32,
+    "depositTxId": "e3" * 32,
+    "withdrawOrderBlockchainTxId": "e3" * 32,
     "version": "1.0.0",
 }
 # The id of a session.
@@ -178,6 +180,17 @@ async def _look(story: Story) -> None:
     await story.call("c2s_income_total")
     await story.call("c2s_income", limit=2)
     await story.call("exchange_rates")
+    await _look_from_a_dashboard(story)
+
+
+async def _look_from_a_dashboard(story: Story) -> None:
+    for operation in ("app_token_price", "app_platform", "app_marketplace", "app_home", "app_collections", "app_user"):
+        await story.call(operation)
+    await story.call("app_price", symbol="BTC", value=1)
+    for operation in ("app_discounts", "app_nothing", "app_miners"):
+        await story.call(operation)
+    await story.call("app_power_chart", start=RANGE["startDate"], end=RANGE["endDate"])
+    await story.call("app_income", **RANGE, limit=2, skip=0)
 
 
 async def _withdraw(story: Story) -> None:
@@ -201,6 +214,9 @@ async def _withdraw(story: Story) -> None:
     await story.call("s2s_deposits", **alice)
     await story.call("s2s_balances", **alice)
     await story.call("c2s_balances")
+    await story.call("app_wallets", pagination={"skip": 0, "limit": 50})
+    wallets = {"fromType": None, "walletType": ["VIRTUAL_BTC", "VIRTUAL_GMT"], "range": None}
+    await story.call("app_history", filter=wallets, pagination={"cursor": 1_800_000_000_000, "limit": 100})
 
 
 async def _upgrade(story: Story) -> None:
@@ -208,6 +224,9 @@ async def _upgrade(story: Story) -> None:
     await story.call("s2s_upgrade_price", **efficiency | {"from": 15, "to": 14})
     await story.call("s2s_upgrade", data=efficiency | {"fromEnergyEfficiency": 15, "toEnergyEfficiency": 14})
     await story.call("s2s_post_payments")
+    await story.call("app_payments", filters={"withCanceled": False}, pagination={"skip": 0, "limit": 20})
+    sorts = {"dataType": {"in": ["nftEnergyEfficiencyUpgrade", "nftPowerUpgrade"]}, "status": {"in": ["success"]}}
+    await story.call("app_upgrades", filters=sorts, pagination={"skip": 0, "limit": 20})
     for operation in ("s2s_statement", "s2s_statement_csv"):
         await story.call(operation, **RANGE)
 

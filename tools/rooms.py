@@ -85,7 +85,8 @@ ROOMS = (
         "rewards",
         "What miners earn",
         (
-            *("closing", "day_sources", "day_waits", "discounts", "entering", "fetching", "formula", "income_records"),
+            *("closing", "day_sources", "day_waits", "detailed_days", "discounts", "entering", "fetching", "formula"),
+            "income_records",
             *("node_words", "preview", "rate_classes", "rates", "settling", "standing", "stints", "taking_back"),
             *("tariffs", "trial"),
         ),
@@ -95,8 +96,8 @@ ROOMS = (
         "What partners sell",
         (
             *("beginnings", "billing", "capacity", "catalogue", "miner_transfers", "miners", "offer_files", "orders"),
-            *("partner_closing", "payment_reversals", "preview", "refunds", "samples", "statements"),
-            *("upgrade_prices", "upgrade_tariff", "upgrades"),
+            *("partner_closing", "payment_reversals", "platform_totals", "preview", "refunds", "samples", "statements"),
+            *("upgrade_prices", "upgrade_tariff", "upgrades", "user_purchases"),
         ),
     ),
     Room(
@@ -111,6 +112,7 @@ ROOMS = (
                 "destinations",
                 "foreign_spends",
                 "hot_wallet",
+                "movements",
                 "operator_withdrawals",
                 "payout_policy",
                 "payout_terms",

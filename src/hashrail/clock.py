@@ -65,6 +65,11 @@ def start_of(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
+def end_of(day: date) -> datetime:
+    """The last millisecond of `day`, UTC."""
+    return datetime(day.year, day.month, day.day, 23, 59, 59, 999_000, tzinfo=UTC)
+
+
 def credited_at(day: date) -> datetime:
     """When the income of mining day `day` is credited: 00:05 UTC of the next day."""
     return start_of(day) + ONE_DAY + CREDIT_DELAY

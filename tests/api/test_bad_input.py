@@ -539,6 +539,7 @@ CODES = {(kind.status, kind.code) for kind in catalogue()}
 # Their queries know no field, so that little can be wrong with them.
 HARD_TO_GET_WRONG = {
     *("s2s_collections", "c2s_collections", "c2s_income_per_th", "exchange_rates", "c2s_deposit_address"),
+    *("app_token_price", "app_platform", "app_marketplace", "app_home", "app_collections", "app_user"),
     *("market_last_income", "market_collections", "market_upgrade_rates", "api_time", "api_errors"),
 }
 HARD_TO_GET_RIGHT = {

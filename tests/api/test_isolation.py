@@ -30,6 +30,7 @@ from tests.support.api_client import (
     settings_of,
 )
 from tests.support.deployments import deployed
+from tests.support.good_fields import good
 from tests.support.payouts import ADDRESSES
 from tests.support.ton import proof
 
@@ -122,11 +123,12 @@ def other_family(operation: str) -> Attempt:
     return attempt
 
 
-def nothing_of_anybody(operation: str) -> Attempt:
+def nothing_of_anybody(operation: str, **fields: object) -> Attempt:
     """The answer holds published figures only: the same for both partners."""
 
     async def attempt(two: Two) -> None:
-        mine, theirs = await two.server.call(operation), await two.victim.server.call(operation)
+        mine = await two.server.call(operation, **fields)
+        theirs = await two.victim.server.call(operation, **fields)
         assert answered(mine) == answered(theirs)
 
     return attempt
@@ -340,6 +342,8 @@ async def foreign_session(two: Two) -> None:
     assert found == answered(await two.victim.server.call("s2s_sessions", partnerUserId="alice"))["array"]
 
 
+APP_FIGURES = [name for name, each in CONTRACT.items() if name.startswith("app_") and each[3] == "none"]
+APP_OF_USERS = [name for name, each in CONTRACT.items() if name.startswith("app_") and each[3] == "bearer"]
 ATTEMPTS: dict[str, Attempt] = {
     "c2s_logout": forged_logout,
     "s2s_sessions": no_such_user("s2s_sessions"),
@@ -379,6 +383,8 @@ ATTEMPTS: dict[str, Attempt] = {
     "market_last_income": nothing_of_anybody("market_last_income"),
     "market_collections": nothing_of_anybody("market_collections"),
     "market_upgrade_rates": nothing_of_anybody("market_upgrade_rates"),
+    **{name: nothing_of_anybody(name, **good(name)) for name in APP_FIGURES},
+    **{name: token_beside_own_key(name) for name in APP_OF_USERS},
     "s2s_user_statistics": no_such_user("s2s_user_statistics"),
     "s2s_transfer": foreign_miner,
     "s2s_payment": order_of_other,

@@ -22,7 +22,7 @@ from tests.support.api_client import CONTRACT, KEY_HEADER, Api, Caller, answered
 from tests.support.good_fields import RANGE, good
 
 ROUTES: dict[str, AnyOperation] = {route.name: route for _, route in routes.routes(settings_of("postgresql://x"))}
-POSTS = [name for name, one in ROUTES.items() if one.method == "POST" and not one.for_every_site]
+POSTS = [name for name, one in ROUTES.items() if one.method == "POST" and not one.is_for_anybody]
 UNSIGNED = [name for name in POSTS if CONTRACT[name][3] != "signed"]
 GETS = [name for name, one in ROUTES.items() if one.method == "GET"]
 # Readiness and metrics are answered by a listener of their own.

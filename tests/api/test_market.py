@@ -8,6 +8,7 @@ import pytest
 
 from hashrail import clock, db
 from hashrail.api.operations import market
+from hashrail.api.serving import cors
 from hashrail.api.serving.answer_cache import SECONDS
 from hashrail.api.serving.operation import Auth
 from hashrail.money import divide_half_even
@@ -307,7 +308,7 @@ async def test_a_browser_may_ask_before_it_sends(api: Api, method: str, path: st
     assert (response.status_code, response.content) == (204, b"")
     assert response.headers["access-control-allow-origin"] == "*"
     assert response.headers["access-control-allow-methods"] == method
-    assert response.headers["access-control-allow-headers"] == "*, authorization"
+    assert response.headers["access-control-allow-headers"] == cors.EVERY_SITE_MAY_SEND
     assert int(response.headers["access-control-max-age"]) > 0
     check_refused(await api.http.options(path), 405, "METHOD_NOT_ALLOWED")
 

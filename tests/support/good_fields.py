@@ -39,6 +39,9 @@ def good(operation: str) -> dict[str, Any]:
         "s2s_withdrawal_cancel": {"id": 1},
         "s2s_deposits": {},
         "sandbox_chain": {"blocks": 1},
+        "app_price": {"symbol": "BTC"},
+        "app_power_chart": {"start": RANGE["startDate"], "end": RANGE["endDate"]},
+        "app_income": RANGE,
         "s2s_statement": RANGE,
         "s2s_statement_csv": RANGE,
     }

@@ -21,6 +21,7 @@ While adjustments have taken back more than a user has, nothing of theirs can le
 Accounts touched: user BTC, payouts in flight, commission revenue.
 """
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -294,6 +295,12 @@ async def get(tx: Reader, partner_id: int, withdrawal_id: int) -> Withdrawal:
     if row is None:
         raise await _missing(tx, withdrawal_id)
     return db.record(Withdrawal, row)
+
+
+async def some(tx: Reader, partner_id: int, withdrawal_ids: Sequence[int]) -> list[Withdrawal]:
+    """Those of the partner's withdrawals that have these numbers."""
+    rows = await tx.fetch(f"{_READ} WHERE w.partner_id = $1 AND w.id = ANY ($2)", partner_id, list(withdrawal_ids))
+    return [db.record(Withdrawal, row) for row in rows]
 
 
 async def _missing(tx: Reader, withdrawal_id: int) -> WithdrawalNotFoundError:

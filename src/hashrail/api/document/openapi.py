@@ -96,7 +96,7 @@ def _tags(table: Iterable[AnyOperation]) -> list[Part]:
 
 def _models(operation: AnyOperation) -> list[Any]:
     """What is sent and answered; nobody looks at what is sent where every site may call."""
-    looked_at = operation.method == "GET" or not operation.for_every_site
+    looked_at = operation.method == "GET" or not operation.is_for_anybody
     return [*([operation.model] if looked_at else []), operation.answer]
 
 
@@ -139,7 +139,7 @@ def _operation(
     described["responses"] = {"200": _answered(operation, schemas, example)} | {
         str(status): refused.with_codes(status, kinds) for status, kinds in refusals.of(operation).items()
     }
-    if operation.for_every_site:
+    if operation.is_for_anybody:
         described["responses"]["304"] = words.NOT_MODIFIED
     described["security"] = words.security(operation.auth, operation.method)
     return described
@@ -193,7 +193,7 @@ def _spelled(text: str, schema: Part) -> object:
 
 
 def _request_body(operation: AnyOperation, schemas: Schemas, example: Mapping[str, Any]) -> Part:
-    content: Part = {"schema": {} if operation.for_every_site else schemas.of(operation.model)}
+    content: Part = {"schema": {} if operation.is_for_anybody else schemas.of(operation.model)}
     if "body" in example:
         content["example"] = json.loads(example["body"], parse_float=Decimal)
     # An empty body is an empty object.

@@ -63,6 +63,7 @@ TAGS = {
     "Withdrawals": "Bitcoin that leaves: asked for, watched, taken back.",
     "Deposit": "Bitcoin that arrives.",
     "Market": "Figures for anybody's page, without a credential.",
+    "Dashboards": "What dashboards of others ask the vendor's app for: figures, and a user's own data.",
     "Time": "The server's clocks.",
     "Errors": "Every code of a refusal.",
     "Sandbox": "What a sandbox alone can do: move its clock, and play with its chain.",

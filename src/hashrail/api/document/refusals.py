@@ -58,6 +58,8 @@ CALLERS: dict[Auth, Refusals] = {
     Auth.ANY_KEY_OR_BEARER: (*TOKEN[1:], *KEY, guards.OriginNotAllowedError),
     Auth.SIGNED: (*KEY, guards.KeyCannotSignError, *SIGNATURE),
 }
+# What is for every site asks no page who it is.
+NOT_OF_PAGES: Refusals = (guards.OriginNotAllowedError,)
 # Beside those, at paths that pages in a browser may call.
 PAGE: Refusals = (arrival.HeaderRepeatedError, guards.OriginNotAllowedError)
 QUERY: Refusals = (REFUSALS["DUPLICATE_FIELD"], REFUSALS["QUERY_NOT_UTF8"])
@@ -82,7 +84,7 @@ def of(operation: AnyOperation) -> dict[int, list[type[HashrailError]]]:
 
 def _all(operation: AnyOperation) -> Iterator[type[HashrailError]]:
     yield from ALWAYS
-    yield from CALLERS[operation.auth]
+    yield from (kind for kind in CALLERS[operation.auth] if not (operation.for_every_site and kind in NOT_OF_PAGES))
     if operation.auth is not Auth.NONE:
         yield turns.PartnerBusyError
     if operation.scope is not None:
@@ -94,7 +96,7 @@ def _all(operation: AnyOperation) -> Iterator[type[HashrailError]]:
     if operation.method == "GET":
         yield from QUERY
         yield from (faults.FieldUnknownError,) if known else ()
-    elif operation.for_every_site:
+    elif operation.is_for_anybody:
         yield from (errors.BodyTooLargeError, errors.BodyTooSlowError)
     else:
         yield errors.BodyTooSlowError

@@ -9,6 +9,12 @@ from pathlib import Path
 
 import msgspec
 
+from hashrail.api.operations.app_account import APP_ACCOUNT
+from hashrail.api.operations.app_figures import APP_FIGURES
+from hashrail.api.operations.app_income import APP_INCOME
+from hashrail.api.operations.app_miners import APP_MINERS
+from hashrail.api.operations.app_purchases import APP_PURCHASES
+from hashrail.api.operations.app_wallets import APP_WALLETS
 from hashrail.api.operations.balances import BALANCES
 from hashrail.api.operations.catalogue import CATALOGUE
 from hashrail.api.operations.deposits import DEPOSITS
@@ -36,7 +42,8 @@ PREFIXED = ("/c2s/", "/s2s/")
 PAGES = ("/healthz", "/readyz", "/api/openapi.json", "/api/docs", "/api/docs/page.css", "/api/docs/page.js")
 NOUNS = (
     *(LOGINS, SESSIONS, MINERS, CATALOGUE, INCOME_PER_TH, INCOME, EXCHANGE_RATES, USERS, ORDERS, UPGRADES, STATEMENT),
-    *(BALANCES, WALLETS, WITHDRAWALS, DEPOSITS, MARKET, TIME, ERRORS),
+    *(BALANCES, WALLETS, WITHDRAWALS, DEPOSITS, MARKET),
+    *(APP_FIGURES, APP_ACCOUNT, APP_MINERS, APP_INCOME, APP_WALLETS, APP_PURCHASES, TIME, ERRORS),
 )
 OPERATIONS = tuple(operation for noun in NOUNS for operation in noun.operations)
 

@@ -33,7 +33,7 @@ GUARDS: dict[Auth, guards.Guard] = {
 async def answer(operation: Operation[F], serving: Serving, arrival: Arrival) -> Reply:
     """Let the caller in, read what was sent and run the operation."""
     serving.assert_newest()
-    if operation.for_every_site:
+    if operation.is_for_anybody:
         arrival = msgspec.structs.replace(arrival, body=b"{}")
     arrival.notes.cost = 1
     sent, caller = await _let_in(operation, serving, arrival)
@@ -123,7 +123,7 @@ async def _admit(
         caller = await GUARDS[operation.auth](serving, arrival, operation.scope)
         await guards.check_page(serving, arrival, caller.partner_id)
     sent = sent or _sent(operation, arrival)
-    if isinstance(sent, SentBody) and not operation.for_every_site:
+    if isinstance(sent, SentBody) and not operation.is_for_anybody:
         await guards.signed_beside(serving, arrival, sent, operation.name)
     return sent, caller
 

@@ -19,9 +19,11 @@ MAY_READ = (
     "x-request-id, x-server-time, ratelimit, ratelimit-policy, retry-after, x-withdrawal-id, idempotency-replayed"
 )
 REMEMBER_SECONDS = "600"
-# What is for every site: any header may be sent (a star does not cover the one that is named beside it).
+# What is for every site: any header may be sent. A star does not cover `authorization`, and browsers that know no star
+# find the others by name that dashboards send.
 EVERY_SITE = {"access-control-allow-origin": "*", "access-control-expose-headers": f"etag, {MAY_READ}"}
-EVERY_SITE_ASKING = {"access-control-allow-origin": "*", "access-control-allow-headers": "*, authorization"}
+EVERY_SITE_MAY_SEND = "*, authorization, content-type, x-device-type, ngsw-bypass"
+EVERY_SITE_ASKING = {"access-control-allow-origin": "*", "access-control-allow-headers": EVERY_SITE_MAY_SEND}
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 

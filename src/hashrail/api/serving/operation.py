@@ -49,7 +49,7 @@ class Operation(Generic[F]):
     beside what its `auth` and reading it may refuse. A write that is `in_steps` commits on its way. `may_be_unsigned`
     lets keys with that setting leave the signature out. What is `in_books` is refused of a partner that is not open,
     unless it may be done `while_suspended`. What is `for_every_site` may be called by the pages of any
-    site, and with any body: nobody looks at it.
+    site.
     """
 
     number: int | None
@@ -72,6 +72,11 @@ class Operation(Generic[F]):
     media_type: str = JSON
     for_every_site: bool = False
     while_suspended: bool = False
+
+    @property
+    def is_for_anybody(self) -> bool:
+        """Whether it is for every site and asks for no credential: nobody looks at a body, and answers are kept."""
+        return self.for_every_site and self.auth is Auth.NONE
 
 
 AnyOperation: TypeAlias = Operation[Any]

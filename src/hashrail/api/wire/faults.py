@@ -88,8 +88,20 @@ def _check(kind: models.Type, value: object, name: str) -> None:
             _check_choice(choices, value, name)
         case models.EnumType(cls=choices):
             _check_choice([choice.value for choice in choices], value, name)
+        case models.BoolType():
+            if not isinstance(value, bool):
+                raise _other_type("true or false", value, name)
+        case _:
+            _check_parts(kind, value, name)
+
+
+def _check_parts(kind: models.Type, value: object, name: str) -> None:
+    """Refuse what is made of other values."""
+    match kind:
         case models.StructType():
             _check_members(kind, _members(value, name), name)
+        case models.ListType():
+            _check_list(kind, value, name)
         case models.UnionType(types=variants):
             members = _members(value, name)
             _check_members(_variant(variants, members, name), members, name)
@@ -124,6 +136,15 @@ def _check_choice(choices: Collection[object], value: object, name: str) -> None
         raise _other_type("a text", value, name)
     if value not in choices:
         raise _out_of_bounds("is none of its documented values", name)
+
+
+def _check_list(kind: models.ListType, value: object, name: str) -> None:
+    if not isinstance(value, list):
+        raise _other_type("a list", value, name)
+    if kind.max_length is not None and len(value) > kind.max_length:
+        raise _out_of_bounds(f"must have at most {kind.max_length} members", name)
+    for place, member in enumerate(value):
+        _check(kind.item_type, member, f"{name}[{place}]")
 
 
 def _check_members(kind: models.StructType, members: Mapping[str, object], above: str) -> None:
