@@ -1,10 +1,11 @@
 """hashrail catalogue, order: what is on sale, what upgrades cost, how much may be sold; and taking an order back."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from hashrail import db
@@ -31,6 +32,20 @@ app = typer.Typer()
 order_app = typer.Typer()
 
 OfferArgument = Annotated[int, typer.Argument(metavar="ID", max=MAX_ID, help="The offer's number, as listed.")]
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradesChange:
+    """What upgrades cost, before and then, and which figures somebody should look at again."""
+
+    before: Tariff | None
+    after: Tariff
+    doubts: Sequence[Doubt]
+
+    def words(self) -> str:
+        """For people, in a line."""
+        was = "" if self.before is None else f", and {plain(self.before.power_price)} before"
+        return f"A TH costs {plain(self.after.power_price)} USD{was}"
 
 
 @app.command("seed")
@@ -81,8 +96,7 @@ def put(
         doubts = catalogue.doubt_offer(power, efficiency, usd, was)
         if dry_run:
             # What the books refuse is refused in a dry run too.
-            async with db.undone(tx):
-                await catalogue.put(tx, put_it)
+            await catalogue.check(tx, power, efficiency, usd)
         before = {"power": power, "efficiency": efficiency, "price_usd": was}
         after, told = before | {"price_usd": usd}, effect.words() if doubts else ""
         if not dry_run and await may_be_done(
@@ -134,8 +148,11 @@ def list_catalogue(
         table("Offers" if everything else "On sale", ("id", "TH", "W/TH", "USD", ""), rows)
 
 
-@app.command("upgrades", epilog=example("hashrail catalogue upgrades --price 7.5"))
-@prints(shapes.Tariff)
+@app.command(
+    "upgrades",
+    epilog=example("hashrail catalogue upgrades --price 7.5", "hashrail catalogue upgrades --price 7.5 --dry-run"),
+)
+@prints(preview_shapes.Upgrades)
 def tariff(
     price: Annotated[
         Decimal | None, typer.Option(parser=amount, metavar="USD", help="Of a TH in the first band.")
@@ -150,13 +167,14 @@ def tariff(
         str | None, typer.Option(metavar="STEPS", help="What a step of a TH to a lower W/TH costs.")
     ] = None,
     confirm: ConfirmOption = None,
+    dry_run: DryRunOption = False,
     operator: AsOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what upgrades cost, in USD, after changing what is given. What is far from before takes two."""
 
-    async def change(tx: Tx, act: Acting) -> Tariff:
+    async def change(tx: Tx, act: Acting) -> UpgradesChange:
         was = await upgrade_tariff.find(tx)
         given = {
             "power_price": price,
@@ -164,26 +182,25 @@ def tariff(
             "power_steps": None if power_steps is None else upgrade_tariff.steps(power_steps),
             "efficiency_steps": None if efficiency_steps is None else upgrade_tariff.steps(efficiency_steps),
         }
-        return await _change_upgrades(tx, act, was, {k: v for k, v in given.items() if v is not None}, confirm)
+        present = {k: v for k, v in given.items() if v is not None}
+        return await _change_upgrades(tx, act, was, present, confirm, dry_run=dry_run)
 
-    async def show(tx: Tx, _: Deployment) -> Tariff:
-        return await upgrade_tariff.load(tx)
+    async def show(tx: Tx, _: Deployment) -> UpgradesChange:
+        present = await upgrade_tariff.load(tx)
+        return UpgradesChange(present, present, ())
 
     if all(given is None for given in (price, band_discount, power_steps, efficiency_steps)):
         found = in_transaction(data, show)
     else:
         found = acting(data, "catalogue upgrades", operator, change)
     if as_json:
-        show_json(
-            shapes.Tariff(
-                price_usd=found.power_price,
-                band_discount=found.band_discount,
-                power_upgrade_price_config=_steps(found.power_steps),
-                energy_efficiency_upgrade_price_config=_steps(found.efficiency_steps),
-            )
-        )
+        before, doubts = None if found.before is None else _tariff(found.before), doubt_shapes(found.doubts)
+        now = msgspec.structs.asdict(_tariff(found.after))
+        show_json(preview_shapes.Upgrades(**now, before=before, dry_run=dry_run, doubts=doubts))
         return
-    _show_tariff(found)
+    if dry_run:
+        say(f"Nothing was changed. It would be: {found.words()}.")
+    _show_tariff(found.after)
 
 
 @app.command(
@@ -251,20 +268,27 @@ def cancel(
 
 
 async def _change_upgrades(
-    tx: Tx, act: Acting, was: Tariff | None, given: dict[str, Any], confirm: Sequence[str] | None
-) -> Tariff:
+    tx: Tx, act: Acting, was: Tariff | None, given: dict[str, Any], confirm: Sequence[str] | None, *, dry_run: bool
+) -> UpgradesChange:
     """Change the parts of the tariff that are given; answers what upgrades cost then, or go on to while it waits."""
     if was is None and len(given) < len(Tariff.__slots__):
         await upgrade_tariff.load(tx)  # which refuses: a part of what is not there cannot be changed
     doubts = list(upgrade_tariff.doubt_price(was, given["power_price"])) if "power_price" in given else []
     for name in ("power_steps", "efficiency_steps"):
         doubts += upgrade_tariff.doubt_steps({} if was is None else getattr(was, name), given.get(name, {}))
+    async with db.undone(tx):
+        # What the books refuse is refused first, also in a dry run.
+        await upgrade_tariff.change(tx, **given)
+        then = await upgrade_tariff.load(tx)
+    made = UpgradesChange(was, then, doubts)
+    if dry_run:
+        return made
     subject, before = "tariff of upgrades", tariff_facts(was)
     meant = before | given_facts(given)
-    if await may_be_done(tx, act, subject, doubts, confirm, before=before, after=meant):
+    if await may_be_done(tx, act, subject, doubts, confirm, before=before, after=meant, effect=made.words()):
         await upgrade_tariff.change(tx, **given)
-        await act.note(tx, subject, before=before, after=tariff_facts(await upgrade_tariff.load(tx)))
-    return await upgrade_tariff.load(tx)
+        await act.note(tx, subject, before=before, after=tariff_facts(then))
+    return made
 
 
 def tariff_facts(found: Tariff | None) -> dict[str, object]:
@@ -355,6 +379,15 @@ def _show_tariff(found: Tariff) -> None:
         "Steps, USD per TH",
         ("to W/TH", "a TH costs more", "the step costs"),
         [(n, found.power_steps.get(n, 0), found.efficiency_steps.get(n, 0)) for n in levels],
+    )
+
+
+def _tariff(found: Tariff) -> shapes.Tariff:
+    return shapes.Tariff(
+        price_usd=found.power_price,
+        band_discount=found.band_discount,
+        power_upgrade_price_config=_steps(found.power_steps),
+        energy_efficiency_upgrade_price_config=_steps(found.efficiency_steps),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import Annotated, TypeAlias, TypeVar
 
+import msgspec
 import typer
 
 from hashrail import bounds, business_clock, db
@@ -20,6 +21,7 @@ from hashrail.cli.second_look import ConfirmOption, DryRunOption, with_effect
 from hashrail.cli.shared import DataOption, JsonOption, PartnerOption, amount, in_transaction, say, table
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
+from hashrail.money import ZERO
 from hashrail.parties import newcomers, partners, standings
 from hashrail.parties.newcomers import Newcomers
 from hashrail.parties.partners import Partner
@@ -39,32 +41,52 @@ app.add_typer(domains, name="ton-domain")
 DomainArgument = Annotated[str, typer.Argument(metavar="DOMAIN", help="The host as the wallet shows it: app.example.")]
 
 
-@app.command("create", epilog=example('hashrail partner create --name "Wallet Ltd" --credit-limit 50000'))
-@prints(shapes.Partner)
+@app.command(
+    "create",
+    epilog=example(
+        'hashrail partner create --name "Wallet Ltd" --credit-limit 50000',
+        'hashrail partner create --name "Wallet Ltd" --credit-limit 50000 --dry-run',
+    ),
+)
+@prints(preview_shapes.CreatedPartner)
 def create(
     name: Annotated[str, typer.Option(help="A name that tells the partner apart.")],
     credit_limit: Annotated[
         Decimal, typer.Option(parser=amount, metavar="USD", help="The most that the partner may owe.")
     ] = Decimal(10_000),
     confirm: ConfirmOption = None,
+    dry_run: DryRunOption = False,
     operator: AsOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Open a partner with its books."""
 
-    async def work(tx: Tx, act: Acting) -> Seen:
+    async def work(tx: Tx, act: Acting) -> preview_shapes.CreatedPartner:
         at = await business_clock.now(tx)
-        bounds.assert_confirmed(billing.doubt_credit_limit(None, credit_limit), confirm or ())
+        doubts = billing.doubt_credit_limit(None, credit_limit)
+        told = {"dry_run": dry_run, "doubts": doubt_shapes(doubts)}
+        if dry_run:
+            # It gets no number by being asked for, so that no number is missing later.
+            new = await partners.check(tx, name=name, credit_limit_usd=credit_limit, at=at)
+            due = billing.Receivable(ZERO, ZERO, credit_limit)
+            nobody = {"id": None, "partner_id": None}
+            open_ = msgspec.structs.asdict(shape(new, due, Present("open", None, None)))
+            return preview_shapes.CreatedPartner(**open_ | nobody | told)
+        bounds.assert_confirmed(doubts, confirm or ())
         made = await partners.create(tx, name=name, credit_limit_usd=credit_limit, at=at)
         await act.note(tx, f"partner {made.id}", after={"name": made.name, "credit_limit_usd": credit_limit})
-        return await seen(tx, made)
+        return preview_shapes.CreatedPartner(**msgspec.structs.asdict(shape(*await seen(tx, made))) | told)
 
-    made, due, present = acting(data, "partner create", operator, work)
+    made = acting(data, "partner create", operator, work)
     if as_json:
-        show_json(shape(made, due, present))
+        show_json(made)
+    elif dry_run:
+        say("Nothing was changed.")
+        for each in made.doubts:
+            say(f"{each.field} {each.confirm}: {each.why}")
     else:
-        table("Partner created", ("number", "public id", "name"), [(made.id, made.public_id, made.name)])
+        table("Partner created", ("number", "public id", "name"), [(made.id, made.partner_id, made.name)])
         say(f"Next: hashrail partner key create --partner {made.id}")
 
 

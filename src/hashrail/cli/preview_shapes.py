@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from hashrail.cli.printing import Shape, about
-from hashrail.cli.shapes import Doubt, Effect
+from hashrail.cli.shapes import Doubt, Effect, PartnerFacts, Tariff
 from hashrail.rewards.tariffs import Kind
 
 
@@ -30,6 +30,14 @@ class PutOffer(Previewed, kw_only=True):
     open_orders: Annotated[int, about("orders that are not paid and keep their price")]
     open_orders_value: Annotated[Decimal, about("USD of them")]
     partners: Annotated[int, about("partners that have them")]
+
+
+class Upgrades(Tariff, kw_only=True):
+    """What upgrades cost, or would, and did before."""
+
+    before: Annotated[Tariff | None, about("the same before; null where nothing was set")]
+    dry_run: Annotated[bool, about("whether it is only what they would cost")]
+    doubts: Annotated[list[Doubt], about("figures that are far from what stood before")]
 
 
 class SetCapacity(Previewed, kw_only=True):
@@ -64,6 +72,15 @@ class RecordedPayment(Previewed, kw_only=True):
     amount_usd: Annotated[Decimal, about("USD that were paid")]
     new: Annotated[bool, about("whether the reference was not recorded before")]
     credit: Annotated[Credit, about("what the partner owes with it")]
+
+
+class CreatedPartner(PartnerFacts, kw_only=True):
+    """A partner that was opened, or would be: then it has neither number nor public id."""
+
+    id: Annotated[int | None, about("the number that commands and PARTNER:ID name it by")]
+    partner_id: Annotated[str | None, about("the public id that its own programs know")]
+    dry_run: Annotated[bool, about("whether nothing was changed")]
+    doubts: Annotated[list[Doubt], about("figures that are unusual")]
 
 
 class SetCredit(Previewed, kw_only=True):

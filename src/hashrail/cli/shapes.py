@@ -88,11 +88,9 @@ class BackupVerdict(Shape, kw_only=True):
 # Parties
 
 
-class Partner(Shape, kw_only=True):
-    """A partner, with what it owes."""
+class PartnerFacts(Shape, kw_only=True):
+    """What a partner is and owes, whether it has a number or is only looked at."""
 
-    id: Annotated[int, about("the number that commands and PARTNER:ID name it by")]
-    partner_id: Annotated[str, about("the public id that its own programs know")]
     name: Annotated[str, about("its name")]
     created_at: Annotated[datetime, about("when it was opened, by the business clock")]
     owed_usd: Annotated[Decimal, about("USD owed for what was issued; negative when it has paid in advance")]
@@ -101,6 +99,13 @@ class Partner(Shape, kw_only=True):
     standing: Annotated[Literal["open", "suspended", "closed"], about("what it may do: `partner suspend`")]
     standing_reason: Annotated[str | None, about("why its standing was changed last")]
     standing_since: Annotated[datetime | None, about("when that was, by the wall's clock")]
+
+
+class Partner(PartnerFacts, kw_only=True):
+    """A partner, with what it owes."""
+
+    id: Annotated[int, about("the number that commands and PARTNER:ID name it by")]
+    partner_id: Annotated[str, about("the public id that its own programs know")]
 
 
 class Payment(Shape, kw_only=True):

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import asyncpg
 
+from hashrail import db
 from hashrail.books import ledger
 from hashrail.db import Reader, Tx, record
 from hashrail.errors import ConflictError, NotFoundError
@@ -47,22 +48,33 @@ class Partner:
 
 
 async def create(tx: Tx, *, name: str, credit_limit_usd: Decimal, at: datetime) -> Partner:
-    """Open a partner with its books. Its days count from the next one to be published."""
+    """Open a partner with its books. Its days count from the next one to be published. Raises PartnerExistsError."""
+    number: int = await tx.fetchval("SELECT nextval('partner_id_seq')")
+    return await _create(tx, number, name, credit_limit_usd, at)
+
+
+async def check(tx: Tx, *, name: str, credit_limit_usd: Decimal, at: datetime) -> Partner:
+    """The partner that would be opened, as number 0: nobody gets a number by asking. Raises PartnerExistsError."""
+    async with db.undone(tx):
+        return await _create(tx, 0, name, credit_limit_usd, at)
+
+
+async def _create(tx: Tx, number: int, name: str, credit_limit_usd: Decimal, at: datetime) -> Partner:
     public_id = f"partner-{uuid.uuid4()}"
     try:
-        partner_id: int = await tx.fetchval(
-            "INSERT INTO partner (public_id, name, created_at) VALUES ($1, $2, $3) RETURNING id", public_id, name, at
+        await tx.execute(
+            "INSERT INTO partner (id, public_id, name, created_at) VALUES ($1, $2, $3, $4)", number, public_id, name, at
         )
     except asyncpg.UniqueViolationError as error:
         raise PartnerExistsError(f"a partner named {name!r} exists", field="name") from error
     await tx.execute(
         """INSERT INTO partner_day (partner_id, closed_through)
            SELECT $1, published_through FROM publication WHERE id = 1""",
-        partner_id,
+        number,
     )
-    await tx.execute("INSERT INTO partner_capacity (partner_id) VALUES ($1)", partner_id)
-    await ledger.open_books(tx, partner_id, credit_limit_usd=credit_limit_usd, at=at)
-    return Partner(id=partner_id, public_id=public_id, name=name, created_at=at)
+    await tx.execute("INSERT INTO partner_capacity (partner_id) VALUES ($1)", number)
+    await ledger.open_books(tx, number, credit_limit_usd=credit_limit_usd, at=at)
+    return Partner(id=number, public_id=public_id, name=name, created_at=at)
 
 
 async def find(tx: Tx, name_or_id: str) -> Partner:

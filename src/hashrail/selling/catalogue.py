@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from hashrail import bounds
+from hashrail import bounds, db
 from hashrail.bounds import Doubt
 from hashrail.db import Reader, Tx, record
 from hashrail.errors import NotFoundError
@@ -56,6 +56,18 @@ async def put(tx: Tx, offers: Iterable[tuple[Decimal, Decimal, Decimal]]) -> Non
            ON CONFLICT (energy_efficiency, power) DO UPDATE SET value_usd = excluded.value_usd, active = true""",
         [(f"Hashrail {power} TH {efficiency} W/TH", power, efficiency, value) for power, efficiency, value in offers],
     )
+
+
+async def check(tx: Tx, power: Decimal, efficiency: Decimal, usd: Decimal) -> None:
+    """Whether the books take an offer, which gets no number by being asked for. Raises what `put` does."""
+    async with db.undone(tx):
+        await tx.execute(
+            """INSERT INTO collection (id, name, power, energy_efficiency, value_usd) VALUES (0, '', $1, $2, $3)
+               ON CONFLICT (energy_efficiency, power) DO UPDATE SET value_usd = excluded.value_usd""",
+            power,
+            efficiency,
+            usd,
+        )
 
 
 async def withdraw(tx: Tx, collection_id: int) -> None:

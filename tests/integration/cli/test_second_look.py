@@ -109,6 +109,7 @@ LIMIT = ("partner", "credit-limit", *MINE)
     ("words", "said"),
     [
         ((*PUT, "149.9"), "149.9 USD, 149.9 per TH"),
+        (("catalogue", "upgrades", "--price", "30"), "A TH costs 30 USD"),
         (("catalogue", "capacity", "5e9"), "16 TH are sold and 0 promised, by 1 partners"),
         ((*PAYMENT, "60000"), "open orders reserve 0; room for orders of"),
         ((*LIMIT, "10000000"), "room for orders of"),
@@ -135,6 +136,8 @@ def test_what_it_comes_to_is_seen_before(shell: Shell, words: tuple[str, ...], s
         ("OUT_OF_BOUNDS", (*PUT[:2], "--power", "0", "--efficiency", "15", "--price", "1")),
         ("OUT_OF_BOUNDS", (*PUT, "-1")),
         ("IMPLAUSIBLE_FIGURE", (*PUT, "1e19")),
+        ("BAD_TARIFF", ("catalogue", "upgrades", "--band-discount", "1")),
+        ("PARTNER_EXISTS", ("partner", "create", "--name", "partner")),
         ("CAPACITY_EXCEEDED", ("catalogue", "capacity", "15.9999")),
         ("BAD_AMOUNT", (*PAYMENT, "0")),
         ("CREDIT_LIMIT_EXCEEDED", (*LIMIT, "--", "-1e6")),
@@ -173,6 +176,27 @@ def test_figures_before_and_then(shell: Shell) -> None:
     assert shell.json(*LIMIT, str(limit), "--dry-run")["credit"]["roomUsd"] == format((limit - owed).normalize(), "f")
     offer = shell.json("catalogue", "put", "--power", "77", "--efficiency", "15", "--price", "1154.23", "--dry-run")
     assert (offer["id"], offer["beforeValue"], offer["valuePerTh"], offer["openOrders"]) == (None, None, "14.99", 0)
+
+
+def test_a_dry_run_takes_no_number(shell: Shell) -> None:
+    """Neither of an offer nor of a partner, who has none then."""
+    numbers = "SELECT a.last_value, b.last_value FROM collection_id_seq a, partner_id_seq b"
+    before = shell.rows(numbers)
+    shell.ok("catalogue", "put", "--power", "77", "--efficiency", "15", "--price", "1154.23", "--dry-run")
+    found = shell.json("partner", "create", "--name", "not yet", "--credit-limit", "1234.5", "--dry-run")
+    assert (found["id"], found["partnerId"], found["creditLimitUsd"], found["dryRun"]) == (None, None, "1234.5", True)
+    assert shell.rows(numbers) == before
+    shell.refused("CONFIRMATION_NEEDED", "partner", "create", "--name", "not yet", "--credit-limit", "9999999")
+    assert len(shell.json("partner", "create", "--name", "not yet", "--credit-limit", "9999999", "--dry-run")["doubts"])
+
+
+def test_upgrades_before_and_then(shell: Shell) -> None:
+    """What is asked for and what is done are the same figures."""
+    dry = shell.json("catalogue", "upgrades", "--price", "9", "--dry-run")
+    shown = shell.json("catalogue", "upgrades")
+    assert (dry["dryRun"], dry["before"], dry["priceUsd"]) == (True, {**shown["before"]}, "9")
+    done = shell.json("catalogue", "upgrades", "--price", "9")
+    assert done == dry | {"dryRun": False}
 
 
 @pytest.mark.parametrize("kind", ["kwh_usd", "service_usd_per_th", "pool_fee"])
