@@ -112,7 +112,8 @@ def explain_income(
     """Show the whole calculation of one income record, or split what changed from one day or period to another.
 
     One record is told from published inputs to the last digit. The parts of a change add up to the last digit as well:
-    difficulty, subsidy, fees, price, costs, discounts, efficiency, power, days, adjustments, in this order.
+    difficulty, subsidy, fees, pool fee, pool, price, costs, discounts, efficiency, power, days, adjustments, in this
+    order.
     """
     if (before is None) != (after is None) or (before is None) == (of_day is None):
         raise typer.BadParameter("give --day for one record, or --from and --to for a change")

@@ -5,9 +5,10 @@ place of what it was, in one fixed order, and the day is reckoned anew each time
 part. The steps lead from one day's income to the other's, so the parts add up exactly, whatever was rounded and
 whatever miner was idle in between:
 
-    difficulty, subsidy, fees, pool, price, electricity, service, discounts, efficiency, power
+    difficulty, subsidy, fees, pool fee, pool, price, electricity, service, discounts, efficiency, power
 
-`pool` is a reward that was entered by hand, or differs from what its inputs give. `efficiency` and `discounts` are
+`pool fee` is the fraction that the pool keeps, of a reward that was reckoned with it. `pool` is a reward that was
+entered by hand, or differs from what its inputs and the fee give. `efficiency` and `discounts` are
 those of miners that were held on both days; `power` is what was added, gone, or upgraded, at the second day's rates.
 The order matters where two things change at once: what both do together counts for the later one.
 
@@ -24,7 +25,7 @@ from hashrail.money import ZERO
 from hashrail.rewards.formula import DayInputs, class_rates, full_pay_per_share
 
 STEPS = (
-    *("difficulty", "subsidy", "fees", "pool", "price", "electricity", "service"),
+    *("difficulty", "subsidy", "fees", "pool fee", "pool", "price", "electricity", "service"),
     *("discounts", "efficiency", "power"),
 )
 PARTS = (*STEPS, "days", "adjustments")
@@ -41,11 +42,15 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class DayFacts:
-    """What a day's income follows from, and BTC that adjustments credited with it."""
+    """What a day's income follows from, and BTC that adjustments credited with it.
+
+    `pool_fee` is the fraction that the pool kept of what was mined that day, by the tariffs.
+    """
 
     inputs: DayInputs
     held: Mapping[int, Held]
     adjusted_btc: Decimal
+    pool_fee: Decimal = ZERO
 
     @property
     def day(self) -> date:
@@ -74,17 +79,21 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class _Rewards:
-    """A pool reward: what it was reckoned from, if it was, and what it has beside that."""
+    """A pool reward: what it was reckoned from, if it was, at which fee, and what it has beside that."""
 
     inputs: DayInputs
+    fee: Decimal
     own_btc: Decimal
 
     @classmethod
-    def of(cls, inputs: DayInputs) -> "_Rewards":
-        return cls(inputs, inputs.pool_btc_per_th - _reckoned(inputs))
+    def of(cls, facts: DayFacts) -> "_Rewards":
+        """With the day's fee, unless the reward is not what that leaves: it may be from before the fee was entered."""
+        inputs = facts.inputs
+        fee = facts.pool_fee if inputs.pool_btc_per_th == _reckoned(inputs, facts.pool_fee) else ZERO
+        return cls(inputs, fee, inputs.pool_btc_per_th - _reckoned(inputs, fee))
 
     def filled(self) -> DayInputs:
-        return replace(self.inputs, pool_btc_per_th=_reckoned(self.inputs) + self.own_btc)
+        return replace(self.inputs, pool_btc_per_th=_reckoned(self.inputs, self.fee) + self.own_btc)
 
 
 def split(before: Sequence[DayFacts], after: Sequence[DayFacts]) -> Split:
@@ -120,11 +129,13 @@ def _steps(was: DayFacts, is_: DayFacts) -> Iterator[tuple[str, Decimal]]:
 
 def _states(was: DayFacts, is_: DayFacts) -> Iterator[tuple[str, DayInputs, Mapping[int, Held]]]:
     """The day as it becomes the other one, step by step."""
-    reward, then = _Rewards.of(was.inputs), _Rewards.of(is_.inputs)
+    reward, then = _Rewards.of(was), _Rewards.of(is_)
     if _is_reckoned(was.inputs) and _is_reckoned(is_.inputs):
         for step, field in (("difficulty", "difficulty"), ("subsidy", "subsidy_btc"), ("fees", "fees_btc")):
             reward = replace(reward, inputs=replace(reward.inputs, **{field: getattr(is_.inputs, field)}))
             yield step, reward.filled(), was.held
+        reward = replace(reward, fee=then.fee)
+        yield "pool fee", reward.filled(), was.held
     inputs = replace(reward.inputs, pool_btc_per_th=then.inputs.pool_btc_per_th)
     yield "pool", inputs, was.held
     for step, field in (("price", "btc_usd"), ("electricity", "kwh_usd"), ("service", "service_usd_per_th")):
@@ -144,11 +155,11 @@ def _is_reckoned(inputs: DayInputs) -> bool:
     return None not in (inputs.difficulty, inputs.subsidy_btc, inputs.fees_btc)
 
 
-def _reckoned(inputs: DayInputs) -> Decimal:
-    """The pool reward that difficulty, subsidy and fees give; 0 where it was entered without them."""
+def _reckoned(inputs: DayInputs, fee: Decimal) -> Decimal:
+    """The pool reward that difficulty, subsidy and fees leave after the pool's fee; 0 where one of them is missing."""
     if inputs.difficulty is None or inputs.subsidy_btc is None or inputs.fees_btc is None:
         return ZERO
-    return full_pay_per_share(inputs.difficulty, inputs.subsidy_btc, inputs.fees_btc)
+    return full_pay_per_share(inputs.difficulty, inputs.subsidy_btc, inputs.fees_btc, pool_fee=fee)
 
 
 def _mined(days: Sequence[DayFacts]) -> Decimal:

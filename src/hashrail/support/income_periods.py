@@ -11,7 +11,7 @@ from hashrail.books import fence, lost_numbers
 from hashrail.db import Reader, Tx
 from hashrail.errors import BadRequestError
 from hashrail.money import ZERO
-from hashrail.rewards import rates
+from hashrail.rewards import rates, tariffs
 from hashrail.selling.miners import MinerNotFoundError
 from hashrail.support import income_change
 from hashrail.support.income_change import DayFacts, Held, Split
@@ -97,7 +97,8 @@ async def _facts(tx: Tx, partner_id: int, days: Sequence[date], whose: tuple[int
     found = []
     for day in days:
         if await rates.has_rates(tx, day):
-            facts = DayFacts((await rates.of_day(tx, day)), held[day], adjusted.get(day, ZERO))
+            fee = await tariffs.pool_fee(tx, day)
+            facts = DayFacts((await rates.of_day(tx, day)), held[day], adjusted.get(day, ZERO), fee)
             assert facts.mined_btc == published_btc[day], "what was published follows from its inputs"
             found.append(facts)
     return found

@@ -7,6 +7,9 @@ import pytest
 
 from hashrail import db
 from hashrail.clock import ONE_DAY
+from hashrail.rewards import tariffs
+from hashrail.rewards.formula import full_pay_per_share
+from hashrail.rewards.tariffs import Tariff
 from hashrail.selling.miners import MinerNotFoundError
 from hashrail.support import income_periods
 from hashrail.support.income_change import Split
@@ -63,6 +66,25 @@ async def test_periods_of_different_lengths_and_adjustments(world: World) -> Non
     daily, taken = Decimal("0.16"), Decimal("-0.08")
     assert (found.before_btc, found.after_btc) == (daily, 3 * daily + taken)
     assert {name: btc for name, btc in found.parts.items() if btc} == {"days": 2 * daily, "adjustments": taken}
+
+
+async def test_what_the_pool_keeps_is_a_part(world: World) -> None:
+    """From the day on that its tariff begins, of a reward that was reckoned with it."""
+    alice = await world.user("alice")
+    await buy(world, alice.id, "16")
+    await world.mine()
+    figures = {"difficulty": "95000000000000", "subsidy_btc": "3.125", "fees_btc": "0.05"}
+    parts = [Decimal(each) for each in figures.values()]
+    days = []
+    for fee in (Decimal(0), Decimal("0.02"), Decimal("0.02")):
+        async with db.transaction(world.pool) as tx:
+            await tariffs.put(tx, Tariff("pool_fee", await world.today(), fee))
+        reward = full_pay_per_share(parts[0], parts[1], parts[2], pool_fee=fee)
+        days.append(await world.mine(pool_btc_per_th=str(reward), **figures, **FREE))
+    found = await change(world, one(days[0]), one(days[1]), user_id=alice.id)
+    assert {name for name, btc in found.parts.items() if btc} == {"pool fee"}
+    assert found.difference_btc < 0
+    assert not any((await change(world, one(days[1]), one(days[2]), user_id=alice.id)).parts.values())
 
 
 @pytest.mark.parametrize(

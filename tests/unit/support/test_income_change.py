@@ -17,7 +17,7 @@ DAY = dt.date(2026, 9, 8)
 DIFFICULTY, SUBSIDY, FEES = Decimal("9.5e13"), Decimal("3.125"), Decimal("0.05")
 
 
-def inputs(number: int = 0, **changes: Any) -> DayInputs:
+def inputs(number: int = 0, pool_fee: Decimal = ZERO, **changes: Any) -> DayInputs:
     """A day whose reward follows from difficulty, subsidy and fees, unless one is named."""
     made = DayInputs(
         day=DAY + dt.timedelta(days=number),
@@ -33,7 +33,8 @@ def inputs(number: int = 0, **changes: Any) -> DayInputs:
     )
     made = replace(made, **changes)
     if "pool_btc_per_th" not in changes and made.difficulty and made.subsidy_btc and made.fees_btc is not None:
-        made = replace(made, pool_btc_per_th=full_pay_per_share(made.difficulty, made.subsidy_btc, made.fees_btc))
+        reward = full_pay_per_share(made.difficulty, made.subsidy_btc, made.fees_btc, pool_fee=pool_fee)
+        made = replace(made, pool_btc_per_th=reward)
     return made
 
 
@@ -42,7 +43,8 @@ def held(power: str = "10", watts: str = "15", discount: str = "0.1") -> Held:
 
 
 def facts(number: int = 0, miners: dict[int, Held] | None = None, adjusted: str = "0", **changes: Any) -> DayFacts:
-    return DayFacts(inputs(number, **changes), {1: held()} if miners is None else miners, Decimal(adjusted))
+    fee = changes.get("pool_fee", ZERO)
+    return DayFacts(inputs(number, **changes), {1: held()} if miners is None else miners, Decimal(adjusted), fee)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,9 @@ def facts(number: int = 0, miners: dict[int, Held] | None = None, adjusted: str 
         ("difficulty", facts(difficulty=Decimal("9.6e13"))),
         ("subsidy", facts(subsidy_btc=Decimal("1.5625"))),
         ("fees", facts(fees_btc=Decimal("0.07"))),
+        ("pool fee", facts(pool_fee=Decimal("0.02"))),
         ("pool", facts(pool_btc_per_th=Decimal("0.0000005"))),
+        ("pool", facts(pool_btc_per_th=Decimal("0.0000005"), pool_fee=Decimal("0.02"))),
         ("pool", facts(pool_btc_per_th=Decimal("0.0000005"), difficulty=None)),
         ("price", facts(btc_usd=Decimal(80000))),
         ("electricity", facts(kwh_usd=Decimal("0.06"))),
@@ -88,6 +92,16 @@ def test_what_two_things_do_together_counts_for_the_later_one() -> None:
     assert made.parts["power"] == dearer
 
 
+def test_a_fee_that_stays_is_no_part_of_a_change() -> None:
+    """It is taken of what difficulty changes; a reward from before the fee was entered has none."""
+    fee = Decimal("0.02")
+    made = split([facts(pool_fee=fee)], [facts(pool_fee=fee, difficulty=Decimal("9.6e13"))])
+    assert {name for name, changed in made.parts.items() if changed} == {"difficulty"}
+    without = replace(facts(), pool_fee=fee)
+    made = split([without], [facts(pool_fee=fee)])
+    assert {name for name, changed in made.parts.items() if changed} == {"pool fee"}
+
+
 def test_a_miner_that_becomes_idle_loses_what_it_earned() -> None:
     """And not more: below zero nothing is reckoned."""
     made = split([facts()], [facts(btc_usd=Decimal(100))])
@@ -107,9 +121,11 @@ miners = st.dictionaries(
     max_size=3,
 )
 days = st.builds(
-    lambda held_then, adjusted, **changes: DayFacts(inputs(0, **changes), held_then, adjusted),
+    lambda held_then, adjusted, told, **changes: DayFacts(inputs(0, **changes), held_then, adjusted, told),
     miners,
     st.decimals("-1", "1", places=18),
+    st.sampled_from([ZERO, Decimal("0.02")]),
+    pool_fee=st.sampled_from([ZERO, Decimal("0.02"), Decimal("0.025")]),
     btc_usd=st.decimals("1", "200000", places=8),
     kwh_usd=st.decimals("0", "1", places=4),
     service_usd_per_th=st.decimals("0", "0.1", places=4),
