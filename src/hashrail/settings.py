@@ -101,6 +101,9 @@ class ApiSettings(BaseModel):
     key_cache_seconds: int = Field(default=5, ge=0, le=60)
     """How long a process may trust what it read of an API key; a revocation is also announced at once."""
 
+    log_reads: bool = True
+    """Whether reads that were answered have a line in the log; writes and refusals always have."""
+
     trusted_proxies: list[IPv4Network | IPv6Network] = Field(default_factory=list)
     """Networks whose X-Forwarded-For is believed, for IP allow-lists and rate limits; empty believes nobody."""
 

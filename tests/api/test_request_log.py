@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator, MutableMapping
+from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from hashrail import logs
 from hashrail.api.serving import telemetry
 from tests.support.api_client import Api, answered
 
@@ -89,6 +92,70 @@ async def test_nothing_that_opens_a_door_is_told(api: Api, said: Lines) -> None:
     hidden += [tokens["jwtToken"], tokens["refreshToken"], renewed.json()["data"]["refreshToken"]]
     assert [each for each in hidden if len(each) > 12 and each in text] == []
     assert (last(said[:-1])["user"], last(said[:-1])["partner"]) == (tokens["userId"], api.world.partner.public_id)
+
+
+async def test_every_request_that_is_answered_is_told(api: Api, said: Lines) -> None:
+    """Reads as well, what is known already, and pages; not the probes, while all is well."""
+    tokens = answered(await api.server.call("s2s_login", partnerUserId="frida"))
+    user = api.server.with_token(tokens["jwtToken"])
+    said.clear()
+    answered(await api.server.call("s2s_miners", partnerUserId="frida"))
+    answered(await user.call("c2s_balances"))
+    assert (await api.http.get("/api/time")).status_code == 200
+    told = [(line["operation"], line["status"], line.get("partner_user"), line.get("user")) for line in said]
+    number = tokens["userId"]
+    assert told == [
+        ("s2s_miners", 200, "frida", None),
+        ("c2s_balances", 200, None, number),
+        ("api_time", 200, None, None),
+    ]
+    assert all(line["request_id"] and line["milliseconds"] >= 0 for line in said)
+    said.clear()
+    for probe in ("/healthz", "/readyz"):
+        assert (await api.http.get(probe)).status_code == 200
+    assert not said
+
+
+async def test_reads_can_be_left_out(api: Api, said: Lines) -> None:
+    """Not what writes, and not what is refused."""
+    told: Any = api.http._transport
+    app = told.app
+    assert isinstance(app, telemetry.Telemetry)
+    quiet = telemetry.Telemetry(app.app, reads=False)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(quiet), base_url="http://quiet") as http:
+        caller = replace(api.server, http=http)
+        answered(await caller.call("s2s_login", partnerUserId="gerd"))
+        answered(await caller.call("s2s_miners", partnerUserId="gerd"))
+        assert (await caller.call("s2s_miners", partnerUserId="nobody")).status_code == 404
+    assert [line["status"] for line in said] == [200, 404]
+
+
+async def test_what_is_said_on_the_way_is_of_the_request(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its id, and whose it is as far as that is known by then; what is said before and after is nobody's."""
+    logs_of_ours = structlog.get_logger()
+    monkeypatch.setattr("hashrail.api.app.log", structlog.get_logger())
+
+    async def fail(*_given: Any, **_named: Any) -> Any:
+        logs_of_ours.warning("something")
+        raise RuntimeError
+
+    answered(await api.server.call("s2s_login", partnerUserId="hans"))
+    monkeypatch.setattr("hashrail.selling.miners.of_partner_user", fail)
+    kept = structlog.get_config()
+    logs.configure(command=True)
+    capture = structlog.testing.LogCapture()
+    structlog.configure(processors=[structlog.get_config()["processors"][0], capture])
+    try:
+        logs_of_ours.info("before")
+        answer = await api.server.call("s2s_miners", partnerUserId="hans")
+    finally:
+        structlog.configure(**kept)
+    assert answer.status_code == 500
+    before, said_inside, failed = capture.entries[:3]
+    assert "request_id" not in before
+    for line in (said_inside, failed):
+        assert line["request_id"] == answer.json()["requestId"]
+        assert (line["partner"], line["partner_user"]) == (api.world.partner.public_id, "hans")
 
 
 async def test_what_reads_much_costs_more(api: Api, said: Lines, monkeypatch: pytest.MonkeyPatch) -> None:

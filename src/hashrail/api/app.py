@@ -81,7 +81,7 @@ def build(settings: Settings) -> ASGIApp:
         request_max_body_size=None,
         logging_config=None,
     )
-    return Telemetry(Door(app, settings))
+    return Telemetry(Door(app, settings), reads=settings.log_reads)
 
 
 def _page(path: str, page: Callable[[AnyRequest], Any]) -> HTTPRouteHandler:

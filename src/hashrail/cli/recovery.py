@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hashrail import clock
-from hashrail.cli import shapes
+from hashrail.cli import recovery_shapes as shapes
 from hashrail.cli.acting import AsOption, acting_password
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json

@@ -28,7 +28,14 @@ class NothingFoundError(NotFoundError):
     """The text names nothing in the books."""
 
     code = "NOTHING_FOUND"
-    advice = "Look whether it was copied whole. A request's id is in the log of the API, in the line of its request."
+    advice = "Look whether it was copied whole. A request's id is in the log of the API: hashrail log --request-id"
+
+
+class RequestIdError(NotFoundError):
+    """The text has the form of a request's id, which the books do not have."""
+
+    code = "IS_REQUEST_ID"
+    advice = "Look for it in the log: journalctl --namespace=hashrail -o cat | hashrail log --request-id REQUEST_ID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +168,7 @@ BY_KEY = f"""{_KEYS} FROM partner p
 
 
 async def find(tx: Reader, text: str, *, partner_id: int | None = None) -> list[Hit]:
-    """Everything that a text names, of one partner or of all. Raises NothingFoundError."""
+    """Everything that a text names, of one partner or of all. Raises NothingFoundError, RequestIdError."""
     given = text.strip()
     asked: list[tuple[Mapping[str, str], str | int]] = [(BY_TEXT, given)]
     if given.isascii() and given.isdecimal() and int(given) <= MAX_NUMBER:
@@ -178,12 +185,10 @@ async def find(tx: Reader, text: str, *, partner_id: int | None = None) -> list[
         for row in await tx.fetch(BY_KEY, given, partner_id, SHOWN):
             hits += await _hits(tx, BY_NUMBER["withdrawal"], row["withdrawal_id"], row["partner_id"])
     if not hits:
-        what = (
-            "a request's id is not in the books: see hashrail log"
-            if REQUEST_ID.fullmatch(given)
-            else "the books have nothing of that name"
-        )
-        raise NothingFoundError(what, field="text")
+        if REQUEST_ID.fullmatch(given):
+            told = f"it looks like a request's id, which is in no books: hashrail log --request-id {given}"
+            raise RequestIdError(told, field="text")
+        raise NothingFoundError("the books have nothing of that name", field="text")
     return list(dict.fromkeys(hits))
 
 

@@ -16,7 +16,7 @@ from hashrail.cli.main import app
 from hashrail.custody import bound_wallets
 from hashrail.payouts import batches
 from hashrail.support import finding
-from hashrail.support.finding import BY_KEY, BY_NUMBER, BY_TEXT, BY_TXID, Hit, NothingFoundError
+from hashrail.support.finding import BY_KEY, BY_NUMBER, BY_TEXT, BY_TXID, Hit, NothingFoundError, RequestIdError
 from tests.support.books import buy
 from tests.support.payouts import ADDRESSES, BINDING, asked
 from tests.support.world import World
@@ -153,8 +153,12 @@ async def test_what_names_nothing_is_refused(world: World, text: str) -> None:
 
 
 async def test_a_request_s_id_is_looked_for_in_the_log(world: World) -> None:
-    with pytest.raises(NothingFoundError, match="request's id"):
-        await finding.find(world.pool, "0123456789abcdef" * 2)
+    """Unless something has that name: a user may be called so."""
+    name = "0123456789abcdef" * 2
+    with pytest.raises(RequestIdError, match=f"hashrail log --request-id {name}"):
+        await finding.find(world.pool, f" {name}\n")
+    await world.user(name)
+    assert await found(world, name) == [("user", name, f"hashrail user show {name} --partner {world.partner.id}")]
 
 
 async def test_many_of_a_kind_are_the_newest(world: World, alice: int) -> None:

@@ -52,7 +52,11 @@ class Notes:
         """The user whom a login, or a refresh token, turned out to be of."""
         self.partner, self.user = partner, user
 
-    def shown(self) -> dict[str, str | int]:
-        """What is known, by the names that the log has."""
+    def known(self) -> dict[str, str | int]:
+        """Who calls and who is asked about, as far as it is known, by the names that the log has."""
         named = {"partner": self.partner, "key_id": self.key, "user": self.user, "partner_user": self.partner_user}
-        return {name: value for name, value in named.items() if value is not None} | {"cost": self.cost}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def shown(self) -> dict[str, str | int]:
+        """The same with what it cost."""
+        return self.known() | {"cost": self.cost}

@@ -11,7 +11,7 @@ from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
-from hashrail import clock
+from hashrail import clock, logs
 from hashrail.alarms.counts import COUNTS
 from hashrail.api.serving import heads
 from hashrail.api.serving.notes import NOTES, Notes
@@ -28,6 +28,8 @@ FAILED_ASSERTIONS = Counter(
     "hashrail_internal_errors", "Answers with status 500: each is a bug to look at.", registry=REGISTRY
 )
 READS = (HttpMethod.GET, HttpMethod.HEAD)
+# What asks for them does so all day, and no partner does.
+PROBES = ("healthz", "readyz")
 # Letters of a path and a method that a log line or an answer shows.
 MAX_SHOWN = 200
 MAX_METHOD = 32
@@ -42,14 +44,16 @@ log = structlog.get_logger()
 class Telemetry:
     """ASGI around the application: every answer has `X-Request-Id` and `X-Server-Time`, a log line and metrics.
 
-    A caller's own `X-Request-Id` is kept when it is plain; otherwise a new one is made. The scope's state carries
-    it as `request_id`; `operation` there names the operation for metrics once it is known, and `headers`, if somebody
-    puts it there, names further headers of the answer, whether it is a refusal or not; `notes` takes what becomes known
-    of the request, for its line.
+    A caller's own `X-Request-Id` is kept when it is plain; otherwise a new one is made. The scope's state carries it as
+    `request_id`, and so does every line that is logged meanwhile, with partner and user once they are known.
+    `operation` there names the operation for metrics once it is known, and `headers`, if somebody puts it there, names
+    further headers of the answer, whether it is a refusal or not; `notes` takes what becomes known of the request.
+    Without `reads` those that were answered have no line.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, reads: bool = True) -> None:
         self.app = app
+        self._reads = reads
         self._refusals = Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,14 +85,15 @@ class Telemetry:
             await send(message)
 
         asked, answer = heads.as_get(scope, send_with_headers)
-        await self.app(asked, receive, answer)
+        with logs.about(lambda: {"request_id": request_id, **notes.known()}):
+            await self.app(asked, receive, answer)
         operation = state.get("operation", "unknown")
         taken = clock.monotonic() - started
         count, seconds = _meters(operation, status)
         count.inc()
         seconds.observe(taken)
         COUNTS.answered(status)
-        if self._is_told(scope, status):
+        if self._is_told(scope, status, operation):
             log.info(
                 "request",
                 request_id=request_id,
@@ -102,11 +107,13 @@ class Telemetry:
                 milliseconds=round(taken * 1000, 1),
             )
 
-    def _is_told(self, scope: HTTPScope, status: int) -> bool:
-        """Whether a request has a line in the log: each that fails or writes, and some of what strangers try."""
+    def _is_told(self, scope: HTTPScope, status: int, operation: str) -> bool:
+        """Whether a request has a line in the log: each that was answered or fails, and some of what strangers try."""
         if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return self._refusals.is_told(_address(scope))
-        return status >= HTTPStatus.INTERNAL_SERVER_ERROR or scope["method"] not in READS
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or scope["method"] not in READS:
+            return True
+        return self._reads and operation not in PROBES
 
 
 class Refusals:
