@@ -75,6 +75,40 @@ def test_json_is_taken_apart_and_does_not_act(monkeypatch: pytest.MonkeyPatch) -
     assert (found["path"], found["count"], found["none"]) == ("a\\x1b[1m", 3, None)
 
 
+def test_a_line_of_json_is_one_whatever_stands_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search for a member finds it, as in lines of before; what is no JSON is written as Python does."""
+    screen = watched(monkeypatch, terminal=False)
+    logs.configure(command=True)
+    log = structlog.get_logger()
+    log.error("request", status=500, error=None, milliseconds=3.5, path="/api")
+    assert (
+        '{"status": 500, "error": null, "milliseconds": 3.5, "path": "/api", "event": "request", "level": "error"'
+        in (screen.getvalue())
+    )
+    log.info("odd", half="a\ud800", nested={"x": ["\udfff", {1: None}]}, cause=ValueError("x"), long="ä" * 5000)
+    found = json.loads(screen.getvalue().splitlines()[1])
+    assert (found["half"], found["nested"]["x"][0], found["cause"]) == ("a\\ud800", "\\udfff", "ValueError('x')")
+    assert len(found["long"]) == texts.MAX_SHOWN
+
+
+def test_what_is_said_meanwhile_carries_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is known by then; what the line says itself stays; and nothing of it is left after."""
+    screen = watched(monkeypatch, terminal=False)
+    logs.configure(command=True)
+    log, known = structlog.get_logger(), {"request_id": "one"}
+    with logs.about(lambda: known):
+        log.info("first")
+        known["partner"] = "partner-1"
+        log.info("second", request_id="another")
+    log.info("third")
+    said = [json.loads(line) for line in screen.getvalue().splitlines()]
+    assert [(one.get("request_id"), one.get("partner")) for one in said] == [
+        ("one", None),
+        ("another", "partner-1"),
+        (None, None),
+    ]
+
+
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
 def test_what_granian_logs_does_not_act_either(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> None:
     screen = watched(monkeypatch, terminal=terminal)
