@@ -1,6 +1,5 @@
 """Grants: a user's token reaches what the key that opened its session reaches, and ends with it."""
 
-import asyncio
 import datetime as dt
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,7 @@ from hashrail.access import api_keys, scopes, ton_domains
 from hashrail.api.operations.routes import OPERATIONS
 from hashrail.api.serving.operation import Auth
 from tests.support import ton
-from tests.support.api_client import CONTRACT, Api, Caller, answered, check_refused, open_api
+from tests.support.api_client import CONTRACT, Api, Caller, answered, check_refused, open_api, refused_soon
 from tests.support.payouts import ADDRESSES
 
 DAY = 86_400
@@ -45,16 +44,6 @@ async def with_key(api: Api, *granted: str, **facts: Any) -> tuple[int, Caller]:
     """A secret key with so many scopes: its number, and its server."""
     made = await api.key(kind="secret", scopes=granted, **facts)
     return made.key_id, Caller(api.http, made.key, made.secret)
-
-
-async def refused_soon(client: Caller, operation: str = "c2s_miners") -> httpx.Response:
-    """The refusal of a call, as soon as what was announced is heard."""
-    for _ in range(100):
-        response = await client.call(operation)
-        if response.status_code != 200:
-            return response
-        await asyncio.sleep(0.02)
-    return response
 
 
 async def set_scopes(api: Api, key_id: int, *granted: str) -> None:

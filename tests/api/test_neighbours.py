@@ -11,7 +11,7 @@ from nacl.signing import SigningKey
 from hashrail import db
 from hashrail.access import ton_domains
 from hashrail.books import fence
-from tests.support import ton
+from tests.support import patience, ton
 from tests.support.api_client import Api, Caller, an_offer, answered, open_api
 from tests.support.world import World
 
@@ -80,7 +80,7 @@ async def test_whoever_waits_for_a_partner_s_fence_leaves_room_for_others(small:
         await fence.hold(holder, [partner.id])
         asked = [asyncio.ensure_future(asks[door](number)) for number in range(3 * CONNECTIONS)]
         await until_all_wait(small, asked)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience.SECONDS):
             assert answered(await other.server.call("s2s_miners", partnerUserId="alice")) == {"array": []}
             answered(await order(other, 1))
             answered(await login(other, 1))

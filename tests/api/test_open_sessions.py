@@ -1,6 +1,5 @@
 """Sessions that are open are listed and ended: by the user, by the partner's server; never more than asked for."""
 
-import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from hashrail import clock, db
 from hashrail.access import api_keys, session_grants
 from hashrail.parties import users
-from tests.support.api_client import Api, Caller, answered, check_refused, gather_all, open_api
+from tests.support.api_client import Api, Caller, answered, check_refused, gather_all, open_api, refused_soon
 
 
 async def log_in(api: Api, name: str = "alice", server: Caller | None = None) -> dict[str, Any]:
@@ -36,12 +35,7 @@ async def check_ended(api: Api, tokens: dict[str, Any]) -> None:
     """Its access token is refused as soon as what was announced is heard, and it is not renewed."""
     check_refused(await refresh(api, tokens), 401, "REFRESH_TOKEN_REVOKED", "refreshToken")
     client = Caller(api.http, token=tokens["jwtToken"])
-    for _ in range(100):
-        response = await client.call("c2s_miners")
-        if response.status_code != 200:
-            break
-        await asyncio.sleep(0.02)
-    check_refused(response, 401, "SESSION_ENDED", "authorization")
+    check_refused(await refused_soon(client), 401, "SESSION_ENDED", "authorization")
 
 
 async def check_open(api: Api, tokens: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from hashrail.access.rate_budgets import COUNTED_SECONDS
 from hashrail.api.serving import limits
 from hashrail.cli import main
 from hashrail.settings import Settings
+from tests.support import patience
 from tests.support.api_client import (
     C2S,
     KEY_HEADER,
@@ -400,7 +401,7 @@ async def limit(api: Api, key_id: int, requests: int | None) -> None:
 
 async def until_told(caller: Caller, here: dict[str, str], policy: str | None) -> None:
     """Until the process has heard of a change; it trusts what it read for a minute otherwise."""
-    deadline = clock.monotonic() + 5
+    deadline = clock.monotonic() + patience.SECONDS
     while told(response := await read(caller, here))[0] != policy:
         assert clock.monotonic() < deadline, told(response)
         await asyncio.sleep(0.01)

@@ -24,6 +24,7 @@ from hashrail.errors import catalogue
 from hashrail.parties.newcomers import TooManyNewUsersError
 from hashrail.processes import housekeeping
 from hashrail.settings import Settings
+from tests.support import patience
 from tests.support.api_client import (
     CONTRACT,
     Api,
@@ -543,7 +544,7 @@ async def test_no_connection_is_held_while_the_chain_is_asked(
         """Asks once all connections are free: what runs beside has one for a moment, a login that waits for ever."""
 
         async def get_public_key(self, address: str) -> Any:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(patience.SECONDS):
                 while pool.get_idle_size() < pool.get_size():
                     await asyncio.sleep(0.01)
             free.append(address)

@@ -14,6 +14,7 @@ from hashrail.access import api_keys
 from hashrail.books import fence
 from hashrail.vault import Vault
 from hashrail.version import VERSION
+from tests.support import patience
 from tests.support.api_client import (
     CONTRACT,
     MASTER_KEY,
@@ -58,7 +59,7 @@ async def pair(server: str, template: str, tmp_path_factory: pytest.TempPathFact
         async with db.transaction(pool) as tx:
             key = await api_keys.create_key(tx, world.vault, partner_id=world.partner.id, kind="full")
         with serving(dsn, folder, "one") as one, serving(dsn, folder, "two") as two:
-            async with httpx.AsyncClient(base_url=one.url) as first, httpx.AsyncClient(base_url=two.url) as second:
+            async with one.http() as first, two.http() as second:
                 callers = [Caller(http, key.key, key.secret) for http in (first, second)]
                 yield Pair(world, [one, two], callers)
         await pool.close()
@@ -217,7 +218,7 @@ async def test_a_revocation_reaches_both(pair: Pair) -> None:
         assert (await caller.call("s2s_collections")).status_code == 200
     async with db.transaction(pair.world.pool) as tx:
         await api_keys.revoke_key(tx, partner_id=partner_id, key_id=made.key_id)
-    deadline = clock.monotonic() + 5
+    deadline = clock.monotonic() + patience.SECONDS
     for caller in callers:
         while (response := await caller.call("s2s_collections")).status_code == 200 and clock.monotonic() < deadline:
             await asyncio.sleep(0.01)
@@ -235,7 +236,7 @@ async def test_a_request_in_flight_is_answered(dsn: str, world: World, tmp_path:
     with serving(dsn, tmp_path, "one") as served:
         session = served.process.pid
         assert len(members_of(session)) >= 2
-        async with httpx.AsyncClient(base_url=served.url, timeout=30) as http:
+        async with httpx.AsyncClient(base_url=served.url, timeout=patience.SECONDS) as http:
             caller = Caller(http, key.key, key.secret)
             async with db.transaction(world.pool) as holder:
                 await fence.hold(holder, [world.partner.id])
@@ -247,7 +248,7 @@ async def test_a_request_in_flight_is_answered(dsn: str, world: World, tmp_path:
                 assert not waiting.done()
             data = answered(await waiting)
         assert data["partnerUserId"] == "alice"
-        assert await asyncio.to_thread(served.process.wait, 30) == 0
+        assert await asyncio.to_thread(served.process.wait, patience.SECONDS) == 0
         assert members_of(session) == []
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{served.url}/healthz")

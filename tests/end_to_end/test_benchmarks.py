@@ -272,7 +272,7 @@ async def test_clients_repeat_until_the_time_is_over() -> None:
     done, elapsed = await load.repeat(3, 0.1, work)
     assert done == len(seen) == len({number for _, number in seen})
     assert {client for client, _ in seen} == {0, 1, 2}
-    assert 0.1 <= elapsed < 5
+    assert 0.1 <= elapsed < 60
 
 
 async def test_cpu_time_is_counted_for_the_whole_server(place: Stage) -> None:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from hashrail.postgres import binaries, files, server_processes, tether
 from hashrail.postgres import server as postgres_server
 from hashrail.postgres.server import EmbeddedPostgres, EmbeddedPostgresError, running_dsn
 from tests.end_to_end import crash_writer
+from tests.support import patience
+from tests.support.patience import wait_until
 
 PROGRAM = Path(crash_writer.__file__)
 # Owns a folder, and forks a child that outlives it.
@@ -32,7 +34,7 @@ from hashrail.postgres.server import EmbeddedPostgres
 with EmbeddedPostgres(pathlib.Path(sys.argv[1])):
     if not os.fork():
         print(os.getpid(), flush=True)
-    time.sleep(60)"""
+    time.sleep(600)"""
 NOWHERE = Path("/nonexistent")
 MEMORY = Path("/dev/shm")  # noqa: S108  # where there is room: what is tested is the death of processes, not of the machine
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user: run as root to see it")
@@ -121,13 +123,6 @@ def query(dsn: str, text: str) -> str:
 def execute(dsn: str, text: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(text.encode())
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    give_up = clock.monotonic() + seconds
-    while not condition():
-        assert clock.monotonic() < give_up, "it did not happen in time"
-        time.sleep(0.005)
 
 
 @contextmanager
@@ -294,11 +289,11 @@ def test_the_log_is_bounded(ready: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         assert not former.exists()
         monkeypatch.setattr(files, "LOG_BYTES", 20_000)
         execute(server.dsn, f"DO $$BEGIN FOR n IN 1..100 LOOP RAISE WARNING '% {'x' * 400}', n; END LOOP; END$$")
-        wait_for(lambda: log.stat().st_size < 20_000)
+        wait_until(lambda: log.stat().st_size < 20_000)
         assert former.stat().st_size > 20_000
         assert stat.filemode(former.stat().st_mode) == "-rw-------"
         execute(server.dsn, "DO $$BEGIN RAISE WARNING 'the last one'; END$$")
-        wait_for(lambda: "the last one" in log.read_text())
+        wait_until(lambda: "the last one" in log.read_text())
         assert b"\0" not in log.read_bytes()
 
 
@@ -335,7 +330,7 @@ def test_an_owner_without_a_server_is_named(ready: Path, monkeypatch: pytest.Mon
         for pid in running_on(ready):
             with suppress(ProcessLookupError):  # it ended with the one before it
                 os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not running_on(ready))
+        wait_until(lambda: not running_on(ready))
         assert running_dsn(ready) is None  # though postmaster.pid still says that it is ready
         monkeypatch.setattr(postgres_server, "START_SECONDS", 0.2)
         with pytest.raises(EmbeddedPostgresError, match=rf"process {os.getpid()} holds .*/owner\.lock"):
@@ -359,7 +354,7 @@ def test_a_forked_child_does_not_hold_the_folder(ready: Path) -> None:
         with EmbeddedPostgres(ready) as server:
             assert server.owner
             assert query(server.dsn, "SELECT 1") == "1"
-        assert clock.monotonic() - began < 60
+        assert clock.monotonic() - began < patience.SECONDS
     finally:
         os.kill(child, signal.SIGKILL)
         owner.stdout.close()
@@ -369,14 +364,20 @@ def test_a_forked_child_does_not_hold_the_folder(ready: Path) -> None:
 
 
 def test_a_cut_off_initdb_is_done_again(folder: Path) -> None:
-    home = folder / "postgres"
-    with program("own", folder) as process:
-        wait_for(lambda: list(home.glob("data.new.*/PG_VERSION")))
-        process.kill()
-    assert not (home / "data").exists()
-    with EmbeddedPostgres(folder) as server:
+    cut_off = next(place for number in range(10) if was_cut_off(place := folder / str(number)))
+    with EmbeddedPostgres(cut_off) as server:
         assert query(server.dsn, "SELECT current_database()") == "hashrail"
-    assert list(home.glob("data.new.*")) == []
+    assert list(cut_off.glob("postgres/data.new.*")) == []
+
+
+def was_cut_off(data_dir: Path) -> bool:
+    """Kill the first start of a folder while its cluster is made; False where this looked too late."""
+    data_dir.mkdir()
+    home = data_dir / "postgres"
+    with program("own", data_dir) as process:
+        wait_until(lambda: [*home.glob("data.new.*/PG_VERSION"), *home.glob("data")])
+        process.kill()
+    return not (home / "data").exists()
 
 
 def test_the_server_ends_with_its_owner(ready: Path) -> None:
@@ -384,7 +385,7 @@ def test_the_server_ends_with_its_owner(ready: Path) -> None:
         assert answer(owner)["owner"] is True
         assert len(running_on(ready / "postgres")) > 4
         owner.kill()
-    wait_for(lambda: not running_on(ready), 10)
+    wait_until(lambda: not running_on(ready))
     assert (ready / "postgres" / "postgres.log").read_text().endswith("LOG:  database system is shut down\n")
 
 
@@ -397,7 +398,7 @@ def test_no_kill_loses_an_acknowledged_row(victims: str, ready: Path) -> None:
         execute(dsn, "CREATE TABLE crash (id text PRIMARY KEY)")
         with program("write", data_dir, acknowledged, writers) as writing:
             assert answer(writing)["owner"] is False
-            wait_for(lambda: acknowledged.read_bytes().count(b"\n") > 1000)
+            wait_until(lambda: acknowledged.read_bytes().count(b"\n") > 1000)
             state = server_processes.server_state(home)
             assert state is not None
             if victims == "postmaster":
@@ -423,7 +424,7 @@ def test_no_kill_loses_an_acknowledged_row(victims: str, ready: Path) -> None:
     print(f"\nkilled the {victims}: restart {restart:.2f} s, {len(known)} acknowledged, {len(known - rows)} lost")
     assert known - rows == set()
     assert len(rows - known) <= writers  # at most the one that each writer had under way
-    assert restart < 10
+    assert restart < patience.SECONDS
 
 
 def shared_memory() -> set[str]:
@@ -439,7 +440,7 @@ def start_endless_query(dsn: str) -> None:
             execute(dsn, "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b")
 
     threading.Thread(target=run).start()
-    wait_for(
+    wait_until(
         lambda: query(dsn, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT count(*) FROM gen%'") == "1"
     )
 
@@ -474,10 +475,10 @@ def test_lock_files_that_mislead(kind: str, ready: Path) -> None:
     locks = (home / "data" / "postmaster.pid", home / "socket" / f"{files.SOCKET_NAME}.lock")
     with EmbeddedPostgres(ready):
         contents = [lock.read_text() for lock in locks]
-    with as_server_user(home, "/bin/sleep", "60") as stranger:
+    with as_server_user(home, "/bin/sleep", "600") as stranger:
         if kind == "zombie":
             stranger.kill()
-            wait_for(lambda: Path(f"/proc/{stranger.pid}/cmdline").read_bytes() == b"")
+            wait_until(lambda: Path(f"/proc/{stranger.pid}/cmdline").read_bytes() == b"")
         number = "4000000" if kind == "gone" else str(stranger.pid)
         for lock, content in zip(locks, contents, strict=True):
             lock.write_text("" if kind == "unwritten" else "\n".join([number, *content.split("\n")[1:]]))
@@ -511,7 +512,7 @@ def test_a_cluster_that_was_opened_by_hand_is_left_alone(ready: Path) -> None:
     by_hand = [postgres, "-D", str(home / "data"), "-c", "listen_addresses=", "-k", str(home / "socket")]
     with as_server_user(home, *by_hand) as server:
         try:
-            wait_for(lambda: (state := server_processes.server_state(home)) is not None and state.pid == server.pid)
+            wait_until(lambda: (state := server_processes.server_state(home)) is not None and state.pid == server.pid)
             with pytest.raises(EmbeddedPostgresError, match=rf'(?s)"postmaster\.pid" already exists.*PID {server.pid}'):
                 EmbeddedPostgres(ready).start()
             assert server.poll() is None

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 
 from hashrail import db
@@ -71,7 +70,7 @@ async def line(server: str, template: str, tmp_path_factory: pytest.TempPathFact
         async with db.transaction(pool) as tx:
             key = await api_keys.create_key(tx, world.vault, partner_id=world.partner.id, kind="full")
         with serving(dsn, folder, "one") as served:
-            async with httpx.AsyncClient(base_url=served.url) as http:
+            async with served.http() as http:
                 yield Line(served, Caller(http, key.key, key.secret), members_of(served.process.pid))
         await pool.close()
 

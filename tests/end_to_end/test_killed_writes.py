@@ -14,6 +14,7 @@ import pytest
 
 from hashrail import business_clock, clock
 from hashrail.custody import withdrawals
+from tests.support import patience
 from tests.support.api_client import (
     UNLIMITED,
     Caller,
@@ -51,7 +52,7 @@ async def test_killed_between_commit_and_answer(stock: Stocks, tmp_path: Path) -
     requests = [case.request(key) for case, key in zip(cases, keys, strict=True)]
     async with AsyncExitStack() as clients:
         with line_to(stock.still.dsn) as line, serving(line.dsn, tmp_path, "killed") as served:
-            http = await clients.enter_async_context(httpx.AsyncClient(base_url=served.url, timeout=60))
+            http = await clients.enter_async_context(served.http())
             for case in cases:
                 # A key or a session that a process does not know yet is read in a transaction of its own.
                 answered(await replace(case.api.server, http=http).call("s2s_user_statistics", partnerUserId="alice"))
@@ -66,7 +67,7 @@ async def test_killed_between_commit_and_answer(stock: Stocks, tmp_path: Path) -
             assert {isinstance(outcome, httpx.TransportError) for outcome in await waiting} == {True}
         states = [await case.state() for case in cases]
         with serving(stock.still.dsn, tmp_path, "restarted") as served:
-            http = await clients.enter_async_context(httpx.AsyncClient(base_url=served.url, timeout=60))
+            http = await clients.enter_async_context(served.http())
             for case, request, state in zip(cases, requests, states, strict=True):
                 again, once_more = await send(http, request), await send(http, request)
                 assert answered(again), again.text
@@ -88,7 +89,7 @@ async def test_killed_between_two_steps(stock: Stocks, tmp_path: Path) -> None:
     request = api.server.request(MOVING, days=2, recvWindow=60_000)
     async with AsyncExitStack() as clients:
         with serving(stock.moving.dsn, tmp_path, "killed") as served:
-            http = await clients.enter_async_context(httpx.AsyncClient(base_url=served.url, timeout=60))
+            http = await clients.enter_async_context(served.http())
             waiting = asyncio.create_task(send(http, request))
             while await business_clock.lead(pool) < begun + 3 * HOUR:
                 assert not waiting.done()
@@ -98,7 +99,7 @@ async def test_killed_between_two_steps(stock: Stocks, tmp_path: Path) -> None:
                 await waiting
         assert begun + 3 * HOUR <= await business_clock.lead(pool) < begun + 48 * HOUR
         with serving(stock.moving.dsn, tmp_path, "restarted") as served:
-            http = await clients.enter_async_context(httpx.AsyncClient(base_url=served.url, timeout=60))
+            http = await clients.enter_async_context(served.http())
             check_repeated(await send(http, request), await send(http, request))
     assert await business_clock.lead(pool) == begun + 48 * HOUR
     assert (await withdrawals.get(pool, api.world.partner.id, made.id)).state == "final"
@@ -108,7 +109,7 @@ async def test_killed_between_two_steps(stock: Stocks, tmp_path: Path) -> None:
 async def kill(served: Served) -> None:
     """The server and its workers, at once; back when nothing of them is left."""
     os.killpg(served.process.pid, signal.SIGKILL)
-    served.process.wait(30)
+    served.process.wait(patience.SECONDS)
     await until_gone(served.process.pid)
 
 
@@ -118,7 +119,7 @@ async def send(http: httpx.AsyncClient, request: httpx.Request) -> httpx.Respons
 
 async def until_gone(session: int) -> None:
     """Until the kernel has ended every process of the session: killing a worker takes it a moment."""
-    deadline = clock.monotonic() + 30
+    deadline = clock.monotonic() + patience.SECONDS
     while members_of(session):
         assert clock.monotonic() < deadline, members_of(session)
         await asyncio.sleep(0.02)
@@ -126,7 +127,7 @@ async def until_gone(session: int) -> None:
 
 async def until_committed(cases: list[Case]) -> None:
     """Until the effect of each is there for others to see."""
-    deadline = clock.monotonic() + 30
+    deadline = clock.monotonic() + patience.SECONDS
     while [await case.count() for case in cases] != [case.before + 1 for case in cases]:
         assert clock.monotonic() < deadline, [(c.operation, await c.count() - c.before) for c in cases]
         await asyncio.sleep(0.02)

@@ -12,6 +12,7 @@ import pytest
 from hashrail import clock, db
 from hashrail.access import api_keys
 from hashrail.vault import Vault
+from tests.support import patience
 from tests.support.api_client import CONTRACT, MASTER_KEY, Caller, answered, check_refused
 from tests.support.databases import database
 from tests.support.proxies import HERE, Proxy, proxied
@@ -19,7 +20,6 @@ from tests.support.served import Served, serving
 from tests.support.world import World
 
 LOGIN, MINERS = CONTRACT["s2s_login"][2], CONTRACT["s2s_miners"][2]
-SECONDS = 20
 
 
 @dataclass
@@ -48,7 +48,7 @@ async def served(
             )
         settings = {"HASHRAIL_TRUSTED_PROXIES": '["127.0.0.1/32"]', "HASHRAIL_BODY_SECONDS": "1"}
         with serving(dsn, tmp_path_factory.mktemp("served"), "api", **settings) as made:
-            async with httpx.AsyncClient() as nobody:
+            async with httpx.AsyncClient(timeout=patience.SECONDS) as nobody:
                 yield made, Caller(nobody, one.key, one.secret), Caller(nobody, other.key, other.secret)
         await pool.close()
 
@@ -61,14 +61,14 @@ async def behind(
 ) -> AsyncIterator[Behind]:
     process, one, other = served
     with proxied(request.param, process.url, tmp_path_factory.mktemp("proxy") / request.param) as proxy:
-        async with httpx.AsyncClient(base_url=proxy.url, verify=proxy.trust()) as http:
+        async with httpx.AsyncClient(base_url=proxy.url, verify=proxy.trust(), timeout=patience.SECONDS) as http:
             yield Behind(process, proxy, Caller(http, one.key, one.secret), Caller(http, other.key, other.secret))
 
 
 def by_hand(proxy: Proxy, request: bytes) -> bytes:
     """What comes back for bytes that no client library would send, until the other side hangs up."""
     with (
-        socket.create_connection((HERE, proxy.port), timeout=SECONDS) as line,
+        socket.create_connection((HERE, proxy.port), timeout=patience.SECONDS) as line,
         proxy.trust().wrap_socket(line, server_hostname=HERE) as secret,
     ):
         secret.sendall(request)

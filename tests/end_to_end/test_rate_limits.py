@@ -51,8 +51,8 @@ async def processes(server: str, template: str, tmp_path_factory: pytest.TempPat
         with ExitStack() as served, pytest.MonkeyPatch.context() as environment:
             for name, value in limits.items():
                 environment.setenv(f"HASHRAIL_{name.upper()}", str(value))
-            urls = [served.enter_context(serving(dsn, folder, name)).url for name in ("one", "two", "three", "four")]
-            lines = [await clients.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30)) for url in urls]
+            started = [served.enter_context(serving(dsn, folder, name)) for name in ("one", "two", "three", "four")]
+            lines = [await clients.enter_async_context(each.http()) for each in started]
             yield Processes(world, lines)
         await pool.close()
 

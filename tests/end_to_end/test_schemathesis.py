@@ -27,6 +27,7 @@ from hashrail.access import api_keys
 from hashrail.selling import samples, upgrade_tariff
 from hashrail.vault import Vault
 from hashrail_client.signing import sign_body, sign_headers, sign_query
+from tests.support import patience
 from tests.support.api_client import MASTER_KEY, Caller, an_offer, answered, buy
 from tests.support.databases import database
 from tests.support.openapi_document import operations, sandbox_document
@@ -168,7 +169,7 @@ async def live(server: str, template: str, tmp_path_factory: pytest.TempPathFact
             for name in NO_LIMITS:
                 environment.setenv(f"HASHRAIL_RATE_LIMIT_{name}", "0")
             with serving(dsn, folder, "one") as served:
-                async with httpx.AsyncClient(base_url=served.url) as http:
+                async with served.http() as http:
                     caller = Caller(http, key.key, key.secret)
                     tokens = answered(await caller.call("s2s_login", partnerUserId="carol"))
                     answered(await caller.call("s2s_login", partnerUserId="bob"))
@@ -238,11 +239,11 @@ def test_operation(case: schemathesis.Case, live: Live) -> None:
             # A signature where none is needed is judged; made-up ones are refused in tests/api/test_leniences.py.
             case.body = {name: value for name, value in case.body.items() if name not in SIGNED_FIELDS}
     signer = Signer(live.caller, tuple(security), in_fields=valid)
-    response = case.call_and_validate(base_url=live.url, auth=signer)
+    response = case.call_and_validate(base_url=live.url, auth=signer, timeout=patience.SECONDS)
     if valid and response.status_code in (400, 401, 403):
         assert response.json()["error"] in own_refusals(described, response.status_code), response.text
 
 
 async def test_the_server_serves_that_document(live: Live) -> None:
-    async with httpx.AsyncClient(base_url=live.url) as http:
+    async with httpx.AsyncClient(base_url=live.url, timeout=patience.SECONDS) as http:
         assert (await http.get("/api/openapi.json")).json() == sandbox_document()

@@ -8,11 +8,12 @@ import httpx
 import pytest
 
 from hashrail import clock
+from tests.support import patience
 from tests.support.api_client import CONTRACT
 from tests.support.databases import database
 from tests.support.served import Served, serving
 
-SHARE, BODIES, PATIENCE_SECONDS = 40, 8, 15
+SHARE, BODIES = 40, 8
 PATH = CONTRACT["c2s_refresh"][2]
 
 
@@ -36,7 +37,7 @@ def connect(served: Served, address: str = "127.0.0.2") -> socket.socket:
     """A caller at an address of their own, who takes little at once."""
     line = socket.socket()
     line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    line.settimeout(PATIENCE_SECONDS)
+    line.settimeout(patience.SECONDS)
     line.bind((address, 0))
     line.connect(("127.0.0.1", int(served.url.rpartition(":")[2])))
     return line
@@ -62,7 +63,7 @@ def everything(line: socket.socket) -> bytes:
 def check_others(served: Served) -> None:
     """From another address and from the same one."""
     for address in ("127.0.0.3", "127.0.0.2"):
-        with httpx.Client(transport=httpx.HTTPTransport(local_address=address)) as http:
+        with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=patience.SECONDS) as http:
             assert http.get(f"{served.url}/healthz").status_code == 200
             assert http.post(served.url + PATH, json={"refreshToken": "x"}).status_code == 401
 
@@ -84,7 +85,7 @@ def test_many_bodies_of_one_address(served: Served) -> None:
     began = clock.monotonic()
     check_others(served)
     assert all(everything(line).startswith(b"HTTP/1.1 408 ") for line in lines[:20])
-    assert clock.monotonic() - began < PATIENCE_SECONDS
+    assert clock.monotonic() - began < patience.SECONDS
     for line in lines:
         line.close()
 
@@ -101,7 +102,7 @@ def test_more_connections_than_the_share(served: Served) -> None:
     """Those that say nothing are ended, before their heads would be too late."""
     lines = [connect(served) for _ in range(SHARE + 60)]
     check_others(served)
-    deadline = clock.monotonic() + PATIENCE_SECONDS
+    deadline = clock.monotonic() + patience.SECONDS
     while sum(is_open(line) for line in lines) > SHARE:
         assert clock.monotonic() < deadline
         check_others(served)
@@ -123,7 +124,7 @@ def test_answers_that_are_not_taken(served: Served) -> None:
     lines = [connect(served) for _ in range(10)]
     for line in lines:
         line.sendall(b"GET /api/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
-    deadline = clock.monotonic() + PATIENCE_SECONDS
+    deadline = clock.monotonic() + patience.SECONDS
     while '"answers_not_taken": 10' not in served.log.read_text():
         assert clock.monotonic() < deadline, served.log.read_text()[-2000:]
         check_others(served)
@@ -134,7 +135,8 @@ def test_answers_that_are_not_taken(served: Served) -> None:
 def test_what_is_logged_is_bounded(served: Served) -> None:
     """Of a path 200 letters; of what one address tries a hundred lines a minute."""
     size = served.log.stat().st_size
-    with httpx.Client(base_url=served.url, transport=httpx.HTTPTransport(local_address="127.0.0.9")) as http:
+    transport = httpx.HTTPTransport(local_address="127.0.0.9")
+    with httpx.Client(base_url=served.url, transport=transport, timeout=patience.SECONDS) as http:
         for _ in range(110):
             answer = http.get("/" + "a" * 60_000)
             assert (answer.status_code, answer.json()["error"]) == (404, "ROUTE_NOT_FOUND")

@@ -12,6 +12,7 @@ import pytest
 from hashrail import db
 from hashrail.access import api_keys
 from hashrail.vault import Vault
+from tests.support import patience
 from tests.support.api_client import MASTER_KEY
 from tests.support.databases import database
 from tests.support.node_programs import SOURCE, compile_with, needs_node, node, with_modules
@@ -42,7 +43,9 @@ async def run_against(
         with serving(dsn, folder, "one") as served:
             for source in SOURCE.glob("*.ts"):
                 shutil.copy(source, folder)
-            (folder / "openapi.json").write_bytes(httpx.get(f"{served.url}/api/openapi.json").content)
+            (folder / "openapi.json").write_bytes(
+                httpx.get(f"{served.url}/api/openapi.json", timeout=patience.SECONDS).content
+            )
             made = node(folder, "node_modules/openapi-typescript/bin/cli.js", "openapi.json", "--output", "api.ts")
             assert made.returncode == 0, made.stderr
             yield folder, [served.url, key.key, key.secret, "alice & co"]

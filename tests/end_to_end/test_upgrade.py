@@ -75,7 +75,7 @@ def test_an_update_and_the_way_back(versions: tuple[str, Version, Version], tmp_
     def sells(url: str) -> bool:
         """The catalogue, which takes key, books and figures."""
         path = "/api/partner/s2s/nft-collection/find-all-generative"
-        answer = httpx.get(f"{url}{path}", headers={"X-PARTNER-API-KEY": key})
+        answer = httpx.get(f"{url}{path}", headers={"X-PARTNER-API-KEY": key}, timeout=SECONDS)
         return answer.status_code == 200 and len(answer.json()["data"]["array"]) > 0
 
     def of(version: Version) -> dict[str, str]:

@@ -22,12 +22,12 @@ from typing import Any
 import httpx
 import pytest
 
-from hashrail import clock
 from hashrail.version import VERSION
-from tests.support import folders
+from tests.support import folders, patience
 from tests.support.folders import ROOT
+from tests.support.patience import wait_until
+from tests.support.served import answers
 
-SECONDS = 60
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
 # Of each distribution: its package and the folder that the package lies in.
 PACKAGES = {"hashrail": ROOT / "src", "hashrail_client": ROOT / "client" / "src"}
@@ -50,7 +50,9 @@ def clean_environment() -> dict[str, str]:
 def run(*command: str | Path) -> str:
     """The output of a command, which has to end well."""
     words = [*map(str, command)]
-    done = subprocess.run(words, check=False, capture_output=True, text=True, env=clean_environment(), timeout=SECONDS)
+    done = subprocess.run(
+        words, check=False, capture_output=True, text=True, env=clean_environment(), timeout=patience.SECONDS
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -110,22 +112,16 @@ def demo(programs: Path, data: Path) -> Iterator[tuple[dict[str, Any], subproces
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=data.parent, env=clean_environment(), stdout=output, stderr=output)
     try:
-        give_up = clock.monotonic() + SECONDS
-        while not answers(f"http://127.0.0.1:{port}/readyz"):
+
+        def is_ready() -> bool:
             assert process.poll() is None, log.read_text()
-            assert clock.monotonic() < give_up, log.read_text()
-            signal.sigtimedwait([], 0.1)
+            return answers(int(port), "/readyz")
+
+        wait_until(is_ready, log.read_text)
         yield json.loads((data / "demo.json").read_text()), process
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(SECONDS)
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(url).status_code == 200
-    except httpx.TransportError:
-        return False
+        process.wait(patience.SECONDS)
 
 
 def test_the_wheels_run_a_sandbox(programs: Path) -> None:
@@ -137,7 +133,7 @@ def test_the_wheels_run_a_sandbox(programs: Path) -> None:
         # The embedded server's user has to reach it.
         Path(folder).chmod(0o755)
         with demo(programs, Path(folder) / "box") as (box, process):
-            time = httpx.get(f"{box['baseUrl']}/api/time").json()
+            time = httpx.get(f"{box['baseUrl']}/api/time", timeout=patience.SECONDS).json()
             assert time["data"]["version"] == VERSION
             called = run(programs / "python", "-c", CALL, Path(folder) / "box" / "demo.json")
             assert called.split() == ["wheel"]

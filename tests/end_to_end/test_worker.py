@@ -13,6 +13,7 @@ import httpx
 from hashrail import clock
 from hashrail.clock import ONE_DAY
 from hashrail.postgres import job_queue
+from tests.support import patience
 from tests.support.books import fall_behind
 from tests.support.deployments import become
 from tests.support.programs import free_port
@@ -39,7 +40,7 @@ async def test_worker_processes_keep_the_days_and_stop(world: World, dsn: str, t
         for port in ports
     ]
     try:
-        deadline = clock.monotonic() + 60
+        deadline = clock.monotonic() + patience.SECONDS
         done = """SELECT closed_through = $1 AND NOT EXISTS (SELECT 1 FROM purchase WHERE state = 'created')
                   FROM partner_day"""
         while not await world.pool.fetchval(done, FIRST + 3 * ONE_DAY):
@@ -50,14 +51,14 @@ async def test_worker_processes_keep_the_days_and_stop(world: World, dsn: str, t
         while await world.pool.fetchval(started) < 2:
             assert clock.monotonic() < deadline
             await asyncio.sleep(0.1)
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=patience.SECONDS) as http:
             assert [(await http.get(f"http://127.0.0.1:{port}/readyz")).status_code for port in ports] == [200, 200]
             counted = [(await http.get(f"http://127.0.0.1:{port}/metrics")).text for port in ports]
         assert all("hashrail_books_readable 1.0" in page for page in counted)
         assert any('hashrail_jobs_total{outcome="done",task="keep_days"}' in page for page in counted)
         for process, number in zip(running, (signal.SIGTERM, signal.SIGINT), strict=True):
             process.send_signal(number)
-        said = [(await asyncio.to_thread(process.communicate, timeout=30))[0] for process in running]
+        said = [(await asyncio.to_thread(process.communicate, timeout=patience.SECONDS))[0] for process in running]
     finally:
         for process in running:
             process.kill()

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-KILL_SECONDS = 20
+KILL_SECONDS = 60
 POLL_SECONDS = 0.02
 ROOT = Path(__file__).parents[2]
 

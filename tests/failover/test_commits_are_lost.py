@@ -24,7 +24,7 @@ from tests.support.shell import Shell
 from tests.support.world import World
 
 MINE = ("--partner", "partner")
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 def new_books(cluster: Cluster) -> str:

@@ -22,8 +22,9 @@ from hashrail import db
 from hashrail.postgres import job_queue
 from tests.failover.cluster import Cluster, Member, running
 from tests.failover.scenes import Payer, Scene, Worker, scene
-from tests.support.bitcoin_node import Node, wait_until
+from tests.support.bitcoin_node import Node
 from tests.support.databases import A_DEPLOYMENT
+from tests.support.patience import wait_until
 
 CANCELLED_TURNS = 3
 PATIENCE_SECONDS = 1

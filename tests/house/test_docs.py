@@ -21,16 +21,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import typer
 
-from hashrail import clock
 from hashrail.alarms import rules
 from hashrail.audit import invariants
 from hashrail.cli.main import app
@@ -38,7 +36,9 @@ from hashrail.postgres import binaries
 from hashrail.settings import Settings
 from tests.support import bitcoin_node, folders
 from tests.support.databases import database
+from tests.support.patience import wait_until
 from tests.support.programs import free_port
+from tests.support.served import answers
 from tests.support.warm_program import warm_program
 
 ROOT = Path(__file__).parents[2]
@@ -145,12 +145,15 @@ class Place:
 
 
 def end_group(group: int) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(group, number)
-        except ProcessLookupError:
-            return
-        wait_until(lambda: not group_lives(group), 10)
+    if not group_lives(group):
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGTERM)
+    try:
+        wait_until(lambda: not group_lives(group))
+    except AssertionError:
+        os.killpg(group, signal.SIGKILL)
+        raise
 
 
 def group_lives(group: int) -> bool:
@@ -159,15 +162,6 @@ def group_lives(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def wait_until(done: Any, seconds: float) -> bool:
-    give_up = clock.monotonic() + seconds
-    while clock.monotonic() < give_up:
-        if done():
-            return True
-        signal.sigtimedwait([], 0.1)
-    return False
 
 
 def clean_environment(**added: str) -> dict[str, str]:
@@ -204,13 +198,10 @@ def sandbox_in(folder: Path) -> Iterator[Place]:
 
     def ready() -> bool:
         assert process.poll() is None, (folder / "demo.log").read_text()
-        try:
-            return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
+        return answers(port, "/readyz")
 
     try:
-        assert wait_until(ready, SECONDS), (folder / "demo.log").read_text()
+        wait_until(ready, (folder / "demo.log").read_text)
         yield Place(folder, environment, {"8080": port, "8081": free_port()})
     finally:
         process.send_signal(signal.SIGINT)
@@ -547,6 +538,6 @@ def test_what_an_example_leaves_running_is_ended(tmp_path: Path) -> None:
     place = Place(tmp_path, clean_environment(), {"8080": 1234})
     number, *ports = place.run("bash", "sleep 300 & echo $! 8080 18080").split()
     assert ports == ["1234", "18080"]
-    assert wait_until(lambda: not Path(f"/proc/{number}").exists(), 5)
+    wait_until(lambda: not Path(f"/proc/{number}").exists())
     with pytest.raises(AssertionError, match="broken here"):
         place.run("bash", "echo broken here; exit 3")

@@ -18,6 +18,7 @@ from hashrail.api.operations import routes
 from hashrail.api.operations.routes import RouteAliasError
 from hashrail.cli import main
 from hashrail.settings import Settings
+from tests.support import patience
 from tests.support.api_client import CONTRACT, KEY_HEADER, Api, answered, check_refused, open_api, settings_of
 from tests.support.served import serving
 from tests.support.world import World
@@ -218,7 +219,7 @@ async def test_a_real_server(world: World, dsn: str, tmp_path: Path, monkeypatch
     await world.next_day(btc_usd="80000", pool_btc_per_th="0.0000005")
     async with open_api(world, dsn) as api:
         with serving(dsn, tmp_path, "aliased") as served:
-            async with httpx.AsyncClient(base_url=served.url) as http:
+            async with served.http() as http:
                 server = replace(api.server, http=http)
                 for path in (OLD, f"{OLD}/", CONTRACT["s2s_miners"][2]):
                     assert answered(await server.raw("GET", f"{path}?partnerUserId=alice")) == {"array": []}
@@ -231,5 +232,9 @@ async def test_a_real_server(world: World, dsn: str, tmp_path: Path, monkeypatch
                 body = json.loads(response.read())["data"]
                 tag = response.headers["etag"]
             assert body["count"] == len(body["array"])
-            again = httpx.get(f"{served.url}/api/nft-collection/find-all-generative", headers={"if-none-match": tag})
+            again = httpx.get(
+                f"{served.url}/api/nft-collection/find-all-generative",
+                headers={"if-none-match": tag},
+                timeout=patience.SECONDS,
+            )
             assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)

@@ -1,8 +1,7 @@
 """Cancelling and ending sessions while they are at something."""
 
-import asyncio
-
 from hashrail import db
+from tests.support.patience import until
 
 ACT = """
     SELECT {action}(pid) FROM pg_stat_activity
@@ -11,9 +10,7 @@ ACT = """
 
 async def act_on_session(pool: db.Pool, action: str, statement: str = "SELECT pg_sleep") -> None:
     """Call a function of PostgreSQL's for the one session that runs a statement which begins like this."""
-    async with asyncio.timeout(60):
-        while not await pool.fetchval(ACT.format(action=action), statement):
-            await asyncio.sleep(0.01)
+    await until(lambda: pool.fetchval(ACT.format(action=action), statement))
 
 
 WAITING_COMMIT = """
@@ -24,6 +21,4 @@ WAITING_COMMIT = """
 
 async def act_on_waiting_commit(pool: db.Pool, action: str, table: str) -> None:
     """The same for the one session that has written to a table and waits for a standby: what it wrote stays."""
-    async with asyncio.timeout(60):
-        while not await pool.fetchval(WAITING_COMMIT.format(action=action), table):
-            await asyncio.sleep(0.01)
+    await until(lambda: pool.fetchval(WAITING_COMMIT.format(action=action), table))

@@ -30,10 +30,11 @@ from hashrail.selling import catalogue, miners, orders
 from hashrail.settings import Settings
 from hashrail.vault import Vault
 from hashrail_client.signing import sign_body, sign_headers, sign_query
-from tests.support import folders, keys
+from tests.support import folders, keys, patience
 from tests.support.databases import database
 from tests.support.deployments import become
 from tests.support.openapi_document import documenting
+from tests.support.patience import until
 from tests.support.world import World, inputs
 
 MASTER_KEY = keys.MASTER_KEY
@@ -306,11 +307,21 @@ async def open_api(world: World, dsn: str, *, peer: str = "127.0.0.1", **changes
         yield api
 
 
+async def refused_soon(caller: Caller, operation: str = "c2s_miners", **fields: object) -> httpx.Response:
+    """The first answer that is not 200: what was announced takes a moment until it is heard."""
+    give_up = clock.monotonic() + patience.SECONDS
+    while (response := await caller.call(operation, **fields)).status_code == 200 and clock.monotonic() < give_up:
+        await asyncio.sleep(patience.POLL_SECONDS)
+    return response
+
+
 async def until_journal_is_written(api: Api) -> None:
     """Until the process has written what its books have noted: it does so in transactions of its own."""
-    async with asyncio.timeout(60):
-        while await journal_file.lacks(api.world.pool, api.deployment.settings.journal_file):
-            await asyncio.sleep(0.01)
+
+    async def is_written() -> bool:
+        return not await journal_file.lacks(api.world.pool, api.deployment.settings.journal_file)
+
+    await until(is_written)
 
 
 @asynccontextmanager

@@ -25,7 +25,8 @@ from hashrail import clock
 from hashrail.bitcoin.node import BitcoinNode
 from hashrail.money import plain
 from hashrail.postgres import tether
-from tests.support import folders
+from tests.support import folders, patience
+from tests.support.patience import wait_until
 from tests.support.programs import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,6 @@ FLAGS = (
     *("-regtest", "-dnsseed=0", "-fixedseeds=0", "-discover=0", "-listenonion=0", "-fallbackfee=0.00002", "-txindex=1"),
     *("-printtoconsole=0", "-softwareexpiry=0", "-corepolicy=1", "-keypool=10", "-addresstype=bech32"),
 )
-SECONDS = 30
 FUNDING_BLOCKS = 40
 
 
@@ -44,13 +44,6 @@ class RpcError(Exception):
     def __init__(self, code: int, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
-
-
-def wait_until(done: Any) -> None:
-    give_up = clock.monotonic() + SECONDS
-    while not done():
-        assert clock.monotonic() < give_up, "it took too long"
-        signal.sigtimedwait([], 0.02)
 
 
 @dataclass
@@ -95,7 +88,7 @@ class Node:
         """Stop in order; what is not running stays so."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(SECONDS)
+            self.process.wait(patience.SECONDS)
             self.process = None
 
     def kill(self) -> None:
@@ -103,7 +96,7 @@ class Node:
         assert self.process is not None
         self.rpc("gettxoutsetinfo")
         self.process.kill()
-        self.process.wait(SECONDS)
+        self.process.wait(patience.SECONDS)
         self.process = None
 
     def rpc(self, method: str, *params: object, wallet: str | None = None) -> Any:
@@ -111,7 +104,7 @@ class Node:
         path = "/" if wallet is None else f"/wallet/{wallet}"
         body = json.dumps({"id": 1, "method": method, "params": params}, default=plain)
         login = base64.b64encode(self.cookie.read_bytes()).decode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.rpc_port, timeout=SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.rpc_port, timeout=patience.SECONDS)
         with closing(connection):
             connection.request("POST", path, body, {"Authorization": f"Basic {login}"})
             reply = json.loads(connection.getresponse().read(), parse_float=Decimal)
@@ -261,7 +254,7 @@ class Proxy:
         answer = await self._pass_on(head, body)
         self.passed.append(method)
         if fault is Fault.LATE:
-            await asyncio.sleep(SECONDS)
+            await asyncio.sleep(patience.SECONDS)
         if fault is Fault.OTHER_ANSWER:
             return http_answer(200, '{"result":"00","error":null,"id":"another"}')
         kept = {Fault.LOSE_ANSWER: 0, Fault.HALF_ANSWER: len(answer) // 2}

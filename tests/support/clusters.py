@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -21,10 +20,8 @@ from hashrail import db
 from hashrail.postgres import binaries, files, server_processes
 from hashrail.postgres.server import EmbeddedPostgres
 from tests.support import folders
-from tests.support.databases import A_DEPLOYMENT
-
-START_SECONDS = 30
-POLL_SECONDS = 0.02
+from tests.support.databases import A_DEPLOYMENT, can_connect
+from tests.support.patience import wait_until
 
 
 @dataclass
@@ -135,23 +132,11 @@ def standby(data_dir: Path, dsn: str) -> Iterator[Cluster]:
     command = [str(programs / "postgres"), "-D", str(home / "data"), *words]
     process = server_processes.start(command, home, account, signal.SIGQUIT)
     try:
-        _wait_until_it_answers(dsn)
+        wait_until(lambda: can_connect(dsn))
         yield Cluster(data_dir, dsn)
     finally:
         server_processes.end_all(home)
         process.wait()
-
-
-def _wait_until_it_answers(dsn: str) -> None:
-    give_up = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            psycopg.connect(dsn).close()
-        except psycopg.OperationalError:
-            assert time.monotonic() < give_up, "the server does not start"
-            time.sleep(POLL_SECONDS)
-        else:
-            return
 
 
 @contextmanager

@@ -67,6 +67,15 @@ def _server_of_our_own() -> Iterator[str]:
             postgres.stop()
 
 
+def can_connect(dsn: str) -> bool:
+    """Whether a server or a pooler lets sessions in by now."""
+    try:
+        psycopg.connect(dsn).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 @cache
 def admin(server: str) -> psycopg.Connection[tuple[object, ...]]:
     """The connection that makes and drops databases."""

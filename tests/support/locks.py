@@ -3,6 +3,7 @@
 import asyncio
 
 from hashrail.db import Pool
+from tests.support import patience
 
 LOCKED_OUT = """
     SELECT count(*) FROM pg_stat_activity
@@ -20,8 +21,8 @@ async def until_blocked(pool: Pool, *tasks: "asyncio.Task[object]", statement: s
 
     None of the tasks may have ended.
     """
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience.SECONDS):
         while await blocked(pool, statement) < count:
             assert not any(task.done() for task in tasks)
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(patience.POLL_SECONDS)
     assert not any(task.done() for task in tasks)

@@ -7,23 +7,22 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from hashrail import database_url
 from hashrail.postgres import files
 from hashrail.postgres.files import SystemUser
+from tests.support import patience
+from tests.support.databases import can_connect
 from tests.support.folders import ROOT
+from tests.support.patience import wait_until
 from tests.support.programs import free_port
 
 PGBOUNCER = Path(os.environ.get("HASHRAIL_TEST_PGBOUNCER", ROOT / ".venv" / "pgbouncer" / "bin" / "pgbouncer"))
-START_SECONDS = 10
-POLL_SECONDS = 0.02
 
 
 @contextmanager
@@ -56,7 +55,7 @@ def pooler(dsn: str, folder: Path, mode: str, **settings: str) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(START_SECONDS)
+            process.wait(patience.SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -86,13 +85,10 @@ def _start(configuration: Path, folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def _wait_until_it_answers(process: "subprocess.Popen[bytes]", dsn: str, folder: Path) -> None:
-    give_up = time.monotonic() + START_SECONDS
-    while True:
-        assert process.poll() is None, (folder / "pgbouncer.log").read_text()
-        try:
-            psycopg.connect(dsn).close()
-        except psycopg.OperationalError:
-            assert time.monotonic() < give_up, (folder / "pgbouncer.log").read_text()
-            time.sleep(POLL_SECONDS)
-        else:
-            return
+    log = folder / "pgbouncer.log"
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        return can_connect(dsn)
+
+    wait_until(answers, log.read_text)

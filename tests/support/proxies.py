@@ -7,7 +7,6 @@ import datetime as dt
 import signal
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,13 +21,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from hashrail import clock
+from tests.support import patience
 from tests.support.folders import ROOT
+from tests.support.patience import wait_until
 from tests.support.programs import free_port
 
 PROGRAMS = {name: ROOT / ".venv" / name / "bin" / name for name in ("nginx", "caddy")}
 FILES = {"nginx": ROOT / "deploy/nginx/hashrail.conf", "caddy": ROOT / "deploy/caddy/Caddyfile"}
 HERE = "127.0.0.1"
-START_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def proxied(name: str, url: str, folder: Path) -> Iterator[Proxy]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(START_SECONDS)
+            process.wait(patience.SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -137,12 +137,11 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 
 
 def _wait_until_it_answers(process: "subprocess.Popen[bytes]", made: Proxy, log: Path) -> None:
-    give_up = clock.monotonic() + START_SECONDS
-    while clock.monotonic() < give_up:
+    def answers() -> bool:
         assert process.poll() is None, log.read_text()
         try:
-            if httpx.get(f"{made.url}/healthz", verify=made.trust()).status_code == 200:
-                return
+            return httpx.get(f"{made.url}/healthz", verify=made.trust(), timeout=patience.SECONDS).status_code == 200
         except httpx.TransportError:
-            threading.Event().wait(0.05)
-    raise AssertionError(log.read_text())
+            return False
+
+    wait_until(answers, log.read_text)

@@ -1,8 +1,6 @@
 """Rewards to test with: round rates, what users earn and are owed, and the changes that a day may see."""
 
-import asyncio
 import datetime as dt
-from collections.abc import Awaitable
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -103,8 +101,3 @@ async def publish(world: World, day: dt.date) -> None:
         now = await business_clock.now(tx)
         await rates.enter(tx, inputs(day, **ROUND), at=now)
         assert await rate_classes.publish(tx, day, now=now)
-
-
-async def within(seconds: int, what: Awaitable[T]) -> T:
-    """The result of something that must not hang."""
-    return await asyncio.wait_for(what, seconds)

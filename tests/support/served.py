@@ -1,13 +1,13 @@
 """`hashrail serve` as a process of its own, on a free port."""
 
 import asyncio
+import http.client
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from pathlib import Path
 import httpx
 
 from hashrail import clock
+from tests.support import patience
 from tests.support.api_client import (
     MASTER_KEY,
 )
 from tests.support.deployments import become
+from tests.support.patience import wait_until
 from tests.support.programs import free_port
-
-START_SECONDS = 60
 
 
 def members_of(session: int) -> list[int]:
@@ -50,11 +50,15 @@ class Served:
     def stop(self) -> int:
         """SIGTERM, as a service manager does; answers the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(patience.SECONDS)
+
+    def http(self) -> httpx.AsyncClient:
+        """Calls to it, which wait as long as a busy machine takes."""
+        return httpx.AsyncClient(base_url=self.url, timeout=patience.SECONDS)
 
     async def line_of(self, request_id: str) -> dict[str, object]:
         """The one line of the log about a request; it is written after the answer is sent."""
-        deadline = clock.monotonic() + 5
+        deadline = clock.monotonic() + patience.SECONDS
         found: list[dict[str, object]] = []
         while not found and clock.monotonic() < deadline:
             lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
@@ -66,7 +70,7 @@ class Served:
     def send_raw(self, request: bytes) -> bytes:
         """Bytes that no client library would send."""
         host, port = self.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=10) as line:
+        with socket.create_connection((host, int(port)), timeout=patience.SECONDS) as line:
             line.sendall(request)
             parts = []
             # The server may have hung up already.
@@ -109,19 +113,27 @@ def serving(dsn: str, folder: Path, name: str, *options: str, **settings: str) -
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(30)
+                process.wait(patience.SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
 
 
 def wait_until_ready(served: Served) -> None:
-    deadline = clock.monotonic() + START_SECONDS
-    while clock.monotonic() < deadline:
+    def is_ready() -> bool:
         assert served.process.poll() is None, served.log.read_text()
-        try:
-            if httpx.get(f"{served.url}/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            threading.Event().wait(0.05)
-    raise AssertionError(served.log.read_text())
+        return answers(int(served.url.rpartition(":")[2]), "/readyz")
+
+    wait_until(is_ready, served.log.read_text)
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether a page of this machine is there, and well; asked often, so without a client that costs as much."""
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=patience.SECONDS)
+    try:
+        line.request("GET", path)
+        return line.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        line.close()

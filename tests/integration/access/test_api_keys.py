@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_network
 
@@ -13,6 +12,7 @@ from hashrail import clock, db
 from hashrail.access import api_keys, scopes
 from hashrail.vault import Vault, VaultError
 from tests.support.books import newcomer
+from tests.support.patience import until
 from tests.support.world import World
 
 
@@ -231,6 +231,9 @@ async def test_every_change_of_a_key_is_announced(world: World) -> None:
     def hear(*said: object) -> None:
         heard.append(str(said[-1]))
 
+    async def has_heard(count: int) -> bool:
+        return len(heard) == count
+
     async with world.pool.acquire() as connection:
         await connection.add_listener(api_keys.KEYS_CHANGED, hear)
         for count, verb in enumerate((api_keys.revoke_old_secret, api_keys.revoke_key), start=1):
@@ -238,17 +241,8 @@ async def test_every_change_of_a_key_is_announced(world: World) -> None:
                 await verb(tx, partner_id=world.partner.id, key_id=made.key_id)
                 await connection.execute("SELECT 1")
                 assert len(heard) == count - 1
-            await until(partial(lambda expected: len(heard) == expected, count))
+            await until(partial(has_heard, count))
         await rotate(world, other.key_id)
-        await until(lambda: len(heard) == 3)
+        await until(partial(has_heard, 3))
         await connection.remove_listener(api_keys.KEYS_CHANGED, hear)
     assert heard == [made.key, made.key, other.key]
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    """Wait up to ten seconds for a condition."""
-    for _ in range(1000):
-        if happened():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not happen")

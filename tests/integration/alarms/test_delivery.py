@@ -84,7 +84,8 @@ async def test_one_who_hangs_holds_nobody_up(
     world: World, watched: Watched, ops: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others are told at once; who hangs is given up for this time, and left alone while the thread hangs."""
-    monkeypatch.setattr(delivery, "DEADLINE_SECONDS", 0.05)
+    # Time enough for the others on a busy machine.
+    monkeypatch.setattr(delivery, "DEADLINE_SECONDS", 2)
     with receiving() as other:
         urls = {"ops": SecretStr(f"{ops.url.get_secret_value()}?rto=60"), "other": other.url}
         settings = watched.deployment.settings.model_copy(update={"alarm_urls": urls})
@@ -92,7 +93,7 @@ async def test_one_who_hangs_holds_nobody_up(
         ops.held.clear()
         await raise_alarm(world)
         await watched.deliver()
-        assert (await errors(world))["ops"] == "no answer within 0.05 s"
+        assert (await errors(world))["ops"] == "no answer within 2 s"
         assert not watched.receivers.is_free("ops")
         await watched.wait(minutes=10)
         monkeypatch.setattr(delivery, "DEADLINE_SECONDS", 30)

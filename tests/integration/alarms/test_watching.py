@@ -13,6 +13,7 @@ from hashrail.alarms.rules import ESSENTIAL
 from hashrail.custody import payout_policy
 from hashrail.deployment.opened import Deployment
 from hashrail.processes import watching
+from tests.support import patience
 from tests.support.receivers import Receiver
 from tests.support.watched import Watched
 from tests.support.world import World
@@ -75,7 +76,7 @@ async def test_a_worker_watches_until_it_stops(
     async with db.transaction(world.pool) as tx:
         await payout_policy.pause(tx, None, "a key may have leaked")
     watching_task = asyncio.create_task(watching.watch(watched.deployment))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(patience.SECONDS):
         while "warning: PAYOUTS_PAUSED begins" not in ops.titles or tries < 2:
             await asyncio.sleep(0.01)
     watching_task.cancel()

@@ -16,6 +16,7 @@ from hashrail.books.ledger import Balance, CreditLimitError, InsufficientFundsEr
 from hashrail.db import Tx
 from tests.support.books import booked, newcomer, post, receivable, reserve
 from tests.support.locks import until_blocked
+from tests.support.patience import within
 from tests.support.world import World
 
 SMALLEST = Decimal("1e-18")
@@ -433,7 +434,7 @@ async def test_accounts_are_locked_in_id_order(world: World, backwards: bool) ->
         moving = asyncio.create_task(post(world, payment(debit, credit, "1")))
         await until_blocked(world.pool, moving)
         await tx.execute(lock, world.partner.id, high)
-    assert await asyncio.wait_for(moving, 10)
+    assert await within(moving)
     assert (await held(world, credit), await held(world, debit)) == ((6, 6), (4, 4))
 
 
@@ -526,7 +527,7 @@ async def test_a_checkpoint_waits_for_whoever_has_taken_a_number(world: World) -
         await post(world, income(bob, "2"))
         checking = asyncio.create_task(check())
         await until_blocked(world.pool, checking)
-    await asyncio.wait_for(checking, 10)
+    await within(checking)
     assert await booked(world, Account.INCOME_CONTROL) == -3
 
 

@@ -22,6 +22,7 @@ from hashrail.parties import users
 from hashrail.rewards import closing, settling
 from tests.support.api_client import check_books
 from tests.support.books import advance, booked, newcomer
+from tests.support.patience import within
 from tests.support.payouts import (
     ADDRESSES,
     BINDING,
@@ -536,7 +537,7 @@ async def test_a_user_does_not_wait_for_another(world: World, alice: int) -> Non
         books = await fence.share(tx, world.partner.id)
         facts: dict[str, Any] = {"speed": "fast", "address": ADDRESSES[0], "amount_btc": Decimal("0.01")}
         await withdrawals.request(tx, books, TERMS, user_id=alice, **facts)
-        made = await asyncio.wait_for(asked(world, bob.id, "0.01", speed="fast"), 10)
+        made = await within(asked(world, bob.id, "0.01", speed="fast"))
     assert made.id in [one.id for one in await withdrawals.of_partner(world.pool, world.partner.id, limit=2)]
     assert await count(world) == 2
 

@@ -10,6 +10,8 @@ from hashrail import business_clock, db
 from hashrail.books import fence, ledger
 from hashrail.parties import users
 from tests.support.books import newcomer
+from tests.support.locks import until_blocked
+from tests.support.patience import within
 from tests.support.world import World
 
 
@@ -87,12 +89,11 @@ async def test_users_are_locked_in_id_order(world: World) -> None:
     async with db.transaction(world.pool) as tx:
         assert await users.lock(tx, world.partner.id, [alice.id]) == {alice.id: alice}
         locking = asyncio.create_task(lock_both())
-        await asyncio.sleep(0.2)
-        assert not locking.done()
+        await until_blocked(world.pool, locking)
         for free in (bob, carol):
             lock = "SELECT 1 FROM app_user WHERE partner_id = $1 AND id = $2 FOR UPDATE NOWAIT"
             await tx.execute(lock, world.partner.id, free.id)
-    assert await asyncio.wait_for(locking, 10) == {alice.id: alice, bob.id: bob}
+    assert await within(locking) == {alice.id: alice, bob.id: bob}
 
 
 @pytest.mark.parametrize(

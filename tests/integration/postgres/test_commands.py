@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 
@@ -75,7 +74,7 @@ async def test_the_api_with_options_that_hosts_add(world: World, line: str, tmp_
     async with db.transaction(world.pool) as tx:
         key = await api_keys.create_key(tx, world.vault, partner_id=world.partner.id, kind="full")
     with serving(f"{line}?{'&'.join(HOSTS_ADD[1:3])}", tmp_path, "one") as served:
-        async with httpx.AsyncClient(base_url=served.url) as http:
+        async with served.http() as http:
             caller = Caller(http, key.key, key.secret)
             assert answered(await caller.call("s2s_miners", partnerUserId="alice")) == {"array": []}
 

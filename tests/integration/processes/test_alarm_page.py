@@ -9,6 +9,7 @@ from hashrail.processes import probes
 from hashrail.processes.alarm_page import AlarmPage
 from hashrail.processes.onlooker import Onlooker
 from hashrail.settings import Settings
+from tests.support import patience
 from tests.support.programs import free_port
 
 HERE, PATH = "127.0.0.1", "/api/admin/alarms"
@@ -21,7 +22,7 @@ def answer(dsn: str, headers: dict[str, str], sha256: str | None = DIGEST, path:
     port = free_port()
     page = probes.ForMonitoring(AlarmPage(Onlooker(Settings(mode="sandbox"), dsn)).page, sha256)
     with probes.answering(HERE, port, 1, {PATH: page}):
-        return httpx.get(f"http://{HERE}:{port}{path}", headers=headers, trust_env=False)
+        return httpx.get(f"http://{HERE}:{port}{path}", headers=headers, trust_env=False, timeout=patience.SECONDS)
 
 
 def test_it_is_answered_to_who_has_the_token(dsn: str) -> None:

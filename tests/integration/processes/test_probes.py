@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from hashrail.processes import probes
+from tests.support import patience
 from tests.support.programs import free_port
 
 HERE = "127.0.0.1"
@@ -23,7 +24,7 @@ def http(dsn: str, port: int) -> Iterator[httpx.Client]:
     pages = {"/healthz": probes.healthy, "/readyz": probes.Ready(dsn).page, "/broken": broken}
     with (
         probes.answering(HERE, port, 1, pages),
-        httpx.Client(base_url=f"http://{HERE}:{port}", trust_env=False) as client,
+        httpx.Client(base_url=f"http://{HERE}:{port}", trust_env=False, timeout=patience.SECONDS) as client,
     ):
         yield client
 
@@ -53,7 +54,7 @@ def test_readiness_says_what_is_wrong() -> None:
     port = free_port()
     pages = {"/readyz": probes.Ready(f"postgresql://nobody@{HERE}:{free_port()}/nothing").page}
     with probes.answering(HERE, port, 1, pages):
-        answer = httpx.get(f"http://{HERE}:{port}/readyz")
+        answer = httpx.get(f"http://{HERE}:{port}/readyz", timeout=patience.SECONDS)
     assert (answer.status_code, answer.json()["error"]) == (503, "DATABASE_DOWN")
 
 
@@ -78,7 +79,9 @@ def test_a_crowd_waits_for_one_proof() -> None:
 
 def test_nobody_can_hold_it(http: httpx.Client, port: int) -> None:
     """Of too many connections the oldest gives way, whatever was sent on it; a head has its bound."""
-    held = [socket.create_connection((HERE, port), timeout=5) for _ in range(probes.MAX_CONNECTIONS + 10)]
+    held = [
+        socket.create_connection((HERE, port), timeout=patience.SECONDS) for _ in range(probes.MAX_CONNECTIONS + 10)
+    ]
     for line in held:
         line.sendall(b"GET /healthz HTTP/1.1\r\nX-A: ")
     assert http.get("/healthz").status_code == 200
@@ -87,14 +90,14 @@ def test_nobody_can_hold_it(http: httpx.Client, port: int) -> None:
     assert held[-1].recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
     for line in held:
         line.close()
-    with socket.create_connection((HERE, port), timeout=5) as line:
+    with socket.create_connection((HERE, port), timeout=patience.SECONDS) as line:
         line.sendall(b"GET /" + b"a" * 2 * probes.MAX_HEAD + b" HTTP/1.1\r\n\r\n")
         assert line.recv(100) == b""
 
 
 def test_a_half_request_has_a_deadline(monkeypatch: pytest.MonkeyPatch, http: httpx.Client, port: int) -> None:
     monkeypatch.setattr(probes, "REQUEST_SECONDS", 0.05)
-    with socket.create_connection((HERE, port), timeout=5) as line:
+    with socket.create_connection((HERE, port), timeout=patience.SECONDS) as line:
         line.sendall(b"GET /healthz HTTP/1.1\r\n")
         assert line.recv(100) == b""
     assert http.get("/healthz").status_code == 200

@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import tarfile
@@ -29,6 +28,7 @@ from tests.support.commands import read_strictly
 from tests.support.databases import with_database
 from tests.support.deployments import become
 from tests.support.keys import MASTER_KEY
+from tests.support.patience import wait_until
 from tests.support.programs import clean_environment, processes_naming
 from tests.support.shell import Shell
 
@@ -174,21 +174,14 @@ def started(*words: object, **settings: str) -> Iterator[None]:
         process.wait()
 
 
-def wait_for(happened: Callable[[], bool]) -> None:
-    give_up = clock.monotonic() + SECONDS
-    while not happened():
-        assert clock.monotonic() < give_up
-        signal.sigtimedwait([], 0.02)
-
-
 def test_killed_while_it_dumps(life: Life, tmp_path: Path) -> None:
     """There is no file that looks like a backup, and the next one clears up."""
     binaries = programs(tmp_path / "bin", "head -c 3000000 /dev/zero; exec sleep 600")
     target = tmp_path / "to"
     target.mkdir()
     with started("backup", target, **life.shell.environment, PG_BIN=str(binaries)):
-        wait_for(lambda: any(each.stat().st_size > 0 for each in target.iterdir()))
-    wait_for(lambda: not processes_naming(binaries))
+        wait_until(lambda: any(each.stat().st_size > 0 for each in target.iterdir()))
+    wait_until(lambda: not processes_naming(binaries))
     assert [each.suffix for each in target.iterdir()] == [".part"]
     life.shell.ok("backup", target)
     assert [each.suffix for each in target.iterdir()] == [".tar"]
@@ -295,8 +288,8 @@ def test_killed_while_it_restores(life: Life) -> None:
     place = Path(folders.quick()) / f"scratch-{os.getpid()}"
     place.mkdir(mode=0o711)
     with started("verify-backup", life.file, "--scratch", place):
-        wait_for(lambda: any(place.glob("*/postgres/data/postmaster.pid")))
-    wait_for(lambda: not any(place.iterdir()) and not processes_naming(place))
+        wait_until(lambda: any(place.glob("*/postgres/data/postmaster.pid")))
+    wait_until(lambda: not any(place.iterdir()) and not processes_naming(place))
     assert list(place.iterdir()) == []
     place.rmdir()
 

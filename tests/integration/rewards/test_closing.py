@@ -13,6 +13,7 @@ from hashrail.rewards import closing, rate_classes, rates, stints
 from hashrail.selling import miners
 from tests.support.books import booked
 from tests.support.locks import until_blocked
+from tests.support.patience import within
 from tests.support.rewards import (
     FIRST,
     IDLE,
@@ -26,7 +27,6 @@ from tests.support.rewards import (
     owed,
     publish,
     stint_rows,
-    within,
 )
 from tests.support.world import World, inputs
 
@@ -171,7 +171,7 @@ async def test_a_purchase_that_waits_for_a_close_counts_after_it(world: World) -
         await rates.enter(tx, inputs(FIRST + ONE_DAY, **ROUND), at=now)
         await rate_classes.publish(tx, FIRST + ONE_DAY, now=now)
         assert await closing.close_day(tx, [world.partner.id], FIRST + ONE_DAY, at=now) == 1
-    miner = await within(10, purchase)
+    miner = await within(purchase)
     assert await stint_rows(world, miner) == [(alice.id, "4", FIRST + 3 * ONE_DAY, None)]
     await world.mine(**ROUND)
     assert await owed(world, alice.id) == await booked(world, Account.INCOME_CONTROL) == 0
@@ -199,7 +199,7 @@ async def test_a_close_waits_for_a_purchase_that_is_being_written(world: World) 
         closes = asyncio.create_task(world.close(FIRST + ONE_DAY))
         await until_blocked(world.pool, closes)
         assert await stints.sync_stints(tx, books, [alice.id], miner_ids=[miner]) == 1
-    assert await within(10, closes)
+    assert await within(closes)
     await world.mine(**ROUND)
     assert await owed(world, alice.id) == await booked(world, Account.INCOME_CONTROL)
 

@@ -11,6 +11,8 @@ from hashrail import db
 from hashrail.clock import ONE_DAY
 from hashrail.rewards import discounts, rate_classes
 from hashrail.selling import samples
+from tests.support.locks import until_blocked
+from tests.support.patience import within
 from tests.support.world import World
 
 FIRST = dt.date(2026, 3, 1)
@@ -140,11 +142,10 @@ async def test_a_fraction_waits_for_a_day_that_is_being_published(world: World) 
     async with db.transaction(world.pool) as tx:
         await tx.execute("SELECT 1 FROM publication WHERE id = 1 FOR UPDATE")
         setting = asyncio.create_task(set_it())
-        await asyncio.sleep(0.2)
-        assert not setting.done()
+        await until_blocked(world.pool, setting)
         await tx.execute("UPDATE publication SET published_through = $1", day + ONE_DAY)
     with pytest.raises(discounts.FractionFixedError):
-        await asyncio.wait_for(setting, 10)
+        await within(setting)
     async with db.transaction(world.pool) as tx:
         await tx.execute("UPDATE publication SET published_through = $1", day)
         assert not await rate_classes.publish(tx, day, now=dt.datetime(2026, 5, 1, tzinfo=dt.UTC))

@@ -12,7 +12,8 @@ from hashrail.db import Row
 from hashrail.rewards import discounts, rate_classes, rates
 from hashrail.rewards.formula import DayInputs
 from tests.support.locks import until_blocked
-from tests.support.rewards import adjust, programme, within
+from tests.support.patience import within
+from tests.support.rewards import adjust, programme
 from tests.support.world import World, inputs
 
 FIRST = dt.date(2026, 3, 1)
@@ -320,7 +321,7 @@ async def test_publishing_waits_for_a_class_that_appears(world: World) -> None:
         )
         publishing = asyncio.create_task(world.next_day(**ROUND))
         await until_blocked(world.pool, publishing)
-    day = await within(10, publishing)
+    day = await within(publishing)
     assert [row[0] for row in await days_of(world, class_id)] == [day]
 
 
@@ -333,13 +334,13 @@ async def test_a_class_that_waits_for_a_publication_begins_after_it(world: World
         assert await rate_classes.publish(tx, day + ONE_DAY, now=now)
         appearing = asyncio.create_task(ensure(world, from_day=day + ONE_DAY))
         await until_blocked(world.pool, appearing)
-    assert [row[0] for row in await days_of(world, await within(10, appearing))] == [day + ONE_DAY]
+    assert [row[0] for row in await days_of(world, await within(appearing))] == [day + ONE_DAY]
 
 
 async def test_a_class_that_appears_twice_at_once_is_one(world: World) -> None:
     """The second finds the first's, and neither writes a day twice."""
     day = await world.next_day(**ROUND)
-    found = await within(20, asyncio.gather(*(ensure(world, from_day=day) for _ in range(10))))
+    found = await within(asyncio.gather(*(ensure(world, from_day=day) for _ in range(10))))
     assert len(set(found)) == 1
     assert [row[0] for row in await days_of(world, found[0])] == [day]
 
@@ -353,5 +354,5 @@ async def test_adjusting_waits_for_a_class_that_reaches_back(world: World) -> No
         )
         adjusting = asyncio.create_task(adjust(world, day, pool_btc_per_th="0.0000006"))
         await until_blocked(world.pool, adjusting)
-    number = await within(10, adjusting)
+    number = await within(adjusting)
     assert await added_by(world, class_id) == [(number, Decimal("1E-7"), 0, 0, Decimal("1E-7"))]

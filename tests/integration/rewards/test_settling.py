@@ -9,6 +9,7 @@ from hashrail.books import chart, fence, ledger
 from hashrail.books.chart import Account
 from hashrail.rewards import settling
 from tests.support.books import booked
+from tests.support.patience import within
 from tests.support.rewards import (
     FIRST,
     IDLE,
@@ -20,7 +21,6 @@ from tests.support.rewards import (
     give,
     held,
     owed,
-    within,
 )
 from tests.support.world import World
 
@@ -61,7 +61,7 @@ async def test_fifty_settlements_at_once_pay_once(world: World) -> None:
     await world.miner(alice.id, "4")
     await world.mine(**ROUND)
     await world.mine(**ROUND)
-    moved = await within(30, asyncio.gather(*(world.settle(alice.id) for _ in range(50))))
+    moved = await within(asyncio.gather(*(world.settle(alice.id) for _ in range(50))))
     assert sorted(moved) == [0] * 49 + [4 * NET]
     assert [await held(world, alice.id), await booked(world, Account.INCOME_CONTROL)] == [4 * NET, 0]
     assert await world.pool.fetchval("SELECT count(*) FROM transfer WHERE kind = 'settlement'") == 1
@@ -189,5 +189,5 @@ async def test_a_settlement_shares_the_fence_with_a_purchase(world: World) -> No
     async with db.transaction(world.pool) as tx:
         books = await fence.share(tx, world.partner.id)
         assert books.closed_through == FIRST + ONE_DAY
-        assert await within(10, world.settle(alice.id)) == 4 * NET
-        assert await within(10, world.miner(bob.id, "1")) > 0
+        assert await within(world.settle(alice.id)) == 4 * NET
+        assert await within(world.miner(bob.id, "1")) > 0

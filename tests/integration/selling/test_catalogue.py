@@ -11,6 +11,7 @@ from hashrail import db
 from hashrail.selling import capacity, catalogue, orders, samples
 from tests.support.books import HOUR, advance, cancel, newcomer, notify, offer, order
 from tests.support.locks import until_blocked
+from tests.support.patience import within
 from tests.support.world import World
 
 
@@ -194,7 +195,7 @@ async def test_a_cap_that_comes_while_orders_wait_counts_for_them(room: World) -
             asyncio.create_task(order(other, bob.id, "o-1", collection)),
         ]
         await until_blocked(room.pool, *tasks, count=2)
-    answers = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
+    answers = await within(asyncio.gather(*tasks, return_exceptions=True))
     assert sum(isinstance(answer, orders.Order) for answer in answers) == 1
     assert {type(answer) for answer in answers} <= {orders.Order, capacity.CapacityExceededError, db.BusyError}
     assert await free(room) == 0
@@ -213,10 +214,9 @@ async def test_setting_the_cap_waits_for_an_order_that_is_being_written(room: Wo
                 await capacity.set_capacity(other, promised)
 
         capping = asyncio.create_task(cap())
-        await asyncio.sleep(0.2)
-        assert not capping.done()
+        await until_blocked(room.pool, capping)
     with pytest.raises(capacity.CapacityExceededError):
-        await asyncio.wait_for(capping, 10)
+        await within(capping)
     async with db.transaction(room.pool) as tx:
         await capacity.commit_capacity(tx, room.partner.id, Decimal(-1))
         assert await capacity.committed_th(tx) == promised

@@ -28,6 +28,7 @@ from tests.support.books import (
     receivable,
 )
 from tests.support.locks import until_blocked
+from tests.support.patience import within
 from tests.support.world import World
 
 PRICE = Decimal("14.99")  # of 1 TH at 15 W/TH in the sample catalogue
@@ -271,7 +272,7 @@ async def test_expiry_leaves_what_is_being_paid(world: World) -> None:
         books = await fence.share(tx, world.partner.id)
         await orders.notify_paid(tx, books, external_id="o-1", user_id=alice.id)
         await advance(world, 2 * HOUR)
-        assert await asyncio.wait_for(expire(world), 10) == 0
+        assert await within(expire(world)) == 0
     assert await expire(world) == 0
     assert await stored(world, "o-1") == ("issued", 1)
 
@@ -414,7 +415,7 @@ async def test_a_late_notice_locks_as_any_other_does(world: World, swept: bool) 
         hold = Transfer(TransferKind.PURCHASE, -1, 1, Account.PARTNER_RECEIVABLE, Account.MINER_SALES, Decimal(1))
         await ledger.reserve(tx, books, hold)
         await ledger.void(tx, books, TransferKind.PURCHASE, -1, 1)
-    assert (await asyncio.wait_for(late, 10)).state == "issued"
+    assert (await within(late)).state == "issued"
 
 
 async def test_a_notice_that_races_expiry_issues_once(world: World) -> None:

@@ -31,6 +31,7 @@ from tests.support.bitcoin_node import Node, running
 from tests.support.books import booked
 from tests.support.deployments import deployed
 from tests.support.locks import until_blocked
+from tests.support.patience import within
 from tests.support.paying import DEPTH, Asker, customer, deployed_on, run_later, settings, wallet_of
 from tests.support.payouts import EARNED, cancelled, held, spendable
 from tests.support.world import START, World
@@ -39,7 +40,6 @@ TXID = "ab" * 32
 RIVAL, BLOCK = "ef" * 32, "ab" * 32
 COIN = "cd" * 32
 DAY = dt.timedelta(days=1)
-PATIENCE_SECONDS = 20
 NOBODYS = RawTransaction(TXID, 100, (), (), ())
 
 
@@ -388,7 +388,7 @@ async def test_recorded_and_double_spent(
     await world.pool.execute(
         "INSERT INTO payout_foreign_spend VALUES ($1, $2, '{}', 100, now(), false)", RIVAL, [f"{COIN}:0"]
     )
-    told = await asyncio.wait_for(watch.everything(narrow), PATIENCE_SECONDS)
+    told = await within(watch.everything(narrow))
     assert ([each.code for each in told], (await batches.get(world.pool, batch.id)).state) == (
         ["CONFLICT_UNPROVEN"],
         "broadcast",
@@ -404,7 +404,7 @@ async def test_recorded_and_double_spent(
 
     monkeypatch.setattr(narrow.chain, "transaction", transaction)
     monkeypatch.setattr(narrow.chain, "evidence", evidence)
-    await asyncio.wait_for(watch.everything(narrow), PATIENCE_SECONDS)
+    await within(watch.everything(narrow))
     assert (await batches.get(world.pool, batch.id)).state == "conflicted"
     assert (await alice.got(made.id)).state == "exported"
     assert await batches.pinned(world.pool) == set()
@@ -430,7 +430,7 @@ async def test_a_coin_is_there_again_while_its_payment_is_given_up(
     monkeypatch.setattr(narrow.chain, "is_unspent", is_unspent)
     show_a_rival(monkeypatch, narrow)
     await world.pool.execute("UPDATE payout_batch SET doomed_height = 1 WHERE id = $1", batch.id)
-    await asyncio.wait_for(watch.everything(narrow), PATIENCE_SECONDS)
+    await within(watch.everything(narrow))
     assert next(gone, None) is None
     row = await world.pool.fetchrow("SELECT state, doomed_height FROM payout_batch WHERE id = $1", batch.id)
     assert row is not None

@@ -165,12 +165,12 @@ async def test_a_node_that_lies_behind_is_not_believed(
         assert found == (ChainKey(KEY) if state == "active" else NotDeployed())
     else:
         assert isinstance(found, NoAnswer)
-        assert found.cause in {f"the node is {lag + late} s behind" for late in range(5)}
+        assert found.cause in {f"the node is {lag + late} s behind" for late in range(60)}
 
 
 async def test_the_time_limit_is_one_for_everything(node: Node) -> None:
     """Every byte comes in time, but the answer does not."""
-    node.seconds_a_byte = 0.01
+    node.seconds_a_byte = 0.1
     started = clock.monotonic()
     async with TonGateway(node.url, timeout_seconds=0.2) as ton:
         assert await ton.get_public_key(ADDRESS) == NoAnswer("no answer within 0.2 s")
