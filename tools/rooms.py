@@ -55,7 +55,11 @@ ROOMS = (
         ("changing", "comparing", "establishing", "facts", "journal", "journal_file", "opened", "sealing"),
     ),
     Room("market", "What the world outside says of a day: blocks and prices", ("chain_days", "exchanges", "quotes")),
-    Room("events", "What happened, told to partners", ("drafts", "feed", "types")),
+    Room(
+        "events",
+        "What happened, told to partners",
+        ("deliveries", "drafts", "endpoints", "feed", "planning", "sending", "targets", "turns", "types"),
+    ),
     Room(
         "access",
         "Who may: signatures, tokens, keys, limits, idempotency",

@@ -416,6 +416,13 @@ class TonSettings(BaseModel):
     """Logins from one address in a minute that ask the TON endpoint; 0 is without limit."""
 
 
+class WebhookSettings(BaseModel):
+    """Webhooks."""
+
+    webhook_anywhere: bool | None = None
+    """Let webhooks go to private addresses, any port and http; without it a sandbox does, and production does not."""
+
+
 class AlarmSettings(BaseModel):
     """Alarms: who is told, and from when on something is one."""
 
@@ -469,6 +476,7 @@ class Settings(
     PayoutSettings,
     WithdrawalSettings,
     TonSettings,
+    WebhookSettings,
     AlarmSettings,
     BaseSettings,
 ):

@@ -12,6 +12,7 @@ from hashrail.books import fence
 from hashrail.books.chart import CURRENCY_OF, USER_CURRENCIES, Account, TransferKind, TransferState
 from hashrail.custody import deposits, withdrawals
 from hashrail.deployment import facts
+from hashrail.events import deliveries, endpoints
 from hashrail.parties import alone, changes, operators, people
 from hashrail.payouts import batches
 from hashrail.rewards import day_sources, tariffs
@@ -53,6 +54,9 @@ CLOSED: dict[str, Iterable[str]] = {
     "transfer.kind": list(TransferKind),
     "transfer.state": get_args(TransferState),
     "upgrade_step.kind": get_args(upgrades.UpgradeKind),
+    "webhook_delivery.state": get_args(deliveries.State),
+    "webhook_endpoint.reason": get_args(endpoints.Reason),
+    "webhook_endpoint.state": get_args(endpoints.State),
     "withdrawal.speed": get_args(withdrawals.Speed),
     "withdrawal.state": {*get_args(withdrawals.State)} - OF_THE_BATCH,
 }
@@ -142,7 +146,7 @@ OPEN = {
     **dict.fromkeys(
         (
             *("app_user.partner_user_id", "partner_payment.reference", "purchase.external_id"),
-            *("partner.origins", "partner.ton_domains"),
+            *("partner.origins", "partner.ton_domains", "webhook_endpoint.url", "webhook_endpoint.description"),
         ),
         "a name that the partner gives",
     ),
@@ -161,6 +165,7 @@ OPEN = {
             *("worker_heartbeat.name", "worker_heartbeat.version"),
             *(
                 *("event.name", "event.type", "event.object_kind"),
+                *("webhook_delivery.object_kind", "webhook_endpoint.types"),
                 *("event_draft.name", "event_draft.type", "event_draft.object_kind"),
                 "deployment.epoch",
                 "deployment.signer",
@@ -178,7 +183,11 @@ OPEN = {
         ),
         "made by the program, one of many",
     ),
-    **dict.fromkeys(("event.object_id", "event_draft.object_id"), "a name that the program or the partner gives"),
+    **dict.fromkeys(
+        ("event.object_id", "event_draft.object_id", "webhook_delivery.object_id"),
+        "a name that the program or the partner gives",
+    ),
+    **dict.fromkeys(("webhook_attempt.error", "webhook_attempt.answer", "webhook_delivery.error"), "what others said"),
     **dict.fromkeys(("alone_done.currency", "alone_done.kind"), "what alone_limit lists"),
     **dict.fromkeys(
         (

@@ -51,6 +51,11 @@ class Kind(StrEnum):
     BALANCE_CREDITED = "balance credited"
     BALANCE_DEBITED = "balance debited"
     WITHDRAWAL_ENDED = "withdrawal ended"
+    WEBHOOK_CREATED = "webhook endpoint created"
+    WEBHOOK_ROTATED = "webhook secret rotated"
+    WEBHOOK_ENABLED = "webhook endpoint enabled"
+    WEBHOOK_DISABLED = "webhook endpoint disabled"
+    WEBHOOK_DELETED = "webhook endpoint deleted"
     RESTORED = "restored"
 
 

@@ -5,13 +5,15 @@ from hashrail.access import idempotency, rate_budgets, sessions, ton_payloads
 from hashrail.accounting import pool_receipts
 from hashrail.books import ledger
 from hashrail.custody import bound_wallets, withdrawal_sums
+from hashrail.events import deliveries
 from hashrail.parties import partners
 from hashrail.selling import orders
 
 
 async def housekeeping(pool: db.Pool) -> dict[str, int]:
-    """Expire orders, forget old answers, sessions, wallets taken off, payloads of logins and counts of rate limits."""
-    counts = {"orders": 0, "answers": 0, "sessions": 0, "wallets": 0, "payloads": 0, "budgets": 0}
+    """Expire orders, forget old answers, sessions, wallets taken off, payloads of logins, counts of rate limits, and
+    what became of webhooks."""
+    counts = {"orders": 0, "answers": 0, "sessions": 0, "wallets": 0, "payloads": 0, "budgets": 0, "deliveries": 0}
     async with db.transaction(pool) as tx:
         counts["payloads"] += await ton_payloads.forget_expired(tx)
     async with db.transaction(pool) as tx:
@@ -19,6 +21,8 @@ async def housekeeping(pool: db.Pool) -> dict[str, int]:
     for partner_id in await partners.ids(pool):
         async with db.transaction(pool) as tx:
             counts["orders"] += await orders.expire_due(tx, partner_id)
+        async with db.transaction(pool) as tx:
+            counts["deliveries"] += await deliveries.forget_past(tx, partner_id)
         async with db.transaction(pool) as tx:
             counts["answers"] += await idempotency.forget_expired(tx, partner_id)
             counts["sessions"] += await sessions.forget_expired(tx, partner_id)

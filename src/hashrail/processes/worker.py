@@ -3,7 +3,8 @@
 Every minute it publishes and closes the days that are due, expires orders, forgets what is past its time, and makes a
 run of payouts; every ten minutes it fetches the figures of days that have none and looks at what the wallet has; every
 hour it sums up accounts and audits the books, and each day it reconciles. How each of these last went is noted for the
-alarms. Beside them it watches (`watching`). A second worker is harmless: each of these does nothing twice.
+alarms. Beside them it watches (`watching`), and sends webhooks (`delivering`). A second worker is harmless: each of
+these does nothing twice.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ from hashrail.errors import ConflictError, HashrailError
 from hashrail.market.chain_days import ChainNotReadyError
 from hashrail.payouts import processor, settlement
 from hashrail.postgres import job_queue
-from hashrail.processes import housekeeping, watching
+from hashrail.processes import delivering, housekeeping, watching
 from hashrail.processes.meters import REGISTRY
 from hashrail.recovery import lost
 from hashrail.rewards import closing, fetching
@@ -69,6 +70,7 @@ async def run(settings: Settings, dsn: str) -> None:
     loop = asyncio.get_running_loop()
     async with queue.open_async():
         working, watched = loop.create_task(_work(queue)), loop.create_task(watching.watch(deployment))
+        delivered = loop.create_task(delivering.run(deployment, dsn))
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, working.cancel)
         log.info("worker started", **deployment.facts.shown())
@@ -76,8 +78,9 @@ async def run(settings: Settings, dsn: str) -> None:
             await working
         except asyncio.CancelledError:
             log.info("worker stopped")
-        watched.cancel()
-        await asyncio.wait([watched])
+        for beside in (watched, delivered):
+            beside.cancel()
+        await asyncio.wait([watched, delivered])
     await deployment.close()
 
 

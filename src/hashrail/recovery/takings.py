@@ -18,6 +18,7 @@ from hashrail.custody.corrections import Correction
 from hashrail.db import Reader, Tx
 from hashrail.deployment.journal import Entry, Kind
 from hashrail.errors import ConflictError, NotFoundError
+from hashrail.events import endpoints
 from hashrail.parties import operators, partners, standings, users
 from hashrail.parties.partners import Partner
 from hashrail.selling import orders, partner_closing, payment_reversals, refunds
@@ -32,6 +33,8 @@ OPPOSITES = {
     Kind.WALLET_BOUND: Kind.WALLET_UNBOUND,
     Kind.KEY_CREATED: Kind.KEY_REVOKED,
     Kind.KEY_ROTATED: Kind.KEY_REVOKED,
+    Kind.WEBHOOK_CREATED: Kind.WEBHOOK_DELETED,
+    Kind.WEBHOOK_ENABLED: Kind.WEBHOOK_DISABLED,
 }
 # What an entry tells, in the order in which it is said, and the word before each.
 WORDS = {
@@ -46,6 +49,7 @@ WORDS = {
     "currency": "",
     "reference": "by reference",
     "withdrawal": "withdrawal",
+    "webhook": "webhook endpoint",
     "address": "address",
     "operator": "operator",
     "action": "action",
@@ -247,6 +251,14 @@ async def _end_withdrawal(tx: Tx, books: OpenBooks, what: What) -> None:
         await withdrawals.release(tx, books, what["withdrawal"], what["state"], what["reason"])
 
 
+async def _disable_webhook(tx: Tx, books: OpenBooks, what: What) -> None:
+    await endpoints.disable(tx, books.partner_id, what["webhook"], "operator")
+
+
+async def _delete_webhook(tx: Tx, books: OpenBooks, what: What) -> None:
+    await endpoints.delete(tx, books.partner_id, what["webhook"])
+
+
 _OF_OPERATORS: dict[Kind, Verb] = {
     Kind.OPERATOR_DISABLED: _disable,
     Kind.OPERATOR_ROLE: _lower,
@@ -267,6 +279,8 @@ _OF_PARTNERS: dict[Kind, OfPartner] = {
     Kind.PAYMENT_REVERSED: _reverse_payment,
     Kind.BALANCE_DEBITED: _debit,
     Kind.WITHDRAWAL_ENDED: _end_withdrawal,
+    Kind.WEBHOOK_DISABLED: _disable_webhook,
+    Kind.WEBHOOK_DELETED: _delete_webhook,
 }
 # What is done while the partner's fence is held.
 _HOLDING = (Kind.PARTNER_SUSPENDED, Kind.PARTNER_CLOSED)
