@@ -22,7 +22,7 @@ import httpx
 import msgspec
 import pytest
 from tests.support import ton
-from tests.support.api_client import Api, Caller, an_offer, exact, open_api
+from tests.support.api_client import Api, Caller, an_offer, answered, exact, open_api
 from tests.support.payouts import ADDRESSES
 from tests.support.world import World
 
@@ -31,6 +31,7 @@ from hashrail.api.document.openapi_words import EXAMPLE_SECRET
 from hashrail.api.operations.routes import routes
 from hashrail.api.serving.call import ENCODER
 from hashrail.postgres.server import EmbeddedPostgres
+from hashrail.proofs import day_documents
 from hashrail.settings import Settings
 
 FILE = Path(__file__).parents[1] / "src/hashrail/api/document/examples.json"
@@ -48,6 +49,12 @@ RANDOM = {
     "depositTxId": "e3" * 32,
     "withdrawOrderBlockchainTxId": "e3" * 32,
     "version": "1.0.0",
+    "kid": "0123456789abcdef",
+    "publicKey": "d7" * 32,
+    "sha256": "9c" * 32,
+    "signature": "5f" * 64,
+    "content": '{"document":"hashrail day","version":1,"day":"2026-03-06", ...}',
+    "salt": "41" * 32,
 }
 # The id of a session.
 SESSION = re.compile(r"[0-9]+-[0-9a-f]{32}")
@@ -136,6 +143,17 @@ async def tell(story: Story) -> None:
     await story.call("s2s_session_end", partnerUserId="alice")
     for operation in ("market_last_income", "market_collections", "market_upgrade_rates", "api_time", "api_errors"):
         await story.call(operation)
+    await _prove(story)
+
+
+async def _prove(story: Story) -> None:
+    world = story.api.world
+    await day_documents.sign_due(world.pool, story.api.deployment.vault)
+    day = answered(await story.api.http.get("/api/proofs/days"))["days"][-1]["day"]
+    await story.call("proof_keys")
+    await story.call("proof_days")
+    await story.call("proof_day", day=day)
+    await story.call("s2s_proof_power", day=day)
 
 
 async def _log_in(story: Story) -> None:

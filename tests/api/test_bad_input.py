@@ -540,7 +540,7 @@ CODES = {(kind.status, kind.code) for kind in catalogue()}
 HARD_TO_GET_WRONG = {
     *("s2s_collections", "c2s_collections", "c2s_income_per_th", "exchange_rates", "c2s_deposit_address"),
     *("app_token_price", "app_platform", "app_marketplace", "app_home", "app_collections", "app_user"),
-    *("market_last_income", "market_collections", "market_upgrade_rates", "api_time", "api_errors"),
+    *("market_last_income", "market_collections", "market_upgrade_rates", "api_time", "api_errors", "proof_keys"),
 }
 HARD_TO_GET_RIGHT = {
     *("c2s_check_proof", "c2s_generate_payload", "c2s_refresh", "c2s_logout", "s2s_refresh"),

@@ -18,6 +18,8 @@ from hashrail.api.serving.operation import Auth
 from hashrail.api.wire import cursors
 from hashrail.bitcoin.opening import open_for
 from hashrail.payouts import watch
+from hashrail.proofs import day_documents
+from hashrail.rewards import closing
 from tests.support.api_client import (
     CONTRACT,
     Api,
@@ -150,6 +152,25 @@ async def one_clock(two: Two) -> None:
     mine, theirs = [answered(await one.call("api_time")) for one in (two.server, two.victim.server)]
     assert sorted(mine) == ["businessTime", "serverTime", "version"]
     assert 0 <= theirs["serverTime"] - mine["serverTime"] < 60_000
+
+
+async def same_document(two: Two) -> None:
+    """A day's document is for everybody, and says nothing of whose power it commits to."""
+    pool, vault = two.victim.world.pool, two.victim.world.vault
+    await closing.close_due(pool)
+    await day_documents.sign_due(pool, vault)
+    document = answered(await two.server.call("proof_day", day="2026-03-01"))
+    assert document == answered(await two.victim.server.call("proof_day", day="2026-03-01"))
+    assert two.victim.world.partner.public_id not in document["content"]
+
+
+async def own_power(two: Two) -> None:
+    """What a commitment is made of is told to its partner alone."""
+    await same_document(two)
+    mine, theirs = [
+        answered(await one.call("s2s_proof_power", day="2026-03-01")) for one in (two.server, two.victim.server)
+    ]
+    assert mine["salt"] != theirs["salt"]
 
 
 async def same_external_id(two: Two) -> None:
@@ -395,6 +416,10 @@ ATTEMPTS: dict[str, Attempt] = {
     "s2s_statement_csv": own_sheet,
     "api_time": one_clock,
     "api_errors": nothing_of_anybody("api_errors"),
+    "proof_keys": nothing_of_anybody("proof_keys"),
+    "proof_days": nothing_of_anybody("proof_days"),
+    "proof_day": same_document,
+    "s2s_proof_power": own_power,
     "c2s_deposit_address": token_beside_own_key("c2s_deposit_address"),
     "s2s_deposit_address": no_such_user("s2s_deposit_address"),
     "s2s_deposits": own_deposits,

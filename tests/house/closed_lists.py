@@ -177,6 +177,8 @@ OPEN = {
                 "restoration.old_epoch",
                 "restored_gap.sequence",
                 "backup.path",
+                *("day_document.content", "day_document.sha256", "day_document.previous_sha256"),
+                *("day_document.kid", "proof_key.kid"),
                 "signing_key.kid",
                 "ton_payload.payload",
             ),

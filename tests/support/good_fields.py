@@ -42,6 +42,8 @@ def good(operation: str) -> dict[str, Any]:
         "app_price": {"symbol": "BTC"},
         "app_power_chart": {"start": RANGE["startDate"], "end": RANGE["endDate"]},
         "app_income": RANGE,
+        "proof_day": {"day": "2026-03-01"},
+        "s2s_proof_power": {"day": "2026-03-01"},
         "s2s_statement": RANGE,
         "s2s_statement_csv": RANGE,
     }

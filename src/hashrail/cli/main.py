@@ -97,6 +97,7 @@ PANELS: dict[str, dict[str, Command | Group]] = {
         "change": Group("List, confirm and withdraw changes that wait for a second admin.", ("changes:app",)),
     },
     "Help those who call": {
+        "verify": Group("Check what a deployment has signed, from files alone.", ("verify:app",)),
         "signature": Group("Sign a request by hand, or find out why a signature is not accepted.", ("signature:app",)),
         "ton-proof": Group("Find out why a TON Connect proof is not accepted.", ("ton_proof:app",)),
     },

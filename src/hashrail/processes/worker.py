@@ -32,6 +32,7 @@ from hashrail.payouts import processor, settlement
 from hashrail.postgres import job_queue
 from hashrail.processes import delivering, housekeeping, watching
 from hashrail.processes.meters import REGISTRY
+from hashrail.proofs import day_documents
 from hashrail.recovery import lost
 from hashrail.rewards import closing, fetching
 from hashrail.sandbox import rates
@@ -109,6 +110,7 @@ def tasks(queue: procrastinate.App, deployment: Deployment) -> None:
         if deployment.is_sandbox:
             await rates.enter_generated(pool, settings, Scenario.STEADY)
         progress = await closing.close_due(pool)
+        await day_documents.sign_due(pool, deployment.vault)
         if progress.missing_rates is not None:
             log.warning("rates missing", day=progress.missing_rates.isoformat(), tick=timestamp)
         if progress.waiting is not None:

@@ -26,6 +26,7 @@ from hashrail.errors import ConflictError
 from hashrail.money import BTC_DECIMALS, floor_to
 from hashrail.parties import partners, users
 from hashrail.payouts import processor
+from hashrail.proofs import day_documents
 from hashrail.rewards import closing, discounts, settling
 from hashrail.sandbox import rates
 from hashrail.sandbox.scenarios import Scenario
@@ -174,6 +175,7 @@ async def _live_through(deployment: Deployment, partner: partners.Partner, tick:
         # First what a seeding that was cut off, or a sandbox that stood still, has left to close.
         await rates.enter_generated(pool, settings, Scenario.STEADY, first=first)
         await closing.close_due(pool)
+        await day_documents.sign_due(pool, deployment.vault)
         today = clock.day_of(await business_clock.now(pool))
         if tick is not None and today > first:
             tick(today - clock.ONE_DAY)

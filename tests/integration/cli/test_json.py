@@ -113,6 +113,8 @@ ALONE = {("restored",), ("backup",), ("verify-backup",)}
 OF_TWO = {("partner", "close"), ("withdrawal", "request")}
 # Of files, without a deployment: tests/unit/cli/test_request_log.py.
 OF_LOGS = {("log",)}
+# Of signed documents: tests/unit/cli/test_verify.py.
+OF_PROOFS = {("verify", name) for name in ("day", "income", "power")}
 # On books where a month is over, and the pool has paid: test_books.py and test_pool.py here.
 OF_ACCOUNTANTS = {
     *(("books", "chart"), ("books", "balance"), ("books", "user-statement")),
@@ -223,7 +225,7 @@ def field_names(found: inspect.Type) -> Iterator[str]:
 def test_every_command_with_json_declares_what_it_prints_and_is_run() -> None:
     with_json = {words for words, command in COMMANDS.items() if has_json(command)}
     assert set(SHAPES) - ALWAYS == with_json
-    assert set(ARGUMENTS) | ON_A_NODE | OF_MARKETS | OF_ACCOUNTANTS | ALONE | OF_TWO | OF_LOGS == with_json
+    assert set(ARGUMENTS) | ON_A_NODE | OF_MARKETS | OF_ACCOUNTANTS | ALONE | OF_TWO | OF_LOGS | OF_PROOFS == with_json
     assert set(SHAPES) >= ALWAYS
 
 

@@ -30,6 +30,7 @@ ALONE: set[Words] = {
     ("ton-proof", "explain"),
     ("verify-backup",),
     ("log",),
+    *(("verify", name) for name in ("day", "income", "power")),
 }
 # They show what differs, and may change it.
 BESIDE: set[Words] = {("deployment", "show"), ("deployment", "change")}

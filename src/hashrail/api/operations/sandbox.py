@@ -26,6 +26,7 @@ from hashrail.errors import BadRequestError, ConflictError, HashrailError
 from hashrail.money import BTC_DECIMALS, decimals, plain
 from hashrail.payouts import processor
 from hashrail.processes import housekeeping
+from hashrail.proofs import day_documents
 from hashrail.rewards import closing
 from hashrail.sandbox import rates, scenarios
 from hashrail.settings import Network
@@ -132,6 +133,7 @@ async def advance(call: Call, steps: Steps, body: AdvanceBody) -> Data[AdvanceOu
         await _move(call, steps, body)
         await rates.enter_generated(call.pool, call.deployment.settings, body.scenario)
         progress = await closing.close_due(call.pool)
+        await day_documents.sign_due(call.pool, call.deployment.vault)
         await housekeeping.housekeeping(call.pool)
     now = await business_clock.now(call.pool)
     closed = await fence.closed_through(call.pool, call.partner_id)

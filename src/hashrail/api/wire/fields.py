@@ -89,6 +89,14 @@ def day_range(start: str, end: str) -> tuple[date, date]:
     return first, last
 
 
+def one_day(text: str, name: str) -> date:
+    """A UTC day written YYYY-MM-DD. Raises BadDateTimeError."""
+    try:
+        return clock.day_from(text)
+    except ValueError as error:
+        raise clock.BadDateTimeError(f"{name} must be a day, written YYYY-MM-DD", field=name) from error
+
+
 def given(value: str | UnsetType) -> str | None:
     """An optional text; None when it was not sent."""
     return None if value is UNSET else value

@@ -76,6 +76,9 @@ AmountText = Annotated[
 Moment = Annotated[
     str, Meta(description="ISO 8601, UTC, with milliseconds and Z", extra_json_schema={"format": "date-time"})
 ]
+SomeDay = Annotated[
+    str, Meta(min_length=10, max_length=10, description="YYYY-MM-DD, UTC", extra_json_schema={"format": "date"})
+]
 Day = Annotated[str, Meta(description="a day, UTC", extra_json_schema={"format": "date"})]
 
 

@@ -1,0 +1,140 @@
+"""`hashrail verify`: check what a deployment has signed, from files alone. No database and no server is asked.
+
+The files hold what the API answers: a day's document (`GET /api/proofs/day`), the published keys (`GET
+/api/proofs/keys`), a user's record of income, a partner's opening. The judge is the SDK's.
+"""
+
+from decimal import Decimal, InvalidOperation
+from json import JSONDecodeError
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from hashrail import texts
+from hashrail.cli.examples import example
+from hashrail.cli.printing import Shape, about, prints, show_json
+from hashrail_client import proofs
+from hashrail_client.proofs import ProofError, VerifiedDay
+
+USAGE_ERROR = 2
+
+app = typer.Typer(no_args_is_help=True)
+
+
+class Verified(Shape, kw_only=True):
+    """What was checked, and what of it does not hold."""
+
+    holds: Annotated[bool, about("whether everything does")]
+    code: Annotated[str | None, about("the check that failed")]
+    message: Annotated[str, about("the same in words")]
+    days: Annotated[list[str], about("the days that hold, in order")]
+
+
+KeysOption = Annotated[Path, typer.Option(help="The answer of GET /api/proofs/keys that you have kept.")]
+DocumentArgument = Annotated[Path, typer.Argument(help="The answer of GET /api/proofs/day.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+@app.command("day", epilog=example("hashrail verify day 2026-03-01.json 2026-03-02.json --keys keys.json"))
+@prints(Verified)
+def day(
+    documents: Annotated[list[Path], typer.Argument(help="Answers of GET /api/proofs/day, in the order of days.")],
+    keys: KeysOption,
+    as_json: AsJson = False,
+) -> None:
+    """Check documents of days: signature, chain of hashes, and every rate reckoned again from the day's inputs.
+
+    Several documents have to follow each other without a gap. Ends with 1 at the first that does not hold.
+    """
+    held: list[VerifiedDay] = []
+    known = proofs.read_keys(_read(keys))
+    try:
+        for each in documents:
+            held.append(proofs.verify_day(_read(each), known, previous=held[-1] if held else None))
+    except ProofError as error:
+        _show(error, held, as_json=as_json)
+    rates = sum(len(each.content["classes"]) for each in held)
+    _show(f"{len(held)} day(s), {rates} rates: they follow from their inputs and each other", held, as_json=as_json)
+
+
+@app.command(
+    "income",
+    epilog=example("hashrail verify income day.json record.json --keys keys.json --power 64 --efficiency 15"),
+)
+@prints(Verified)
+def income(
+    document: DocumentArgument,
+    record: Annotated[Path, typer.Argument(help="One record of income, as #16 to #18 answer it.")],
+    keys: KeysOption,
+    power: Annotated[str, typer.Option(help="TH of the miner on that day.")],
+    efficiency: Annotated[str, typer.Option(help="W/TH of the miner on that day.")],
+    discount: Annotated[str | None, typer.Option(help="The user's discount, a fraction, if known.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a user's record of income against the day's signed rates."""
+    held: list[VerifiedDay] = []
+    figures = [_figure(each, name) for name, each in (("--power", power), ("--efficiency", efficiency))]
+    given = None if discount is None else _figure(discount, "--discount")
+    try:
+        held.append(proofs.verify_day(_read(document), proofs.read_keys(_read(keys))))
+        paid = proofs.verify_record(
+            held[0], _read(record), power=figures[0], energy_efficiency=figures[1], discount=given
+        )
+    except ProofError as error:
+        _show(error, held, as_json=as_json)
+    _show(f"{power} TH x {paid['net']:f} BTC per TH, at a discount of {paid['discount']}", held, as_json=as_json)
+
+
+@app.command("power", epilog=example("hashrail verify power day.json opening.json --keys keys.json"))
+@prints(Verified)
+def power(
+    document: DocumentArgument,
+    opening: Annotated[Path, typer.Argument(help="The answer of GET /api/partner/s2s/proofs/power.")],
+    keys: KeysOption,
+    as_json: AsJson = False,
+) -> None:
+    """Check a partner's power by class against its commitment in the day's document, and reckon what it earned."""
+    held: list[VerifiedDay] = []
+    try:
+        held.append(proofs.verify_day(_read(document), proofs.read_keys(_read(keys))))
+        lines = proofs.verify_power(held[0], _read(opening))
+    except ProofError as error:
+        _show(error, held, as_json=as_json)
+    total, earned = (sum((Decimal(line[name]) for line in lines), Decimal(0)) for name in ("power", "net"))
+    _show(f"{total:f} TH in {len(lines)} class(es) earned {earned:f} BTC", held, as_json=as_json)
+
+
+def _read(path: Path) -> Any:
+    """What a file holds, without the envelope that answers of the API have."""
+    try:
+        found = proofs.read(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, JSONDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        raise _usage_error(f"cannot read {path}: {reason}") from error
+    return found.get("data", found) if isinstance(found, dict) else found
+
+
+def _figure(text: str, option: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise _usage_error(f"{option} is no number: {text}") from error
+
+
+def _show(outcome: str | ProofError, held: list[VerifiedDay], *, as_json: bool) -> NoReturn:
+    """Say what was found, and end with 0 or 1."""
+    failed = isinstance(outcome, ProofError)
+    code = outcome.code if isinstance(outcome, ProofError) else None
+    verified = Verified(holds=not failed, code=code, message=str(outcome), days=[each.day for each in held])
+    if as_json:
+        show_json(verified)
+    else:
+        typer.echo(f"{'does not hold' if failed else 'holds'}: {texts.shown(verified.message)}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _usage_error(message: str) -> typer.Exit:
+    """Says on standard error what is wrong with the call, and is the exit to raise."""
+    typer.echo(f"Error: {texts.shown(message)}", err=True)
+    return typer.Exit(USAGE_ERROR)

@@ -1,0 +1,1 @@
+"""Proofs: what others can check without trust in whoever runs the deployment."""
