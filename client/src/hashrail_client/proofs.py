@@ -134,7 +134,7 @@ def verify_power(day: VerifiedDay, opening: Mapping[str, Any]) -> list[Mapping[s
         if _class(line) not in rates:
             raise ProofError("CLASS", "a class of the opening is not in the document")
         net = Fraction(line["power"]) * Fraction(rates[_class(line)]["net"])
-        lines.append({**line, "net": Decimal(f"{round(net * 10**AMOUNT_DECIMALS)}E-{AMOUNT_DECIMALS}")})
+        lines.append({**line, "net": Decimal(_shown(net))})
     return lines
 
 
@@ -157,7 +157,7 @@ def _check_pool(content: Mapping[str, Any]) -> None:
     paid = SECONDS_PER_DAY * HASHES_PER_TH * (Fraction(inputs["subsidyBtc"]) + Fraction(inputs["feesBtc"])) * kept
     expected = _rounded(paid / (Fraction(inputs["difficulty"]) * HASHES_PER_DIFFICULTY))
     if expected != Fraction(inputs["poolBtcPerTh"]):
-        raise ProofError("POOL", f"difficulty, subsidy and fees give {float(expected):.14f} BTC per TH")
+        raise ProofError("POOL", f"difficulty, subsidy and fees give {_shown(expected)} BTC per TH")
 
 
 def _check_class(content: Mapping[str, Any], found: Mapping[str, Any]) -> None:
@@ -167,17 +167,22 @@ def _check_class(content: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     given = Fraction(found["levelDiscount"]) + sum(fractions.get(each, Fraction(0)) for each in found["programmes"])
     discount = min(Fraction(inputs["discountCap"]), given)
     if discount != Fraction(found["discount"]):
-        raise ProofError("DISCOUNT", f"level and programmes give {float(discount)}")
+        raise ProofError("DISCOUNT", f"level and programmes give {_shown(discount)}")
     pool, price = Fraction(inputs["poolBtcPerTh"]), Fraction(inputs["btcUsd"])
     electricity = Fraction(inputs["kwhUsd"]) * 24 * Fraction(found["energyEfficiency"]) / 1000
     c1 = _rounded(electricity * (1 - discount) / price)
     c2 = _rounded(Fraction(inputs["serviceUsdPerTh"]) * (1 - discount) / price)
     expected = (pool, c1, c2, pool - c1 - c2) if pool >= c1 + c2 else (Fraction(0),) * 4
     if expected != tuple(Fraction(found[name]) for name in RATES):
-        told = ", ".join(f"{float(each):.14f}" for each in expected)
+        told = ", ".join(map(_shown, expected))
         raise ProofError("RATES", f"the inputs give pool, c1, c2 and net {told}")
 
 
 def _rounded(value: Fraction) -> Fraction:
     """14 decimals, half to even."""
     return Fraction(round(value * 10**RATE_DECIMALS), 10**RATE_DECIMALS)
+
+
+def _shown(value: Fraction) -> str:
+    """A figure of at most 18 decimals."""
+    return f"{Decimal(f'{round(value * 10**AMOUNT_DECIMALS)}E-{AMOUNT_DECIMALS}'):f}"

@@ -11,9 +11,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from hashrail import texts
 from hashrail.cli.examples import example
 from hashrail.cli.printing import Shape, about, prints, show_json
+from hashrail.cli.shared import say, warn
 from hashrail_client import proofs
 from hashrail_client.proofs import ProofError, VerifiedDay
 
@@ -130,11 +130,11 @@ def _show(outcome: str | ProofError, held: list[VerifiedDay], *, as_json: bool) 
     if as_json:
         show_json(verified)
     else:
-        typer.echo(f"{'does not hold' if failed else 'holds'}: {texts.shown(verified.message)}")
+        say(f"{'does not hold' if failed else 'holds'}: {verified.message}")
     raise typer.Exit(1 if failed else 0)
 
 
 def _usage_error(message: str) -> typer.Exit:
     """Says on standard error what is wrong with the call, and is the exit to raise."""
-    typer.echo(f"Error: {texts.shown(message)}", err=True)
+    warn(f"Error: {message}")
     return typer.Exit(USAGE_ERROR)

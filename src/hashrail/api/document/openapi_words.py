@@ -64,6 +64,7 @@ TAGS = {
     "Deposit": "Bitcoin that arrives.",
     "Market": "Figures for anybody's page, without a credential.",
     "Dashboards": "What dashboards of others ask the vendor's app for: figures, and a user's own data.",
+    "Proofs": "Signed documents of days, to be checked without trust in whoever serves them.",
     "Time": "The server's clocks.",
     "Errors": "Every code of a refusal.",
     "Sandbox": "What a sandbox alone can do: move its clock, and play with its chain.",
