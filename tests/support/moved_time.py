@@ -1,13 +1,14 @@
 """Another time for a whole deployment: the machine's clock and the database's move together, and no offset does.
 
 The database has a function of its own that its sessions find before PostgreSQL's, and reads a row of the test's. As a
-program (`python -m tests.support.moved_time SECONDS worker`) it is `hashrail` on a machine so many seconds ahead.
+program (`python -m tests.support.moved_time FILE worker`) it is `hashrail` on a machine whose clock is kept in a file.
 """
 
 import datetime as dt
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -43,10 +44,26 @@ def machine_reads(put: Put, reading: Callable[[], dt.datetime]) -> None:
     put(clock, "wall_millis", lambda: int(reading().timestamp() * 1000))
 
 
+def put_into(file: Path, time: dt.datetime | dt.timedelta) -> None:
+    """Programs whose clock is kept in this file read this moment from now on, or so far ahead of the time outside."""
+    text = f"+{time.total_seconds()}" if isinstance(time, dt.timedelta) else time.isoformat()
+    beside = file.with_suffix(".new")
+    beside.write_text(text)
+    beside.replace(file)
+
+
+def read_from(file: Path) -> dt.datetime:
+    """What such a clock reads."""
+    text = file.read_text()
+    if text.startswith("+"):
+        return REAL_NOW() + dt.timedelta(seconds=float(text[1:]))
+    return dt.datetime.fromisoformat(text)
+
+
 if __name__ == "__main__":
-    ahead = dt.timedelta(seconds=float(sys.argv.pop(1)))
+    kept = Path(sys.argv.pop(1))
     find_it(setattr)
-    machine_reads(setattr, lambda: REAL_NOW() + ahead)
+    machine_reads(setattr, lambda: read_from(kept))
     from hashrail.cli.main import app
 
     app()

@@ -3,18 +3,13 @@ moves.
 
 It is a production deployment whose business clock was never moved: the clocks of its machine and its database are
 those of the test. The worker's jobs run in this process, all that a worker does in an hour at each tick; for some days
-real worker processes do them.
+real worker processes do them. The API is served by a process of its own.
 """
 
-import asyncio
 import datetime as dt
-import json
-import os
 import random
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -37,25 +32,28 @@ from hashrail.postgres import job_queue
 from hashrail.processes import watching, worker
 from hashrail.rewards import fetching, rates
 from hashrail.settings import Settings
-from tests.support import moved_time
-from tests.support.bitcoin_node import LyingNode, Node, lying, running
+from tests.support import keys, moved_time, patience
+from tests.support.bitcoin_node import FUNDING_BLOCKS, LyingNode, Node, lying, running
 from tests.support.deployments import become
 from tests.support.exchanges import PAIRS, SOURCES, Exchanges, exchanges_open, settings_for
-from tests.support.programs import clean_environment, free_port
 from tests.support.receivers import Receiver, receiving
 from tests.support.world import World
+from tests.support.year_programs import Office, Programs, variables
 
 FIRST = dt.date(2026, 3, 1)
 FIVE = list(PAIRS)[:5]
 BLOCKS = 12
 # Regtest has almost no difficulty and halves every 150 blocks: what the node tells of both is the main network's, with
-# an epoch of ten days and no halving within a year (`tests/node/market` has one).
+# an epoch of ten days, and one halving at the noon of a day.
 DIFFICULTY, EPOCH, RISE = 120_000_000_000_000, 10 * BLOCKS, 2_000_000_000_000
-SUBSIDY_SAT, HALVING = 312_500_000, 1000 * BLOCKS
+# What `begin_node` mines.
+BEFORE = FUNDING_BLOCKS + 101
+SUBSIDY_SAT, HALVED = 312_500_000, FIRST + 57 * ONE_DAY
+HALVING = BEFORE + 1 + (HALVED - FIRST).days * BLOCKS + BLOCKS // 2
 WALLET = "hashrail"
-SECONDS = 60
-# What sessions of processes are called that are killed.
-KILLED = "killed"
+KWH_USD = Decimal("0.01")
+# What is kept beside the books.
+BESIDE = {"observation", "minute_count", "worker_heartbeat", "operator_action", "operator_change", "journal_entry"}
 OFTEN = ("fetch_rates", "keep_days", "write_journal", "pay", "forget_stalled", "see_wallet")
 
 
@@ -93,9 +91,8 @@ class Year:
     exchanges: Exchanges
     receiver: Receiver
     queue: procrastinate.App
-    dsn: str
-    folder: Path
-    environment: dict[str, str]
+    programs: Programs
+    office: Office
     now: dt.datetime
     dice: random.Random = field(default_factory=lambda: random.Random(11))
     cents: int = 8_000_000
@@ -111,6 +108,7 @@ class Year:
         self.now = moment
         moved_time.machine_reads(self.put, lambda: moment)
         await self.world.pool.execute("UPDATE test_clock SET stands_at = $1", moment)
+        moved_time.put_into(self.programs.clock, moment)
 
     def trade(self, day: dt.date, percent: int, wrong: set[str]) -> None:
         """What a coin cost at each exchange at the end of a day: near to so much of a price that wanders.
@@ -194,7 +192,22 @@ class Year:
         assert (seen.seen_at, seen.bad_since, seen.message) == (seen.good_at, None, None)
         assert self.now - seen.seen_at < ONE_DAY
 
-    # Worker processes
+    async def books(self) -> dict[str, str]:
+        """What stands in every table but those of what was asked and done, counted and seen."""
+        rows = await self.world.pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        stands = "SELECT coalesce(md5(string_agg(t::text, ' ' ORDER BY t::text)), '') FROM {} t"
+        names = {row["tablename"] for row in rows} - BESIDE
+        return {name: await self.world.pool.fetchval(stands.format(name)) for name in sorted(names)}
+
+    # Processes
+
+    async def run_on(self) -> dt.timedelta:
+        """Time goes on by itself; answers how far it is ahead of the time outside."""
+        ahead = self.now - moved_time.REAL_NOW()
+        moved_time.machine_reads(self.put, lambda: moved_time.REAL_NOW() + ahead)
+        await self.world.pool.execute("UPDATE test_clock SET stands_at = NULL, ahead = $1", ahead)
+        moved_time.put_into(self.programs.clock, ahead)
+        return ahead
 
     async def night_of_the_killed(self, day: dt.date) -> None:
         """A worker dies while it asks exchanges, and another when it has entered yesterday's figures."""
@@ -208,51 +221,11 @@ class Year:
             async with db.transaction(self.world.pool) as tx:
                 return await rates.has_rates(tx, day - ONE_DAY)
 
-        for done in (asks, has_entered):
-            async with self.worker() as process:
-                await self.until(process, done)
-
-    async def run_on(self) -> dt.timedelta:
-        """Time goes on by itself; answers how far it is ahead of the time outside."""
-        ahead = self.now - moved_time.REAL_NOW()
-        moved_time.machine_reads(self.put, lambda: moved_time.REAL_NOW() + ahead)
-        await self.world.pool.execute("UPDATE test_clock SET stands_at = NULL, ahead = $1", ahead)
-        return ahead
-
-    @asynccontextmanager
-    async def worker(self) -> AsyncIterator["subprocess.Popen[bytes]"]:
-        """A worker as a process of its own, which is killed at the end of the block. Time goes on meanwhile."""
         ahead = await self.run_on()
-        words = [sys.executable, "-m", "tests.support.moved_time", str(ahead.total_seconds()), "worker"]
-        named = f"{self.dsn}{'&' if '?' in self.dsn else '?'}application_name={KILLED}"
-        port = {"HASHRAIL_WORKER_PROBE_PORT": str(free_port()), "DATABASE_URL": named}
-        with (self.folder / "worker.log").open("ab") as log:
-            process = subprocess.Popen(words, env=self.environment | port, stdout=log, stderr=log)
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
-            self.now = moved_time.REAL_NOW() + ahead
-            await self.until_gone()
+        for done in (asks, has_entered):
+            await self.programs.kill_worker(self.world.pool, done)
             await self.forget_the_killed()
-
-    async def until(self, process: "subprocess.Popen[bytes]", done: Callable[[], Awaitable[object]]) -> None:
-        """Wait for what a worker process does."""
-        give_up = clock.monotonic() + SECONDS
-        while not await done():
-            assert process.poll() is None, (self.folder / "worker.log").read_text()
-            assert clock.monotonic() < give_up, (self.folder / "worker.log").read_text()
-            await asyncio.sleep(0.02)
-
-    async def until_gone(self) -> None:
-        """What a killed process was about to commit is committed or not."""
-        give_up = clock.monotonic() + SECONDS
-        while await self.world.pool.fetchval(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1)", KILLED
-        ):
-            assert clock.monotonic() < give_up, "a session of a killed process goes on"
-            await asyncio.sleep(0.02)
+        await self.stand_at(moved_time.REAL_NOW() + ahead)
 
     async def forget_the_killed(self) -> None:
         """Time has passed since a worker was killed: its jobs are ended, and those of a minute may begin anew."""
@@ -271,7 +244,7 @@ def difficulty_at(height: int) -> int:
 
 def subsidy_at(height: int) -> int:
     """The same, in satoshi."""
-    return SUBSIDY_SAT >> (height // HALVING)
+    return SUBSIDY_SAT if height < HALVING else SUBSIDY_SAT // 2
 
 
 def mirrored(put: moved_time.Put) -> None:
@@ -282,7 +255,7 @@ def mirrored(put: moved_time.Put) -> None:
         found = await real(node, calls, kind=kind)
         method = calls[0][0] if calls else ""
         if method == "getblockheader":
-            return [msgspec.structs.replace(each, difficulty=Decimal(difficulty_at(each.height))) for each in found]
+            return [each if isinstance(each, str) else _as_told(each) for each in found]
         if method == "getblockstats":
             return [msgspec.structs.replace(each, subsidy=subsidy_at(each.height)) for each in found]
         return found
@@ -290,8 +263,13 @@ def mirrored(put: moved_time.Put) -> None:
     put(BitcoinNode, "call_many", call_many)
 
 
+def _as_told(header: Any) -> Any:
+    return msgspec.structs.replace(header, difficulty=Decimal(difficulty_at(header.height)))
+
+
 def _header(_: list[Any], real: Any) -> Any:
-    return real | {"difficulty": difficulty_at(real["height"])}
+    # What a payment is proven by are its bytes, which stay.
+    return real if isinstance(real, str) else real | {"difficulty": difficulty_at(real["height"])}
 
 
 def _stats(_: list[Any], real: Any) -> Any:
@@ -303,6 +281,7 @@ def begin_node(node: Node) -> None:
     node.rpc("setmocktime", int(clock.start_of(FIRST).timestamp()) - 86_400)
     node.wallet(WALLET, coins=6)
     node.rpc("createwallet", "customers")
+    assert node.rpc("getblockcount") == BEFORE
 
 
 @asynccontextmanager
@@ -315,11 +294,12 @@ async def year(put: moved_time.Put, dsn: str, folder: Path) -> AsyncIterator[Yea
         mirror = await stack.enter_async_context(lying(node))
         mirror.lies = {"getblockheader": _header, "getblockstats": _stats}
         exchanges = await stack.enter_async_context(exchanges_open())
-        asked = settings_for(exchanges, market_btc_sources=SOURCES[:5], market_timeout_seconds=SECONDS)
+        asked = settings_for(exchanges, market_btc_sources=SOURCES[:5], market_timeout_seconds=patience.SECONDS)
         mirrored(put)
         chain = {"bitcoin_rpc_url": node.url, "bitcoin_rpc_cookie": node.cookie, "bitcoin_wallet": WALLET}
         told = {"alarm_urls": {"ops": receiver.url.get_secret_value()}, "alarm_least": {"ops": "info"}}
-        values = {"bitcoin_network": "regtest", "data": folder, "kwh_usd": Decimal("0.02"), **chain, **asked, **told}
+        ours = {"bitcoin_network": "regtest", "data": folder, "kwh_usd": KWH_USD, "master_keys": keys.MASTER_KEY}
+        values = ours | chain | asked | told
         moved_time.install(dsn)
         moved_time.find_it(put)
         moved_time.machine_reads(put, lambda: start)
@@ -338,14 +318,9 @@ async def year(put: moved_time.Put, dsn: str, folder: Path) -> AsyncIterator[Yea
         queue = job_queue.queue(dsn)
         worker.tasks(queue, deployment)
         await stack.enter_async_context(queue.open_async())
-        environment = _environment(dsn, values | {"bitcoin_rpc_url": mirror.url})
-        yield Year(put, world, deployment, node, mirror, exchanges, receiver, queue, dsn, folder, environment, start)
-
-
-def _environment(dsn: str, values: dict[str, Any]) -> dict[str, str]:
-    """The same settings for processes."""
-    named = {
-        f"HASHRAIL_{name.upper()}": json.dumps(value) if isinstance(value, dict | list) else str(value)
-        for name, value in values.items()
-    }
-    return clean_environment(DATABASE_URL=dsn, PYTHONPATH=os.pathsep.join(sys.path), **named)
+        programs = Programs(folder, dsn, variables(values | {"bitcoin_rpc_url": mirror.url}))
+        stack.callback(programs.end)
+        office = Office(dsn, folder, variables(values))
+        made = Year(put, world, deployment, node, mirror, exchanges, receiver, queue, programs, office, start)
+        await made.stand_at(start)
+        yield made

@@ -136,7 +136,7 @@ async def test_a_first_beat_that_fails_or_hangs_stops_no_alarm(
 async def until_told(watched: Watched, ops: Receiver, title: str) -> None:
     """Watch until somebody was told of it."""
     watching_task = asyncio.create_task(watching.watch(watched.deployment))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(patience.SECONDS):
         while title not in ops.titles:
             await asyncio.sleep(0.01)
     watching_task.cancel()
