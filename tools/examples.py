@@ -43,6 +43,7 @@ JWT = "eyJhbGciOiJFZERTQSIsImtpZCI6ImV4YW1wbGUifQ.eyJ1c2VySWQiOjEwMDF9.ZXhhbXBsZ
 RANDOM = {
     "jwtToken": JWT,
     "refreshToken": "hrr_1_1_0_EXAMPLE",
+    "token": JWT,
     "apiKey": KEY,
     "payload": "EXAMPLE-PAYLOAD",
     "txid": "e3" * 32,
@@ -56,8 +57,10 @@ RANDOM = {
     "content": '{"document":"hashrail day","version":1,"day":"2026-03-06", ...}',
     "salt": "41" * 32,
 }
-# The id of a session.
+# The id of a session, and of a read token.
 SESSION = re.compile(r"[0-9]+-[0-9a-f]{32}")
+READ_TOKEN = re.compile(r"r[0-9]+-[0-9a-f]{32}")
+READ_TOKEN_ID = f"r1-{'e3' * 16}"
 DOMAIN = "partner.example"
 RANGE = {"startDate": "2026-03-01T00:00:00.000Z", "endDate": "2026-03-31T00:00:00.000Z"}
 
@@ -126,6 +129,8 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value[:MAX_SHOWN]]
     if isinstance(value, str) and SESSION.fullmatch(value):
         return f"1-{'e3' * 16}"
+    if isinstance(value, str) and READ_TOKEN.fullmatch(value):
+        return READ_TOKEN_ID
     if isinstance(value, dict):
         return {name: _plain(each) if each is None else RANDOM.get(name, _plain(each)) for name, each in value.items()}
     return value
@@ -172,6 +177,12 @@ async def _log_in(story: Story) -> None:
     tokens = await story.call("s2s_login", partnerUserId="alice", email="alice@partner.example")
     tokens = await story.call("s2s_refresh", hidden, refreshToken=tokens["refreshToken"])
     story.token = tokens["jwtToken"]
+    made = await story.call("c2s_read_token_create", name="my dashboard", days=90)
+    await story.call("c2s_read_tokens")
+    await story.call("c2s_read_token_revoke", {"id": READ_TOKEN_ID}, id=made["id"])
+    made = await story.call("c2s_read_token_create", name="my dashboard", days=90)
+    await story.call("s2s_read_tokens", partnerUserId="alice")
+    await story.call("s2s_read_token_revoke", {"id": READ_TOKEN_ID}, partnerUserId="alice", id=made["id"])
 
 
 async def _buy_and_earn(story: Story) -> None:

@@ -72,6 +72,7 @@ ROOMS = (
                 "open_sessions",
                 "origins",
                 "rate_budgets",
+                "read_tokens",
                 "scopes",
                 "session_grants",
             ),

@@ -29,6 +29,7 @@ from tests.support.api_client import (
     buy,
     check_books,
     check_refused,
+    exact,
     settings_of,
 )
 from tests.support.deployments import deployed
@@ -365,7 +366,23 @@ async def foreign_session(two: Two) -> None:
 
 APP_FIGURES = [name for name, each in CONTRACT.items() if name.startswith("app_") and each[3] == "none"]
 APP_OF_USERS = [name for name, each in CONTRACT.items() if name.startswith("app_") and each[3] == "bearer"]
+
+
+async def foreign_read_token(two: Two) -> None:
+    """A read token of the victim's user is not the thief's to revoke, though a user of theirs has the same name."""
+    alice = await two.victim.user("alice")
+    made = answered(await alice.call("c2s_read_token_create", name="mine", days=1))
+    response = await two.server.call("s2s_read_token_revoke", partnerUserId="carol", id=made["id"])
+    check_refused(response, 404, exact(response)["error"])
+    assert [one["id"] for one in answered(await alice.call("c2s_read_tokens"))["array"]] == [made["id"]]
+
+
 ATTEMPTS: dict[str, Attempt] = {
+    "c2s_read_token_create": token_beside_own_key("c2s_read_token_create"),
+    "c2s_read_tokens": token_beside_own_key("c2s_read_tokens"),
+    "c2s_read_token_revoke": token_beside_own_key("c2s_read_token_revoke"),
+    "s2s_read_tokens": no_such_user("s2s_read_tokens"),
+    "s2s_read_token_revoke": foreign_read_token,
     "c2s_logout": forged_logout,
     "s2s_sessions": no_such_user("s2s_sessions"),
     "s2s_session_end": foreign_session,

@@ -46,6 +46,22 @@ async def sessions_of_alice(api: Api) -> tuple[Fields, Fields]:
     return {"partnerUserId": "alice", "id": first["id"]}, {"partnerUserId": "alice", "id": second["id"]}
 
 
+async def read_token(_: Api) -> tuple[Fields, Fields]:
+    return {"name": "mine", "days": 30}, {"name": "another", "days": 1}
+
+
+async def read_tokens(api: Api) -> tuple[Fields, Fields]:
+    alice = await api.user("alice")
+    made = [answered(await alice.call("c2s_read_token_create", name=name, days=30)) for name in ("one", "two")]
+    first, second = ({"id": one["id"]} for one in made)
+    return first, second
+
+
+async def read_tokens_of_alice(api: Api) -> tuple[Fields, Fields]:
+    first, second = await read_tokens(api)
+    return {"partnerUserId": "alice", **first}, {"partnerUserId": "alice", **second}
+
+
 async def transfer(api: Api) -> tuple[Fields, Fields]:
     (miner,) = answered(await api.server.call("s2s_miners", partnerUserId="alice"))["array"]
     fields = {"partnerUserId": "alice", "nftId": miner["id"], "toPartnerUserId": "bob"}
@@ -117,11 +133,16 @@ MINERS_OF_BOB = (
 )
 WITHDRAWALS = "transfer t WHERE kind = 'withdrawal' AND leg = 1 AND state"
 
+REVOKED = "read_token WHERE revoked_at IS NOT NULL"
+
 ROWS = {
     "s2s_login": Row(login, "SELECT count(*) FROM refresh_family WHERE partner_id = $1"),
     "s2s_session_end": Row(
         sessions_of_alice, "SELECT count(*) FROM refresh_family WHERE partner_id = $1 AND revoked_at IS NOT NULL"
     ),
+    "c2s_read_token_create": Row(read_token, "SELECT count(*) FROM read_token WHERE partner_id = $1"),
+    "c2s_read_token_revoke": Row(read_tokens, f"SELECT count(*) FROM {REVOKED} AND partner_id = $1"),
+    "s2s_read_token_revoke": Row(read_tokens_of_alice, f"SELECT count(*) FROM {REVOKED} AND partner_id = $1"),
     "s2s_transfer": Row(transfer, f"SELECT count(*) FROM {MINERS_OF_BOB} WHERE m.partner_id = $1"),
     "s2s_payment_create": Row(order, "SELECT count(*) FROM purchase WHERE partner_id = $1"),
     "s2s_payment_success": Row(notice, "SELECT count(*) FROM miner WHERE partner_id = $1"),
@@ -137,12 +158,13 @@ ROWS = {
     "sandbox_chain": Row(arrival, "SELECT count(*) FROM sandbox_output WHERE amount_btc < 0.1 AND $1::bigint > 0"),
 }
 # Operations that a user's client calls: there is no signature to recognise a repetition by.
-BEARER = {"c2s_wallet_bind", "c2s_wallet_unbind"}
+BEARER = {"c2s_wallet_bind", "c2s_wallet_unbind", "c2s_read_token_create", "c2s_read_token_revoke"}
 # Whose bodies say the same, so that a signature over one of them also fits the other.
 SAME_FIELDS = {
     *(("s2s_withdraw", "s2s_withdraw_fast"), ("s2s_withdraw_fast", "s2s_withdraw")),
     *(("s2s_wallet_bind", "s2s_wallet_unbind"), ("s2s_wallet_unbind", "s2s_wallet_bind")),
     ("s2s_login", "s2s_session_end"),
+    *(("s2s_session_end", "s2s_read_token_revoke"), ("s2s_read_token_revoke", "s2s_session_end")),
 }
 # What moves the clock of a whole deployment, on its way from one commit to the next.
 MOVING = "sandbox_advance"

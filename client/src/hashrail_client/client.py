@@ -207,6 +207,7 @@ class _Nouns:
         self.ton = Noun("ton", send)
         self.users = Noun("users", send)
         self.sessions = Noun("sessions", send)
+        self.read_tokens = Noun("read_tokens", send)
         self.miners = Noun("miners", send)
         self.collections = Noun("collections", send)
         self.payments = Noun("payments", send)

@@ -65,6 +65,16 @@ OPERATIONS = (
         ("partner_user_id",), ("id",),
     ),
     Operation(
+        "read_tokens", "list", "GET", "/s2s/read-token/find-by-user",
+        "The user's read tokens that live, the newest first: {array}; id, name, createdAt, expiresAt, lastUsedOn.",
+        ("partner_user_id",),
+    ),
+    Operation(
+        "read_tokens", "revoke", "POST", "/s2s/read-token/revoke",
+        "Revoke one of the user's read tokens: True. It is refused from then on; again changes nothing.",
+        ("partner_user_id", "id"),
+    ),
+    Operation(
         "sessions", "log_out", "POST", "/c2s/auth/logout",
         "End the session of a refresh token; again changes nothing: True. The call needs no key.",
         ("refresh_token",), signed=False,

@@ -1,4 +1,4 @@
-"""Access tokens: EdDSA-signed JWTs that live for 15 minutes.
+"""Access tokens: EdDSA-signed JWTs that live for 15 minutes; and read tokens, which live as long as their user wants.
 
 Claims: `iss` the deployment, `aud` the partner's public id, `pid` its number, `sub` and `userId` the user, `sid` the
 session that it belongs to, `typ` access, `epo` a digest of the deployment's epoch, `iat`, `exp`, `jti`; the header
@@ -52,7 +52,7 @@ class TokenExpiredError(UnauthorizedError):
     """The token lived its 15 minutes."""
 
     code = "TOKEN_EXPIRED"
-    advice = "Get a new pair with the refresh operation."
+    advice = "Get a new pair with the refresh operation, or make a new read token."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,14 @@ class Claims:
     user_id: int
     session: str | None
     expires_at: datetime
+    # What a read token is known by; None for an access token.
+    read_token: str | None = None
 
 
 class _Access(msgspec.Struct):
     """The claims of an access token, as far as they are read."""
 
-    typ: Literal["access"]
+    typ: Literal["access", "read"]
     aud: str
     sub: Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,18}\Z")]
     pid: int
@@ -77,6 +79,7 @@ class _Access(msgspec.Struct):
     # A program that knows no epoch gave out tokens without.
     epo: str | None = None
     sid: str | None = None
+    tok: str | None = None
 
 
 def issue(
@@ -108,6 +111,35 @@ def issue(
     return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": kid})
 
 
+def issue_read(
+    key: Ed25519PrivateKey,
+    kid: str,
+    *,
+    epoch: str,
+    issuer: str,
+    partner_id: int,
+    partner_public_id: str,
+    user_id: int,
+    token: str,
+    now: datetime,
+    expires_at: datetime,
+) -> str:
+    """The text of a read token, whenever it is asked for: `token` is what its row is known by."""
+    claims = {
+        "iss": issuer,
+        "aud": partner_public_id,
+        "sub": str(user_id),
+        "id": user_id,
+        "pid": partner_id,
+        "tok": token,
+        "typ": "read",
+        "epo": facts.epoch_digest(epoch),
+        "iat": now,
+        "exp": expires_at,
+    }
+    return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": kid})
+
+
 def verify(token: str, keys: Mapping[str, Ed25519PublicKey], *, epoch: str, issuer: str, now: datetime) -> Claims:
     """The claims of a valid token of this epoch. Raises TokenInvalidError, TokenEpochError, TokenExpiredError."""
     if len(token) > MAX_LENGTH:
@@ -135,9 +167,11 @@ def verify(token: str, keys: Mapping[str, Ed25519PublicKey], *, epoch: str, issu
         access = msgspec.convert(claims, _Access)
     except msgspec.ValidationError as error:
         raise TokenInvalidError("the token is no access token") from error
+    if (access.typ == "read") is (access.tok is None):
+        raise TokenInvalidError("the token is no access token")
     if access.epo != facts.epoch_digest(epoch):
         raise TokenEpochError("the token is of an epoch that is over")
     expires_at = clock.from_seconds(access.exp)
     if expires_at + LEEWAY <= now:
         raise TokenExpiredError("the token has expired", expiredAt=clock.iso(expires_at))
-    return Claims(access.pid, access.aud, int(access.sub), access.sid, expires_at)
+    return Claims(access.pid, access.aud, int(access.sub), access.sid, expires_at, access.tok)

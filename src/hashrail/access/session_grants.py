@@ -150,7 +150,8 @@ async def end(
 ) -> int:
     """End the partner's sessions, or those of a user, of a key or one of them; answers how many were open.
 
-    Those that a process of an older release opened are ended with the others, though it wrote no grant.
+    Those that a process of an older release opened are ended with the others, though it wrote no grant. With all of a
+    user, a key or the partner end the read tokens that were made in them.
     """
     rows = await tx.fetch(
         """UPDATE refresh_family f SET revoked_at = $5
@@ -167,8 +168,22 @@ async def end(
         clock.wall_now(),
         None if family is None else family.name,
     )
+    if family is None:
+        await _end_read_tokens(tx, partner_id, user_id, key_id)
     await announce(tx, partner_id, family)
     return len(rows)
+
+
+async def _end_read_tokens(tx: Tx, partner_id: int, user_id: int | None, key_id: int | None) -> None:
+    await tx.execute(
+        """UPDATE read_token SET revoked_at = $4
+           WHERE partner_id = $1 AND revoked_at IS NULL AND ($2::bigint IS NULL OR user_id = $2)
+             AND ($3::bigint IS NULL OR key_id = $3)""",
+        partner_id,
+        user_id,
+        key_id,
+        clock.wall_now(),
+    )
 
 
 async def keep_newest(tx: Tx, partner_id: int, user_id: int, *, keep: int) -> None:

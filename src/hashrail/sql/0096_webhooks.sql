@@ -1,5 +1,5 @@
 -- Webhooks: the endpoints that a partner's events are sent to, what is to be sent to each, and what became of it.
--- depends: 0070_events
+-- depends: 0085_read_tokens
 
 CREATE SEQUENCE webhook_endpoint_id_seq;
 CREATE TABLE webhook_endpoint (

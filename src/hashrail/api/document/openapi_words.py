@@ -51,6 +51,7 @@ LICENSE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
 TAGS = {
     "Login": "Tokens for a user: with a TON wallet, by the partner's server, and renewed.",
     "Sessions": "Where a user is logged in, and ending that.",
+    "Read tokens": "What a user gives to a dashboard: it reads for as long as they want, and can be revoked.",
     "Miners": "What a user owns, and handing a miner to another user.",
     "Catalogue": "What is on sale.",
     "Income": "What miners earn: a TH on the newest day, and a user's records, days and totals.",

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from hashrail import db
-from hashrail.access import access_tokens, idempotency, session_grants
+from hashrail.access import access_tokens, idempotency, read_tokens, session_grants
 from hashrail.access.signatures import NOT_READABLE, REFUSALS
 from hashrail.api.serving import arrival, errors, guards, limits, turns
 from hashrail.api.serving.operation import AnyOperation, Auth
@@ -45,6 +45,7 @@ TOKEN: Refusals = (
     access_tokens.TokenExpiredError,
     access_tokens.TokenEpochError,
     session_grants.SessionEndedError,
+    read_tokens.ReadTokenEndedError,
     guards.TokenOfOtherPartnerError,
 )
 # A key beside a token may be left out.
@@ -84,11 +85,7 @@ def of(operation: AnyOperation) -> dict[int, list[type[HashrailError]]]:
 
 def _all(operation: AnyOperation) -> Iterator[type[HashrailError]]:
     yield from ALWAYS
-    yield from (kind for kind in CALLERS[operation.auth] if not (operation.for_every_site and kind in NOT_OF_PAGES))
-    if operation.auth is not Auth.NONE:
-        yield turns.PartnerBusyError
-    if operation.scope is not None:
-        yield guards.ScopeMissingError
+    yield from _of_caller(operation)
     if operation.path.startswith("/c2s/"):
         yield from PAGE
     yield from operation.refuses
@@ -112,6 +109,17 @@ def _all(operation: AnyOperation) -> Iterator[type[HashrailError]]:
     if operation.in_books:
         yield PartnerClosedError
         yield from () if operation.while_suspended else (PartnerSuspendedError,)
+
+
+def _of_caller(operation: AnyOperation) -> Iterator[type[HashrailError]]:
+    """What who calls may be refused for."""
+    yield from (kind for kind in CALLERS[operation.auth] if not (operation.for_every_site and kind in NOT_OF_PAGES))
+    if operation.auth is not Auth.NONE:
+        yield turns.PartnerBusyError
+    if operation.scope is not None:
+        yield guards.ScopeMissingError
+    if operation.auth is Auth.BEARER and operation.scope not in read_tokens.SCOPES:
+        yield read_tokens.ReadTokenOnlyReadsError
 
 
 def _asks_for_a_field(kind: msgspec.inspect.Type) -> bool:

@@ -26,6 +26,7 @@ from hashrail.api.operations.miners import MINERS
 from hashrail.api.operations.orders import ORDERS
 from hashrail.api.operations.proofs import PROOFS
 from hashrail.api.operations.public import ERRORS, TIME
+from hashrail.api.operations.read_tokens import READ_TOKENS
 from hashrail.api.operations.sandbox import SANDBOX
 from hashrail.api.operations.sessions import SESSIONS
 from hashrail.api.operations.statement import STATEMENT
@@ -42,7 +43,8 @@ PREFIXED = ("/c2s/", "/s2s/")
 # What is served beside operations.
 PAGES = ("/healthz", "/readyz", "/api/openapi.json", "/api/docs", "/api/docs/page.css", "/api/docs/page.js")
 NOUNS = (
-    *(LOGINS, SESSIONS, MINERS, CATALOGUE, INCOME_PER_TH, INCOME, EXCHANGE_RATES, USERS, ORDERS, UPGRADES, STATEMENT),
+    *(LOGINS, SESSIONS, READ_TOKENS, MINERS, CATALOGUE, INCOME_PER_TH, INCOME, EXCHANGE_RATES),
+    *(USERS, ORDERS, UPGRADES, STATEMENT),
     *(BALANCES, WALLETS, WITHDRAWALS, DEPOSITS, MARKET, PROOFS),
     *(APP_FIGURES, APP_ACCOUNT, APP_MINERS, APP_INCOME, APP_WALLETS, APP_PURCHASES, TIME, ERRORS),
 )

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from hashrail import clock
+from hashrail.access.read_tokens import ReadTokenOnlyReadsError
 from hashrail.api.serving import guards, limits
 from hashrail.api.serving.arrival import Arrival
 from hashrail.api.serving.call import Call, Reply
@@ -121,6 +122,8 @@ async def _admit(
     caller = None
     if operation.auth is not Auth.NONE:
         caller = await GUARDS[operation.auth](serving, arrival, operation.scope)
+        if caller.only_reads and operation.writes:
+            raise ReadTokenOnlyReadsError("a read token writes nothing")
         await guards.check_page(serving, arrival, caller.partner_id)
     sent = sent or _sent(operation, arrival)
     if isinstance(sent, SentBody) and not operation.is_for_anybody:

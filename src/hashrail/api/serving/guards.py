@@ -7,7 +7,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from hashrail import clock, db
-from hashrail.access import access_tokens, addresses, api_keys, idempotency, session_grants, signatures
+from hashrail.access import access_tokens, addresses, api_keys, idempotency, read_tokens, session_grants, signatures
 from hashrail.access.api_keys import ApiKey
 from hashrail.api.serving import limits
 from hashrail.api.serving.arrival import Arrival
@@ -121,7 +121,8 @@ class TokenOfOtherPartnerError(UnauthorizedError):
 class Caller(Struct, frozen=True):
     """Who is calling: a partner, perhaps for one user, perhaps with a signature.
 
-    `scopes` are those of the key, or of the session of a token; None for a token that is older than sessions.
+    `scopes` are those of the key, or of the session of a token; None for a token that is older than sessions. `session`
+    is that of an access token; one who came with a read token `only_reads`.
     """
 
     partner_id: int
@@ -130,6 +131,8 @@ class Caller(Struct, frozen=True):
     user_id: int | None = None
     digest: bytes | None = None
     scopes: frozenset[str] | None = None
+    session: str | None = None
+    only_reads: bool = False
 
     def assert_reaches(self, scope: str) -> None:
         """For what an operation only does at times, beside what it always does. Raises ScopeMissingError."""
@@ -322,14 +325,26 @@ async def bearer(serving: Serving, arrival: Arrival, scope: str | None) -> Calle
     arrival.notes.claimed(claims)
     await limits.count_user(serving, arrival.spending, claims.partner_id, claims.user_id)
     scopes = None
-    if claims.session is not None:
+    if claims.read_token is not None:
+        scopes = await _scopes_of_read_token(serving, claims.partner_id, claims.read_token)
+        if scope not in (None, *read_tokens.SCOPES):
+            raise read_tokens.ReadTokenOnlyReadsError("a read token does not open this", scope=scope)
+        _check_scope(scope, scopes)
+    elif claims.session is not None:
         scopes = await _scopes_of(serving, claims.partner_id, claims.session)
         _check_scope(scope, scopes)
     if arrival.header(KEY_HEADER) is not None:
         key = await key_of(serving, arrival)
         if key.partner_public_id != claims.partner_public_id:
             raise TokenOfOtherPartnerError("the token is another partner's")
-    return Caller(claims.partner_id, claims.partner_public_id, user_id=claims.user_id, scopes=scopes)
+    return Caller(
+        claims.partner_id,
+        claims.partner_public_id,
+        user_id=claims.user_id,
+        scopes=scopes,
+        session=claims.session,
+        only_reads=claims.read_token is not None,
+    )
 
 
 async def _scopes_of(serving: Serving, partner_id: int, session: str) -> frozenset[str]:
@@ -338,6 +353,14 @@ async def _scopes_of(serving: Serving, partner_id: int, session: str) -> frozens
     life = timedelta(days=serving.deployment.settings.session_days)
     if grant is None or grant.has_ended(clock.wall_now(), life):
         raise session_grants.SessionEndedError("the session has ended", field="authorization")
+    return grant.scopes
+
+
+async def _scopes_of_read_token(serving: Serving, partner_id: int, token: str) -> frozenset[str]:
+    """What a read token reaches. Raises ReadTokenEndedError."""
+    grant = await serving.known.grants.get((partner_id, token))
+    if grant is None or grant.key_ends_at is None or grant.key_ends_at <= clock.wall_now():
+        raise read_tokens.ReadTokenEndedError("the read token has ended", field="authorization")
     return grant.scopes
 
 

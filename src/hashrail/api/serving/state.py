@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from hashrail import clock, db
-from hashrail.access import api_keys, origins, session_grants, sessions
+from hashrail.access import api_keys, origins, read_tokens, session_grants, sessions
 from hashrail.access.api_keys import ApiKey
 from hashrail.access.rate_budgets import Budgets
 from hashrail.access.session_grants import Family, Grant
@@ -101,7 +101,7 @@ class Cache(Generic[K, V]):
 
 @dataclass(frozen=True)
 class Known:
-    """What a process remembers: API keys by their text, sessions by partner and id, origins by partner."""
+    """What a process remembers: keys by their text, sessions and read tokens by partner and id, origins by partner."""
 
     keys: Cache[str, ApiKey | None]
     grants: Cache[tuple[int, str], Grant | None]
@@ -214,6 +214,9 @@ def _caches(pool: db.Pool, vault: Vault, seconds: int) -> Known:
 
     async def load_grant(session: tuple[int, str]) -> Grant | None:
         partner_id, session_id = session
+        if read_tokens.NAMED.fullmatch(session_id):
+            async with db.transaction(pool) as tx:
+                return await read_tokens.grant(tx, partner_id, session_id)
         family = Family.read(session_id)
         if family is None:
             return None
