@@ -20,6 +20,7 @@ LOOK = {
     ),
     *(
         "session list",
+        "session read-tokens",
         "partner payment list",
         "find",
         "log",

@@ -1,12 +1,13 @@
-"""hashrail session: the open sessions of a partner's users, and their end."""
+"""hashrail session: the open sessions of a partner's users and their read tokens, and their end."""
 
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
-from hashrail.access import api_keys, open_sessions, session_grants
+from hashrail.access import api_keys, open_sessions, read_tokens, session_grants
 from hashrail.access.open_sessions import OpenSession
+from hashrail.access.read_tokens import ReadToken
 from hashrail.cli import shapes
 from hashrail.cli.acting import Acting, AsOption, acting
 from hashrail.cli.examples import example
@@ -56,16 +57,46 @@ def list_sessions(
     )
 
 
+@app.command("read-tokens", epilog=example("hashrail session read-tokens user-123 --partner 1"))
+@prints(list[shapes.ReadToken])
+def list_read_tokens(
+    user: Annotated[str, typer.Argument(help="The user, by the partner's own id.")],
+    partner: PartnerOption,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List a user's read tokens, which dashboards read with; one is revoked by: session end --user USER --id ID."""
+
+    async def work(tx: Tx, _: Deployment) -> list[ReadToken]:
+        partner_id = (await partners.find(tx, partner)).id
+        return await read_tokens.of_user(tx, partner_id, (await users.find(tx, partner_id, user)).id)
+
+    found = in_transaction(data, work)
+    if as_json:
+        show_json([read_token_shape(one) for one in found])
+        return
+    table(
+        "Read tokens",
+        ("id", "name", "made", "ends", "last used"),
+        [(one.text, one.label, one.created_at, one.expires_at, one.last_used_on) for one in found],
+    )
+
+
 @app.command("end", epilog=example("hashrail session end --partner 1 --user user-123"))
 def end_sessions(
     partner: PartnerOption,
     user: UserOption = None,
     key: KeyOption = None,
-    session: Annotated[str | None, typer.Option("--id", help="Only this one, from: session list; with --user.")] = None,
+    session: Annotated[
+        str | None, typer.Option("--id", help="Only this one, from: session list or read-tokens; with --user.")
+    ] = None,
     operator: AsOption = None,
     data: DataOption = None,
 ) -> None:
-    """End sessions: their tokens are refused from now on. Of a user, of a key, or without both all of the partner's."""
+    """End sessions: their tokens are refused from now on. Of a user, of a key, or without both all of the partner's.
+
+    With all of a user or a key end the read tokens that were made in them.
+    """
     if session is not None and user is None:
         raise typer.BadParameter("--id names a session of a user: give --user as well")
 
@@ -74,10 +105,7 @@ def end_sessions(
         if key is not None:
             await api_keys.assert_exists(tx, partner_id=partner_id, key_id=key)
         user_id = None if user is None else (await users.find(tx, partner_id, user)).id
-        one = None
-        if session is not None and user_id is not None:
-            one = await session_grants.find(tx, partner_id, user_id, session)
-        ended = await session_grants.end(tx, partner_id, user_id=user_id, key_id=key, family=one)
+        ended = await _end(tx, partner_id, user_id, key, session)
         whose = {"user": user, "key": key, "id": session}
         of = ", ".join(f"{what} {name}" for what, name in whose.items() if name is not None) or "all"
         await act.note(tx, f"sessions of partner {partner_id}: {of}", after={"ended": ended})
@@ -85,6 +113,29 @@ def end_sessions(
 
     ended = acting(data, "session end", operator, work)
     say(f"{ended} session(s) ended.")
+
+
+async def _end(tx: Tx, partner_id: int, user_id: int | None, key: int | None, name: str | None) -> int:
+    """End what is named, be it a session or a read token; answers how many were open."""
+    if name is None or user_id is None:
+        return await session_grants.end(tx, partner_id, user_id=user_id, key_id=key)
+    if read_tokens.NAMED.fullmatch(name):
+        was_open = name in [one.text for one in await read_tokens.of_user(tx, partner_id, user_id)]
+        await read_tokens.revoke(tx, partner_id, user_id, name)
+        return int(was_open)
+    one = await session_grants.find(tx, partner_id, user_id, name)
+    return await session_grants.end(tx, partner_id, user_id=user_id, key_id=key, family=one)
+
+
+def read_token_shape(one: ReadToken) -> shapes.ReadToken:
+    """The same for scripts."""
+    return shapes.ReadToken(
+        id=one.text,
+        name=one.label,
+        created_at=one.created_at,
+        expires_at=one.expires_at,
+        last_used_on=one.last_used_on,
+    )
 
 
 def session_shape(one: OpenSession) -> shapes.Session:

@@ -156,6 +156,16 @@ class Session(Shape, kw_only=True):
     ends_at: Annotated[datetime, about("when it ends unless it is renewed, and at the latest")]
 
 
+class ReadToken(Shape, kw_only=True):
+    """A read token of a user, which a dashboard reads with."""
+
+    id: Annotated[str, about("what `session end --id` names it by")]
+    name: Annotated[str, about("the user's word for it")]
+    created_at: Annotated[datetime, about("when it was made")]
+    expires_at: Annotated[datetime, about("when it ends by itself")]
+    last_used_on: Annotated[date | None, about("the day of its last use, UTC; null until there is one")]
+
+
 class User(Shape, kw_only=True):
     """A user of a partner."""
 

@@ -63,6 +63,7 @@ LISTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("partner", "payment", "list"): MINE,
     ("partner", "show"): MINE[1:],
     ("session", "list"): MINE,
+    ("session", "read-tokens"): (NAMES[0], *MINE),
     ("withdrawal", "list"): (*MINE, "--limit", "1000"),
     ("withdrawal", "show"): ("1", *MINE),
     ("miner", "list"): (*MINE, "--limit", "1000"),

@@ -15,6 +15,7 @@ from msgspec import inspect
 from typer.testing import CliRunner, Result
 
 from hashrail import db
+from hashrail.access import read_tokens
 from hashrail.alarms import states
 from hashrail.books import fence
 from hashrail.cli.main import app
@@ -62,6 +63,7 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("order", "refund"): ("o-1", *MINE, "--reason", "charged back"),
     ("partner", "payouts"): (*MINE, "--duplicate-seconds", "0"),
     ("session", "list"): MINE,
+    ("session", "read-tokens"): ("alice", *MINE),
     ("user", "show"): ("alice", *MINE),
     ("user", "note", "list"): ("alice", *MINE),
     ("find",): ("alice",),
@@ -175,6 +177,8 @@ async def terminal(server: str, template: str, tmp_path_factory: pytest.TempPath
             await operators.add(tx, name="olga", role="admin", password=PASSWORD)
         alice = (await world.user("alice")).id
         await open_session(world, "alice")
+        async with db.transaction(world.pool) as tx:
+            await read_tokens.create(tx, world.partner.id, alice, label="taxes", days=90, key_id=None)
         await funded(world, alice)
         async with db.transaction(world.pool) as tx:
             books = await fence.share(tx, world.partner.id)

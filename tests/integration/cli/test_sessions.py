@@ -1,5 +1,6 @@
 """Sessions from the operator's side: listed and ended by user, by key, by partner."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hashrail import db
-from hashrail.access import api_keys
+from hashrail.access import api_keys, read_tokens
 from tests.support.books import deployment
 from tests.support.databases import with_database
 from tests.support.sessions import open_session
@@ -84,6 +85,28 @@ def test_one_is_ended_by_its_id(case: Case) -> None:
     assert case.listed() == [("alice", case.keys[0]), ("alice", case.keys[1]), ("wallet", None)]
 
 
+async def test_read_tokens_are_listed_and_revoked(case: Case) -> None:
+    alice = await case.world.user("alice")
+    async with db.transaction(case.world.pool) as tx:
+        for label in ("taxes", "phone"):
+            await read_tokens.create(tx, case.world.partner.id, alice.id, label=label, days=9, key_id=case.keys[0])
+
+    def listed() -> list[str]:
+        return [one["name"] for one in case.shell.json("session", "read-tokens", "alice", *case.partner)]
+
+    newest = (await asyncio.to_thread(case.shell.json, "session", "read-tokens", "alice", *case.partner))[0]
+    assert newest["name"] == "phone"
+    ending = ("--user", "alice", "--id", newest["id"])
+    assert await asyncio.to_thread(case.ended, *ending) == "1 session(s) ended.\n"
+    assert await asyncio.to_thread(case.ended, *ending) == "0 session(s) ended.\n"
+    assert await asyncio.to_thread(listed) == ["taxes"]
+    assert "taxes" in await asyncio.to_thread(case.shell.ok, "session", "read-tokens", "alice", *case.partner)
+    await asyncio.to_thread(case.ended, "--user", "alice", "--key", case.keys[1])
+    assert await asyncio.to_thread(listed) == ["taxes"]
+    await asyncio.to_thread(case.ended, "--key", case.keys[0])
+    assert await asyncio.to_thread(listed) == []
+
+
 def test_a_key_that_is_revoked_ends_what_it_opened(case: Case) -> None:
     first, second = case.keys
     case.shell.ok("partner", "key", "revoke", second, *case.partner)
@@ -98,6 +121,8 @@ def test_a_key_that_is_revoked_ends_what_it_opened(case: Case) -> None:
         ("PARTNER_NOT_FOUND", "session list --partner nobody"),
         ("USER_NOT_FOUND", "session list --partner partner --user nobody"),
         ("KEY_NOT_FOUND", "session list --partner partner --key 999"),
+        ("USER_NOT_FOUND", "session read-tokens nobody --partner partner"),
+        ("READ_TOKEN_NOT_FOUND", f"session end --partner partner --user alice --id r9-{'a' * 32}"),
         ("PARTNER_NOT_FOUND", "session end --partner nobody"),
         ("USER_NOT_FOUND", "session end --partner partner --user nobody"),
         ("KEY_NOT_FOUND", "session end --partner partner --key 999"),
