@@ -56,11 +56,15 @@ RANDOM = {
     "signature": "5f" * 64,
     "content": '{"document":"hashrail day","version":1,"day":"2026-03-06", ...}',
     "salt": "41" * 32,
+    # The database's clock tells it.
+    "occurredAt": "2026-03-02T12:00:00.000Z",
 }
 # The id of a session, and of a read token.
 SESSION = re.compile(r"[0-9]+-[0-9a-f]{32}")
 READ_TOKEN = re.compile(r"r[0-9]+-[0-9a-f]{32}")
 READ_TOKEN_ID = f"r1-{'e3' * 16}"
+# The id of an event.
+EVENT = re.compile(r"[0-9a-f]{32}")
 DOMAIN = "partner.example"
 RANGE = {"startDate": "2026-03-01T00:00:00.000Z", "endDate": "2026-03-31T00:00:00.000Z"}
 
@@ -131,8 +135,13 @@ def _plain(value: Any) -> Any:
         return f"1-{'e3' * 16}"
     if isinstance(value, str) and READ_TOKEN.fullmatch(value):
         return READ_TOKEN_ID
+    if isinstance(value, str) and EVENT.fullmatch(value):
+        return "e3" * 16
     if isinstance(value, dict):
-        return {name: _plain(each) if each is None else RANDOM.get(name, _plain(each)) for name, each in value.items()}
+        return {
+            name: RANDOM[name] if name in RANDOM and isinstance(each, str) else _plain(each)
+            for name, each in value.items()
+        }
     return value
 
 
@@ -149,6 +158,7 @@ async def tell(story: Story) -> None:
     for operation in ("market_last_income", "market_collections", "market_upgrade_rates", "api_time", "api_errors"):
         await story.call(operation)
     await _prove(story)
+    await story.call("s2s_events", types="order.", waitSeconds=20)
 
 
 async def _prove(story: Story) -> None:

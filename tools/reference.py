@@ -35,6 +35,7 @@ from hashrail.audit import invariants
 from hashrail.cli.alarm_shapes import Alarm as AlarmShape
 from hashrail.cli.main import app
 from hashrail.cli.printing import shape_of
+from hashrail.events import catalogue
 from hashrail.parties.permissions import ACTS
 from hashrail.processes import gauges, meters, metrics_page
 from hashrail.settings import GROUPS, Settings
@@ -90,6 +91,7 @@ def reference(
         "alarms.md": _alarms(),
         "metrics.md": _metrics(),
         "operations.md": _operations(routes(Settings(mode="sandbox"))),
+        "events.md": _events(),
         "modules.md": _modules(),
         "database-errors.md": _database_errors(),
     }
@@ -363,6 +365,32 @@ def _operations(routes: Iterable[tuple[str, AnyOperation]]) -> list[str]:
     for operation, paths in sorted(table.values(), key=lambda found: found[0].number or len(table) * 100):
         lines += [*_operation(operation, paths), ""]
     return lines[:-1]
+
+
+def _events() -> list[str]:
+    """Every type of event, by the object that it is about."""
+    lines = _head(
+        "Events",
+        "What [the feed](../how-to/follow-events.md) tells, by what it is about. `id` is the field of the data that "
+        "`object.id` repeats. A type keeps its meaning: fields may be added to it, and another meaning has another "
+        "version.",
+    )
+    for kind in dict.fromkeys(each.KIND for each in catalogue.kinds().values()):
+        lines += [f"## {kind}", ""]
+        lines += [*_table(("type", "version", "when", "id", "data"), _events_of(kind)), ""]
+    return lines[:-1]
+
+
+def _events_of(kind: str) -> Iterator[tuple[str, int, str, str, str]]:
+    """The types about one kind of object: name, version, when it is told, and its fields."""
+    for each in catalogue.kinds().values():
+        if kind == each.KIND:
+            of_it = models.type_info(each)
+            assert isinstance(of_it, models.StructType), "an event is a struct"
+            fields = ", ".join(f"`{field.encode_name}`" for field in of_it.fields)
+            shown = msgspec.structs.fields(each)
+            name = next(field.encode_name for field in shown if field.name == each.ID)
+            yield f"`{each.TYPE}`", each.VERSION, _first_paragraph(each.__doc__), f"`{name}`", fields
 
 
 def _modules() -> list[str]:

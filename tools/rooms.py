@@ -58,7 +58,10 @@ ROOMS = (
     Room(
         "events",
         "What happened, told to partners",
-        ("deliveries", "drafts", "endpoints", "feed", "planning", "sending", "targets", "turns", "types"),
+        (
+            *("catalogue", "deliveries", "drafts", "endpoints", "event", "feed", "looking", "mover", "planning"),
+            *("sending", "targets", "turns", "types"),
+        ),
     ),
     Room(
         "access",
@@ -168,7 +171,17 @@ ROOMS = (
         "processes",
         "What runs",
         (
-            *("alarm_page", "gauges", "housekeeping", "meters", "metrics_page", "onlooker", "probes", "server"),
+            *(
+                "alarm_page",
+                "gauges",
+                "housekeeping",
+                "leaving",
+                "meters",
+                "metrics_page",
+                "onlooker",
+                "probes",
+                "server",
+            ),
             "worker",
         ),
     ),

@@ -345,6 +345,19 @@ async def own_deposits(two: Two) -> None:
     await no_such_user("s2s_deposits")(two)
 
 
+async def own_events(two: Two) -> None:
+    """Neither all, nor the user's, and no position of the victim's is one of somebody else's feed."""
+    known = answered(await two.victim.server.call("s2s_events"))
+    assert known["events"]
+    ids = {one["id"] for one in known["events"]}
+    theirs = answered(await two.server.call("s2s_events"))
+    assert not ids & {one["id"] for one in theirs["events"]}
+    for one in known["events"]:
+        asked = {"objectKind": one["object"]["kind"], "objectId": one["object"]["id"]}
+        found = answered(await two.server.call("s2s_events", **asked))
+        assert not ids & {each["id"] for each in found["events"]}
+
+
 async def forged_logout(two: Two) -> None:
     """Nor does it end the victim's session."""
     prefix, _, rest = two.tokens["refreshToken"].split("_", 2)
@@ -440,6 +453,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "c2s_deposit_address": token_beside_own_key("c2s_deposit_address"),
     "s2s_deposit_address": no_such_user("s2s_deposit_address"),
     "s2s_deposits": own_deposits,
+    "s2s_events": own_events,
     "sandbox_advance": own_days("sandbox_advance"),
     "sandbox_chain": nothing_of_anybody("sandbox_chain"),
 }

@@ -32,6 +32,7 @@ from tests.support.locks import until_blocked
 from tests.support.served import Served, members_of, serving
 from tests.support.world import World
 
+EVENTS_SECONDS = 25
 LOGIN, MINERS = CONTRACT["s2s_login"][2], CONTRACT["s2s_miners"][2]
 
 
@@ -228,8 +229,21 @@ async def test_a_revocation_reaches_both(pair: Pair) -> None:
 # Stopping
 
 
+async def until_looked(pool: db.Pool) -> None:
+    """Until somebody has looked how far a feed goes."""
+    looked = """SELECT EXISTS (SELECT FROM pg_stat_activity
+                               WHERE datname = current_database() AND pid <> pg_backend_pid()
+                                 AND query LIKE '%FROM event_feed%')"""
+    async with asyncio.timeout(60):
+        while not await pool.fetchval(looked):
+            await asyncio.sleep(0.01)
+
+
 async def test_a_request_in_flight_is_answered(dsn: str, world: World, tmp_path: Path) -> None:
-    """SIGTERM arrives while a write waits for a lock: it is answered, then everything is gone."""
+    """SIGTERM arrives while a write waits for a lock: it is answered, then everything is gone.
+
+    Whoever waits for events is answered at once.
+    """
     world.vault = Vault([MASTER_KEY])
     async with db.transaction(world.pool) as tx:
         key = await api_keys.create_key(tx, world.vault, partner_id=world.partner.id, kind="full")
@@ -238,6 +252,9 @@ async def test_a_request_in_flight_is_answered(dsn: str, world: World, tmp_path:
         assert len(members_of(session)) >= 2
         async with httpx.AsyncClient(base_url=served.url, timeout=patience.SECONDS) as http:
             caller = Caller(http, key.key, key.secret)
+            began = clock.monotonic()
+            polling = asyncio.create_task(caller.call("s2s_events", waitSeconds=EVENTS_SECONDS))
+            await until_looked(world.pool)
             async with db.transaction(world.pool) as holder:
                 await fence.hold(holder, [world.partner.id])
                 waiting = asyncio.create_task(caller.call("s2s_login", partnerUserId="alice"))
@@ -246,6 +263,8 @@ async def test_a_request_in_flight_is_answered(dsn: str, world: World, tmp_path:
                 await asyncio.sleep(0.5)
                 assert served.process.poll() is None
                 assert not waiting.done()
+                assert answered(await polling)["events"] == []
+                assert clock.monotonic() - began < EVENTS_SECONDS
             data = answered(await waiting)
         assert data["partnerUserId"] == "alice"
         assert await asyncio.to_thread(served.process.wait, patience.SECONDS) == 0

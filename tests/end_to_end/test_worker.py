@@ -12,6 +12,7 @@ import httpx
 
 from hashrail import clock
 from hashrail.clock import ONE_DAY
+from hashrail.events import feed
 from hashrail.postgres import job_queue
 from tests.support import patience
 from tests.support.books import fall_behind
@@ -43,7 +44,9 @@ async def test_worker_processes_keep_the_days_and_stop(world: World, dsn: str, t
         deadline = clock.monotonic() + patience.SECONDS
         done = """SELECT closed_through = $1 AND NOT EXISTS (SELECT 1 FROM purchase WHERE state = 'created')
                   FROM partner_day"""
-        while not await world.pool.fetchval(done, FIRST + 3 * ONE_DAY):
+        while not await world.pool.fetchval(done, FIRST + 3 * ONE_DAY) or "order.expired" not in [
+            one.type for one in await feed.read(world.pool, world.partner.id, after=0)
+        ]:
             assert clock.monotonic() < deadline
             assert all(each.poll() is None for each in running)
             await asyncio.sleep(0.1)

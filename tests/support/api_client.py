@@ -127,6 +127,7 @@ CONTRACT: dict[str, tuple[int | None, str, str, str]] = {
     "c2s_deposit_address": (None, "GET", f"{C2S}/deposit/address", "bearer"),
     "s2s_deposit_address": (None, "GET", f"{S2S}/deposit/address", "signed"),
     "s2s_deposits": (None, "GET", f"{S2S}/deposit/find-all", "signed"),
+    "s2s_events": (None, "GET", f"{S2S}/events", "signed"),
     "sandbox_advance": (None, "POST", "/api/sandbox/advance", "signed"),
     "sandbox_chain": (None, "POST", "/api/sandbox/chain", "signed"),
 }

@@ -38,6 +38,7 @@ def good(operation: str) -> dict[str, Any]:
         "s2s_withdrawals": {},
         "s2s_withdrawal_cancel": {"id": 1},
         "s2s_deposits": {},
+        "s2s_events": {},
         "sandbox_chain": {"blocks": 1},
         "c2s_read_token_create": {"name": "my dashboard", "days": 30},
         "c2s_read_token_revoke": {"id": "r1-x"},

@@ -7,10 +7,11 @@ Every number of an answer is exact: whole numbers are int, all others Decimal. A
 that the same call, sent again with the same `idempotency_key`, happens once.
 """
 
+import asyncio
 import json
 import time
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
@@ -19,6 +20,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from hashrail_client.following import PAUSE_SECONDS, Following, passes
 from hashrail_client.operations import OPERATIONS, Operation, query_text, wire_fields
 from hashrail_client.signing import sign_body, sign_query_text
 from hashrail_client.wire import append_pair, number_exactly, read_body, stringify
@@ -200,6 +202,63 @@ def _verb(operation: Operation, send: Callable[[Call], Any]) -> Callable[..., An
     return verb
 
 
+class Events(Noun):
+    """The feed, for code that blocks."""
+
+    def follow(
+        self,
+        after: int = 0,
+        *,
+        types: str | None = None,
+        object_kind: str | None = None,
+        object_id: str | None = None,
+        wait_seconds: int = 25,
+    ) -> Iterator[dict[str, Any]]:
+        """Every event after a position, one after another, and then those that happen; it never ends by itself.
+
+        Keep the `position` of each that you are done with, and begin there the next time. A server that is away for a
+        while is asked again. With `wait_seconds=0` it ends where the feed does. Raises HashrailApiError.
+        """
+        wanted = {"types": types, "object_kind": object_kind, "object_id": object_id}
+        following = Following(after, wanted, wait_seconds)
+        while not following.is_at_end:
+            try:
+                page = self.read(**following.ask)
+            except (HashrailApiError, httpx.TransportError) as error:
+                if not passes(error):
+                    raise
+                time.sleep(PAUSE_SECONDS)
+                continue
+            yield from following.take(page)
+
+
+class AsyncEvents(Noun):
+    """The feed, for async code."""
+
+    async def follow(
+        self,
+        after: int = 0,
+        *,
+        types: str | None = None,
+        object_kind: str | None = None,
+        object_id: str | None = None,
+        wait_seconds: int = 25,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The same as `Events.follow`, for `async for`. Raises HashrailApiError."""
+        wanted = {"types": types, "object_kind": object_kind, "object_id": object_id}
+        following = Following(after, wanted, wait_seconds)
+        while not following.is_at_end:
+            try:
+                page = await self.read(**following.ask)
+            except (HashrailApiError, httpx.TransportError) as error:
+                if not passes(error):
+                    raise
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            for each in following.take(page):
+                yield each
+
+
 class _Nouns:
     """The nouns, the same for both clients; `send` decides whether a verb blocks or is awaited."""
 
@@ -239,6 +298,7 @@ class Hashrail(_Nouns):
         clock: Callable[[], int] = wall_millis,
     ) -> None:
         super().__init__(self._send)
+        self.events = Events("events", self._send)
         self._key = api_key
         self.auth = SignatureAuth(api_key, api_secret, recv_window_ms, clock)
         self._http = httpx.Client(base_url=base_url, timeout=timeout_seconds, transport=transport)
@@ -275,6 +335,7 @@ class AsyncHashrail(_Nouns):
         clock: Callable[[], int] = wall_millis,
     ) -> None:
         super().__init__(self._send)
+        self.events = AsyncEvents("events", self._send)
         self._key = api_key
         self.auth = SignatureAuth(api_key, api_secret, recv_window_ms, clock)
         self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout_seconds, transport=transport)

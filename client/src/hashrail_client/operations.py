@@ -229,6 +229,11 @@ OPERATIONS = (
         "Your deposits or one user's, newest first: {array, nextCursor}.",
         (), ("partner_user_id", *CURSOR),
     ),
+    Operation(
+        "events", "read", "GET", "/s2s/events",
+        "What happened after a position, in order: {events, last, hasMore}; go on after last. See events.follow.",
+        (), ("after", "types", "object_kind", "object_id", "limit", "wait_seconds"),
+    ),
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from hashrail.business_clock import ClockDiffersError, Moment
 from hashrail.custody import payout_policy, regime
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
+from hashrail.events import feed
 from hashrail.payouts import outflow, queue, run_report
 from hashrail.payouts.outflow import Backlog
 from hashrail.payouts.queue import Rhythm
@@ -110,6 +111,8 @@ class Readings:
     standing: Sequence[Finding]
     # Who was not told of alarms, and since when the oldest message waits.
     undelivered: Mapping[str, datetime]
+    # Business time at which the oldest event happened that has no position in its feed yet.
+    events_wait_since: datetime | None
 
     @property
     def heard_at(self) -> datetime | None:
@@ -160,6 +163,7 @@ async def read(tx: Tx, settings: Settings, *, is_sandbox: bool) -> Readings:
         backup_at=await _backup_at(tx),
         standing=await _standing(tx, is_sandbox=is_sandbox),
         undelivered=await messages.undelivered(tx, settings.alarm_urls.keys()),
+        events_wait_since=await feed.waits_since(tx),
     )
 
 

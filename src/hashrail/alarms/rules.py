@@ -33,6 +33,7 @@ ENOUGH_AGAIN = Decimal("1.1")
 CLOCK_WARNS, CLOCK_CALMS, CLOCK_STOPS = timedelta(seconds=5), timedelta(seconds=3), timedelta(seconds=60)
 MANY_UNAVAILABLE, FEW_UNAVAILABLE = 10, 3
 TON_SILENCES = 3
+EVENTS_WAIT = timedelta(minutes=5)
 NODE_SILENT = frozenset({"BITCOIN_NODE_UNREACHABLE", "BITCOIN_NODE_UNKNOWN", "BITCOIN_NODE_REFUSED"})
 OF_NODE = ("NODE_", "WALLET_", "WITNESS_", "BITCOIN_WALLET")
 SHORT = "BITCOIN_WALLET_SHORT"
@@ -281,6 +282,12 @@ def _standing(now: Readings, _settings: Settings, _ringing: Collection[str]) -> 
         yield Condition(f"{code}: {messages[0]}{more}", code)
 
 
+def _events(now: Readings, _settings: Settings, _ringing: Collection[str]) -> Iterator[Condition]:
+    since = now.events_wait_since
+    if since is not None and now.moment.business_now - since >= EVENTS_WAIT:
+        yield Condition(f"partners are not told what happened since {clock.iso(since)}")
+
+
 def _undelivered(now: Readings, _settings: Settings, _ringing: Collection[str]) -> Iterator[Condition]:
     for target, since in sorted(now.undelivered.items()):
         age = now.moment.database_now - since
@@ -322,6 +329,8 @@ RULES = (
     ),
     Rule("TON_ENDPOINT_SILENT", "warning", 2 * MINUTE, "Ask whoever runs the TON endpoint, or name another", _ton),
     Rule("BACKUP_OLD", "warning", 36 * HOUR, "See why no backup is made: hashrail backup", _backups),
+    # A sandbox's clock may have moved since: what waits is looked at twice.
+    Rule("EVENTS_WAIT", "warning", 2 * MINUTE, "Read the worker's log for move events", _events),
     Rule("STANDING_FINDING", "info", AT_ONCE, "Do what the finding asks for: hashrail payouts status", _standing),
     Rule("ALARM_NOT_DELIVERED", "warning", 30 * MINUTE, "Try every receiver: hashrail alarms test", _undelivered),
 )

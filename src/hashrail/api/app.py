@@ -1,5 +1,6 @@
 """The HTTP application: one route table, one error shape, health."""
 
+import asyncio
 import gc
 import os
 from collections.abc import AsyncIterator, Callable
@@ -33,6 +34,7 @@ from hashrail.bitcoin.rpc import NodeError
 from hashrail.errors import HashrailError, UnavailableError
 from hashrail.postgres import bootstrap
 from hashrail.postgres.readiness import Readiness
+from hashrail.processes import leaving
 from hashrail.settings import Settings, assert_names_known
 
 log = structlog.get_logger()
@@ -56,11 +58,13 @@ def build(settings: Settings) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
         with bootstrap.database(settings) as database:
             serving = await open_serving(settings, database.dsn)
             app.state.serving = serving
             app.state.readiness = Readiness(database.dsn)
-            yield
+            with leaving.told(lambda: loop.call_soon_threadsafe(serving.growth.close)):
+                yield
             await serving.close()
 
     app = Litestar(

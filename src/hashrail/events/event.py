@@ -1,8 +1,20 @@
 """What an event is: a type with a version, the object that it is about, and its data."""
 
-from typing import ClassVar
+from decimal import Decimal
+from typing import Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
+
+Btc = Annotated[Decimal, Meta(description="BTC")]
+Usd = Annotated[Decimal, Meta(description="USD")]
+Power = Annotated[Decimal, Meta(description="TH/s")]
+Efficiency = Annotated[Decimal, Meta(description="W/TH")]
+# Made by `clock.iso`.
+Moment = Annotated[
+    str, Meta(description="ISO 8601, UTC, with milliseconds and Z", extra_json_schema={"format": "date-time"})
+]
+Day = Annotated[str, Meta(description="a day, UTC", extra_json_schema={"format": "date"})]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -55,12 +55,14 @@ _MOVE = """
     SELECT max(position) FROM told"""
 
 
-async def append_drafts(tx: Tx, partner_id: int, *, at_most: int = AT_ONCE) -> int:
-    """Move the partner's oldest committed drafts to the end of its feed; answers how many."""
-    await tx.execute(
-        "INSERT INTO event_feed (partner_id, last_position) VALUES ($1, 0) ON CONFLICT DO NOTHING", partner_id
-    )
-    last: int = await tx.fetchval("SELECT last_position FROM event_feed WHERE partner_id = $1 FOR UPDATE", partner_id)
+async def append_drafts(tx: Tx, partner_id: int, *, at_most: int = AT_ONCE, waits: bool = True) -> int:
+    """Move the partner's oldest committed drafts to the end of its feed; answers how many.
+
+    Whoever does not wait moves nothing while another one does.
+    """
+    last = await _hold(tx, partner_id, waits=waits)
+    if last is None:
+        return 0
     # A statement of its own, after the wait: it sees what the mover before has left.
     new_last: int | None = await tx.fetchval(_MOVE, partner_id, at_most, last)
     if new_last is None:
@@ -68,6 +70,22 @@ async def append_drafts(tx: Tx, partner_id: int, *, at_most: int = AT_ONCE) -> i
     await tx.execute("UPDATE event_feed SET last_position = $2 WHERE partner_id = $1", partner_id, new_last)
     await tx.execute("SELECT pg_notify($1, $2)", FEED_GROWS, str(partner_id))
     return new_last - last
+
+
+async def _hold(tx: Tx, partner_id: int, *, waits: bool) -> int | None:
+    """Hold the feed until the transaction ends; answers its last position. None where it is not waited for."""
+    await tx.execute(
+        "INSERT INTO event_feed (partner_id, last_position) VALUES ($1, 0) ON CONFLICT DO NOTHING", partner_id
+    )
+    last: int | None
+    if waits:
+        last = await tx.fetchval("SELECT last_position FROM event_feed WHERE partner_id = $1 FOR UPDATE", partner_id)
+        assert last is not None, "a feed is there once it was begun"
+    else:
+        last = await tx.fetchval(
+            "SELECT last_position FROM event_feed WHERE partner_id = $1 FOR UPDATE SKIP LOCKED", partner_id
+        )
+    return last
 
 
 async def has_drafts(reader: Reader, partner_id: int) -> bool:
@@ -80,6 +98,16 @@ async def with_drafts(reader: Reader) -> list[int]:
     """The partners of whom something waits for its position."""
     rows = await reader.fetch("SELECT DISTINCT partner_id FROM event_draft ORDER BY partner_id")
     return [row["partner_id"] for row in rows]
+
+
+async def waits_since(reader: Reader) -> datetime | None:
+    """Business time at which the oldest of what waits for its position happened; None where nothing waits."""
+    found: datetime | None = await reader.fetchval(
+        """SELECT min(d.occurred_at)
+           FROM partner p
+           CROSS JOIN LATERAL (SELECT occurred_at FROM event_draft WHERE partner_id = p.id ORDER BY id LIMIT 1) d"""
+    )
+    return found
 
 
 async def last_position(reader: Reader, partner_id: int) -> int:

@@ -3,10 +3,9 @@
 Amounts are exact. BTC has at most 18 decimals, USD 8, power is TH, energy efficiency W/TH.
 """
 
-from decimal import Decimal
 from typing import ClassVar
 
-from hashrail.events.event import Event
+from hashrail.events.event import Efficiency, Event, Power, Usd
 
 
 class OrderEvent(Event, frozen=True):
@@ -18,9 +17,9 @@ class OrderEvent(Event, frozen=True):
     external_id: str
     user_id: int
     nft_collection_id: int
-    power: Decimal
-    energy_efficiency: Decimal
-    value_usd: Decimal
+    power: Power
+    energy_efficiency: Efficiency
+    value_usd: Usd
 
 
 class OrderCreated(OrderEvent, frozen=True):

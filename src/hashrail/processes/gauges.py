@@ -198,6 +198,11 @@ WORKERS = (
         "job",
         _jobs(lambda job, at: _since(at, job.bad_since)),
     ),
+    _one(
+        "hashrail_events_wait_seconds",
+        "For how long the oldest event waits for its position in a feed; 0 where none does.",
+        lambda now: _since(now.moment.business_now, now.events_wait_since),
+    ),
     _one("hashrail_backup_timestamp_seconds", "When the newest backup was made.", lambda now: now.backup_at),
 )
 PAYOUTS = (

@@ -23,6 +23,7 @@ from hashrail.books.ledger import Transfer
 from hashrail.clock import ONE_DAY
 from hashrail.custody import payout_policy
 from hashrail.deployment.journal_file import JournalNotWriteableError
+from hashrail.events import mover
 from hashrail.parties.operators import Operator
 from hashrail.payouts import processor
 from hashrail.rewards import closing, day_waits, rates
@@ -299,6 +300,17 @@ async def _backup(stage: Stage) -> AsyncIterator[None]:
     await stage.execute(make.format(37))
     yield
     await stage.execute(make.format(0))
+
+
+@case("EVENTS_WAIT")
+async def _events(stage: Stage) -> AsyncIterator[None]:
+    await stage.execute(
+        "INSERT INTO event_draft (partner_id, name, type, version, object_kind, object_id, data, occurred_at)"
+        " SELECT min(id), repeat('a', 32), 'order.created', 1, 'order', 'one', '{}', now() - interval '6 minutes'"
+        " FROM partner"
+    )
+    yield
+    await mover.move_all(stage.world.pool)
 
 
 @case("STANDING_FINDING PAYOUTS_UNLIMITED")

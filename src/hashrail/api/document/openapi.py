@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from hashrail.access.signatures import default_window_ms
+from hashrail.api.document import event_schemas, refusals
 from hashrail.api.document import openapi_words as words
-from hashrail.api.document import refusals
 from hashrail.api.document.schemas import Schemas, parameter, story
 from hashrail.api.operations.routes import routes
 from hashrail.api.serving.call import ENCODER
@@ -45,7 +45,8 @@ def rendered(settings: Settings) -> bytes:
 def document(settings: Settings) -> Part:
     """The document of a deployment with these settings."""
     table = routes(settings)
-    schemas = Schemas(kind for _, operation in table for kind in _models(operation))
+    models = [kind for _, operation in table for kind in _models(operation)]
+    schemas = Schemas([*models, *event_schemas.kinds()])
     examples = read_examples()
     paths: dict[str, Part] = {}
     named: set[str] = set()
@@ -72,8 +73,10 @@ def document(settings: Settings) -> Part:
         "servers": [{"url": "/", "description": "this deployment"}],
         "tags": _tags(operation for _, operation in table),
         "paths": paths,
+        "webhooks": event_schemas.webhooks(schemas),
         "components": {
-            "schemas": {words.REFUSAL_NAME: words.REFUSAL} | dict(sorted(schemas.components.items())),
+            "schemas": {words.REFUSAL_NAME: words.REFUSAL}
+            | event_schemas.with_data(dict(sorted(schemas.components.items())), schemas),
             "responses": refused.components,
             "headers": words.HEADERS,
             "securitySchemes": words.SECURITY_SCHEMES,

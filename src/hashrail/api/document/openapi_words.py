@@ -63,6 +63,7 @@ TAGS = {
     "Wallets": "What a user has, by currency, and the bitcoin addresses that they have bound.",
     "Withdrawals": "Bitcoin that leaves: asked for, watched, taken back.",
     "Deposit": "Bitcoin that arrives.",
+    "Events": "What happened, in one order.",
     "Market": "Figures for anybody's page, without a credential.",
     "Dashboards": "What dashboards of others ask the vendor's app for: figures, and a user's own data.",
     "Proofs": "Signed documents of days, to be checked without trust in whoever serves them.",

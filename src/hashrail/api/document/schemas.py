@@ -33,6 +33,7 @@ SPELLED: dict[str, Schema] = {
         texts.DIGITS: WHOLE | {"minimum": 0},
         texts.ID: WHOLE | {"minimum": 0, "maximum": MAX_ID},
         texts.WINDOW: WHOLE | {"minimum": 1, "maximum": 60_000},
+        texts.WAIT: WHOLE | {"minimum": 0, "maximum": 25},
         texts.FLAG: {"type": "boolean"},
         texts.QUANTITY: {"type": "number", "format": "decimal", "minimum": 0},
     }.items()

@@ -46,7 +46,10 @@ async def answer(operation: Operation[F], serving: Serving, arrival: Arrival) ->
         )
         arrival.notes.asked(fields)
         call = Call(serving, caller, arrival, operation.name)
-        reply = await (operation.run(call, fields) if caller is None else _in_turn(operation, call, caller, fields))
+        if caller is None or operation.waits:
+            reply = await operation.run(call, fields)
+        else:
+            reply = await _in_turn(operation, call, caller, fields)
     arrival.notes.cost += await limits.charge(serving, arrival.spending, rows=call.cost.rows, size=len(reply.body))
     return _unless_known(reply, arrival)
 
@@ -57,9 +60,7 @@ async def _in_turn(operation: Operation[F], call: Call, caller: Caller, fields: 
         async with AsyncExitStack() as places:
             if caller.user_id is not None:
                 await places.enter_async_context(call.serving.turns.lane(caller.partner_id, caller.user_id))
-            await places.enter_async_context(call.serving.turns.turn(caller.partner_id))
-            # Those before may have cost more than was left.
-            await limits.recheck(call.serving, call.arrival.spending)
+            await places.enter_async_context(call.turn(caller.partner_id))
             return await operation.run(call, fields)
     except PartnerBusyError:
         call.arrival.spending.headers["retry-after"] = "1"

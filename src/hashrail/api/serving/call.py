@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct, field
 
 from hashrail import db
+from hashrail.api.serving import limits
 from hashrail.api.serving.arrival import Arrival
 from hashrail.api.serving.guards import Caller
 from hashrail.api.serving.state import Serving
@@ -59,12 +60,14 @@ class Call(Struct, frozen=True):
 
     @asynccontextmanager
     async def turn(self, partner_id: int) -> AsyncIterator[None]:
-        """The partner's turn at the connections, while the block runs; raises PartnerBusyError.
+        """The partner's turn at the connections, while the block runs; raises PartnerBusyError, RateLimitedError.
 
         Whoever is known before the operation runs has it by then. What finds out itself whose it is takes it here.
         """
         try:
             async with self.serving.turns.turn(partner_id):
+                # Those before may have cost more than was left.
+                await limits.recheck(self.serving, self.arrival.spending)
                 yield
         except PartnerBusyError:
             self.arrival.spending.headers["retry-after"] = "1"

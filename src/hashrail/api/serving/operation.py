@@ -49,7 +49,7 @@ class Operation(Generic[F]):
     beside what its `auth` and reading it may refuse. A write that is `in_steps` commits on its way. `may_be_unsigned`
     lets keys with that setting leave the signature out. What is `in_books` is refused of a partner that is not open,
     unless it may be done `while_suspended`. What is `for_every_site` may be called by the pages of any
-    site.
+    site. What `waits` takes its partner's turn itself, whenever it looks.
     """
 
     number: int | None
@@ -72,6 +72,7 @@ class Operation(Generic[F]):
     media_type: str = JSON
     for_every_site: bool = False
     while_suspended: bool = False
+    waits: bool = False
 
     @property
     def is_for_anybody(self) -> bool:
@@ -96,6 +97,7 @@ class Facts(TypedDict, total=False):
     media_type: str
     for_every_site: bool
     while_suspended: bool
+    waits: bool
 
 
 # Number, name, method, path, and who may call.

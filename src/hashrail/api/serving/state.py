@@ -24,10 +24,12 @@ from hashrail.access.session_grants import Family, Grant
 from hashrail.access.ton_endpoint import TonGateway
 from hashrail.alarms.counts import COUNTS, FLUSH_SECONDS
 from hashrail.api.serving.answer_cache import AnswerCache
+from hashrail.api.serving.growth import Growth
 from hashrail.api.serving.turns import Turns
 from hashrail.deployment import facts, journal, journal_file, opened
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import UnavailableError
+from hashrail.events import feed
 from hashrail.recovery import lost
 from hashrail.recovery.lost import BooksAreOlderError
 from hashrail.settings import Settings
@@ -148,6 +150,8 @@ class Serving:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     # Set since this process hears what changes, for the first time.
     hears: asyncio.Event = field(default_factory=asyncio.Event)
+    # Who waits for events.
+    growth: Growth = field(default_factory=Growth)
 
     def assert_newest(self) -> None:
         """The books lack nothing that the journal tells, as far as this process knows. Raises BooksAreOlderError."""
@@ -273,6 +277,7 @@ async def _listen_until_cut_off(dsn: str, serving: Serving) -> None:
         origins.ORIGINS_CHANGED: lambda text: serving.known.origins.forget(int(text)),
         facts.EPOCH_BEGINS: lambda _: serving.news.set(),
         journal.JOURNAL_GROWS: lambda _: serving.news.set(),
+        feed.FEED_GROWS: lambda text: serving.growth.grew(int(text)),
     }
 
     def changed(_connection: object, _pid: int, channel: str, what: object) -> None:

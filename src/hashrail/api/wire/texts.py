@@ -9,6 +9,7 @@ DIGITS = r"^[0-9]+$(?!\n)"
 # A whole number may be written 1.0 or 1e3; what has a fraction is refused where it is read.
 ID = r"^[0-9]{1,16}(\.[0-9]{1,16})?([eE]\+?[0-9]{1,2})?$(?!\n)"
 WINDOW = r"^0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|60000)$(?!\n)"
+WAIT = r"^0?([0-9]|1[0-9]|2[0-5])$(?!\n)"
 QUANTITY = r"^[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$(?!\n)"
 
 WORDS = {
@@ -19,5 +20,6 @@ WORDS = {
     DIGITS: "a whole number",
     ID: "a whole number of at most 16 digits",
     WINDOW: "a whole number of milliseconds, 1 to 60000",
+    WAIT: "a whole number of seconds, 0 to 25",
     QUANTITY: "a number that is not negative",
 }

@@ -1,0 +1,49 @@
+"""The types of events in the OpenAPI document: a schema for the data of each, in the feed and as a webhook."""
+
+from typing import Any, TypeAlias
+
+from hashrail.api.document.schemas import REF, Schemas, story
+from hashrail.api.operations.events import EventOut
+from hashrail.api.serving.operation import JSON
+from hashrail.events import catalogue
+from hashrail.events.event import Event
+
+Part: TypeAlias = dict[str, Any]
+NAME = EventOut.__name__.removesuffix("Out")
+
+
+def kinds() -> list[type[Event]]:
+    """Every type of event, for the document's components."""
+    return list(catalogue.kinds().values())
+
+
+def with_data(components: Part, schemas: Schemas) -> Part:
+    """The components, in which an event says what its data is: by its type and version exactly that type's."""
+    told = dict(components[NAME])
+    data = {"anyOf": [schemas.of(kind) for kind in kinds()]}
+    told["properties"] = told["properties"] | {"data": data}
+    told["allOf"] = [
+        {"if": _is(kind) | {"required": ["type", "version"]}, "then": {"properties": {"data": schemas.of(kind)}}}
+        for kind in kinds()
+    ]
+    return components | {NAME: told}
+
+
+def webhooks(schemas: Schemas) -> Part:
+    """What a partner's own endpoint is told, by the names of the types."""
+    return {name: {"post": _webhook(name, kind, schemas)} for name, kind in catalogue.kinds().items()}
+
+
+def _webhook(name: str, kind: type[Event], schemas: Schemas) -> Part:
+    told: Part = {"allOf": [{"$ref": REF + NAME}], "properties": _is(kind)["properties"] | {"data": schemas.of(kind)}}
+    return {
+        "operationId": "webhook_" + name.replace(".", "_"),
+        "tags": ["Events"],
+        "summary": story(kind.__doc__ or "").split("\n\n", maxsplit=1)[0],
+        "requestBody": {"required": True, "content": {JSON: {"schema": told}}},
+        "responses": {"2XX": {"description": "It was taken."}},
+    }
+
+
+def _is(kind: type[Event]) -> Part:
+    return {"properties": {"type": {"const": kind.TYPE}, "version": {"const": kind.VERSION}}}

@@ -1,0 +1,186 @@
+"""Events: the partner's feed, read on from a position, at once or when something has happened."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from hashrail import clock, db
+from hashrail.api.serving import guards
+from hashrail.api.serving.call import Call
+from hashrail.api.serving.growth import TooManyWaitError
+from hashrail.api.serving.operation import Auth, Noun
+from hashrail.api.wire import texts
+from hashrail.api.wire.fields import given, whole
+from hashrail.api.wire.models import Answer, Data, Id, IdText, Limit, Moment, NonEmpty, SignedQuery, Text
+from hashrail.errors import BadRequestError
+from hashrail.events import catalogue, feed, looking
+from hashrail.events.feed import Told
+from hashrail.events.looking import FeedShorterError, Found, Wanted
+
+EVENTS = Noun("Events")
+DEFAULT_LIMIT = 100
+
+
+class EventTypeUnknownError(BadRequestError):
+    """No event has a type of that name."""
+
+    code = "EVENT_TYPE_UNKNOWN"
+    advice = "Send names of the list in the reference, apart by commas, as order.issued; or order. for all of orders."
+
+
+class ObjectKindMissingError(BadRequestError):
+    """An object's id was sent without its kind."""
+
+    code = "OBJECT_KIND_MISSING"
+    advice = "Send objectKind beside objectId, as order."
+
+
+class ObjectKindUnknownError(BadRequestError):
+    """No event is about objects of that kind."""
+
+    code = "OBJECT_KIND_UNKNOWN"
+    advice = "Send a kind of the list in the reference, as order."
+
+
+class EventsQuery(SignedQuery, kw_only=True):
+    """What to tell, from where on, and how long to wait where there is nothing."""
+
+    after: Annotated[IdText, Meta(description="position after which to begin; `last` of the answer before")] = "0"
+    types: (
+        Annotated[NonEmpty, Meta(description="names apart by commas; `order.` means all that begin so")] | UnsetType
+    ) = UNSET
+    object_kind: Annotated[Text, Meta(description="kind of the object that events are about")] | UnsetType = UNSET
+    object_id: Annotated[Text, Meta(description="its id, beside its kind")] | UnsetType = UNSET
+    limit: Limit | UnsetType = UNSET
+    wait_seconds: Annotated[
+        str, Meta(pattern=texts.WAIT, description="how long to wait for the first event, 0 to 25, digits")
+    ] = "0"
+
+
+class EventObjectOut(Answer, kw_only=True):
+    """What an event is about. `sequence` counts the events of the object from 1, in the order of what happened."""
+
+    kind: str
+    id: str
+    sequence: Id
+
+
+class EventOut(Answer, kw_only=True):
+    """Something that happened. `id` is the same however often it is told; `data` is as its type and version say."""
+
+    id: str
+    position: Id
+    type: str
+    version: int
+    object: EventObjectOut
+    occurred_at: Moment
+    data: msgspec.Raw
+
+
+class EventsOut(Answer, kw_only=True):
+    """Events by their positions. `last` is the position to go on after, also where no event was wanted up to it."""
+
+    events: Sequence[EventOut]
+    last: Annotated[int, Meta(ge=0)]
+    has_more: bool
+
+
+@EVENTS.read(
+    None,
+    "s2s_events",
+    "GET",
+    "/s2s/events",
+    Auth.SIGNED,
+    refuses=(
+        EventTypeUnknownError,
+        ObjectKindMissingError,
+        ObjectKindUnknownError,
+        FeedShorterError,
+        TooManyWaitError,
+    ),
+    waits=True,
+)
+async def events(call: Call, query: EventsQuery) -> Data[EventsOut]:
+    """What happened to the partner's users, orders and money, in one order, after a position.
+
+    A position that was told is never preceded by another one later. Where nothing is new the answer comes when
+    something is, or after `waitSeconds`.
+    """
+    wanted, seconds = _wanted(query), int(query.wait_seconds)
+    found = await _look(call, wanted) if seconds == 0 else await _wait(call, wanted, seconds)
+    call.cost.rows += len(found.events)
+    return Data(EventsOut(events=[_shown(each) for each in found.events], last=found.last, has_more=found.has_more))
+
+
+async def _wait(call: Call, wanted: Wanted, seconds: int) -> Found:
+    """What is found, as soon as there is something; else how far was looked at last."""
+    growth, ends = call.serving.growth, clock.monotonic() + seconds
+    try:
+        with growth.watched(call.partner_id, call.known.key_id) as news:
+            while True:
+                news.clear()
+                found = await _look(call, wanted)
+                left = ends - clock.monotonic()
+                if found.events or found.has_more or left <= 0 or growth.is_closing:
+                    return found
+                wanted = replace(wanted, after=found.last)
+                await growth.wait(news, left)
+                # It may have been revoked meanwhile.
+                await guards.key_of(call.serving, call.arrival)
+    except TooManyWaitError:
+        call.arrival.spending.headers["retry-after"] = "1"
+        raise
+
+
+async def _look(call: Call, wanted: Wanted) -> Found:
+    """The next events, of what has happened by now."""
+    async with call.turn(call.partner_id):
+        if await feed.has_drafts(call.pool, call.partner_id):
+            # Where another one moves and does not come to an end, or nothing may be written, what is there is told.
+            with suppress(db.BusyError, db.DatabaseReadOnlyError):
+                async with db.transaction(call.pool) as tx:
+                    await feed.append_drafts(tx, call.partner_id)
+        return await looking.look(call.pool, call.partner_id, wanted)
+
+
+def _wanted(query: EventsQuery) -> Wanted:
+    kind, object_id = given(query.object_kind), given(query.object_id)
+    if kind is None and object_id is not None:
+        raise ObjectKindMissingError("an id says nothing without the kind of the object", field="objectKind")
+    return Wanted(
+        after=whole(query.after, "after"),
+        types=_types(given(query.types), kind),
+        of=None if kind is None or object_id is None else (kind, object_id),
+        limit=DEFAULT_LIMIT if query.limit is UNSET else int(query.limit),
+    )
+
+
+def _types(names: str | None, kind: str | None) -> list[str] | None:
+    """The types that are wanted; None for all of them."""
+    if names is None and kind is None:
+        return None
+    meant = list(catalogue.kinds()) if names is None else catalogue.named(names)
+    if meant is None:
+        raise EventTypeUnknownError(f"types names one that no event has: {names}", field="types")
+    if kind is None:
+        return meant
+    of_kind = [name for name, each in catalogue.kinds().items() if kind == each.KIND]
+    if not of_kind:
+        raise ObjectKindUnknownError("no event is about objects of that kind", field="objectKind")
+    return [name for name in meant if name in of_kind]
+
+
+def _shown(one: Told) -> EventOut:
+    return EventOut(
+        id=one.name,
+        position=one.position,
+        type=one.type,
+        version=one.version,
+        object=EventObjectOut(kind=one.object_kind, id=one.object_id, sequence=one.sequence),
+        occurred_at=clock.iso(one.occurred_at),
+        data=msgspec.Raw(one.data.encode()),
+    )
