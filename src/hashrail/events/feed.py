@@ -12,6 +12,8 @@ from datetime import datetime
 from hashrail.db import Reader, Tx
 
 FEED_GROWS = "hashrail_feed_grows"
+# Of which every event has a number before it has a position.
+DRAFTS = "event_draft_id_seq"
 AT_ONCE = 1000
 
 
@@ -86,6 +88,15 @@ async def _hold(tx: Tx, partner_id: int, *, waits: bool) -> int | None:
             "SELECT last_position FROM event_feed WHERE partner_id = $1 FOR UPDATE SKIP LOCKED", partner_id
         )
     return last
+
+
+async def pass_over(tx: Tx, count: int) -> None:
+    """Let every partner's feed go on behind so many positions, which are given to nothing."""
+    await tx.execute(
+        """INSERT INTO event_feed (partner_id, last_position) SELECT id, $1 FROM partner
+           ON CONFLICT (partner_id) DO UPDATE SET last_position = event_feed.last_position + $1""",
+        count,
+    )
 
 
 async def has_drafts(reader: Reader, partner_id: int) -> bool:

@@ -1,8 +1,8 @@
 """Books that came from a backup, or lost commits in a failover, begin a new epoch.
 
 One transaction does all of it, while no other process is there: what was taken away is taken away again as far as the
-journal tells, every sequence goes on behind what it may have given out, what was given out in the epoch before opens
-nothing any more, and payouts are paused until somebody has looked at the chain.
+journal tells, every sequence and every feed go on behind what they may have given out, what was given out in the epoch
+before opens nothing any more, and payouts are paused until somebody has looked at the chain.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from hashrail.db import Reader, Tx
 from hashrail.deployment import facts, journal
 from hashrail.deployment.journal import Entry, Kind
 from hashrail.errors import ConflictError
+from hashrail.events import feed
 from hashrail.parties import operators
 from hashrail.parties.operators import Operator
 from hashrail.recovery import lost, takings
@@ -121,7 +122,15 @@ async def _begin(tx: Tx, who: Operator | None, found: Lost) -> tuple[int, int, l
     await journal.note(tx, Kind.RESTORED, oldEpoch=old)
     await operators.note(tx, who, "restored", f"restoration {number}")
     # Last, for whatever is written before may take a number.
-    return number, ended, await lost_numbers.move_on(tx, number, found.heights, margin=MARGIN)
+    gaps = await lost_numbers.move_on(tx, number, found.heights, margin=MARGIN)
+    await _pass_positions_over(tx, gaps)
+    return number, ended, gaps
+
+
+async def _pass_positions_over(tx: Tx, gaps: list[Gap]) -> None:
+    """No partner was told of more events in the life that is lost than there were drafts of all of them."""
+    (drafts,) = [gap for gap in gaps if gap.sequence == feed.DRAFTS]
+    await feed.pass_over(tx, drafts.to_number - drafts.from_number + 1)
 
 
 async def _assert_alone(tx: Tx) -> None:

@@ -58,6 +58,9 @@ class Life:
     later: dict[str, Any] = field(default_factory=dict)
     keys: dict[str, Caller] = field(default_factory=dict)
     withdrawals: dict[str, int] = field(default_factory=dict)
+    # Of the partner, as it was told before the backup and after.
+    events: list[Any] = field(default_factory=list)
+    events_later: list[Any] = field(default_factory=list)
 
     @property
     def journal(self) -> Path:
@@ -170,6 +173,7 @@ async def live_before(made: Life, api: Api, shell: Shell) -> None:
     made.keys["narrowed"] = await api.caller()
     for address in ADDRESSES[:2]:
         answered(await api.server.call("s2s_wallet_bind", address=address, partnerUserId="alice"))
+    made.events = await everything_told(api)
 
 
 async def live_on(made: Life, api: Api, shell: Shell) -> None:
@@ -206,7 +210,18 @@ async def live_on(made: Life, api: Api, shell: Shell) -> None:
     async with db.transaction(made.world.pool) as tx:
         await operators.disable(tx, "otto")
         await operators.set_password(tx, "olga", NEW_PASSWORD)
+    made.events_later = (await everything_told(api))[len(made.events) :]
     await journal_file.write_down(made.world.pool, made.journal, with_heights=True)
+
+
+async def everything_told(api: Api, after: int = 0) -> list[Any]:
+    """The partner's events after a position."""
+    told, has_more = [], True
+    while has_more:
+        page = answered(await api.server.call("s2s_events", after=after))
+        told += page["events"]
+        after, has_more = page["last"], page["hasMore"]
+    return told
 
 
 async def money_is_taken(made: Life, api: Api, shell: Shell) -> None:
@@ -359,6 +374,25 @@ async def test_no_number_is_given_twice(life: Life, tmp_path: Path) -> None:
             made = await asked(api.world, life.users["alice"]["userId"], "0.001", ADDRESSES[3])
             assert made.id > life.withdrawals["lost"] + restoring.MARGIN
         assert await books.broken() == {}
+
+
+async def test_no_position_is_told_twice(life: Life, tmp_path: Path) -> None:
+    """Whoever reads on from the lost life's end sees a gap, and behind it what has happened since."""
+    async with life.again(tmp_path) as books:
+        await books.begin()
+        async with books.served() as api:
+            end = life.events_later[-1]["position"]
+            answered(await order(api.server, life.users["carol"]["userId"], "of the new life"))
+            told = await everything_told(api, after=end)
+            created = [one["object"]["id"] for one in told if one["type"] == "order.created"]
+            assert created == ["of the new life"]
+            assert told[0]["position"] > end + restoring.MARGIN
+            # What the backup has stays where it was, and what was lost is gone.
+            everything = await everything_told(api)
+            assert everything[: len(life.events)] == life.events
+            lost = {one["id"] for one in life.events_later}
+            assert not lost & {one["id"] for one in everything}
+            assert {one["object"]["id"] for one in life.events_later} >= {"lost"}
 
 
 async def test_every_sequence_goes_on_behind_what_the_journal_tells(life: Life, tmp_path: Path) -> None:
