@@ -13,6 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 
 from benchmarks import (
     days,
+    events,
     latency,
     neighbours,
     payouts,
@@ -48,6 +49,7 @@ class Name(StrEnum):
     READING = "reading"
     WRITES = "writes"
     PAYOUTS = "payouts"
+    EVENTS = "events"
 
 
 FULL: dict[Name, Benchmark] = {
@@ -60,6 +62,7 @@ FULL: dict[Name, Benchmark] = {
     Name.READING: reading.run,
     Name.WRITES: writes.run,
     Name.PAYOUTS: payouts.run,
+    Name.EVENTS: events.run,
 }
 SMALL = Shape(efficiencies=6, levels=5)
 QUICK_DAYS = days.Sizes(
@@ -85,6 +88,7 @@ QUICK: dict[Name, Benchmark] = {
     Name.READING: lambda place: reading.run(place, QUICK_READING),
     Name.WRITES: lambda place: writes.run(place, QUICK_WRITES),
     Name.PAYOUTS: lambda place: payouts.run(place, payouts.Sizes(batch=5, queued=12, users=2, clients=2)),
+    Name.EVENTS: lambda place: events.run(place, events.Sizes(pairs=1, seconds=0.2, moved=800)),
 }
 
 

@@ -77,9 +77,9 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
         ],
     )
     for count in sorted({1, sizes.partners}):
-        async with stage.database() as dsn, _market(dsn, stage.folder, sizes, count) as market:
+        async with stage.database() as dsn, a_market(dsn, stage.folder, sizes, count) as market:
             what = "orders, verbs"
-            await _measure(stage, sizes, table, (what, count, sizes.order_clients), market.pool, _by_verbs(market))
+            await _measure(stage, sizes, table, (what, count, sizes.order_clients), market.pool, by_verbs(market))
             async with (
                 servers.api(dsn, stage.folder, sizes.api_workers) as server,
                 _by_http(market, server.port, sizes.order_clients) as work,
@@ -87,7 +87,7 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
                 what = f"orders, HTTP, {sizes.api_workers} API worker processes"
                 figures = (what, count, sizes.order_clients)
                 await _measure(stage, sizes, table, figures, market.pool, work, server.pid)
-    async with stage.database() as dsn, _market(dsn, stage.folder, sizes, 1) as market:
+    async with stage.database() as dsn, a_market(dsn, stage.folder, sizes, 1) as market:
         work = await _by_transfers(market, sizes.accounts)
         await _measure(stage, sizes, table, ("ledger transfers", 1, sizes.transfer_clients), market.pool, work)
     return [table]
@@ -133,7 +133,7 @@ def _python_seconds(server: int | None) -> float:
 
 
 @asynccontextmanager
-async def _market(dsn: str, data: Path, sizes: Sizes, count: int) -> AsyncIterator[Market]:
+async def a_market(dsn: str, data: Path, sizes: Sizes, count: int) -> AsyncIterator[Market]:
     """Partners with users and keys, and one offer; nobody has bought anything."""
     pool = await db.open_pool(dsn, CONNECTIONS)
     vault = open_vault(data, None)
@@ -155,7 +155,7 @@ async def _market(dsn: str, data: Path, sizes: Sizes, count: int) -> AsyncIterat
         await pool.close()
 
 
-def _by_verbs(market: Market) -> Work:
+def by_verbs(market: Market) -> Work:
     async def order(_client: int, number: int) -> None:
         partner_id, user_id = market.users[number % len(market.users)]
         external_id = f"verb {uuid.uuid4()}"

@@ -14,6 +14,12 @@ from hashrail.events.event import Event
 
 NAME_BYTES = 16
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+# Most transactions tell one thing: without a set it takes a third less.
+_WRITE_ONE = f"""
+    INSERT INTO event_draft (partner_id, name, type, version, object_kind, object_id, data, occurred_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7,
+            {clock.DATABASE_NOW}
+                + (SELECT offset_us FROM business_clock WHERE id = 1) * interval '1 microsecond')"""  # noqa: S608
 _WRITE = f"""
     INSERT INTO event_draft (partner_id, name, type, version, object_kind, object_id, data, occurred_at)
     SELECT $1, e.name, e.type, e.version, e.object_kind, e.object_id, e.data,
@@ -27,6 +33,12 @@ _WRITE = f"""
 
 async def note(tx: Tx, partner_id: int, *events: Event) -> None:
     """Tell the partner what this transaction does, in this order; with the rollback they are gone as well."""
+    if len(events) == 1:
+        (one,) = events
+        data = _ENCODER.encode(one).decode()
+        name = secrets.token_hex(NAME_BYTES)
+        await tx.execute(_WRITE_ONE, partner_id, name, one.TYPE, one.VERSION, one.KIND, one.object_id, data)
+        return
     await tx.execute(
         _WRITE,
         partner_id,

@@ -8,7 +8,8 @@ CREATE TABLE event_draft (
     id bigint NOT NULL DEFAULT nextval('event_draft_id_seq'),
     -- What receivers know it by, however often it comes.
     name text NOT NULL CHECK (length(name) = 32),
-    type text NOT NULL CHECK (type ~ '^[a-z_]{1,40}\.[a-z_]{1,40}$'),
+    -- A pattern is a fifth of what a row costs; a test holds the program's names to it.
+    type text NOT NULL CHECK (length(type) BETWEEN 3 AND 81),
     version int NOT NULL CHECK (version >= 1),
     object_kind text NOT NULL CHECK (length(object_kind) BETWEEN 1 AND 40),
     object_id text NOT NULL CHECK (length(object_id) BETWEEN 1 AND 300),
