@@ -38,6 +38,7 @@ from tests.support.api_client import (
 from tests.support.api_client import check_books as check_every_book
 from tests.support.books import buy
 from tests.support.clocks import wall_reads
+from tests.support.standings import closed, reopened, suspended
 from tests.support.ton import (
     CASES,
     CODES_OF_REASON,
@@ -226,6 +227,34 @@ async def test_a_payload_opens_one_session(api: Api, anyone: Caller) -> None:
 
 
 SESSIONS = "SELECT count(*) FROM refresh_family WHERE partner_id = $1"
+
+
+async def test_of_a_suspended_partner_known_wallets_log_in(api: Api, anyone: Caller) -> None:
+    """Nobody new is registered; refused, the payload is not used up, and opens a session once the partner is open."""
+    known = (await log_in(api))["userId"]
+    await suspended(api.world)
+    assert (await log_in(api))["userId"] == known
+    newcomer = proof(payload := await payload_of(api), domain=DOMAIN, key=OTHER_KEY)
+    check_refused(await anyone.call("c2s_check_proof", **newcomer), 403, "PARTNER_SUSPENDED")
+    assert not await is_used(api, payload)
+    await reopened(api.world)
+    assert answered(await anyone.call("c2s_check_proof", **newcomer))["userId"] != known
+
+
+async def test_of_a_closed_partner_nobody_logs_in(api: Api, anyone: Caller) -> None:
+    """Neither who is known nor who is new, also with a payload from before; and their sessions have ended."""
+    tokens = await log_in(api)
+    before = proof(await payload_of(api), domain=DOMAIN)
+    await closed(api.world)
+    check_refused(await anyone.call("c2s_check_proof", **before), 403, "PARTNER_CLOSED")
+    for key in (KEY, OTHER_KEY):
+        later = proof(payload := await payload_of(api), domain=DOMAIN, key=key)
+        check_refused(await anyone.call("c2s_check_proof", **later), 403, "PARTNER_CLOSED")
+        assert not await is_used(api, payload)
+    holder = Caller(api.http, token=tokens["jwtToken"])
+    check_refused(await holder.call("c2s_balances"), 401, "SESSION_ENDED")
+    again = await anyone.call("c2s_refresh", refreshToken=tokens["refreshToken"])
+    assert again.status_code in (401, 403)
 
 
 async def test_of_fifty_at_once_one_gets_in(api: Api, anyone: Caller) -> None:

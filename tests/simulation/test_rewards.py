@@ -38,7 +38,7 @@ from hashrail.custody.corrections import Correction
 from hashrail.db import Row, Tx
 from hashrail.rewards import closing, discounts, rate_classes, rates, settling, stints
 from hashrail.selling import capacity, miners, refunds
-from tests.support import dull_engine
+from tests.support import dull_engine, standings
 from tests.support.books import buy
 from tests.support.databases import database
 from tests.support.dull_engine import DullEngine, Inputs
@@ -90,6 +90,7 @@ class Both:
         self.dull.partner_opens(world.partner.id)
         self.programmes: list[int] = []
         self.ordered: dict[int, str] = {}
+        self.ended: set[int] = set()
 
     @classmethod
     async def open(cls, dsn: str) -> "Both":
@@ -105,6 +106,27 @@ class Both:
         partner = (await self.worlds[min(self.worlds)].another_partner(f"partner {len(self.worlds)}")).partner
         self.worlds[partner.id] = World(self.pool, partner)
         self.dull.partner_opens(partner.id)
+
+    async def suspend(self, partner_id: int) -> None:
+        """What goes on earns as before, so the dull one knows nothing of it."""
+        found = await standings.suspended(self.worlds[partner_id])
+        assert found.standing == "suspended"
+
+    async def reopen(self, partner_id: int) -> None:
+        found = await standings.reopened(self.worlds[partner_id])
+        assert found.standing == "open"
+
+    async def end(self, partner_id: int) -> None:
+        """For good: its users keep what they have, and its days go on being closed."""
+        mine = [m for m in self.dull.miners.values() if self.dull.users[m.owner].partner == partner_id]
+        made = await standings.closed(self.worlds[partner_id])
+        assert (made.miners, Fraction(made.power_th)) == (len(mine), sum((m.power for m in mine), Fraction(0)))
+        self.dull.partner_ends(partner_id)
+        self.ended.add(partner_id)
+
+    def has_ended(self, user_id: int) -> bool:
+        """Whether the user's partner was closed."""
+        return self.dull.users[user_id].partner in self.ended
 
     async def user(self, partner_id: int) -> None:
         user = await self.worlds[partner_id].user(f"user {len(self.dull.users)}")
@@ -453,17 +475,20 @@ class Histories(RuleBasedStateMachine):
         """With the second user comes the second partner."""
         if len(self.both.worlds) == 1:
             self.run(self.both.partner())
-        self.run(self.both.user(self.a_partner(partner)))
+        if self.a_partner(partner) not in self.both.ended:
+            self.run(self.both.user(self.a_partner(partner)))
 
     @precondition(lambda self: len(self.both.dull.miners) < 8)
     @rule(user=NUMBERS, power=POWERS, efficiency=EFFICIENCIES)
     def a_user_buys(self, user: int, power: Decimal, efficiency: Decimal) -> None:
-        self.run(self.both.buy(self.a_user(user), power, efficiency))
+        if not self.both.has_ended(self.a_user(user)):
+            self.run(self.both.buy(self.a_user(user), power, efficiency))
 
     @precondition(lambda self: len(self.both.dull.miners) < 8)
     @rule(user=NUMBERS, power=st.sampled_from(("1", "4", "32")))
     def a_user_orders(self, user: int, power: str) -> None:
-        self.run(self.both.order(self.a_user(user), power))
+        if not self.both.has_ended(self.a_user(user)):
+            self.run(self.both.order(self.a_user(user), power))
 
     @precondition(lambda self: len(self.both.dull.miners) > 1 and self.ordered_miners())
     @rule(miner=NUMBERS, takes=st.booleans())
@@ -471,6 +496,21 @@ class Histories(RuleBasedStateMachine):
         """Whoever has its miner by now, on the day of the order too."""
         known = self.ordered_miners()
         self.run(self.both.refund(known[miner % len(known)], takes=takes))
+
+    @rule(partner=NUMBERS, suspends=st.booleans())
+    def a_standing_changes(self, partner: int, *, suspends: bool) -> None:
+        """One that was closed stays so."""
+        partner_id = self.a_partner(partner)
+        if partner_id not in self.both.ended:
+            self.run(self.both.suspend(partner_id) if suspends else self.both.reopen(partner_id))
+
+    @precondition(lambda self: len(self.both.worlds) > 1 and not self.both.ended)
+    @rule(partner=NUMBERS)
+    def a_partner_ends(self, partner: int) -> None:
+        """Once in a history, and where the other one has miners."""
+        partner_id, users = self.a_partner(partner), self.both.dull.users
+        if any(users[miner.owner].partner != partner_id for miner in self.both.dull.miners.values()):
+            self.run(self.both.end(partner_id))
 
     @rule(user=NUMBERS, amount=CORRECTED)
     def a_balance_is_corrected(self, user: int, amount: Decimal) -> None:

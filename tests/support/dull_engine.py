@@ -204,6 +204,13 @@ class DullEngine:
                 self._move(user_id, -taken, at)
         return found
 
+    def partner_ends(self, partner: int) -> None:
+        """A partner is closed for good: its miners are gone from tomorrow on."""
+        gone = [number for number, miner in self.miners.items() if self.users[miner.owner].partner == partner]
+        owners = {self.miners.pop(number).owner for number in gone}
+        for owner in owners:
+            self._follow_level(owner)
+
     def user_corrected(self, user_id: int, amount: Fraction, at: datetime) -> bool:
         """Somebody gives or takes by hand; answers whether it was there to be taken."""
         if amount < 0:

@@ -10,6 +10,7 @@ import typer
 from hashrail import clock
 from hashrail.access import api_keys, scopes
 from hashrail.access.api_keys import KeyKind, NewKey
+from hashrail.books import fence
 from hashrail.cli import shapes, shared
 from hashrail.cli.acting import Acting, AsOption, acting
 from hashrail.cli.examples import example
@@ -48,7 +49,7 @@ def create_key(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a key. Its secret is shown once and kept sealed."""
+    """Make a key. Its secret is shown once and kept sealed. A partner that is closed gets none."""
     if kind not in ("full", "secret", "publishable"):
         raise typer.BadParameter("kind is full, secret or publishable")
     checked: KeyKind = "full" if kind == "full" else "secret" if kind == "secret" else "publishable"
@@ -59,6 +60,8 @@ def create_key(
 
     async def work(tx: Tx, act: Acting) -> None:
         partner_id = (await partners.find(tx, partner)).id
+        # Sharing the fence: one who closes the partner at the same time waits, and ends this key too.
+        (await fence.share(tx, partner_id)).assert_not_closed()
         made = await api_keys.create_key(
             tx,
             act.deployment.vault,

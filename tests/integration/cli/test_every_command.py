@@ -278,6 +278,18 @@ def test_partners_are_created_and_listed(shell: Shell) -> None:
     assert {each["name"]: each["creditLimitUsd"] for each in shell.json("partner", "list")}[f"{name}-2"] == "10000"
 
 
+def test_a_closed_partner_gets_no_key(shell: Shell) -> None:
+    """Nor a new secret for one that it had."""
+    number = shell.partner()
+    key = str(shell.json("partner", "key", "create", "--partner", number)["keyId"])
+    shell.ok("partner", "suspend", number, "--reason", "a drill")
+    shell.ok("partner", "key", "create", "--partner", number)
+    shell.ok("partner", "close", number, "--reason", "its contract has ended")
+    shell.refused("PARTNER_CLOSED", "partner", "key", "create", "--partner", number)
+    shell.refused("KEY_IS_REVOKED", "partner", "key", "rotate", key, "--partner", number)
+    assert all(each["revokedAt"] for each in shell.json("partner", "key", "list", "--partner", number))
+
+
 def test_a_credit_limit_is_changed(shell: Shell) -> None:
     """By number, public id or name."""
     number = shell.partner()

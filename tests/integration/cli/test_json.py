@@ -92,7 +92,7 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("catalogue", "upgrades"): ("--price", "15.5", "--dry-run"),
     ("withdrawal", "list"): MINE,
     ("withdrawal", "show"): ("1", *MINE),
-    ("withdrawal", "cancel"): ("4", *MINE),
+    ("withdrawal", "cancel"): ("5", *MINE),
     ("payouts", "status"): (),
     ("payouts", "batches"): ("1",),
     ("payouts", "run"): (),
@@ -111,8 +111,14 @@ ON_A_NODE = {("payouts", "node")}
 OF_MARKETS = {("rates", "fetch"), ("rates", "sources")}
 # With nobody else connected, or with a server of their own: tests/integration/recovery.
 ALONE = {("restored",), ("backup",), ("verify-backup",)}
-# Two are needed: test_changes.py.
-OF_TWO = {("partner", "close"), ("withdrawal", "request")}
+# They take two as soon as there are two, so they are run before the second comes.
+OF_TWO = {
+    ("partner", "close"): ("leaving", "--reason", "its contract has ended"),
+    ("withdrawal", "request"): (
+        *("alice", *MINE, "--address", ADDRESSES[4], "--amount", "0.0005"),
+        *("--reference", "case 9", "--reason", "they asked for it"),
+    ),
+}
 # Of files, without a deployment: tests/unit/cli/test_request_log.py.
 OF_LOGS = {("log",)}
 # Of signed documents: tests/unit/cli/test_verify.py.
@@ -151,6 +157,8 @@ class Terminal:
         # Where nobody listens.
         self.environment |= {"HASHRAIL_ALARM_URLS": '{"ops": "json://127.0.0.1:9/"}'}
         self.environment |= {"HASHRAIL_OPERATOR": "olga", "HASHRAIL_OPERATOR_PASSWORD": PASSWORD}
+        # What was printed while there was one admin, by command.
+        self.while_alone: dict[tuple[str, ...], str] = {}
 
     def run(self, *words: str) -> Result:
         return CliRunner().invoke(app, words, env=self.environment)
@@ -197,6 +205,13 @@ async def terminal(server: str, template: str, tmp_path_factory: pytest.TempPath
         await shell.do("payouts", "run")
         await asked(world, alice, "0.02", ADDRESSES[1])
         await shell.do("payouts", "export", "--out", str(data), "--as", "olga")
+        await shell.do("partner", "create", "--name", "leaving")
+        await shell.do("partner", "suspend", "partner", "--reason", "a drill")
+        for of_two, arguments in OF_TWO.items():
+            made = await asyncio.to_thread(shell.run, *of_two, *arguments, "--json")
+            assert made.exit_code == 0, made.output
+            shell.while_alone[of_two] = made.stdout
+        await shell.do("partner", "reopen", "partner", "--reason", "the drill is over")
         await shell.do("payouts", "policy", "--approve-above", "0.061", "--as", "olga")
         await asked(world, alice, "0.062", ADDRESSES[2])
         await asked(world, alice, "0.03", ADDRESSES[3])
@@ -229,7 +244,8 @@ def field_names(found: inspect.Type) -> Iterator[str]:
 def test_every_command_with_json_declares_what_it_prints_and_is_run() -> None:
     with_json = {words for words, command in COMMANDS.items() if has_json(command)}
     assert set(SHAPES) - ALWAYS == with_json
-    assert set(ARGUMENTS) | ON_A_NODE | OF_MARKETS | OF_ACCOUNTANTS | ALONE | OF_TWO | OF_LOGS | OF_PROOFS == with_json
+    elsewhere = ON_A_NODE | OF_MARKETS | OF_ACCOUNTANTS | ALONE | set(OF_TWO) | OF_LOGS | OF_PROOFS
+    assert set(ARGUMENTS) | elsewhere == with_json
     assert set(SHAPES) >= ALWAYS
 
 
@@ -247,6 +263,11 @@ def test_what_it_prints_has_its_shape(terminal: Terminal, words: tuple[str, ...]
     assert made.exit_code in (0, 1), made.output
     found = read_strictly(words, made.stdout)
     assert found
+
+
+@pytest.mark.parametrize("words", OF_TWO, ids=" ".join)
+def test_what_takes_two_prints_its_shape(terminal: Terminal, words: tuple[str, ...]) -> None:
+    assert read_strictly(words, terminal.while_alone[words])
 
 
 # What is nested, and how values are written
