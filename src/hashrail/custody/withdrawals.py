@@ -329,6 +329,8 @@ async def of_partner(
         f"""{_READ}
            WHERE w.partner_id = $1 AND ($2::bigint IS NULL OR w.user_id = $2) AND ($3::bigint IS NULL OR w.id < $3)
              AND ($6::text IS NULL OR {_STATE} = $6)
+             -- Said once more as the index has it: what its batch makes of it is signed here.
+             AND ($6::text IS NULL OR w.state = CASE WHEN $6 IN ('broadcast', 'confirmed') THEN 'signed' ELSE $6 END)
              AND ($7::timestamptz IS NULL OR w.created_at >= $7) AND ($8::timestamptz IS NULL OR w.created_at < $8)
            ORDER BY w.id DESC LIMIT $4 OFFSET $5""",
         *(partner_id, user_id, before, limit, offset),

@@ -1,13 +1,15 @@
 """Lists of a partner's or a user's: filters, pages, and nothing of another partner's."""
 
 import datetime as dt
+import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from hashrail import clock, db
 from hashrail.books import fence
-from hashrail.custody import bound_wallets
+from hashrail.custody import bound_wallets, withdrawals
 from hashrail.selling import refunds
 from hashrail.support import lists
 from hashrail.support.lists import Page
@@ -51,6 +53,70 @@ async def test_orders_and_miners_by_user_state_day_and_page(world: World) -> Non
     assert made is not None
     assert (made.miner_id, made.state) == (first.miner_id, "issued")
     assert await lists.order(world.pool, mine, "o-9") is None
+
+
+class Explaining:
+    """A transaction that tells by which index a question would be answered, in place of the answer."""
+
+    def __init__(self, tx: db.Tx) -> None:
+        self.tx = tx
+        self.indexes: set[str] = set()
+
+    async def fetch(self, statement: str, *given: Any) -> list[db.Row]:
+        text = await self.tx.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *given)
+        self.indexes |= set(re.findall(r'"Index Name": "(\w+)"', text))
+        return []
+
+
+async def test_a_state_that_few_have_is_read_by_index(world: World) -> None:
+    """However many there are in another: nothing reads them all for the few."""
+    alice = await world.user("alice")
+    mine, many = world.partner.id, 5000
+    async with db.transaction(world.pool) as tx, db.undone(tx):
+        await tx.execute(
+            """INSERT INTO purchase (partner_id, external_id, user_id, collection_id, power, energy_efficiency,
+                                     value_usd, state, created_at, expires_at)
+               SELECT $1, 'x' || n, $2, (SELECT min(id) FROM collection), 1, 15, 10, 'expired', now(), now() + '1 h'
+               FROM generate_series(1, $3) AS n""",
+            *(mine, alice.id, many),
+        )
+        await tx.execute(
+            """INSERT INTO deposit (partner_id, user_id, address, txid, vout, amount_btc, state, confirmations,
+                                    coinbase, created_at)
+               SELECT $1, $2, $4, lpad(to_hex(n), 64, '0'), 0, 1, 'gone', 0, false, now()
+               FROM generate_series(1, $3) AS n""",
+            *(mine, alice.id, many, ADDRESSES[0]),
+        )
+        await tx.execute(
+            """INSERT INTO withdrawal (partner_id, user_id, speed, address, amount_btc, commission_btc, state,
+                                       created_at, changed_at)
+               SELECT $1, $2, 'daily', $4, 1, 0, 'cancelled', now(), now() FROM generate_series(1, $3) AS n""",
+            *(mine, alice.id, many, ADDRESSES[0]),
+        )
+        await tx.execute(
+            """INSERT INTO miner (partner_id, user_id, name, power, energy_efficiency, created_at)
+               SELECT $1, $2, 'miner', 1, 15, now() FROM generate_series(1, $3) AS n""",
+            *(mine, alice.id, many),
+        )
+        await tx.execute("ANALYZE purchase, deposit, withdrawal, miner")
+        for state in ("created", "cancelled"):
+            assert await indexes(tx, lists.orders, mine, state) & {"purchase_by_state", "purchase_due"}
+        for state in ("pending", "lost"):
+            assert await indexes(tx, lists.deposits, mine, state) & {"deposit_by_state", "deposit_watched"}
+        for state in ("refused", "exported", "signed", "broadcast", "confirmed", "queued", "awaiting_approval"):
+            found = await indexes(tx, withdrawals.of_partner, mine, state)
+            assert found & {"withdrawal_by_state", "withdrawal_queued", "withdrawal_awaiting"}, state
+        assert "miner_ended" in await indexes(tx, lists.miners, mine, "ended")
+
+
+async def indexes(tx: db.Tx, read: Any, partner_id: int, state: str) -> set[str]:
+    """By which indexes a list of those in a state is read."""
+    asked = Explaining(tx)
+    if read is withdrawals.of_partner:
+        await read(asked, partner_id, state=state, limit=20)
+    else:
+        await read(asked, partner_id, Page(20, state=state))
+    return asked.indexes
 
 
 async def test_a_miner_s_stints_tell_whose_it_was(world: World) -> None:
