@@ -87,7 +87,20 @@ ROOMS = (
     Room(
         "parties",
         "Partners, users, operators",
-        (*("alone", "changes", "newcomers", "operators", "partners", "people", "permissions", "standings", "users"),),
+        (
+            *(
+                "alone",
+                "changes",
+                "day_ago",
+                "newcomers",
+                "operators",
+                "partners",
+                "people",
+                "permissions",
+                "standings",
+                "users",
+            ),
+        ),
     ),
     Room(
         "rewards",

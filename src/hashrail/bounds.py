@@ -129,6 +129,8 @@ OF_NODE: dict[str, tuple[Decimal, Decimal]] = {
     "pool_btc_per_th": (Decimal("0.1"), Decimal("0.5")),
 }
 BY_NODE = "by the node"
+# Against what small steps within a day are held, all together.
+DAY_AGO = "24 hours ago"
 # A discount that takes off more than half of the fees is looked at, and by two: it costs the operator every day.
 USUAL_DISCOUNT = Decimal("0.5")
 
@@ -173,6 +175,15 @@ def compare(field: str, value: Decimal, before: Decimal | None, since: str) -> D
         return None
     times = plain(divide_half_even(more, less, 2))
     return Doubt(field, plain(value), f"{plain(before)} {since}, {times} times", two=more > less * bound.two)
+
+
+def graver(doubts: Sequence[Doubt], others: Sequence[Doubt]) -> tuple[Doubt, ...]:
+    """Of doubts about the same figures, held against different ones, the graver of each; the first where both are."""
+    found = {each.field: each for each in doubts}
+    for each in others:
+        if each.field not in found or (each.two and not found[each.field].two):
+            found[each.field] = each
+    return tuple(found.values())
 
 
 def compare_with_node(field: str, value: Decimal, told: Decimal, *, of: Decimal) -> Doubt | None:

@@ -32,6 +32,7 @@ from hashrail import business_clock, clock, db
 from hashrail.audit import invariants
 from hashrail.books import fence, ledger
 from hashrail.books.chart import Account, TransferKind
+from hashrail.books.fence import PartnerSuspendedError
 from hashrail.books.ledger import InsufficientFundsError, Transfer
 from hashrail.custody import corrections
 from hashrail.custody.corrections import Correction
@@ -90,6 +91,7 @@ class Both:
         self.dull.partner_opens(world.partner.id)
         self.programmes: list[int] = []
         self.ordered: dict[int, str] = {}
+        self.suspended: set[int] = set()
         self.ended: set[int] = set()
 
     @classmethod
@@ -111,10 +113,12 @@ class Both:
         """What goes on earns as before, so the dull one knows nothing of it."""
         found = await standings.suspended(self.worlds[partner_id])
         assert found.standing == "suspended"
+        self.suspended.add(partner_id)
 
     async def reopen(self, partner_id: int) -> None:
         found = await standings.reopened(self.worlds[partner_id])
         assert found.standing == "open"
+        self.suspended.discard(partner_id)
 
     async def end(self, partner_id: int) -> None:
         """For good: its users keep what they have, and its days go on being closed."""
@@ -129,6 +133,10 @@ class Both:
         return self.dull.users[user_id].partner in self.ended
 
     async def user(self, partner_id: int) -> None:
+        if partner_id in self.suspended:
+            with pytest.raises(PartnerSuspendedError):
+                await self.worlds[partner_id].user("nobody")
+            return
         user = await self.worlds[partner_id].user(f"user {len(self.dull.users)}")
         self.dull.user_registers(partner_id, user.id)
 

@@ -29,6 +29,7 @@ from hashrail.vault import Vault
 
 KeyKind = Literal["full", "secret", "publishable"]
 LIVE_SECRETS = 2
+SECRET_BYTES = 32
 MAX_KEY_LENGTH = 64
 KEYS_CHANGED = "hashrail_keys_changed"
 WORDS: dict[Mode, str] = {"production": "live", "sandbox": "test"}
@@ -139,9 +140,33 @@ async def rotate_key(tx: Tx, vault: Vault, *, partner_id: int, key_id: int) -> N
 
     Raises KeyNotFoundError, KeyRevokedError, NoSecretError.
     """
+    made, sealed = await next_secret(tx, vault, partner_id=partner_id, key_id=key_id)
+    await take_secret(tx, partner_id=partner_id, key_id=key_id, sealed=sealed)
+    return made
+
+
+async def next_secret(tx: Tx, vault: Vault, *, partner_id: int, key_id: int) -> tuple[NewKey, bytes]:
+    """A secret that opens nothing yet, and the same sealed, for `take_secret`. Raises what `rotate_key` does."""
     row = await _lock_live(tx, partner_id, key_id)
     if row["kind"] == "publishable":
         raise NoSecretError(f"key {key_id} is publishable and has no secret", field="key")
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    return NewKey(key_id, row["key"], secret), vault.seal(secret.encode())
+
+
+async def secrets_of(tx: Reader, partner_id: int, key_id: int) -> list[int]:
+    """The numbers of a key's live secrets, oldest first."""
+    rows = await tx.fetch(
+        "SELECT id FROM api_secret WHERE partner_id = $1 AND key_id = $2 AND revoked_at IS NULL ORDER BY id",
+        partner_id,
+        key_id,
+    )
+    return [row["id"] for row in rows]
+
+
+async def take_secret(tx: Tx, *, partner_id: int, key_id: int, sealed: bytes) -> None:
+    """Let a sealed secret sign for a key, beside the one before. Raises KeyNotFoundError, KeyRevokedError."""
+    row = await _lock_live(tx, partner_id, key_id)
     await tx.execute(
         """UPDATE api_secret SET revoked_at = $3
            WHERE partner_id = $1 AND key_id = $2 AND revoked_at IS NULL AND id NOT IN (
@@ -152,10 +177,9 @@ async def rotate_key(tx: Tx, vault: Vault, *, partner_id: int, key_id: int) -> N
         clock.wall_now(),
         LIVE_SECRETS - 1,
     )
-    secret = await _add_secret(tx, vault, partner_id, key_id)
+    await _add_sealed(tx, partner_id, key_id, sealed)
     await journal.note(tx, Kind.KEY_ROTATED, partner_id=partner_id, key=row["key"], number=key_id)
     await _announce(tx, row["key"])
-    return NewKey(key_id, row["key"], secret)
 
 
 async def revoke_old_secret(tx: Tx, *, partner_id: int, key_id: int) -> int:
@@ -343,15 +367,19 @@ async def touch_key(tx: Tx, partner_id: int, key_id: int) -> None:
 
 
 async def _add_secret(tx: Tx, vault: Vault, partner_id: int, key_id: int) -> str:
-    secret = secrets.token_urlsafe(32)
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    await _add_sealed(tx, partner_id, key_id, vault.seal(secret.encode()))
+    return secret
+
+
+async def _add_sealed(tx: Tx, partner_id: int, key_id: int, sealed: bytes) -> None:
     await tx.execute(
         "INSERT INTO api_secret (partner_id, key_id, sealed, created_at) VALUES ($1, $2, $3, $4)",
         partner_id,
         key_id,
-        vault.seal(secret.encode()),
+        sealed,
         clock.wall_now(),
     )
-    return secret
 
 
 async def _lock_live(tx: Tx, partner_id: int, key_id: int) -> Row:

@@ -15,6 +15,8 @@ from hashrail.errors import BadRequestError
 SCOPES = ("read", "login", "wallet", "order", "transfer", "withdraw")
 EVERY_SCOPE = frozenset(SCOPES)
 NAMED = ", ".join(SCOPES)
+# What moves bitcoin out: where there are two admins, it takes both to give it, or a secret that has it.
+WITHDRAW = "withdraw"
 
 
 class BadScopeError(BadRequestError):

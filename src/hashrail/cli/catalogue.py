@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from hashrail import db
+from hashrail import bounds, db
 from hashrail.books import fence
 from hashrail.bounds import Doubt
 from hashrail.cli import preview_shapes, shapes
@@ -21,7 +21,7 @@ from hashrail.cli.shared import MAX_ID, DataOption, JsonOption, PartnerOption, a
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
 from hashrail.money import plain
-from hashrail.parties import partners
+from hashrail.parties import day_ago, partners
 from hashrail.rewards import discounts
 from hashrail.selling import capacity as capacity_module
 from hashrail.selling import catalogue, orders, preview, samples, upgrade_tariff
@@ -30,6 +30,9 @@ from hashrail.selling.upgrade_prices import Tariff
 
 app = typer.Typer()
 order_app = typer.Typer()
+
+# How the log names what upgrades cost.
+UPGRADES = "tariff of upgrades"
 
 OfferArgument = Annotated[int, typer.Argument(metavar="ID", max=MAX_ID, help="The offer's number, as listed.")]
 
@@ -93,7 +96,7 @@ def put(
         offer, put_it = offer_words(power, efficiency), [(power, efficiency, usd)]
         was = (await offers_on_sale(tx)).get(offer)
         effect = await preview.of_offer(tx, power, efficiency, usd)
-        doubts = catalogue.doubt_offer(power, efficiency, usd, was)
+        doubts = await _doubt_offer(tx, power, efficiency, usd, was)
         if dry_run:
             # What the books refuse is refused in a dry run too.
             await catalogue.check(tx, power, efficiency, usd)
@@ -232,7 +235,7 @@ def capacity(
             # What the books refuse is refused first, also in a dry run.
             await capacity_module.set_capacity(tx, cap)
         effect = await preview.of_capacity(tx, cap)
-        doubts, before, after = capacity_module.doubt_capacity(was, cap), {"cap_th": was}, {"cap_th": cap}
+        doubts, before, after = await _doubt_capacity(tx, was, cap), {"cap_th": was}, {"cap_th": cap}
         if not dry_run and await may_be_done(
             tx, act, "capacity", doubts, confirm, before=before, after=after, effect=effect.words()
         ):
@@ -273,9 +276,7 @@ async def _change_upgrades(
     """Change the parts of the tariff that are given; answers what upgrades cost then, or go on to while it waits."""
     if was is None and len(given) < len(Tariff.__slots__):
         await upgrade_tariff.load(tx)  # which refuses: a part of what is not there cannot be changed
-    doubts = list(upgrade_tariff.doubt_price(was, given["power_price"])) if "power_price" in given else []
-    for name in ("power_steps", "efficiency_steps"):
-        doubts += upgrade_tariff.doubt_steps({} if was is None else getattr(was, name), given.get(name, {}))
+    doubts = await _doubt_upgrades(tx, was, given)
     async with db.undone(tx):
         # What the books refuse is refused first, also in a dry run.
         await upgrade_tariff.change(tx, **given)
@@ -283,12 +284,52 @@ async def _change_upgrades(
     made = UpgradesChange(was, then, doubts)
     if dry_run:
         return made
-    subject, before = "tariff of upgrades", tariff_facts(was)
+    subject, before = UPGRADES, tariff_facts(was)
     meant = before | given_facts(given)
     if await may_be_done(tx, act, subject, doubts, confirm, before=before, after=meant, effect=made.words()):
         await upgrade_tariff.change(tx, **given)
         await act.note(tx, subject, before=before, after=tariff_facts(then))
     return made
+
+
+async def _doubt_offer(
+    tx: Tx, power: Decimal, efficiency: Decimal, usd: Decimal, was: Decimal | None
+) -> tuple[Doubt, ...]:
+    """Of a price against the present one, and that of a day ago."""
+    stood = await day_ago.values(tx, "catalogue put", f"offer {offer_words(power, efficiency)}")
+    earlier = stood.get("price_usd")
+    doubts = catalogue.doubt_offer(power, efficiency, usd, was)
+    if earlier is None:
+        return doubts
+    return bounds.graver(doubts, catalogue.doubt_offer(power, efficiency, usd, Decimal(earlier), since=bounds.DAY_AGO))
+
+
+async def _doubt_capacity(tx: Tx, was: Decimal | None, cap: Decimal | None) -> tuple[Doubt, ...]:
+    """Of a capacity, likewise."""
+    earlier = (await day_ago.values(tx, "catalogue capacity", "capacity")).get("cap_th")
+    doubts = capacity_module.doubt_capacity(was, cap)
+    if earlier is None:
+        return doubts
+    return bounds.graver(doubts, capacity_module.doubt_capacity(Decimal(earlier), cap, since=bounds.DAY_AGO))
+
+
+async def _doubt_upgrades(tx: Tx, was: Tariff | None, given: Mapping[str, Any]) -> tuple[Doubt, ...]:
+    """Of what upgrades cost, likewise."""
+    stood = await day_ago.values(tx, "catalogue upgrades", UPGRADES)
+    doubts: tuple[Doubt, ...] = ()
+    if "power_price" in given:
+        price = given["power_price"]
+        doubts += upgrade_tariff.doubt_price(None if was is None else was.power_price, price)
+        if "power_price" in stood:
+            earlier = upgrade_tariff.doubt_price(Decimal(stood["power_price"]), price, since=bounds.DAY_AGO)
+            doubts = bounds.graver(doubts, earlier)
+    for name in ("power_steps", "efficiency_steps"):
+        steps = given.get(name, {})
+        found = upgrade_tariff.doubt_steps({} if was is None else getattr(was, name), steps)
+        before = {int(level): Decimal(usd) for level, usd in stood.get(name, {}).items()}
+        known = {level: usd for level, usd in steps.items() if level in before}
+        doubts += bounds.graver(found, upgrade_tariff.doubt_steps(before, known, since=bounds.DAY_AGO))
+    return doubts
 
 
 def tariff_facts(found: Tariff | None) -> dict[str, object]:

@@ -12,6 +12,7 @@ from hashrail import business_clock, clock
 from hashrail.access import api_keys
 from hashrail.accounting import pool_files, pool_receipts
 from hashrail.books import fence, ledger
+from hashrail.cli import keys as cli_keys
 from hashrail.cli import pool as cli_pool
 from hashrail.cli import refunds, shapes, withdrawals
 from hashrail.cli import standings as cli_standings
@@ -373,6 +374,14 @@ async def _set_key_scopes(tx: Tx, change: Change, asker: Operator) -> None:
     await operators.note(tx, asker, change.act, change.subject, before=change.before, after=change.after)
 
 
+async def _rotate_key(tx: Tx, change: Change, asker: Operator) -> None:
+    assert change.secret is not None, "it was asked for with a sealed secret"
+    key = {"partner_id": change.after["partner"], "key_id": change.after["key"]}
+    changes.assert_begins_with(change, await cli_keys.rotation(tx, **key))
+    await api_keys.take_secret(tx, **key, sealed=change.secret.encode())
+    await operators.note(tx, asker, change.act, change.subject, before=change.before, after=change.after)
+
+
 async def _adopt_wallet(tx: Tx, change: Change, asker: Operator) -> None:
     changes.assert_begins_with(change, await hot_wallet.kept(tx))
     await hot_wallet.adopt(tx, asker, change.after["reason"])
@@ -442,6 +451,8 @@ DONE_BY: dict[str, Done] = {
     "pool receipt add": _add_pool_receipt,
     "pool receipt import": _import_pool_receipts,
     "pool receipt reverse": _reverse_pool_receipt,
+    "partner key create": _set_key_scopes,
+    "partner key rotate": _rotate_key,
     "partner key scopes": _set_key_scopes,
     "payouts adopt": _adopt_wallet,
     "payouts acknowledge": _acknowledge,

@@ -18,7 +18,7 @@ from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import DataOption, JsonOption, PartnerOption, in_transaction, say, table, warn
 from hashrail.db import Row, Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.parties import partners
+from hashrail.parties import changes, partners
 from hashrail.settings import MAX_REQUESTS
 
 app = typer.Typer(
@@ -49,7 +49,10 @@ def create_key(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a key. Its secret is shown once and kept sealed. A partner that is closed gets none."""
+    """Make a key. Its secret is shown once and kept sealed. A partner that is closed gets none.
+
+    Where there are two admins, another one confirms that it may withdraw; until then it has its other scopes.
+    """
     if kind not in ("full", "secret", "publishable"):
         raise typer.BadParameter("kind is full, secret or publishable")
     checked: KeyKind = "full" if kind == "full" else "secret" if kind == "secret" else "publishable"
@@ -62,19 +65,24 @@ def create_key(
         partner_id = (await partners.find(tx, partner)).id
         # Sharing the fence: one who closes the partner at the same time waits, and ends this key too.
         (await fence.share(tx, partner_id)).assert_not_closed()
+        wanted = scopes.check(scope or scopes.SCOPES)
+        waits = scopes.WITHDRAW in wanted and act.operator is not None and await changes.takes_two(tx)
         made = await api_keys.create_key(
             tx,
             act.deployment.vault,
             partner_id=partner_id,
             kind=checked,
             label=label,
-            scopes=tuple(scope) if scope else scopes.SCOPES,
+            scopes=tuple(each for each in wanted if not (waits and each == scopes.WITHDRAW)),
             allowed_ips=networks,
             expires_at=None if expires is None else clock.parse_iso(expires, "expires"),
             unsigned_upgrades=unsigned_upgrades,
         )
         row = await _row(tx, partner_id, made.key_id)
         await act.note(tx, _subject(partner_id, made.key_id), after=_kept(row))
+        if waits:
+            before = {"partner": partner_id, "key": made.key_id, "scopes": row["scopes"]}
+            await act.waits(tx, _subject(partner_id, made.key_id), before=before, after=before | {"scopes": wanted})
         _show_new(made, row, as_json=as_json)
 
     acting(data, "partner key create", operator, work)
@@ -89,11 +97,22 @@ def rotate_key(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a key a new secret; the one before stays valid until `revoke-old`, or until the next rotation."""
+    """Give a key a new secret; the one before stays valid until `revoke-old`, or until the next rotation.
+
+    Where there are two admins, the secret of a key that may withdraw signs once another one has confirmed it.
+    """
 
     async def work(tx: Tx, act: Acting) -> None:
         partner_id = (await partners.find(tx, partner)).id
-        made = await api_keys.rotate_key(tx, act.deployment.vault, partner_id=partner_id, key_id=key_id)
+        made, sealed = await api_keys.next_secret(tx, act.deployment.vault, partner_id=partner_id, key_id=key_id)
+        row = await _row(tx, partner_id, key_id)
+        before = await rotation(tx, partner_id, key_id)
+        if scopes.WITHDRAW in row["scopes"] and await act.waits(
+            tx, _subject(partner_id, key_id), before=before, after=before | {"rotates": True}, secret=sealed.decode()
+        ):
+            _show_new(made, row, as_json=as_json)
+            return
+        await api_keys.take_secret(tx, partner_id=partner_id, key_id=key_id, sealed=sealed)
         row = await _row(tx, partner_id, key_id)
         await act.note(tx, _subject(partner_id, key_id), after={"live_secrets": row["live_secrets"]})
         _show_new(made, row, as_json=as_json)
@@ -219,6 +238,12 @@ def list_keys(partner: PartnerOption, data: DataOption = None, as_json: JsonOpti
             for row in rows
         ],
     )
+
+
+async def rotation(tx: Tx, partner_id: int, key_id: int) -> dict[str, object]:
+    """What a rotation begins with: the key, and which of its secrets sign."""
+    live = await api_keys.secrets_of(tx, partner_id, key_id)
+    return {"partner": partner_id, "key": key_id, "live_secrets": live}
 
 
 async def _row(tx: Tx, partner_id: int, key_id: int) -> Row:

@@ -72,7 +72,10 @@ class ChangeOutdatedError(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What somebody asked for, from what to what; `secret` is the digest of a password, and shown to nobody."""
+    """What somebody asked for, from what to what.
+
+    `secret` is the digest of a password, or a sealed secret of an API key, and shown to nobody.
+    """
 
     id: int
     act: str

@@ -89,10 +89,20 @@ async def find(tx: Reader, kind: Kind, from_day: date) -> Tariff | None:
 
 
 async def doubts(tx: Reader, tariff: Tariff, settings: Settings) -> list[Doubt]:
-    """Why somebody should look at a tariff again, given what counts until it does."""
-    before = (await prices(tx, tariff.from_day - ONE_DAY, settings))[tariff.kind]
-    found = bounds.compare(tariff.kind, tariff.value, before, f"until {tariff.from_day}")
-    return [] if found is None else [found]
+    """Why somebody should look at a tariff again, given what counts until it does, and what counts by now.
+
+    So a row of tariffs, each a little more than the one before, is looked at like one that is much more.
+    """
+    published: date | None = await tx.fetchval("SELECT published_through FROM publication WHERE id = 1")
+    found = await _against(tx, tariff, settings, tariff.from_day - ONE_DAY, f"until {tariff.from_day}")
+    if published is not None:
+        found = bounds.graver(found, await _against(tx, tariff, settings, published, f"on {published}"))
+    return list(found)
+
+
+async def _against(tx: Reader, tariff: Tariff, settings: Settings, day: date, since: str) -> tuple[Doubt, ...]:
+    found = bounds.compare(tariff.kind, tariff.value, (await prices(tx, day, settings))[tariff.kind], since)
+    return () if found is None else (found,)
 
 
 async def listed(tx: Reader) -> list[Tariff]:

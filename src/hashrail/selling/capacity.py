@@ -27,17 +27,17 @@ class CapacityPromisedError(ConflictError):
     advice = "Tell the payment of open orders or let them expire; details say how many TH they hold and may hold."
 
 
-def doubt_capacity(was: Decimal | None, cap_th: Decimal | None) -> tuple[Doubt, ...]:
+def doubt_capacity(was: Decimal | None, cap_th: Decimal | None, *, since: str = "before") -> tuple[Doubt, ...]:
     """Why somebody should look at a capacity again: more than twice what it was, or none at all from now on.
 
     Raises ImplausibleFigureError.
     """
     if cap_th is None:
-        return () if was is None else (Doubt("capacity", "none", f"{plain(was)} TH before", two=True),)
+        return () if was is None else (Doubt("capacity", "none", f"{plain(was)} TH {since}", two=True),)
     if cap_th <= (was or ZERO):
         return ()
     bounds.check("capacity_th", cap_th)
-    found = bounds.compare("capacity_th", cap_th, was, "before")
+    found = bounds.compare("capacity_th", cap_th, was, since)
     return () if found is None else (found,)
 
 

@@ -31,8 +31,10 @@ class Collection:
     active: bool
 
 
-def doubt_offer(power: Decimal, efficiency: Decimal, usd: Decimal, was: Decimal | None) -> tuple[Doubt, ...]:
-    """Why somebody should look at a price again, by the TH: `was` is the offer's price so far, if it is on sale.
+def doubt_offer(
+    power: Decimal, efficiency: Decimal, usd: Decimal, was: Decimal | None, *, since: str = "before"
+) -> tuple[Doubt, ...]:
+    """Why somebody should look at a price again, by the TH: `was` is the offer's price `since`, if it is on sale.
 
     Raises ImplausibleFigureError.
     """
@@ -42,7 +44,7 @@ def doubt_offer(power: Decimal, efficiency: Decimal, usd: Decimal, was: Decimal 
     per_th = divide_half_even(usd, power, USD_DECIMALS)
     bounds.check("usd_per_th", per_th)
     before = None if was is None else divide_half_even(was, power, USD_DECIMALS)
-    found = bounds.compare("usd_per_th", per_th, before, "before, by the TH")
+    found = bounds.compare("usd_per_th", per_th, before, f"{since}, by the TH")
     return () if found is None else (replace(found, field="price", figure=plain(usd)),)
 
 

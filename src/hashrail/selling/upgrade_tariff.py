@@ -81,21 +81,23 @@ async def find(tx: Reader) -> Tariff | None:
     )
 
 
-def doubt_price(was: Tariff | None, price: Decimal) -> tuple[Doubt, ...]:
+def doubt_price(was: Decimal | None, price: Decimal, *, since: str = "before") -> tuple[Doubt, ...]:
     """Why somebody should look at the price of a TH again. Raises ImplausibleFigureError."""
     if not is_amount(price) or price <= 0:
         return ()  # free, or no price, which is refused by name
     bounds.check("usd_per_th", price)
-    found = bounds.compare("usd_per_th", price, None if was is None else was.power_price, "before")
+    found = bounds.compare("usd_per_th", price, was, since)
     return () if found is None else (found,)
 
 
-def doubt_steps(was: Mapping[int, Decimal], steps: Mapping[int, Decimal]) -> tuple[Doubt, ...]:
+def doubt_steps(
+    was: Mapping[int, Decimal], steps: Mapping[int, Decimal], *, since: str = "before"
+) -> tuple[Doubt, ...]:
     """Why somebody should look at the prices of steps again, each by its level. Raises ImplausibleFigureError."""
     found = []
     for level, price in steps.items():
         bounds.check("upgrade_step_usd", price)
-        doubt = bounds.compare("upgrade_step_usd", price, was.get(level), "before")
+        doubt = bounds.compare("upgrade_step_usd", price, was.get(level), since)
         if doubt is not None:
             found.append(replace(doubt, field=f"step to {level} W/TH"))
     return tuple(found)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from hashrail import business_clock, db
+from hashrail.access import api_keys
 from hashrail.accounting import pool_receipts
 from hashrail.cli.changes import DONE_BY, RECORD
 from hashrail.parties import operators
@@ -21,7 +23,7 @@ from tests.support.databases import with_database
 from tests.support.deployments import become
 from tests.support.operators import PASSWORD, hired, strangers
 from tests.support.payouts import ADDRESSES, asked, funded
-from tests.support.shell import Shell
+from tests.support.shell import MASTER_KEY, Shell
 from tests.support.world import World, inputs
 
 MINE = ("--partner", "partner")
@@ -254,6 +256,20 @@ CASES: dict[str, tuple[str, tuple[str, ...], str, Any, Any]] = {
         (604_800,),
         (500,),
     ),
+    "partner key create": (
+        "partner key create --partner partner --scope read",
+        (*MINE, "--scope", "order", "--scope", "withdraw"),
+        "SELECT array_agg(scopes::text ORDER BY id) FROM api_key WHERE id IN (1, 2) AND 'withdraw' = ANY (scopes)",
+        (None,),
+        (["{order,withdraw}"],),
+    ),
+    "partner key rotate": (
+        "partner key create --partner partner --scope read",
+        ("2", *MINE),
+        "SELECT count(*) FROM api_secret WHERE key_id = 2 AND revoked_at IS NULL",
+        (1,),
+        (2,),
+    ),
     "partner key scopes": (
         "partner key create --partner partner --scope read",
         ("1", *MINE, "--scope", "read", "--scope", "withdraw"),
@@ -309,6 +325,15 @@ async def exported(world: World) -> None:
     )
 
 
+async def has_key(world: World, *, wanted: bool) -> None:
+    """Where it is wanted, key 2 may withdraw."""
+    if not wanted:
+        return
+    async with db.transaction(world.pool) as tx:
+        await tx.execute("SELECT setval('api_key_id_seq', 1)")
+        await api_keys.create_key(tx, world.vault, partner_id=world.partner.id, kind="secret")
+
+
 @pytest.fixture
 async def shell(request: pytest.FixtureRequest, server: str, template: str, tmp_path: Path) -> AsyncIterator[Shell]:
     """Olga and otto are admins and two people; vera is a viewer."""
@@ -329,6 +354,7 @@ async def shell(request: pytest.FixtureRequest, server: str, template: str, tmp_
                 await pool_receipts.add(tx, [pool_receipts.by_word(amount_btc=Decimal("0.11"), **facts)])
         if "order refund" in request.node.name:
             await buy(world, (await world.user()).id, "2", "o-1")
+        await has_key(world, wanted="key rotate" in request.node.name)
         await strangers(world.pool)
         given = request.node.callspec.params if hasattr(request.node, "callspec") else {}
         if given.get("act") in OF_EXPORTS:
@@ -372,6 +398,48 @@ def test_what_loosens_takes_two(shell: Shell, act: str) -> None:
         ("otto", "change confirmed"),
         ("olga", newest[1]["action"]),
     ]
+
+
+def test_a_secret_signs_once_another_has_confirmed_it(shell: Shell) -> None:
+    """Who asked is shown it, and asks again where it was lost; the key works with its other scopes meanwhile."""
+    shell.run("partner", "key", "create", *MINE, "--scope", "read", **OTTO)
+    made = shell.run("partner", "key", "create", *MINE, "--json", **OLGA)
+    key = json.loads(made.stdout)
+    assert (made.exit_code, "withdraw" in key["scopes"], "order" in key["scopes"]) == (1, False, True)
+    shell.run("change", "confirm", 1, **OTTO)
+    number = str(key["keyId"])
+    shown = [json.loads(shell.run("partner", "key", "rotate", number, *MINE, "--json", **OLGA).stdout) for _ in "ab"]
+    assert len({key["apiSecret"], *(one["apiSecret"] for one in shown)}) == 3
+    (waiting,) = shell.json("change", "list")
+    assert (waiting["id"], waiting["after"]["rotates"]) == (2, True)
+    assert not any(one["apiSecret"] in json.dumps(waiting) for one in shown)
+    assert shell.run("change", "confirm", 2, **OTTO).exit_code == 0
+    sealed = shell.rows("SELECT sealed FROM api_secret WHERE key_id = %s AND revoked_at IS NULL ORDER BY id", number)
+    opened = [Fernet(MASTER_KEY).decrypt(bytes(each)).decode() for (each,) in sealed]
+    assert opened == [key["apiSecret"], shown[1]["apiSecret"]]
+    # What cannot withdraw is rotated at once.
+    assert shell.run("partner", "key", "rotate", "1", *MINE, **OLGA).exit_code == 0
+
+
+def test_small_steps_add_up(shell: Shell) -> None:
+    """A price that is raised by a third again and again is at last far from that of a day ago, and takes two."""
+    put = ("catalogue", "put", "--power", "3", "--efficiency", "13.5", "--price")
+    shell.run(*put, "40", **OLGA)
+    for price in ("55", "75"):
+        assert shell.run(*put, price, "--confirm", price, **OLGA).exit_code == 0
+    made = shell.run(*put, "105", "--confirm", "105", **OLGA)
+    assert made.exit_code == 0, made.output
+    assert "CONFIRMATION_NEEDED" in shell.run(*put, "125", **OLGA).stderr
+    made = shell.run(*put, "125", "--confirm", "125", **OLGA)
+    assert "SECOND_NEEDED" in made.stderr
+    assert shell.run("change", "confirm", 1, **OTTO).exit_code == 0
+    # From there on what two have confirmed counts.
+    assert shell.run(*put, "140", **OLGA).exit_code == 0
+    steps = ("catalogue", "capacity")
+    shell.run(*steps, "1000", **OLGA)
+    for cap in ("2000", "4000", "8000", "9990"):
+        assert shell.run(*steps, cap, "--confirm", cap, **OLGA).exit_code == 0
+    assert "SECOND_NEEDED" in shell.run(*steps, "10010", "--confirm", "10010", **OLGA).stderr
 
 
 @pytest.mark.parametrize(
