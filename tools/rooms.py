@@ -29,7 +29,7 @@ ROOMS = (
     Room(
         "postgres",
         "A PostgreSQL of our own",
-        ("bootstrap", "dumping", "job_queue", "readiness", "scratch", "server", "tether"),
+        ("binaries", "bootstrap", "dumping", "job_queue", "readiness", "scratch", "server", "tether"),
     ),
     Room(
         "bitcoin",
@@ -170,7 +170,11 @@ ROOMS = (
         "Answers for who is asked",
         ("balances", "finding", "income_change", "income_periods", "lists", "notes", "user_pages", "waiting", "waits"),
     ),
-    Room("recovery", "After a restore", ("backup_check", "backup_file", "backups", "lost", "restoring", "takings")),
+    Room(
+        "recovery",
+        "After a restore",
+        ("backup_check", "backup_file", "backups", "lost", "restoring", "restoring_backup", "takings"),
+    ),
     Room(
         "alarms",
         "What people are told",

@@ -45,6 +45,7 @@ OTHERS = {
     "worker": "a process, which the host starts by itself",
     "init": "it makes the deployment, whose first operator comes after it",
     "backup": "it reads, and notes itself; a timer does it every night",
+    "restore": "it makes a database of what is nobody's, before anybody can be looked up",
     "migrate": "a release does it, before anybody can be looked up",
     "payouts watch": "it opens no books: it is done to a node before anything is deployed",
 }

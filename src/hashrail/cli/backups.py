@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from hashrail import db, logs
+from hashrail import clock, db, logs
 from hashrail.cli import recovery_shapes as shapes
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
@@ -26,7 +26,7 @@ from hashrail.cli.shared import (
     table,
 )
 from hashrail.deployment import comparing, facts
-from hashrail.recovery import backup_check, backups
+from hashrail.recovery import backup_check, backup_file, backups, restoring_backup
 from hashrail.recovery.backup_check import Verdict
 from hashrail.recovery.backup_file import Manifest
 from hashrail.recovery.backups import Backup, Told
@@ -112,6 +112,60 @@ def verify_backup(
         table(f"{file}, of {verdict.manifest.made_at:%Y-%m-%d %H:%M:%S} UTC", ("what", "holds", "found"), rows)
     if not verdict.is_good:
         raise typer.Exit(1)
+
+
+@app.command(
+    "restore",
+    epilog=example(
+        "hashrail restore hashrail-20260909T060000Z.tar --data restored",
+        "DATABASE_URL=postgresql://hashrail@db/empty hashrail restore hashrail-20260909T060000Z.tar",
+    ),
+)
+@prints(shapes.PutBack)
+def restore(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What hashrail backup has made.")],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a backup back: into a data folder without a deployment, or the empty database that DATABASE_URL names.
+
+    Whole or not at all: killed, run it again. Nothing is written over. What is left to be done is said at the end.
+    """
+    settings = settings_for(data)
+    logs.configure(command=True)
+    with refusals_shown(), backup_file.Reader(file) as reader, _progress() as told:
+        restoring_backup.check(reader, told)
+        least = max(reader.manifest.postgres, reader.manifest.dumped_by)
+        with reached(settings, least_major=least) as database:
+            put = asyncio.run(restoring_backup.restore(database.dsn, reader, settings, told))
+    left = _left_to_do(settings)
+    rows = sum(put.manifest.rows.values())
+    if as_json:
+        show_json(
+            shapes.PutBack(
+                file=str(file),
+                made_at=put.manifest.made_at,
+                version=put.manifest.version,
+                rows=rows,
+                journal=[str(one) for one in put.journal],
+                next=left,
+            )
+        )
+        return
+    say(f"Restored: {rows} rows of {clock.iso(put.manifest.made_at)}.")
+    kept = "The journal that was there is kept." if not put.journal else f"The journal is {put.journal[0]}."
+    say(kept if put.journal or settings.journal_file.exists() else "The backup holds no journal.")
+    say("Before any process runs:")
+    for each in left:
+        say(f"  {each}")
+
+
+def _left_to_do(settings: Settings) -> list[str]:
+    """What makes a deployment of the books again."""
+    where = "" if settings.database_url is not None else f" --data {settings.data}"
+    key = settings.data / "master.key"
+    keys = [] if settings.master_keys is not None or key.exists() else [f"put the master key back: {key}"]
+    return [*keys, f"hashrail migrate{where}", f"hashrail restored{where}", f"hashrail audit{where}"]
 
 
 async def _compared(settings: Settings, dsn: str) -> tuple[Settings, facts.Facts | None]:

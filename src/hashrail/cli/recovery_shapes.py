@@ -37,6 +37,17 @@ class BackupVerdict(Shape, kw_only=True):
     checks: Annotated[list[BackupCheck], about("in the order in which it was looked at")]
 
 
+class PutBack(Shape, kw_only=True):
+    """A backup that was put back."""
+
+    file: Annotated[str, about("the backup")]
+    made_at: Annotated[datetime, about("the moment of what it holds")]
+    version: Annotated[str, about("the program that made it")]
+    rows: Annotated[int, about("of all tables")]
+    journal: Annotated[list[str], about("files of the journal that were written; none where one was there")]
+    next: Annotated[list[str], about("what is to be done before any process runs, in order")]
+
+
 class Given(Shape, kw_only=True):
     """Something that happened in the life of the books that is lost."""
 

@@ -31,7 +31,7 @@ from hashrail.deployment import comparing, establishing, facts, journal_file
 from hashrail.deployment.facts import Facts
 from hashrail.deployment.opened import Deployment, on_pool
 from hashrail.errors import BadRequestError, ConflictError, HashrailError, NotFoundError, UnavailableError
-from hashrail.postgres import bootstrap, job_queue
+from hashrail.postgres import binaries, bootstrap, job_queue
 from hashrail.settings import BadSettingError, Settings, assert_names_known
 from hashrail.vault import VaultError
 
@@ -141,11 +141,11 @@ def _connecting() -> Iterator[None]:
 
 
 @contextmanager
-def reached(settings: Settings) -> Iterator[bootstrap.Database]:
+def reached(settings: Settings, *, least_major: int = binaries.OLDEST_MAJOR) -> Iterator[bootstrap.Database]:
     """The database, embedded or given. One that is given has answered."""
     if settings.database_url is not None:
         asyncio.run(reach(settings.database_url))
-    with bootstrap.database(settings) as database:
+    with bootstrap.database(settings, least_major=least_major) as database:
         yield database
 
 

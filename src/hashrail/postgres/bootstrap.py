@@ -9,6 +9,7 @@ import asyncpg
 
 from hashrail import db
 from hashrail.errors import UnavailableError
+from hashrail.postgres import binaries
 from hashrail.postgres.server import EmbeddedPostgres
 from hashrail.settings import Settings
 
@@ -33,15 +34,16 @@ class Database:
 
 
 @contextmanager
-def database(settings: Settings) -> Iterator[Database]:
+def database(settings: Settings, *, least_major: int = binaries.OLDEST_MAJOR) -> Iterator[Database]:
     """The deployment's database: DATABASE_URL, or the embedded server of the data folder.
 
-    An embedded server is started when nobody runs it, and stopped again by whoever started it.
+    An embedded server is started when nobody runs it, and stopped again by whoever started it; a new one is of
+    `least_major` or newer.
     """
     if settings.database_url is not None:
         yield Database(settings.database_url, None)
         return
-    with EmbeddedPostgres(settings.data) as postgres:
+    with EmbeddedPostgres(settings.data, least_major=least_major) as postgres:
         yield Database(postgres.dsn, postgres)
 
 

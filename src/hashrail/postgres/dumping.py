@@ -73,9 +73,12 @@ async def dump(dsn: str, programs: Programs, snapshot: str) -> AsyncIterator[byt
             yield chunk
 
 
-async def restore(dsn: str, programs: Programs, chunks: AsyncIterable[bytes]) -> None:
-    """Restore such a dump into an empty database, as whoever connects. Raises DumpFailedError."""
-    words = ["--exit-on-error", "--no-owner", "--no-privileges"]
+async def restore(dsn: str, programs: Programs, chunks: AsyncIterable[bytes], *, at_once: bool = False) -> None:
+    """Restore such a dump into an empty database, as whoever connects; `at_once` whole or not at all.
+
+    Raises DumpFailedError.
+    """
+    words = ["--exit-on-error", "--no-owner", "--no-privileges", *(["--single-transaction"] if at_once else [])]
     async with _running(dsn, programs.folder / RESTORE, words, stdin=subprocess.PIPE) as process:
         assert process.stdin is not None, "it is a pipe"
         try:

@@ -110,7 +110,7 @@ ON_A_NODE = {("payouts", "node")}
 # Where the command asks exchanges, or shows what they said: tests/integration/cli/test_market.py.
 OF_MARKETS = {("rates", "fetch"), ("rates", "sources")}
 # With nobody else connected, or with a server of their own: tests/integration/recovery.
-ALONE = {("restored",), ("backup",), ("verify-backup",)}
+ALONE = {("restored",), ("backup",), ("verify-backup",), ("restore",)}
 # They take two as soon as there are two, so they are run before the second comes.
 OF_TWO = {
     ("partner", "close"): ("leaving", "--reason", "its contract has ended"),

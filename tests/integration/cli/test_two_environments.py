@@ -29,6 +29,7 @@ ALONE: set[Words] = {
     ("signature", "verify"),
     ("ton-proof", "explain"),
     ("verify-backup",),
+    ("restore",),
     ("log",),
     *(("verify", name) for name in ("day", "income", "power")),
 }

@@ -283,6 +283,29 @@ def test_what_is_seen_without_restoring_it(life: Life, tmp_path: Path) -> None:
     assert "holds no database.dump" in verdict(bare, code=1)["file"].found
 
 
+def test_put_back_into_an_empty_database(server: str, life: Life, tmp_path: Path) -> None:
+    """Rows as the manifest says, and the journal beside them; a second time nothing is written over."""
+    (tmp_path / "data").mkdir()
+
+    def newer(manifest: dict[str, Any]) -> None:
+        manifest["schema"].append("9999_tomorrow")
+
+    with databases.database(server, None) as dsn:
+        shell = Shell(dsn, tmp_path / "data")
+        wrong = rewritten(life.file, tmp_path / "newer.tar", newer)
+        shell.refused("BACKUP_NEWER", "restore", wrong)
+        assert shell.rows("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+        told = read_strictly(("restore",), shell.ok("restore", life.file, "--json"))
+        assert told.journal == [str(tmp_path / "data/journal.jsonl")]
+        assert "user blocked" in (tmp_path / "data/journal.jsonl").read_text()
+        assert told.next == ["hashrail migrate", "hashrail restored", "hashrail audit"]
+        before = shell.rows("SELECT count(*) FROM transfer")
+        shell.refused("DATABASE_NOT_EMPTY", "restore", life.file)
+        assert shell.rows("SELECT count(*) FROM transfer") == before != [(0,)]
+        for words in told.next:
+            shell.ok(*words.split()[1:])
+
+
 def test_killed_while_it_restores(life: Life) -> None:
     """Folder and server go, although nobody is left who could tell them."""
     place = Path(folders.quick()) / f"scratch-{os.getpid()}"
