@@ -35,6 +35,7 @@ async def values(tx: Reader, act: str, subject: str) -> dict[str, Any]:
     )
     if first is None:
         return {}
-    before, after = (msgspec.json.decode(text, type=dict[str, Any]) for text in first.values())
+    before = msgspec.json.decode(first["values_before"], type=dict[str, Any])
+    after = msgspec.json.decode(first["values_after"] or "{}", type=dict[str, Any])
     # What was not there before has stood since it was first set.
     return after | {name: value for name, value in before.items() if value is not None}

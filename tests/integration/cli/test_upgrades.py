@@ -37,7 +37,7 @@ async def shown(environment: dict[str, str], *words: str) -> Any:
 async def test_the_tariff_is_shown(world: World, environment: dict[str, str]) -> None:
     """Prices as they are stored, by the level that a step leads to, lowest first; nothing is changed by looking."""
     found = await shown(environment)
-    assert list(found) == ["priceUsd", "bandDiscount", POWER, EFFICIENCY]
+    assert list(found) == ["priceUsd", "bandDiscount", POWER, EFFICIENCY, "before", "dryRun", "doubts"]
     assert (found["priceUsd"], found["bandDiscount"]) == ("7.626", "0.004")
     assert found[POWER] == [step(level, f"{usd}") for level, usd in sorted(SAMPLE.power_steps.items())]
     levels = [[each["toLevel"] for each in found[name]] for name in (POWER, EFFICIENCY)]
@@ -122,6 +122,7 @@ async def test_before_there_is_a_tariff(world: World, environment: dict[str, str
         "bandDiscount": "0",
         POWER: [step(15, "2")],
         EFFICIENCY: [step(16, "3")],
+        **{"before": None, "dryRun": False, "doubts": []},
     }
     assert (await run(environment, "seed")).exit_code == 0
     assert await upgrade_tariff.load(world.pool) == SAMPLE

@@ -197,7 +197,8 @@ async def test_less_is_done_by_one(case: Case) -> None:
     """A narrower key, and what was acknowledged or ended before."""
     made = await case.exported()
     await case.spend()
-    await case.does("olga", "partner", "key", "create", *MINE)
+    broad = ("read", "login", "order")
+    await case.does("olga", "partner", "key", "create", *MINE, *[word for each in broad for word in ("--scope", each)])
     for scope in (("read", "order"), ("order",), ("order",)):
         given = [word for each in scope for word in ("--scope", each)]
         assert (await case.does("olga", "partner", "key", "scopes", 1, *MINE, *given))[0] == 0
