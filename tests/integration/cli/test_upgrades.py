@@ -122,7 +122,9 @@ async def test_before_there_is_a_tariff(world: World, environment: dict[str, str
         "bandDiscount": "0",
         POWER: [step(15, "2")],
         EFFICIENCY: [step(16, "3")],
-        **{"before": None, "dryRun": False, "doubts": []},
+        "before": None,
+        "dryRun": False,
+        "doubts": [],
     }
     assert (await run(environment, "seed")).exit_code == 0
     assert await upgrade_tariff.load(world.pool) == SAMPLE
