@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from benchmarks import (
     days,
     events,
+    exports,
     latency,
     neighbours,
     payouts,
@@ -50,6 +51,7 @@ class Name(StrEnum):
     WRITES = "writes"
     PAYOUTS = "payouts"
     EVENTS = "events"
+    EXPORTS = "exports"
 
 
 FULL: dict[Name, Benchmark] = {
@@ -63,6 +65,7 @@ FULL: dict[Name, Benchmark] = {
     Name.WRITES: writes.run,
     Name.PAYOUTS: payouts.run,
     Name.EVENTS: events.run,
+    Name.EXPORTS: exports.run,
 }
 SMALL = Shape(efficiencies=6, levels=5)
 QUICK_DAYS = days.Sizes(
@@ -89,6 +92,7 @@ QUICK: dict[Name, Benchmark] = {
     Name.WRITES: lambda place: writes.run(place, QUICK_WRITES),
     Name.PAYOUTS: lambda place: payouts.run(place, payouts.Sizes(batch=5, queued=12, users=2, clients=2)),
     Name.EVENTS: lambda place: events.run(place, events.Sizes(pairs=1, seconds=0.2, moved=800)),
+    Name.EXPORTS: lambda place: exports.run(place, exports.Sizes(shape=SMALL, users=30, miners=200, days=3)),
 }
 
 

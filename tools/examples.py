@@ -30,6 +30,9 @@ from hashrail import business_clock, clock, db
 from hashrail.api.document.openapi_words import EXAMPLE_SECRET
 from hashrail.api.operations.routes import routes
 from hashrail.api.serving.call import ENCODER
+from hashrail.exports import making
+from hashrail.exports.content import Terms
+from hashrail.postgres import job_queue
 from hashrail.postgres.server import EmbeddedPostgres
 from hashrail.proofs import day_documents
 from hashrail.settings import Settings
@@ -268,6 +271,13 @@ async def _upgrade(story: Story) -> None:
     await story.call("app_upgrades", filters=sorts, pagination={"skip": 0, "limit": 20})
     for operation in ("s2s_statement", "s2s_statement_csv"):
         await story.call(operation, **RANGE)
+    await story.call("s2s_payments", state="issued", changedSince=0, limit=1)
+    await story.call("s2s_totals", **RANGE)
+    made = await story.call("s2s_export_create", kind="income", format="csv", **RANGE)
+    await making.make_waiting(story.api.world.pool, Terms(max_bytes=2**20, keep=dt.timedelta(days=7)))
+    await story.call("s2s_exports")
+    await story.call("s2s_export", id=made["id"])
+    await story.call("s2s_export_content", id=made["id"])
 
 
 @asynccontextmanager
@@ -296,6 +306,7 @@ def main() -> None:
         Path(folder).chmod(0o755)
         with EmbeddedPostgres(Path(folder) / "data") as postgres:
             db.migrate(postgres.dsn)
+            job_queue.install(postgres.dsn)
             FILE.write_text(asyncio.run(record(postgres.dsn)), encoding="utf-8")
 
 

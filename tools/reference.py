@@ -30,6 +30,7 @@ from hashrail import errors
 from hashrail.access.signatures import MAX_WINDOW_MS, default_window_ms
 from hashrail.alarms import rules
 from hashrail.api.operations.routes import routes
+from hashrail.api.serving.call import File
 from hashrail.api.serving.operation import AnyOperation, Auth
 from hashrail.audit import invariants
 from hashrail.cli.alarm_shapes import Alarm as AlarmShape
@@ -519,7 +520,8 @@ def _operation(operation: AnyOperation, paths: Sequence[str]) -> list[str]:
 
 def _answers(operation: AnyOperation) -> list[models.Type]:
     """What the operation may answer."""
-    hint = operation.answer
+    # Of a file only its bytes come over the wire.
+    hint = bytes if operation.answer is File else operation.answer
     kinds = get_args(hint) if get_origin(hint) in (types.UnionType, Union) else (hint,)
     return [models.type_info(kind) for kind in kinds]
 

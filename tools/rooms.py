@@ -166,6 +166,11 @@ ROOMS = (
         ),
     ),
     Room(
+        "exports",
+        "A partner's days as files, and what they add up to",
+        ("columns", "content", "day_totals", "export", "kinds", "making"),
+    ),
+    Room(
         "support",
         "Answers for who is asked",
         ("balances", "finding", "income_change", "income_periods", "lists", "notes", "user_pages", "waiting", "waits"),

@@ -118,6 +118,15 @@ CALLS: list[tuple[Call, str, str, dict[str, object]]] = [
     (lambda c: c.upgrades.list(cursor="WzEsMV0"), "GET", "/s2s/nft-upgrade/find-all", {"cursor": "WzEsMV0"}),
     (lambda c: c.statement.lines(DAY, DAY, limit=5), "GET", "/s2s/partner/get-statement",
      {"startDate": "2026-01-01T00:00:00.123Z", "endDate": "2026-01-01T00:00:00.123Z", "limit": "5"}),
+    (lambda c: c.exports.create("income", "csv", DAY, DAY), "POST", "/s2s/export/create",
+     {"kind": "income", "format": "csv", "startDate": "2026-01-01T00:00:00.123Z",
+      "endDate": "2026-01-01T00:00:00.123Z"}),
+    (lambda c: c.payments.list(state="issued", changed_since=7), "GET", "/s2s/nft-payment/find-all",
+     {"state": "issued", "changedSince": "7"}),
+    (lambda c: c.statement.days(DAY, DAY), "GET", "/s2s/partner/get-totals",
+     {"startDate": "2026-01-01T00:00:00.123Z", "endDate": "2026-01-01T00:00:00.123Z"}),
+    (lambda c: c.exports.get(7), "GET", "/s2s/export/find-one", {"id": "7"}),
+    (lambda c: c.exports.list(limit=5), "GET", "/s2s/export/find-all", {"limit": "5"}),
     (lambda c: c.exchange.prices(), "GET", "/s2s/exchanges/get-prices", {}),
     (lambda c: c.wallets.bind("u", "bc1"), "POST", "/s2s/wallet/bind", {"partnerUserId": "u", "address": "bc1"}),
     (lambda c: c.wallets.list("u"), "GET", "/s2s/wallet/find-by-user", {"partnerUserId": "u"}),
@@ -346,13 +355,14 @@ def test_every_row_of_the_table_is_a_verb() -> None:
     client.close()
     assert len({(row.noun, row.verb) for row in OPERATIONS}) == len(OPERATIONS)
     assert len({(row.method, row.path) for row in OPERATIONS}) == len(OPERATIONS)
-    assert set(hashrail_client.__all__) == {"AsyncHashrail", "Hashrail", "HashrailApiError", "SignatureAuth"}
+    clients = {"AsyncHashrail", "Hashrail", "SignatureAuth"}
+    assert set(hashrail_client.__all__) == clients | {"HashrailApiError", "DownloadDiffersError"}
 
 
 def test_mistakes_are_told_before_anything_is_sent() -> None:
     peer = Peer()
     with Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(peer)) as client:
-        with pytest.raises(AttributeError, match="there is no buy here, but create, get, success"):
+        with pytest.raises(AttributeError, match="there is no buy here, but create, get, list, success"):
             client.payments.buy()
         mistakes: tuple[Callable[[], Any], ...] = (
             client.miners.list,

@@ -258,6 +258,19 @@ class OrderSettings(BaseModel):
     partners; one order may always be open."""
 
 
+class ExportSettings(BaseModel):
+    """Exports: files that partners ask for."""
+
+    exports_kept_bytes: int = Field(default=10 * 2**30, ge=1, le=2**50)
+    """From how many bytes of finished exports on a partner waits until one expires."""
+
+    export_max_bytes: int = Field(default=4 * 2**30, ge=1024, le=2**40)
+    """How large a file may be; one that would be larger fails."""
+
+    export_keep_seconds: int = Field(default=7 * 86400, ge=60, le=366 * 86400)
+    """How long a finished file is kept."""
+
+
 class BitcoinNodeSettings(BaseModel):
     """The Bitcoin node: where it is, and which chain it must have."""
 
@@ -471,6 +484,7 @@ class Settings(
     RateSettings,
     MarketSettings,
     OrderSettings,
+    ExportSettings,
     BitcoinNodeSettings,
     BitcoinWalletSettings,
     PayoutSettings,

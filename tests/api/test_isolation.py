@@ -33,6 +33,7 @@ from tests.support.api_client import (
     settings_of,
 )
 from tests.support.deployments import deployed
+from tests.support.exports import exported
 from tests.support.good_fields import good
 from tests.support.payouts import ADDRESSES
 from tests.support.ton import proof
@@ -358,6 +359,38 @@ async def own_events(two: Two) -> None:
         assert not ids & {each["id"] for each in found["events"]}
 
 
+async def own_orders(two: Two) -> None:
+    """Neither all, nor those that changed, nor from where a page of the victim's would go on."""
+    theirs = answered(await two.victim.server.call("s2s_payments", limit=1, changedSince=0))
+    assert theirs["position"] > 0
+    fresh = await two.thief.another_partner()
+    for fields in ({}, {"changedSince": 0}, {"cursor": theirs.get("nextCursor", cursors.encode(2**50))}):
+        assert answered(await fresh.server.call("s2s_payments", **fields)) == {"array": [], "position": 0}
+    await no_such_user("s2s_payments")(two)
+
+
+async def own_totals(two: Two) -> None:
+    """A new partner's days are empty, whatever the victim did on them."""
+    fresh = await two.thief.another_partner()
+    theirs, own = [answered(await one.server.call("s2s_totals", **RANGE))["array"] for one in (two.victim, fresh)]
+    assert sum(day["orders"] for day in theirs) > 0
+    assert {tuple(day.values())[1:] for day in own} == {(0,) * 18}
+
+
+async def own_exports(two: Two) -> None:
+    """Neither the victim's list, nor one of its exports, nor its file; and the thief's has nothing of the victim's."""
+    theirs, content = await exported(two.victim, "orders", "csv")
+    assert content.count(b"\n") > 1
+    assert answered(await two.victim.server.call("s2s_exports"))["array"][0] == theirs
+    assert answered(await two.server.call("s2s_exports")) == {"array": []}
+    assert answered(await two.server.call("s2s_exports", cursor=cursors.encode(theirs["id"] + 1))) == {"array": []}
+    for operation in ("s2s_export", "s2s_export_content"):
+        check_refused(await two.server.call(operation, id=theirs["id"]), 404, "EXPORT_NOT_FOUND", "id")
+    fresh = await two.thief.another_partner()
+    _, own = await exported(fresh, "orders", "csv")
+    assert own.splitlines() == content.splitlines()[:1]
+
+
 async def forged_logout(two: Two) -> None:
     """Nor does it end the victim's session."""
     prefix, _, rest = two.tokens["refreshToken"].split("_", 2)
@@ -454,6 +487,12 @@ ATTEMPTS: dict[str, Attempt] = {
     "s2s_deposit_address": no_such_user("s2s_deposit_address"),
     "s2s_deposits": own_deposits,
     "s2s_events": own_events,
+    "s2s_payments": own_orders,
+    "s2s_totals": own_totals,
+    "s2s_export_create": own_exports,
+    "s2s_exports": own_exports,
+    "s2s_export": own_exports,
+    "s2s_export_content": own_exports,
     "sandbox_advance": own_days("sandbox_advance"),
     "sandbox_chain": nothing_of_anybody("sandbox_chain"),
 }

@@ -202,3 +202,53 @@ async def test_an_order_that_there_is_not(api: Api) -> None:
         response = await api.server.call("s2s_payment", externalId=name)
         check_refused(response, 400, "FIELD_OUT_OF_BOUNDS", "externalId")
     check_refused(await api.server.call("s2s_payment"), 400, "FIELD_MISSING", "externalId")
+
+
+async def test_the_list_of_orders(api: Api) -> None:
+    """In states, of a user, in pages; each as it is shown alone."""
+    alice, bob = [await api.world.user(name) for name in ("alice", "bob")]
+    offer = await an_offer(api.world)
+    for user, name in ((alice, "one"), (bob, "two"), (alice, "three")):
+        facts = {"userId": user.id, "nftCollectionId": offer.id, "externalId": name}
+        answered(await api.server.call("s2s_payment_create", **facts))
+    answered(await api.server.call("s2s_payment_success", userId=bob.id, externalId="two"))
+
+    async def listed(**fields: object) -> list[str]:
+        found = answered(await api.server.call("s2s_payments", **fields))
+        return [one["externalId"] for one in found["array"]]
+
+    assert await listed() == ["three", "two", "one"]
+    assert await listed(state="issued") == ["two"]
+    assert await listed(state="created", partnerUserId="alice") == ["three", "one"]
+    assert await listed(state="refunded") == []
+    page = answered(await api.server.call("s2s_payments", limit=2))
+    assert await listed(cursor=page["nextCursor"]) == ["one"]
+    for one in page["array"]:
+        assert one == answered(await api.server.call("s2s_payment", externalId=one["externalId"]))
+    check_refused(await api.server.call("s2s_payments", state="lost"), 400, "FIELD_OUT_OF_BOUNDS", "state")
+
+
+async def test_what_changed_since_a_position(api: Api) -> None:
+    """Whoever asks with the last answer's position is told what changed since, and nothing else."""
+    user, offer = await api.world.user("alice"), await an_offer(api.world)
+
+    async def create(name: str) -> None:
+        facts = {"userId": user.id, "nftCollectionId": offer.id, "externalId": name}
+        answered(await api.server.call("s2s_payment_create", **facts))
+
+    async def changed(since: int) -> tuple[list[str], int]:
+        found = answered(await api.server.call("s2s_payments", changedSince=since))
+        return [one["externalId"] for one in found["array"]], found["position"]
+
+    assert await changed(0) == ([], 0)
+    await create("one")
+    await create("two")
+    names, position = await changed(0)
+    assert names == ["two", "one"]
+    assert await changed(position) == ([], position)
+    answered(await api.server.call("s2s_payment_success", userId=user.id, externalId="one"))
+    names, after = await changed(position)
+    assert (names, after > position) == (["one"], True)
+    await create("three")
+    assert (await changed(position))[0] == ["three", "one"]
+    assert (await changed(after))[0] == ["three"]

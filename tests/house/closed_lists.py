@@ -13,6 +13,7 @@ from hashrail.books.chart import CURRENCY_OF, USER_CURRENCIES, Account, Transfer
 from hashrail.custody import deposits, withdrawals
 from hashrail.deployment import facts
 from hashrail.events import deliveries, endpoints
+from hashrail.exports import columns, export, kinds
 from hashrail.parties import alone, changes, operators, people
 from hashrail.payouts import batches
 from hashrail.rewards import day_sources, tariffs
@@ -38,6 +39,9 @@ CLOSED: dict[str, Iterable[str]] = {
     "deployment.mode": get_args(settings.Mode),
     "deployment.network": get_args(settings.Network),
     "deposit.state": get_args(deposits.State),
+    "export.format": get_args(columns.Format),
+    "export.kind": get_args(kinds.Name),
+    "export.state": get_args(export.State),
     "operator_account.role": get_args(operators.Role),
     "operator_change.state": get_args(changes.State),
     "operator_tie.kind": get_args(people.Kind),

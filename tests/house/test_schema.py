@@ -120,7 +120,7 @@ DOMAINS = {
         *("withdrawal.single_threshold_btc", "withdrawal.partner_threshold_btc", "withdrawal.sum_of_user_btc"),
         *("withdrawal.sum_to_address_btc", "withdrawal.sum_of_partner_btc"),
         *("payout_batch.most_fee_btc", "payout_transaction.fee_btc", "payout_input.amount_btc"),
-        "deposit.amount_btc",
+        *("deposit.amount_btc", "export_total.total"),
         *("sandbox_transaction.fee_btc", "sandbox_output.amount_btc"),
         *("payout_policy.approval_threshold_btc", "payout_policy.partner_approval_btc", "payout_policy.user_daily_btc"),
         *("tariff.value", "day_source.value"),
@@ -180,6 +180,7 @@ def empty(dsn: str) -> str:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
+        connection.execute("DROP SCHEMA procrastinate CASCADE")
     return dsn
 
 
@@ -463,6 +464,7 @@ async def queue_state(pool: db.Pool) -> tuple[str | None, int, int]:
 async def test_the_queue_lives_in_a_schema_of_its_own(world: World, dsn: str) -> None:
     """Installed once; nothing of it stands among our tables, and again does nothing."""
     ours = await tables(world.pool)
+    await world.pool.execute("DROP SCHEMA procrastinate CASCADE")
     assert await asyncio.to_thread(job_queue.install, dsn) == queue_files()
     newest, count, unpinned = await queue_state(world.pool)
     assert (newest, count >= 4, unpinned) == (queue_files()[-1], True, 0)

@@ -18,6 +18,7 @@ import psycopg
 import yoyo
 
 from hashrail import db
+from hashrail.postgres import job_queue
 from hashrail.postgres import server as postgres_server
 from hashrail.postgres.server import EmbeddedPostgres
 from tests.support import folders
@@ -87,6 +88,7 @@ def make_template(server: str) -> str:
     name = f"template_{uuid.uuid4().hex[:12]}"
     admin(server).execute(f"CREATE DATABASE {name}")
     db.migrate(with_database(server, name))
+    job_queue.install(with_database(server, name))
     with psycopg.connect(with_database(server, name)) as connection:
         connection.execute(A_DEPLOYMENT)
     return name

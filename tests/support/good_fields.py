@@ -48,6 +48,12 @@ def good(operation: str) -> dict[str, Any]:
         "app_income": RANGE,
         "proof_day": {"day": "2026-03-01"},
         "s2s_proof_power": {"day": "2026-03-01"},
+        "s2s_export_create": {"kind": "income", "format": "csv", **RANGE},
+        "s2s_totals": RANGE,
+        "s2s_payments": {},
+        "s2s_exports": {},
+        "s2s_export": {"id": "1"},
+        "s2s_export_content": {"id": "1"},
         "s2s_statement": RANGE,
         "s2s_statement_csv": RANGE,
     }

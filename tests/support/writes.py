@@ -128,6 +128,12 @@ async def a_day(_: Api) -> tuple[Fields, Fields]:
     return {"days": 1}, {"seconds": 86_400}
 
 
+async def days_as_a_file(_: Api) -> tuple[Fields, Fields]:
+    days = {"startDate": "2026-03-01T00:00:00Z", "endDate": "2026-03-02T00:00:00Z"}
+    fields = {"kind": "income", "format": "csv", **days}
+    return fields, fields | {"kind": "orders"}
+
+
 MINERS_OF_BOB = (
     "miner m JOIN app_user u ON u.partner_id = m.partner_id AND u.id = m.user_id AND partner_user_id = 'bob'"
 )
@@ -154,6 +160,7 @@ ROWS = {
     "s2s_withdraw": Row(withdrawal, f"SELECT count(*) FROM {WITHDRAWALS} = 'pending' AND partner_id = $1"),
     "s2s_withdraw_fast": Row(withdrawal, f"SELECT count(*) FROM {WITHDRAWALS} = 'pending' AND partner_id = $1"),
     "s2s_withdrawal_cancel": Row(cancellation, f"SELECT count(*) FROM {WITHDRAWALS} = 'voided' AND partner_id = $1"),
+    "s2s_export_create": Row(days_as_a_file, "SELECT count(*) FROM export WHERE partner_id = $1"),
     "sandbox_advance": Row(a_day, "SELECT floor(offset_us / 86400e6) FROM business_clock WHERE $1::bigint > 0"),
     "sandbox_chain": Row(arrival, "SELECT count(*) FROM sandbox_output WHERE amount_btc < 0.1 AND $1::bigint > 0"),
 }

@@ -8,18 +8,21 @@ that the same call, sent again with the same `idempotency_key`, happens once.
 """
 
 import asyncio
+import datetime as dt
 import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import httpx
 
+from hashrail_client.downloads import Download
 from hashrail_client.following import PAUSE_SECONDS, Following, passes
 from hashrail_client.operations import OPERATIONS, Operation, query_text, wire_fields
 from hashrail_client.signing import sign_body, sign_query_text
@@ -27,6 +30,8 @@ from hashrail_client.wire import append_pair, number_exactly, read_body, stringi
 
 PREFIX = "/api/partner"
 KEY_HEADER = "X-PARTNER-API-KEY"
+CONTENT = f"{PREFIX}/s2s/export/content"
+PARTIAL_CONTENT = 206
 CLOCK_FAULTS = ("TIMESTAMP_AHEAD", "TIMESTAMP_EXPIRED")
 
 
@@ -125,6 +130,13 @@ def _answer(response: httpx.Response, operation: Operation) -> Any:
     return document if operation.whole else document["data"]
 
 
+def _part(response: httpx.Response) -> bytes:
+    """The part of a file that an answer holds. Raises HashrailApiError."""
+    if response.status_code != PARTIAL_CONTENT:
+        raise _error(response)
+    return response.content
+
+
 def _error(response: httpx.Response) -> HashrailApiError:
     document = _document(response)
     if not isinstance(document.get("error"), str):
@@ -171,7 +183,10 @@ class Call:
             )
             return http.build_request("GET", f"{path}?{query}" if query else path, headers=headers)
         headers |= {"Content-Type": "application/json", "Idempotency-Key": self.idempotency_key or str(uuid.uuid4())}
-        body = stringify(self.fields, number_exactly).encode()
+        sent = {
+            name: query_text(value) if isinstance(value, dt.datetime) else value for name, value in self.fields.items()
+        }
+        body = stringify(sent, number_exactly).encode()
         return http.build_request(self.operation.method, path, headers=headers, content=body)
 
 
@@ -278,6 +293,7 @@ class _Nouns:
         self.upgrades = Noun("upgrades", send)
         self.statement = Noun("statement", send)
         self.exchange = Noun("exchange", send)
+        self.exports = Noun("exports", send)
 
 
 class Hashrail(_Nouns):
@@ -306,6 +322,17 @@ class Hashrail(_Nouns):
     def _send(self, call: Call) -> Any:
         auth = self.auth if call.operation.signed else None
         return _answer(self._http.send(call.request(self._http, self._key), auth=auth), call.operation)
+
+    def download(self, export_id: int, path: str | Path) -> Path:
+        """Fetch the file of an export that is done; call it again after it was cut off, and it goes on.
+
+        Raises HashrailApiError, DownloadDiffersError.
+        """
+        coming = Download(self.exports.get(export_id), Path(path))
+        while not coming.is_whole:
+            response = self._http.get(CONTENT, params={"id": str(export_id)}, headers=coming.headers, auth=self.auth)
+            coming.take(_part(response))
+        return coming.finish()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -343,6 +370,19 @@ class AsyncHashrail(_Nouns):
     async def _send(self, call: Call) -> Any:
         auth = self.auth if call.operation.signed else None
         return _answer(await self._http.send(call.request(self._http, self._key), auth=auth), call.operation)
+
+    async def download(self, export_id: int, path: str | Path) -> Path:
+        """Fetch the file of an export that is done; call it again after it was cut off, and it goes on.
+
+        Raises HashrailApiError, DownloadDiffersError.
+        """
+        coming = Download(await self.exports.get(export_id), Path(path))
+        while not coming.is_whole:
+            response = await self._http.get(
+                CONTENT, params={"id": str(export_id)}, headers=coming.headers, auth=self.auth
+            )
+            coming.take(_part(response))
+        return coming.finish()
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -130,6 +130,11 @@ OPERATIONS = (
         ("external_id",),
     ),
     Operation(
+        "payments", "list", "GET", "/s2s/nft-payment/find-all",
+        "Your orders, newest first: {array, position, nextCursor}. changed_since is the position of an earlier answer.",
+        (), ("partner_user_id", "state", "changed_since", *CURSOR),
+    ),
+    Operation(
         "upgrades", "price", "GET", "/s2s/nft-upgrade/calculate-price",
         "What an upgrade costs now: {price in USD}. type is nftPowerUpgrade (TH) or nftEnergyEfficiencyUpgrade (W/TH).",
         ("type", "nft_id", "from_", "to"),
@@ -149,6 +154,27 @@ OPERATIONS = (
         "statement", "lines", "GET", "/s2s/partner/get-statement",
         "What you owe by order and upgrade, and what you paid, oldest first: {array, openingUsd, closingUsd, owedUsd}.",
         ("start_date", "end_date"), ("limit", "cursor"),
+    ),
+    Operation(
+        "statement", "days", "GET", "/s2s/partner/get-totals",
+        "What each day adds up to, both dates inclusive: {array, closedThrough}; BTC and USD.",
+        ("start_date", "end_date"),
+    ),
+    Operation(
+        "exports", "create", "POST", "/s2s/export/create",
+        "Ask for days of all users as a file: {id, state}. kind is income, balances, orders, withdrawals or deposits, "
+        "format csv, ndjson or parquet. Both dates inclusive.",
+        ("kind", "format", "start_date", "end_date"),
+    ),
+    Operation(
+        "exports", "get", "GET", "/s2s/export/find-one",
+        "An export: {state, rows, bytes, sha256, totals}; download it when its state is done.",
+        ("id",),
+    ),
+    Operation(
+        "exports", "list", "GET", "/s2s/export/find-all",
+        "Your exports, newest first: {array, nextCursor}.",
+        (), CURSOR,
     ),
     Operation(
         "exchange", "prices", "GET", "/s2s/exchanges/get-prices",

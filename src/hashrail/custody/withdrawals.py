@@ -157,23 +157,24 @@ class Withdrawal:
     batch_id: int | None
 
 
-# While a batch has it, the batch's state; it is final when it is posted, due again when it is queued.
-_STATE = """CASE WHEN w.state <> 'signed' OR b.state = 'signed' THEN w.state
+# While a batch has it, the batch's state; it is final when it is posted, due again when it is queued. Here and below
+# `w` is the withdrawal and `b` the batch that pays it, if one does.
+SHOWN_STATE = """CASE WHEN w.state <> 'signed' OR b.state = 'signed' THEN w.state
                 WHEN b.state IN ('confirmed', 'final') THEN 'confirmed' ELSE 'broadcast' END"""
+SHOWN_CHANGE = "CASE WHEN w.state = 'signed' THEN greatest(w.changed_at, b.changed_at) ELSE w.changed_at END"
+SHOWN_TXID = """coalesce(b.txid, (SELECT t.txid FROM payout_transaction t WHERE t.batch_id = w.batch_id
+                             ORDER BY t.version DESC LIMIT 1))"""
 _ASKED = """
     SELECT w.id, w.user_id, u.partner_user_id, w.speed, w.address, w.amount_btc, w.commission_btc,"""
 # With what the batch that pays it says of it, while it is on its way.
-_AS_PAID = """
-           w.created_at,
-           CASE WHEN w.state = 'signed' THEN greatest(w.changed_at, b.changed_at) ELSE w.changed_at END AS changed_at,
-           coalesce(b.txid, (SELECT t.txid FROM payout_transaction t WHERE t.batch_id = w.batch_id
-                             ORDER BY t.version DESC LIMIT 1)) AS txid,
+_AS_PAID = f"""
+           w.created_at, {SHOWN_CHANGE} AS changed_at, {SHOWN_TXID} AS txid,
            -- Those that somebody has seen: none where an operator's word counts.
            CASE WHEN b.block_hash IS NULL THEN 0 ELSE b.confirmations END AS confirmations,
            w.reason, w.batch_id
     FROM withdrawal w JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
     LEFT JOIN payout_batch b ON b.id = w.batch_id"""
-_READ = f"{_ASKED} {_STATE} AS state, {_AS_PAID}"
+_READ = f"{_ASKED} {SHOWN_STATE} AS state, {_AS_PAID}"
 
 
 async def request(
@@ -328,7 +329,7 @@ async def of_partner(
     rows = await tx.fetch(
         f"""{_READ}
            WHERE w.partner_id = $1 AND ($2::bigint IS NULL OR w.user_id = $2) AND ($3::bigint IS NULL OR w.id < $3)
-             AND ($6::text IS NULL OR {_STATE} = $6)
+             AND ($6::text IS NULL OR {SHOWN_STATE} = $6)
              -- Said once more as the index has it: what its batch makes of it is signed here.
              AND ($6::text IS NULL OR w.state = CASE WHEN $6 IN ('broadcast', 'confirmed') THEN 'signed' ELSE $6 END)
              AND ($7::timestamptz IS NULL OR w.created_at >= $7) AND ($8::timestamptz IS NULL OR w.created_at < $8)

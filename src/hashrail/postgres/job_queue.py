@@ -43,9 +43,19 @@ def install(dsn: str) -> list[str]:
 def queue(dsn: str) -> procrastinate.App:
     """The queue of a deployment, to define tasks on and to work it off."""
     connector = procrastinate.PsycopgConnector(
-        conninfo=database_url.read(dsn).conninfo, configure=db_session.pin_queue, min_size=1, max_size=4
+        conninfo=database_url.read(dsn).conninfo, configure=db_session.pin_queue, min_size=1, max_size=6
     )
     return procrastinate.App(connector=connector)
+
+
+async def defer(tx: db.Tx, task: str, *, queue: str) -> None:
+    """Have a periodic job run at once as well, if the caller's transaction is committed."""
+    await tx.execute(
+        """SELECT procrastinate.procrastinate_defer_jobs_v1(ARRAY[
+               ($1, $2, 0, NULL, NULL, '{"timestamp": 0}', NULL)::procrastinate.procrastinate_job_to_defer_v1])""",
+        queue,
+        task,
+    )
 
 
 def _apply(connection: psycopg.Connection, names: Sequence[str]) -> None:

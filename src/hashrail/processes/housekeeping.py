@@ -1,19 +1,21 @@
 """Housekeeping: what expires is let go, partner by partner, a transaction each."""
 
-from hashrail import business_clock, db
+from hashrail import business_clock, clock, db
 from hashrail.access import idempotency, rate_budgets, sessions, ton_payloads
 from hashrail.accounting import pool_receipts
 from hashrail.books import ledger
 from hashrail.custody import bound_wallets, withdrawal_sums
 from hashrail.events import deliveries
+from hashrail.exports import export
 from hashrail.parties import partners
 from hashrail.selling import orders
 
 
 async def housekeeping(pool: db.Pool) -> dict[str, int]:
-    """Expire orders, forget old answers, sessions, wallets taken off, payloads of logins, counts of rate limits, and
-    what became of webhooks."""
-    counts = {"orders": 0, "answers": 0, "sessions": 0, "wallets": 0, "payloads": 0, "budgets": 0, "deliveries": 0}
+    """Expire orders, forget old answers, sessions, wallets taken off, payloads of logins, counts of rate limits, what
+    became of webhooks, and the files of exports."""
+    names = ("orders", "answers", "sessions", "wallets", "payloads", "budgets", "deliveries", "exports")
+    counts = dict.fromkeys(names, 0)
     async with db.transaction(pool) as tx:
         counts["payloads"] += await ton_payloads.forget_expired(tx)
     async with db.transaction(pool) as tx:
@@ -28,6 +30,7 @@ async def housekeeping(pool: db.Pool) -> dict[str, int]:
             counts["sessions"] += await sessions.forget_expired(tx, partner_id)
             now = await business_clock.now(tx)
             counts["wallets"] += await bound_wallets.forget_unbound(tx, partner_id, now=now)
+            counts["exports"] += await export.expire_due(tx, partner_id, clock.wall_now())
             await withdrawal_sums.forget_past(tx, partner_id, now=now)
     return counts
 

@@ -27,6 +27,7 @@ from hashrail.custody import regime
 from hashrail.deployment import journal_file, opened
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import ConflictError, HashrailError
+from hashrail.exports import content, export, making
 from hashrail.market.chain_days import ChainNotReadyError
 from hashrail.payouts import processor, settlement
 from hashrail.postgres import job_queue
@@ -64,7 +65,7 @@ async def run(settings: Settings, dsn: str) -> None:
     Raises BadSettingError for a receiver of alarms that cannot be one, and what opening the deployment does.
     """
     delivery.check(settings)
-    books = await opened.open_deployment(settings, dsn, connections=4)
+    books = await opened.open_deployment(settings, dsn, connections=6)
     deployment = await opened.with_chain(books, signs=True)
     queue = job_queue.queue(dsn)
     tasks(queue, deployment)
@@ -72,6 +73,7 @@ async def run(settings: Settings, dsn: str) -> None:
     async with queue.open_async():
         working, watched = loop.create_task(_work(queue)), loop.create_task(watching.watch(deployment))
         delivered = loop.create_task(delivering.run(deployment, dsn))
+        exporting = loop.create_task(_work(queue, export.QUEUE))
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, working.cancel)
         log.info("worker started", **deployment.facts.shown())
@@ -79,18 +81,24 @@ async def run(settings: Settings, dsn: str) -> None:
             await working
         except asyncio.CancelledError:
             log.info("worker stopped")
-        for beside in (watched, delivered):
+        for beside in (watched, delivered, exporting):
             beside.cancel()
-        await asyncio.wait([watched, delivered])
+        await asyncio.wait([watched, delivered, exporting])
     await deployment.close()
 
 
-async def _work(queue: procrastinate.App) -> None:
-    """Work the queue off until this is cancelled. Procrastinate ends, as if asked to, when it loses the database."""
+async def _work(queue: procrastinate.App, jobs: str = "default") -> None:
+    """Work off the jobs of a queue until this is cancelled; each queue has one at a time, beside those of the others.
+
+    Procrastinate ends, as if asked to, when it loses the database.
+    """
     while True:
         try:
             await queue.run_worker_async(
-                install_signal_handlers=False, shutdown_graceful_timeout=STOP_SECONDS, delete_jobs="successful"
+                queues=[jobs],
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=STOP_SECONDS,
+                delete_jobs="successful",
             )
             log.warning("the queue lost the database: begun again")
         except procrastinate.exceptions.ConnectorException as error:
@@ -145,8 +153,21 @@ def tasks(queue: procrastinate.App, deployment: Deployment) -> None:
     async def audit(timestamp: int) -> None:
         await _audit(deployment, timestamp)
 
+    _tasks_of_exports(queue, deployment)
     if deployment.node is not None:
         _tasks_of_chain(queue, deployment)
+
+
+def _tasks_of_exports(queue: procrastinate.App, deployment: Deployment) -> None:
+    """What makes files, on a queue of their own."""
+
+    # It begins at once where an export is asked for, and each minute what a worker that was killed has left.
+    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.task(name=export.JOB, queue=export.QUEUE, queueing_lock=export.JOB, pass_context=False)
+    @_counted(deployment.pool)
+    async def make_exports(timestamp: int) -> None:
+        made = await making.make_waiting(deployment.pool, content.Terms.of(deployment.settings))
+        (log.info if made else log.debug)("exports made", made=made, tick=timestamp)
 
 
 def _tasks_of_chain(queue: procrastinate.App, deployment: Deployment) -> None:

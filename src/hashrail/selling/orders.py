@@ -23,12 +23,12 @@ from hashrail.books import fence, ledger, lost_numbers
 from hashrail.books.chart import Account, TransferKind
 from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import Transfer
-from hashrail.db import Reader, Tx, record
+from hashrail.db import Reader, Row, Tx, record
 from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import ConflictError, NotFoundError
 from hashrail.events import drafts
-from hashrail.events.types import OrderCancelled, OrderCreated, OrderExpired, OrderIssued
+from hashrail.events.types import OrderCancelled, OrderCreated, OrderEvent, OrderExpired, OrderIssued
 from hashrail.parties import users
 from hashrail.rewards import stints
 from hashrail.selling import capacity, catalogue, miners
@@ -166,6 +166,42 @@ async def get(tx: Reader, partner_id: int, external_id: str) -> Order:
     if order is None:
         raise OrderNotFoundError("the partner has no such order", field="externalId")
     return order
+
+
+async def of_partner(
+    tx: Reader,
+    partner_id: int,
+    *,
+    user_id: int | None = None,
+    state: Shown | None = None,
+    changed_since: int | None = None,
+    limit: int,
+    offset: int = 0,
+    before: int | None = None,
+) -> list[tuple[Order, datetime | None]]:
+    """A page of the partner's orders, newest first, each with when it was refunded.
+
+    `changed_since` is a position of the partner's feed: of those orders only of which an event stands behind it.
+    `before` is the last page's last id.
+    """
+    rows = await tx.fetch(
+        """SELECT p.id, p.external_id, p.user_id, p.collection_id, p.power, p.energy_efficiency, p.value_usd, p.state,
+                  p.attempt, p.created_at, p.expires_at, p.paid_at, p.miner_id, r.refunded_at
+           FROM purchase p
+           LEFT JOIN order_refund r ON r.partner_id = p.partner_id AND r.purchase_id = p.id
+           WHERE p.partner_id = $1 AND ($2::bigint IS NULL OR p.user_id = $2) AND ($3::bigint IS NULL OR p.id < $3)
+             AND ($4::text IS NULL OR CASE WHEN r.refunded_at IS NULL THEN p.state ELSE 'refunded' END = $4)
+             AND ($5::bigint IS NULL OR p.external_id IN (
+                 SELECT e.object_id FROM event e
+                 WHERE e.partner_id = $1 AND e.position > $5 AND e.object_kind = $8))
+           ORDER BY p.id DESC LIMIT $6 OFFSET $7""",
+        *(partner_id, user_id, before, state, changed_since, limit, offset, OrderEvent.KIND),
+    )
+    return [(_without_refund(row), row["refunded_at"]) for row in rows]
+
+
+def _without_refund(row: Row) -> Order:
+    return Order(**{name: value for name, value in row.items() if name != "refunded_at"})
 
 
 async def refunded_at(tx: Reader, partner_id: int, order: Order) -> datetime | None:

@@ -1,5 +1,5 @@
 -- Read tokens: what a user gives to a dashboard. The token itself is signed and kept nowhere; a row says that it lives.
--- depends: 0070_events
+-- depends: 0080_exports
 
 CREATE SEQUENCE read_token_id_seq;
 CREATE TABLE read_token (

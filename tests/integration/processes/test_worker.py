@@ -9,11 +9,12 @@ import procrastinate
 import pytest
 from structlog.typing import EventDict
 
-from hashrail import db
+from hashrail import clock, db
 from hashrail.audit import invariants
 from hashrail.books import chart
 from hashrail.clock import ONE_DAY
 from hashrail.deployment import facts
+from hashrail.exports import export
 from hashrail.processes import worker
 from hashrail.rewards import day_waits
 from hashrail.settings import Settings
@@ -111,14 +112,36 @@ async def test_the_audit_of_the_worker_raises_an_alarm(
 
 
 def test_what_is_done_when(queue: procrastinate.App, pool: db.Pool) -> None:
-    """Four periodic jobs, each waiting at most once; the one that ends stalled jobs has no lock to leave behind."""
+    """Each periodic job waits at most once; two of them have no lock that a killed worker could leave behind."""
     worker.tasks(queue, deployed(pool, Settings()))
     planned = {each.task.name: each.cron for each in queue.periodic_registry.periodic_tasks.values()}
-    minutely = dict.fromkeys(("keep_days", "write_journal", "pay", "forget_stalled"), "* * * * *")
+    minutely = dict.fromkeys(("keep_days", "write_journal", "pay", "forget_stalled", "make_exports"), "* * * * *")
     assert planned == minutely | {"audit": "17 * * * *"}
     for name in planned:
-        lock = None if name == "forget_stalled" else name
+        lock = None if name in ("forget_stalled", "make_exports") else name
         assert (queue.tasks[name].lock, queue.tasks[name].queueing_lock) == (lock, name)
+
+
+async def test_an_export_is_made_by_the_job_of_its_own_commit(world: World, queue: procrastinate.App) -> None:
+    """On a queue of its own, which the other jobs do not wait for; without the commit there is no job."""
+    worker.tasks(queue, deployed(world.pool, Settings(mode="sandbox")))
+    today = await world.today()
+    facts = {"kind": "income", "file_format": "csv", "first": today, "last": today, "kept_bytes": 1}
+
+    async def asked(tx: db.Tx) -> export.Export:
+        return await export.ask(tx, world.partner.id, now=clock.wall_now(), **facts)
+
+    async with db.transaction(world.pool) as tx, db.undone(tx):
+        await asked(tx)
+    async with db.transaction(world.pool) as tx:
+        one = await asked(tx)
+    async with queue.open_async():
+        jobs = [(job.queue, job.task_name) for job in await queue.job_manager.list_jobs_async()]
+        assert jobs == [("exports", "make_exports")]
+        await queue.run_worker_async(queues=["default"], wait=False, install_signal_handlers=False)
+        assert (await export.find(world.pool, world.partner.id, one.id)).state == "waiting"
+        await queue.run_worker_async(queues=["exports"], wait=False, install_signal_handlers=False)
+    assert (await export.find(world.pool, world.partner.id, one.id)).state == "done"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from hashrail.api.document import event_schemas, refusals
 from hashrail.api.document import openapi_words as words
 from hashrail.api.document.schemas import Schemas, parameter, story
 from hashrail.api.operations.routes import routes
-from hashrail.api.serving.call import ENCODER
+from hashrail.api.serving.call import ENCODER, File
 from hashrail.api.serving.cors import SERVER_PATHS
 from hashrail.api.serving.operation import JSON, AnyOperation, Auth
 from hashrail.api.serving.running import IDEMPOTENCY_HEADER
@@ -100,7 +100,7 @@ def _tags(table: Iterable[AnyOperation]) -> list[Part]:
 def _models(operation: AnyOperation) -> list[Any]:
     """What is sent and answered; nobody looks at what is sent where every site may call."""
     looked_at = operation.method == "GET" or not operation.is_for_anybody
-    return [*([operation.model] if looked_at else []), operation.answer]
+    return [*([operation.model] if looked_at else []), *([] if operation.answer is File else [operation.answer])]
 
 
 def _name_at(operation: AnyOperation, path: str) -> str:
@@ -142,7 +142,9 @@ def _operation(
     described["responses"] = {"200": _answered(operation, schemas, example)} | {
         str(status): refused.with_codes(status, kinds) for status, kinds in refusals.of(operation).items()
     }
-    if operation.is_for_anybody:
+    if operation.answer is File:
+        described["responses"]["206"] = described["responses"]["200"] | {"description": words.PART}
+    if operation.is_for_anybody or operation.answer is File:
         described["responses"]["304"] = words.NOT_MODIFIED
     described["security"] = words.security(operation.auth, operation.method)
     return described

@@ -61,6 +61,7 @@ TAGS = {
     "Upgrades": "More power or fewer W/TH for a miner, and what the partner owes for it.",
     "Partner": "What the partner owes, line by line.",
     "Wallets": "What a user has, by currency, and the bitcoin addresses that they have bound.",
+    "Exports": "Days of all users as files, for the partner's own books.",
     "Withdrawals": "Bitcoin that leaves: asked for, watched, taken back.",
     "Deposit": "Bitcoin that arrives.",
     "Events": "What happened, in one order.",
@@ -187,6 +188,7 @@ CALLERS = {
 REPETITION = "A repetition (the very same request, or the same `Idempotency-Key` and body) gets the kept answer."
 IN_STEPS = "It commits on its way: a repetition of one that was cut off goes on from there, and nothing is done twice."
 MAY_BE_UNSIGNED = "A key with the setting `unsigned_upgrades` may leave the signature out."
+PART = "The part of the file that Range asks for; Content-Range says which one it is."
 NOT_MODIFIED = {"description": "The caller has the same answer: If-None-Match names its ETag. There is no body."}
 EXTENSION = "An extension of Hashrail: the partner API's contract does not have it."
 

@@ -2,9 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from hashrail import clock
+from msgspec import UNSET, UnsetType
+
+from hashrail import clock, db
 from hashrail.api.serving.call import Call
 from hashrail.api.serving.operation import Auth, Noun
+from hashrail.api.wire import cursors
 from hashrail.api.wire.fields import number
 from hashrail.api.wire.models import (
     Answer,
@@ -12,20 +15,29 @@ from hashrail.api.wire.models import (
     Efficiency,
     Id,
     Moment,
+    PartnerPageQuery,
+    PositionText,
     Power,
     SignedBody,
     SignedQuery,
     Text,
     Usd,
 )
+from hashrail.api.wire.page import Order as Ordering
+from hashrail.api.wire.page import Page
 from hashrail.books import ledger
 from hashrail.books.fence import OpenBooks
 from hashrail.db import Tx
+from hashrail.events import feed
+from hashrail.parties import users
 from hashrail.parties.users import UserBlockedError, UserNotFoundError
 from hashrail.selling import capacity, catalogue, orders
 from hashrail.selling.orders import Order
 
 ORDERS = Noun("Orders")
+BY_ID: Ordering[tuple[Order, datetime | None], int] = Ordering(
+    lambda one: (one[0].id,), lambda cursor: cursors.decode(cursor, int)[0]
+)
 ORDERING = (UserBlockedError, capacity.CapacityExceededError, ledger.CreditLimitError)
 
 
@@ -48,6 +60,13 @@ class OrderQuery(SignedQuery, kw_only=True):
     """An order by the partner's own id of it."""
 
     external_id: Text
+
+
+class OrdersQuery(PartnerPageQuery, kw_only=True):
+    """Orders in a state, or that changed since a position of the partner's feed: `position` of an earlier answer."""
+
+    state: orders.Shown | UnsetType = UNSET
+    changed_since: PositionText | UnsetType = UNSET
 
 
 class PaymentOut(Answer, kw_only=True):
@@ -75,6 +94,17 @@ class OrderOut(Answer, kw_only=True):
     expires_at: Moment
     paid_at: Moment | None
     refunded_at: Moment | None
+
+
+class OrdersOut(Answer, kw_only=True):
+    """Orders, newest first. `position` is how far the partner's feed goes: what changes later stands behind it.
+
+    Of a list in pages, keep the position of the first page.
+    """
+
+    array: list[OrderOut]
+    position: int
+    next_cursor: str | UnsetType = UNSET
 
 
 @ORDERS.write(
@@ -135,6 +165,52 @@ async def order(call: Call, query: OrderQuery) -> Data[OrderOut]:
     """An order with its state."""
     found = await orders.get(call.pool, call.partner_id, query.external_id)
     return Data(_order(found, await orders.refunded_at(call.pool, call.partner_id, found)))
+
+
+@ORDERS.read(
+    None,
+    "s2s_payments",
+    "GET",
+    "/s2s/nft-payment/find-all",
+    Auth.SIGNED,
+    refuses=(UserNotFoundError, *cursors.REFUSALS),
+)
+async def every_order(call: Call, query: OrdersQuery) -> Data[OrdersOut]:
+    """The partner's orders or one user's, newest first: all, those in a state, or those that changed since a position.
+
+    A position is read first, and then the orders. So whoever asks again with the position of the last answer is told
+    every change since, some of them perhaps twice.
+    """
+    page = Page.of(query, BY_ID)
+    since = None if query.changed_since is UNSET else int(query.changed_since)
+    await _bring_up_to_date(call)
+    async with db.snapshot(call.pool) as tx:
+        name = query.partner_user_id
+        user_id = None if name is UNSET else (await users.find(tx, call.partner_id, name)).id
+        position = await feed.last_position(tx, call.partner_id)
+        found = await orders.of_partner(
+            tx,
+            call.partner_id,
+            user_id=user_id,
+            state=None if query.state is UNSET else query.state,
+            changed_since=since,
+            limit=page.to_read,
+            offset=page.offset,
+            before=page.behind,
+        )
+    shown, next_cursor = page.cut(found)
+    return Data(
+        OrdersOut(
+            array=[_order(one, refunded_at) for one, refunded_at in shown], position=position, next_cursor=next_cursor
+        )
+    )
+
+
+async def _bring_up_to_date(call: Call) -> None:
+    """Give what has happened its position in the feed, where the worker has not done so yet."""
+    while await feed.has_drafts(call.pool, call.partner_id):
+        async with db.transaction(call.pool) as tx:
+            await feed.append_drafts(tx, call.partner_id)
 
 
 def _order(one: Order, refunded_at: datetime | None) -> OrderOut:

@@ -19,6 +19,7 @@ from hashrail.api.operations.balances import BALANCES
 from hashrail.api.operations.catalogue import CATALOGUE
 from hashrail.api.operations.deposits import DEPOSITS
 from hashrail.api.operations.events import EVENTS
+from hashrail.api.operations.exports import EXPORTS
 from hashrail.api.operations.figures import EXCHANGE_RATES, INCOME_PER_TH
 from hashrail.api.operations.income import INCOME
 from hashrail.api.operations.logins import LOGINS
@@ -46,7 +47,7 @@ PAGES = ("/healthz", "/readyz", "/api/openapi.json", "/api/docs", "/api/docs/pag
 NOUNS = (
     *(LOGINS, SESSIONS, READ_TOKENS, MINERS, CATALOGUE, INCOME_PER_TH, INCOME, EXCHANGE_RATES),
     *(USERS, ORDERS, UPGRADES, STATEMENT),
-    *(BALANCES, WALLETS, WITHDRAWALS, DEPOSITS, EVENTS, MARKET, PROOFS),
+    *(BALANCES, WALLETS, WITHDRAWALS, DEPOSITS, EVENTS, EXPORTS, MARKET, PROOFS),
     *(APP_FIGURES, APP_ACCOUNT, APP_MINERS, APP_INCOME, APP_WALLETS, APP_PURCHASES, TIME, ERRORS),
 )
 OPERATIONS = tuple(operation for noun in NOUNS for operation in noun.operations)

@@ -1,6 +1,6 @@
 """A call: one request that was let in, and the reply that is sent."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
@@ -86,3 +86,22 @@ class Reply(Struct, frozen=True):
     body: bytes
     headers: dict[str, str]
     status: int = HTTPStatus.OK
+
+
+class File(Struct, frozen=True):
+    """What a handler answers with whose answer is a file: its size, its tag, and what reads a part of it.
+
+    `read` takes the first byte and the last one, both included, and yields parts that are no larger than a chunk.
+    """
+
+    size: int
+    tag: str
+    name: str
+    read: Callable[[int, int], AsyncIterator[bytes]]
+
+
+class FileReply(Reply, frozen=True):
+    """A part of a file, or the whole: its body is sent as it is read, and is `size` bytes long."""
+
+    size: int = 0
+    content: AsyncIterator[bytes] | None = None

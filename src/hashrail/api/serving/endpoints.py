@@ -15,7 +15,7 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 from hashrail.api.serving import cors, door, envelope
 from hashrail.api.serving.answering import answer
 from hashrail.api.serving.arrival import Arrival
-from hashrail.api.serving.call import Reply
+from hashrail.api.serving.call import FileReply, Reply
 from hashrail.api.serving.errors import MethodNotAllowedError
 from hashrail.api.serving.heads import SENT_METHOD
 from hashrail.api.serving.limits import Spending
@@ -106,7 +106,11 @@ def _arrival(scope: HTTPScope, *, for_pages: bool) -> Arrival:
 
 async def _send(send: Send, reply: Reply, media_type: str) -> None:
     headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
-    if reply.status == HTTPStatus.OK:
-        headers += [(b"content-type", media_type.encode()), (b"content-length", str(len(reply.body)).encode())]
+    if reply.status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        size = reply.size if isinstance(reply, FileReply) else len(reply.body)
+        headers += [(b"content-type", media_type.encode()), (b"content-length", str(size).encode())]
     await send({"type": "http.response.start", "status": int(reply.status), "headers": headers})
+    if isinstance(reply, FileReply) and reply.content is not None:
+        async for part in reply.content:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": reply.body, "more_body": False})

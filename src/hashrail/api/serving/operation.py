@@ -20,7 +20,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack
 from msgspec import Struct
 
 from hashrail.api.serving import running
-from hashrail.api.serving.call import Call, Reply
+from hashrail.api.serving.call import Call, File, Reply
 from hashrail.api.serving.running import Read, Write, WriteInSteps, WriteOutsideBooks
 from hashrail.errors import HashrailError
 
@@ -176,7 +176,7 @@ class Noun:
     ) -> Operation[F]:
         model, answer, story = _read_from(handler)
         is_json = facts.get("media_type", JSON) == JSON
-        assert (answer is bytes) is not is_json, f"{handler} answers bytes where it says that they are no JSON"
+        assert (answer in (bytes, File)) is not is_json, f"{handler} answers bytes where it says that they are no JSON"
         facts = Facts(scope=DEFAULT_SCOPES.get(place[-1])) | facts
         operation = Operation(*place, self.tag, model, answer, story, run, writes, in_steps, in_books, **facts)
         self.operations.append(operation)

@@ -19,8 +19,9 @@ from msgspec import Struct
 
 from hashrail import db
 from hashrail.access import idempotency
+from hashrail.api.serving import ranges
 from hashrail.api.serving.arrival import Arrival
-from hashrail.api.serving.call import ENCODER, Call, Reply
+from hashrail.api.serving.call import ENCODER, Call, File, Reply
 from hashrail.api.wire.faults import FieldBoundsError
 from hashrail.books import fence
 from hashrail.books.fence import OpenBooks
@@ -37,9 +38,9 @@ F_contra = TypeVar("F_contra", bound=Struct, contravariant=True)
 
 
 class Read(Protocol[F_contra]):
-    """Answers a model of the wire, or bytes that are no JSON."""
+    """Answers a model of the wire, bytes that are no JSON, or a file."""
 
-    def __call__(self, call: Call, fields: F_contra, /) -> Awaitable[Struct | bytes]:
+    def __call__(self, call: Call, fields: F_contra, /) -> Awaitable[Struct | bytes | File]:
         """The answer."""
 
 
@@ -94,6 +95,8 @@ class Steps:
 async def read(handler: Read[F], call: Call, fields: F) -> Reply:
     """The reply of a read."""
     answer = await handler(call, fields)
+    if isinstance(answer, File):
+        return ranges.reply(call, answer)
     return Reply(answer if isinstance(answer, bytes) else ENCODER.encode(answer), call.headers)
 
 

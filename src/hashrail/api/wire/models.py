@@ -31,6 +31,9 @@ LimitOf100 = Annotated[str, Meta(pattern=texts.LIMIT_OF_100, description="how ma
 Offset = Annotated[str, Meta(pattern=texts.OFFSET, description="how many to skip, digits")]
 Flag = Annotated[str, Meta(pattern=texts.FLAG)]
 IdText = Annotated[str, Meta(max_length=20, pattern=texts.ID)]
+PositionText = Annotated[
+    str, Meta(max_length=15, pattern=texts.DIGITS, description="a position of the partner's feed, digits")
+]
 MillisText = Annotated[str, Meta(pattern=texts.DIGITS, description=MILLIS)]
 WindowText = Annotated[str, Meta(pattern=texts.WINDOW, description=WINDOW)]
 Millis = Annotated[int, Meta(ge=1, le=MAX_ID, description=MILLIS)]
