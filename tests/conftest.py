@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 
 import asyncpg
 import pytest
+import typer.testing
 from hypothesis import settings
 
 from hashrail import db
@@ -40,6 +42,14 @@ def cheap_passwords() -> Iterator[int]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operators, "COST", 2)
         yield real
+
+
+@pytest.fixture(scope="session", autouse=True)
+def program_made_once() -> Iterator[None]:
+    """Typer makes the tree of commands anew whenever one is called, which costs more than most commands do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from hashrail import clock, db
 from hashrail.access import api_keys, scopes, signatures
 from hashrail.parties import partners
 from hashrail_client.signing import sign_body_text, sign_headers
+from tests.support import patience
 from tests.support.api_client import (
     C2S,
     CONTRACT,
@@ -190,7 +191,7 @@ async def test_a_used_key_remembers_when(api: Api) -> None:
     await read(Caller(api.http, made.key, made.secret))
     async with db.transaction(api.world.pool) as tx:
         rows = {row["id"]: row for row in await api_keys.list_keys(tx, api.world.partner.id)}
-    assert abs((rows[made.key_id]["last_used_at"] - clock.wall_now()).total_seconds()) < 10
+    assert abs((rows[made.key_id]["last_used_at"] - clock.wall_now()).total_seconds()) < patience.SECONDS
 
 
 async def test_the_cache_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -453,7 +454,7 @@ async def test_bad_signatures_in_a_body(api: Api, change: dict[str, Any], code: 
     response = await api.http.post(CONTRACT["s2s_login"][2], content=body, headers={KEY_HEADER: str(api.server.key)})
     details = check_refused(response, 401, code)
     if code in ("TIMESTAMP_IN_SECONDS", "TIMESTAMP_EXPIRED", "TIMESTAMP_AHEAD"):
-        assert abs(details["serverTime"] - clock.wall_millis()) < 10_000
+        assert abs(details["serverTime"] - clock.wall_millis()) < 60_000
         assert details["skewMs"] == change["timestamp"] - details["serverTime"]
         assert details["recvWindow"] == 60_000
 

@@ -26,7 +26,7 @@ async def test_login_registers_and_answers_tokens(api: Api) -> None:
     assert (claims["userId"], claims["sub"]) == (user["id"], str(user["id"]))
     assert (claims["aud"], claims["iss"]) == (api.world.partner.public_id, "hashrail")
     assert (claims["typ"], claims["exp"] - claims["iat"]) == ("access", 15 * 60)
-    assert abs(claims["iat"] * 1000 - clock.wall_millis()) < 10_000
+    assert abs(claims["iat"] * 1000 - clock.wall_millis()) < 60_000
     assert data["refreshToken"].startswith(f"hrr_{api.world.partner.id}_")
     miners = await api.server.with_token(data["jwtToken"]).call("c2s_miners")
     assert answered(miners) == {"array": []}
