@@ -60,7 +60,9 @@ ROOMS = (
         "What happened, told to partners",
         (
             *("catalogue", "deliveries", "drafts", "endpoints", "event", "feed", "looking", "mover", "planning"),
-            *("sending", "targets", "turns", "types"),
+            *("sending", "targets", "turns", "types.alarms", "types.balances", "types.days", "types.deposits"),
+            *("types.keys", "types.miners", "types.orders", "types.partners", "types.payments", "types.sessions"),
+            *("types.users", "types.wallets", "types.withdrawals"),
         ),
     ),
     Room(
@@ -139,7 +141,7 @@ ROOMS = (
                 "payout_terms",
                 "regime",
             ),
-            *("wallet_history", "withdrawal_sums", "withdrawals"),
+            *("wallet_history", "withdrawal_sums", "withdrawal_telling", "withdrawals"),
         ),
     ),
     Room(

@@ -13,7 +13,7 @@ from hashrail.events import drafts, feed, planning
 from hashrail.events.endpoints import Endpoint, Wanted, create
 from hashrail.events.sending import Sender
 from hashrail.events.targets import Rules
-from hashrail.events.types import OrderCancelled
+from hashrail.events.types.orders import OrderCancelled
 from hashrail.processes import delivering
 from tests.support.world import World
 
@@ -143,4 +143,4 @@ async def work_off(world: World, sender: Sender) -> None:
 
 
 def _event(name: str) -> OrderCancelled:
-    return OrderCancelled(external_id=name, user_id=1, nft_collection_id=1, power=1, energy_efficiency=20, value_usd=10)
+    return OrderCancelled(external_id=name, user_id=1, nft_collection_id=1, power=1, energy_efficiency=20, value=10)

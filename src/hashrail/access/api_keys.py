@@ -24,6 +24,14 @@ from hashrail.db import Reader, Row, Tx
 from hashrail.deployment import facts, journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import BadRequestError, ConflictError, NotFoundError
+from hashrail.events import drafts
+from hashrail.events.types.keys import (
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    ApiKeyRotated,
+    ApiKeyScopesChanged,
+    ApiKeySecretsRevoked,
+)
 from hashrail.settings import Mode
 from hashrail.vault import Vault
 
@@ -132,6 +140,7 @@ async def create_key(
     )
     secret = None if kind == "publishable" else await _add_secret(tx, vault, partner_id, key_id)
     await journal.note(tx, Kind.KEY_CREATED, partner_id=partner_id, key=key, number=key_id)
+    await drafts.note(tx, partner_id, ApiKeyCreated(id=key_id, label=label, kind=kind, scopes=sorted(granted)))
     return NewKey(key_id, key, secret)
 
 
@@ -180,6 +189,7 @@ async def take_secret(tx: Tx, *, partner_id: int, key_id: int, sealed: bytes) ->
     await _add_sealed(tx, partner_id, key_id, sealed)
     await journal.note(tx, Kind.KEY_ROTATED, partner_id=partner_id, key=row["key"], number=key_id)
     await _announce(tx, row["key"])
+    await drafts.note(tx, partner_id, ApiKeyRotated(id=key_id, label=row["label"], kind=row["kind"]))
 
 
 async def revoke_old_secret(tx: Tx, *, partner_id: int, key_id: int) -> int:
@@ -194,7 +204,8 @@ async def revoke_old_secret(tx: Tx, *, partner_id: int, key_id: int) -> int:
 
 async def revoke_secrets_before(tx: Tx, *, partner_id: int, key_id: int, secret_id: int) -> int:
     """Revoke what is older than a secret, which may be lost itself; answers how many. Raises KeyNotFoundError."""
-    key = await _key_text(tx, partner_id, key_id)
+    found = await _known(tx, partner_id, key_id)
+    key = found["key"]
     rows = await tx.fetch(
         """UPDATE api_secret SET revoked_at = $4
            WHERE partner_id = $1 AND key_id = $2 AND id < $3 AND revoked_at IS NULL RETURNING id""",
@@ -205,14 +216,19 @@ async def revoke_secrets_before(tx: Tx, *, partner_id: int, key_id: int, secret_
     )
     await journal.note(tx, Kind.SECRETS_REVOKED, partner_id=partner_id, key=key, number=key_id, kept=secret_id)
     await _announce(tx, key)
+    if rows:
+        told = ApiKeySecretsRevoked(id=key_id, label=found["label"], kind=found["kind"], count=len(rows))
+        await drafts.note(tx, partner_id, told)
     return len(rows)
 
 
 async def revoke_key(tx: Tx, *, partner_id: int, key_id: int) -> None:
     """End a key for good, and the sessions that it opened; again is a no-op. Raises KeyNotFoundError."""
-    key = await _key_text(tx, partner_id, key_id)
-    await tx.execute(
-        "UPDATE api_key SET revoked_at = $3 WHERE partner_id = $1 AND id = $2 AND revoked_at IS NULL",
+    found = await _known(tx, partner_id, key_id)
+    key = found["key"]
+    ended = await tx.fetchval(
+        """UPDATE api_key SET revoked_at = $3
+           WHERE partner_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING true""",
         partner_id,
         key_id,
         clock.wall_now(),
@@ -220,6 +236,8 @@ async def revoke_key(tx: Tx, *, partner_id: int, key_id: int) -> None:
     await session_grants.end(tx, partner_id, key_id=key_id)
     await journal.note(tx, Kind.KEY_REVOKED, partner_id=partner_id, key=key, number=key_id)
     await _announce(tx, key)
+    if ended is not None:
+        await drafts.note(tx, partner_id, ApiKeyRevoked(id=key_id, label=found["label"], kind=found["kind"]))
 
 
 async def set_scopes(tx: Tx, *, partner_id: int, key_id: int, scopes: Iterable[str]) -> None:
@@ -236,6 +254,9 @@ async def set_scopes(tx: Tx, *, partner_id: int, key_id: int, scopes: Iterable[s
         tx, Kind.KEY_SCOPES, partner_id=partner_id, key=row["key"], number=key_id, scopes=" ".join(granted)
     )
     await _announce(tx, row["key"])
+    if set(granted) != set(row["scopes"]):
+        told = ApiKeyScopesChanged(id=key_id, label=row["label"], kind=row["kind"], scopes=sorted(granted))
+        await drafts.note(tx, partner_id, told)
 
 
 async def assert_scopes_may_change(tx: Tx, *, partner_id: int, key_id: int, scopes: Iterable[str]) -> None:
@@ -254,19 +275,19 @@ async def keep_scopes(tx: Tx, *, partner_id: int, key_id: int, scopes: Iterable[
 
 async def assert_exists(tx: Tx, *, partner_id: int, key_id: int) -> None:
     """Raises KeyNotFoundError."""
-    await _key_text(tx, partner_id, key_id)
+    await _known(tx, partner_id, key_id)
 
 
 async def limit_key(tx: Tx, *, partner_id: int, key_id: int, requests_per_minute: int | None) -> None:
     """Give a key a rate limit of its own, 0 for none; None for the deployment's. Raises KeyNotFoundError."""
-    key = await _key_text(tx, partner_id, key_id)
+    found = await _known(tx, partner_id, key_id)
     await tx.execute(
         "UPDATE api_key SET requests_per_minute = $3 WHERE partner_id = $1 AND id = $2",
         partner_id,
         key_id,
         requests_per_minute,
     )
-    await _announce(tx, key)
+    await _announce(tx, found["key"])
 
 
 async def list_keys(tx: Tx, partner_id: int) -> list[Row]:
@@ -385,7 +406,8 @@ async def _add_sealed(tx: Tx, partner_id: int, key_id: int, sealed: bytes) -> No
 async def _lock_live(tx: Tx, partner_id: int, key_id: int) -> Row:
     """A key that goes on working, locked. Raises KeyNotFoundError, KeyRevokedError."""
     row = await tx.fetchrow(
-        "SELECT key, kind, scopes, revoked_at FROM api_key WHERE partner_id = $1 AND id = $2 FOR NO KEY UPDATE",
+        """SELECT key, kind, label, scopes, revoked_at FROM api_key
+           WHERE partner_id = $1 AND id = $2 FOR NO KEY UPDATE""",
         partner_id,
         key_id,
     )
@@ -396,11 +418,14 @@ async def _lock_live(tx: Tx, partner_id: int, key_id: int) -> Row:
     return row
 
 
-async def _key_text(tx: Tx, partner_id: int, key_id: int) -> str:
-    key: str | None = await tx.fetchval("SELECT key FROM api_key WHERE partner_id = $1 AND id = $2", partner_id, key_id)
-    if key is None:
+async def _known(tx: Tx, partner_id: int, key_id: int) -> Row:
+    """A key, live or not, with its kind and label. Raises KeyNotFoundError."""
+    row = await tx.fetchrow(
+        "SELECT key, kind, label FROM api_key WHERE partner_id = $1 AND id = $2", partner_id, key_id
+    )
+    if row is None:
         raise KeyNotFoundError(f"no key {key_id}", field="key")
-    return key
+    return row
 
 
 async def _announce(tx: Tx, key: str) -> None:

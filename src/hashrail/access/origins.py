@@ -6,10 +6,12 @@ that are no browser send no origin, and the list does not concern them.
 
 import re
 
-from hashrail.db import Tx
+from hashrail.db import Row, Tx
 from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import BadRequestError
+from hashrail.events import drafts
+from hashrail.events.types.partners import PartnerOriginsChanged
 
 ORIGINS_CHANGED = "hashrail_origins_changed"
 # A host is a name, an IPv4 address or, in brackets, an IPv6 address.
@@ -42,27 +44,30 @@ def parse(text: str) -> str:
 async def add(tx: Tx, partner_id: int, text: str) -> bool:
     """Let pages of this origin call; False when they may already. Raises BadOriginError."""
     origin = parse(text)
-    added = await tx.fetchval(
+    added = await tx.fetchrow(
         """UPDATE partner SET origins = array_append(origins, $2)
-           WHERE id = $1 AND $2 <> ALL (origins) RETURNING true""",
+           WHERE id = $1 AND $2 <> ALL (origins) RETURNING public_id, origins""",
         partner_id,
         origin,
     )
     await journal.note(tx, Kind.ORIGIN_ADDED, partner_id=partner_id, origin=origin)
     await _announce(tx, partner_id)
+    await _tell(tx, partner_id, added)
     return added is not None
 
 
 async def remove(tx: Tx, partner_id: int, text: str) -> bool:
     """Refuse pages of this origin from now on; False when it was not on the list. Raises BadOriginError."""
     origin = parse(text)
-    removed = await tx.fetchval(
-        "UPDATE partner SET origins = array_remove(origins, $2) WHERE id = $1 AND $2 = ANY (origins) RETURNING true",
+    removed = await tx.fetchrow(
+        """UPDATE partner SET origins = array_remove(origins, $2)
+           WHERE id = $1 AND $2 = ANY (origins) RETURNING public_id, origins""",
         partner_id,
         origin,
     )
     await journal.note(tx, Kind.ORIGIN_REMOVED, partner_id=partner_id, origin=origin)
     await _announce(tx, partner_id)
+    await _tell(tx, partner_id, removed)
     return removed is not None
 
 
@@ -70,6 +75,12 @@ async def load(tx: Tx, partner_id: int) -> frozenset[str]:
     """The partner's list; a partner that does not exist has an empty one."""
     found = await tx.fetchval("SELECT origins FROM partner WHERE id = $1", partner_id)
     return frozenset(found or ())
+
+
+async def _tell(tx: Tx, partner_id: int, changed: Row | None) -> None:
+    if changed is not None:
+        told = PartnerOriginsChanged(partner_id=changed["public_id"], origins=changed["origins"])
+        await drafts.note(tx, partner_id, told)
 
 
 async def _announce(tx: Tx, partner_id: int) -> None:

@@ -8,14 +8,18 @@ However often it is renewed, no session lives longer than the setting `session_d
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from hashrail import clock
 from hashrail.access.scopes import EVERY_SCOPE
-from hashrail.db import Tx
+from hashrail.db import Row, Tx
 from hashrail.errors import NotFoundError, UnauthorizedError
+from hashrail.events import drafts
+from hashrail.events.types.partners import PartnerSessionsEnded
+from hashrail.events.types.sessions import EndCause, SessionEnded
 
 SESSIONS_CHANGED = "hashrail_sessions_changed"
 LOGIN = "login"
@@ -146,12 +150,19 @@ async def find(tx: Tx, partner_id: int, user_id: int, session_id: str) -> Family
 
 
 async def end(
-    tx: Tx, partner_id: int, *, user_id: int | None = None, key_id: int | None = None, family: Family | None = None
+    tx: Tx,
+    partner_id: int,
+    *,
+    user_id: int | None = None,
+    key_id: int | None = None,
+    family: Family | None = None,
+    cause: EndCause = "ended",
 ) -> int:
     """End the partner's sessions, or those of a user, of a key or one of them; answers how many were open.
 
-    Those that a process of an older release opened are ended with the others, though it wrote no grant. With all of a
-    user, a key or the partner end the read tokens that were made in them.
+    Sessions of one user are told one by one, those of many as a count. What a process of an older release opened is
+    ended with the others, though it wrote no grant. With all of a user, a key or the partner end the read tokens that
+    were made in them.
     """
     rows = await tx.fetch(
         """UPDATE refresh_family f SET revoked_at = $5
@@ -160,7 +171,8 @@ async def end(
              AND ($4::bigint IS NULL OR (f.id = $4 AND f.name IS NOT DISTINCT FROM $6))
              AND ($3::bigint IS NULL OR EXISTS (
                  SELECT FROM session_grant g
-                 WHERE g.partner_id = f.partner_id AND g.family_id = f.id AND g.key_id = $3)) RETURNING f.id""",
+                 WHERE g.partner_id = f.partner_id AND g.family_id = f.id AND g.key_id = $3))
+           RETURNING f.id, f.name, f.user_id""",
         partner_id,
         user_id,
         key_id,
@@ -171,6 +183,10 @@ async def end(
     if family is None:
         await _end_read_tokens(tx, partner_id, user_id, key_id)
     await announce(tx, partner_id, family)
+    if user_id is None and family is None:
+        await tell_many(tx, partner_id, len(rows), key_id=key_id)
+    else:
+        await tell(tx, partner_id, rows, cause)
     return len(rows)
 
 
@@ -184,6 +200,19 @@ async def _end_read_tokens(tx: Tx, partner_id: int, user_id: int | None, key_id:
         key_id,
         clock.wall_now(),
     )
+
+
+async def tell(tx: Tx, partner_id: int, ended: Sequence[Row], cause: EndCause) -> None:
+    """Note that these sessions ended, by rows of families: id, name, user_id."""
+    told = [SessionEnded(id=str(Family(row["id"], row["name"])), user_id=row["user_id"], cause=cause) for row in ended]
+    await drafts.note(tx, partner_id, *told)
+
+
+async def tell_many(tx: Tx, partner_id: int, count: int, *, key_id: int | None = None) -> None:
+    """Note that so many of the partner's sessions ended at once; none is not told."""
+    if count:
+        public_id = await tx.fetchval("SELECT public_id FROM partner WHERE id = $1", partner_id)
+        await drafts.note(tx, partner_id, PartnerSessionsEnded(partner_id=public_id, count=count, key_id=key_id))
 
 
 async def keep_newest(tx: Tx, partner_id: int, user_id: int, *, keep: int) -> None:
@@ -203,10 +232,11 @@ async def keep_newest(tx: Tx, partner_id: int, user_id: int, *, keep: int) -> No
     gone = await tx.fetch(
         """DELETE FROM refresh_family WHERE partner_id = $1 AND id IN (
                SELECT id FROM refresh_family WHERE partner_id = $1 AND id = ANY($2) FOR UPDATE SKIP LOCKED)
-           RETURNING id, name""",
+           RETURNING id, name, user_id, revoked_at""",
         partner_id,
         [row["family_id"] for row in rows],
     )
+    await tell(tx, partner_id, [row for row in gone if row["revoked_at"] is None], "too_many")
     for row in gone:
         await announce(tx, partner_id, Family(row["id"], row["name"]))
 

@@ -17,6 +17,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -208,13 +209,7 @@ async def refresh(tx: Tx, issuer: Issuer, refresh_token: str) -> Renewal:
         # A process of the release before may have opened it while the deployment was updated, and known no key.
         await session_grants.record(tx, issuer.partner_id, family.id, user_id=user_id, key_id=None)
     elif not (generation == present - 1 and now - row["rotated_at"] <= GRACE):
-        await tx.execute(
-            "UPDATE refresh_family SET revoked_at = $3 WHERE partner_id = $1 AND id = $2",
-            issuer.partner_id,
-            family.id,
-            now,
-        )
-        await session_grants.announce(tx, issuer.partner_id, family)
+        await session_grants.end(tx, issuer.partner_id, family=family, cause="token_reused")
         return Renewal(None, user_id, RefreshTokenReusedError("a spent token was used again", field="refreshToken"))
     return Renewal(issuer.tokens(user_id, family, present, now), user_id, None)
 
@@ -222,8 +217,10 @@ async def refresh(tx: Tx, issuer: Issuer, refresh_token: str) -> Renewal:
 async def end_all(tx: Tx) -> int:
     """End every session of every partner; answers how many."""
     rows = await tx.fetch(
-        "UPDATE refresh_family SET revoked_at = $1 WHERE revoked_at IS NULL RETURNING id", clock.wall_now()
+        "UPDATE refresh_family SET revoked_at = $1 WHERE revoked_at IS NULL RETURNING partner_id", clock.wall_now()
     )
+    for partner_id, count in sorted(Counter(row["partner_id"] for row in rows).items()):
+        await session_grants.tell_many(tx, partner_id, count)
     return len(rows)
 
 
@@ -233,7 +230,7 @@ async def log_out(tx: Tx, issuer: Issuer, refresh_token: str) -> None:
     Raises RefreshTokenInvalidError, RefreshTokenEpochError.
     """
     family, _ = _parse(issuer, refresh_token)
-    await session_grants.end(tx, issuer.partner_id, family=family)
+    await session_grants.end(tx, issuer.partner_id, family=family, cause="logged_out")
 
 
 async def forget_expired(tx: Tx, partner_id: int) -> int:

@@ -65,13 +65,17 @@ Look: TypeAlias = Callable[[Readings, Settings, Collection[str]], Iterable[Condi
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A kind of alarm. It rings when its condition has held for `holds`; `todo` says what to do, in a sentence."""
+    """A kind of alarm. It rings when its condition has held for `holds`; `todo` says what to do, in a sentence.
+
+    Where `is_of_partner`, the subject is a partner's name, and the partner is told of it as well.
+    """
 
     code: str
     severity: Severity
     holds: timedelta
     todo: str
     look: Look
+    is_of_partner: bool = False
 
 
 def _rates(now: Readings, _settings: Settings, _ringing: Collection[str]) -> Iterator[Condition]:
@@ -314,7 +318,10 @@ RULES = (
     Rule("HOT_WALLET_LOW", "warning", 10 * MINUTE, "Send bitcoin to the wallet", _wallet),
     Rule("UNEXPLAINED_SATOSHI", "critical", AT_ONCE, "Pause, and reconcile: hashrail payouts reconcile", _unexplained),
     Rule("INVARIANT_BROKEN", "critical", AT_ONCE, "Stop what writes, take a dump: hashrail audit", _invariants),
-    Rule("CREDIT_NEARLY_USED", "warning", 5 * MINUTE, "Record the partner's payment, or raise its limit", _credit),
+    Rule(
+        *("CREDIT_NEARLY_USED", "warning", 5 * MINUTE, "Record the partner's payment, or raise its limit", _credit),
+        is_of_partner=True,
+    ),
     Rule("CAPACITY_NEARLY_USED", "warning", 5 * MINUTE, "Add hashrate: hashrail catalogue capacity", _capacity),
     Rule("NODE_SILENT", "critical", 5 * MINUTE, "See whether the node runs: hashrail payouts node", _node_silent),
     Rule("NODE_IN_DOUBT", "critical", 10 * MINUTE, "See what the node lacks: hashrail payouts node", _node_in_doubt),

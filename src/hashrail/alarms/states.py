@@ -23,6 +23,8 @@ from hashrail.alarms.rules import BY_CODE, RULES, Condition, Rule
 from hashrail.alarms.silences import Silence
 from hashrail.db import Reader, Tx, record
 from hashrail.deployment.opened import Deployment
+from hashrail.events import drafts
+from hashrail.events.types.alarms import AlarmBegan, AlarmEnded, AlarmEvent
 from hashrail.settings import Settings, Severity
 
 # Told again after so long.
@@ -174,7 +176,11 @@ async def _held(tx: Tx, rule: Rule, condition: Condition, state: State | None, n
         rings_at,
     )
     assert row is not None, "it is written or there"
-    return record(State, row)
+    held = record(State, row)
+    if held.rings_at is not None and (state is None or state.rings_at is None):
+        told = AlarmBegan(id=held.id, code=held.code, since=clock.iso(held.since), message=held.message)
+        await _tell_partner(tx, held, told)
+    return held
 
 
 async def _released(tx: Tx, state: State, settings: Settings, now: datetime) -> int:
@@ -194,10 +200,19 @@ async def _released(tx: Tx, state: State, settings: Settings, now: datetime) -> 
     if now - state.quiet_at < QUIET * 2 ** min(ends, DOUBLINGS):
         return 0
     await tx.execute("UPDATE alarm SET ended_at = $2 WHERE id = $1", state.id, now)
+    await _tell_partner(tx, state, AlarmEnded(id=state.id, code=state.code, since=clock.iso(state.since)))
     if state.told_at is None:
         return 0
     await _tell(tx, state, "ends", settings, now)
     return 1
+
+
+async def _tell_partner(tx: Tx, state: State, event: AlarmEvent) -> None:
+    """Note what concerns the partner whose name is the alarm's subject; silences are for operators."""
+    rule = BY_CODE.get(state.code)
+    if rule is not None and rule.is_of_partner:
+        partner_id = await tx.fetchval("SELECT id FROM partner WHERE name = $1", state.subject)
+        await drafts.note(tx, partner_id, event)
 
 
 def _due(state: State, now: datetime) -> What | None:

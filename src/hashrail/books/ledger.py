@@ -8,6 +8,9 @@ partner's receivable cannot pass its credit limit. The operator's side (revenue,
 serialise every writer: its balance is a checkpoint plus what was posted after it.
 
 Each partner has books of its own with the same chart of accounts. Writers show an `OpenBooks`: they share the fence.
+
+Whatever changes a user's account is told as `balance.changed`, but for the settling of income, which moves what was the
+user's already.
 """
 
 from dataclasses import dataclass
@@ -19,10 +22,17 @@ import asyncpg
 from hashrail.books import fence
 from hashrail.books.chart import CURRENCY_OF, FIRST_USER_ACCOUNT, USER_CURRENCIES, Account, TransferKind, TransferState
 from hashrail.books.fence import OpenBooks
-from hashrail.db import Tx, record
+from hashrail.db import Row, Tx, record
 from hashrail.errors import ConflictError
-from hashrail.money import plain
+from hashrail.events import drafts
+from hashrail.events.types import balances
+from hashrail.events.types.balances import BalanceChanged
+from hashrail.money import ZERO, plain
 
+# Whose the account is, if it is a user's.
+_WHOSE = """
+    RETURNING user_id, currency, (SELECT u.partner_user_id FROM app_user u
+                                  WHERE u.partner_id = account.partner_id AND u.id = account.user_id)"""
 COUNT_DEBIT = """
     UPDATE account SET debits_posted = debits_posted + $3, debits_pending = debits_pending + $4
     WHERE partner_id = $1 AND id = $2"""
@@ -34,6 +44,13 @@ COUNT_HELD_DEBIT = """
 COUNT_CREDIT = """
     UPDATE account SET credits_posted = credits_posted + $3, credits_pending = credits_pending + $4
     WHERE partner_id = $1 AND id = $2"""
+# What partners are told of as the cause, where a user's account changes.
+CAUSES: dict[TransferKind, balances.Cause] = {
+    TransferKind.WITHDRAWAL: "withdrawal",
+    TransferKind.DEPOSIT: "deposit",
+    TransferKind.CORRECTION: "correction",
+    TransferKind.INCOME_TAKEN: "refund",
+}
 
 
 class InsufficientFundsError(ConflictError):
@@ -52,7 +69,10 @@ class CreditLimitError(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """`amount` > 0 from one account to another, in their currency; (kind, object_id, leg) is its id."""
+    """`amount` > 0 from one account to another, in their currency; (kind, object_id, leg) is its id.
+
+    `known_as` is what partners know the object by, where that is not its number.
+    """
 
     kind: TransferKind
     object_id: int
@@ -60,6 +80,7 @@ class Transfer:
     debit: int
     credit: int
     amount: Decimal
+    known_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,17 +381,36 @@ async def _move(
 ) -> None:
     """Count the transfer on the accounts that carry balances, in id order."""
     sides = sorted([(int(transfer.debit), COUNT_HELD_DEBIT), (int(transfer.credit), COUNT_CREDIT)])
+    told = []
     try:
         for account_id, statement in sides:
             if carries_balance(account_id):
-                counted = await tx.execute(statement, books.partner_id, account_id, posted, pending)
-                if counted != "UPDATE 1":
-                    await _refuse_overdraft(tx, books, transfer, posted, pending)
+                whose = await tx.fetchrow(f"{statement} {_WHOSE}", books.partner_id, account_id, posted, pending)
+                if whose is None:
+                    whose = await _refuse_overdraft(tx, books, transfer, posted, pending)
+                if whose["user_id"] is not None and transfer.kind is not TransferKind.SETTLEMENT:
+                    told.append(_changed(whose, transfer, account_id, posted, pending))
     except asyncpg.CheckViolationError as error:
         raise _refusal(error) from error
+    if told:
+        await drafts.note(tx, books.partner_id, *told)
 
 
-async def _refuse_overdraft(tx: Tx, books: OpenBooks, transfer: Transfer, posted: Decimal, pending: Decimal) -> None:
+def _changed(whose: Row, transfer: Transfer, account_id: int, posted: Decimal, pending: Decimal) -> BalanceChanged:
+    """What is told of a user's account; what is to be credited to one is not reserved."""
+    is_debit = account_id == transfer.debit
+    return BalanceChanged(
+        user_id=whose["user_id"],
+        partner_user_id=whose["partner_user_id"],
+        currency=whose["currency"],
+        change=-posted if is_debit else posted,
+        reserved_change=pending if is_debit else ZERO,
+        cause=CAUSES[transfer.kind],
+        reference=str(transfer.object_id) if transfer.known_as is None else transfer.known_as,
+    )
+
+
+async def _refuse_overdraft(tx: Tx, books: OpenBooks, transfer: Transfer, posted: Decimal, pending: Decimal) -> Row:
     """Read what the account holds, and only then let its constraint refuse: after that nothing can be read.
 
     What other legs of the same have reserved counts as needed, not as gone. If there is enough by now, it is counted.
@@ -388,7 +428,7 @@ async def _refuse_overdraft(tx: Tx, books: OpenBooks, transfer: Transfer, posted
     )
     assert row is not None, "a transfer names two accounts that are there"
     try:
-        await tx.execute(COUNT_DEBIT, books.partner_id, int(transfer.debit), posted, pending)
+        counted = await tx.fetchrow(f"{COUNT_DEBIT} {_WHOSE}", books.partner_id, int(transfer.debit), posted, pending)
     except asyncpg.CheckViolationError as error:
         available, needed = plain(row["spendable"] + row["held"]), plain(posted + pending + row["held"])
         raise InsufficientFundsError(
@@ -396,6 +436,8 @@ async def _refuse_overdraft(tx: Tx, books: OpenBooks, transfer: Transfer, posted
             available=Decimal(available),
             needed=Decimal(needed),
         ) from error
+    assert counted is not None, "it was there just now"
+    return counted
 
 
 def _refusal(error: asyncpg.CheckViolationError) -> ConflictError:

@@ -20,7 +20,7 @@ from decimal import Decimal
 
 from hashrail import clock, db
 from hashrail.books.fence import OpenBooks
-from hashrail.custody import withdrawals
+from hashrail.custody import withdrawal_telling, withdrawals
 from hashrail.custody.withdrawals import Withdrawal, WithdrawalUnderWayError
 from hashrail.db import Reader, Tx
 from hashrail.parties import operators, people
@@ -67,6 +67,7 @@ async def approve(tx: Tx, books: OpenBooks, operator: Operator, withdrawal_id: i
                 withdrawal_id,
                 books.now,
             )
+            await withdrawal_telling.tell(tx, [(books.partner_id, withdrawal_id)], now=books.now)
     return await withdrawals.get(tx, books.partner_id, withdrawal_id)
 
 

@@ -15,13 +15,15 @@ Withdrawals that were asked for before an address was unbound go their way. What
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hashrail import db
+from hashrail import clock, db
 from hashrail.bitcoin.addresses import parse
 from hashrail.books.fence import OpenBooks
 from hashrail.db import Reader, Tx
 from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import ConflictError, NotFoundError
+from hashrail.events import drafts
+from hashrail.events.types.wallets import WalletBound, WalletUnbound
 from hashrail.parties import users
 from hashrail.parties.users import User
 from hashrail.settings import Network, Settings
@@ -84,13 +86,14 @@ async def bind(
     if others.count >= terms.per_user:
         raise TooManyWalletsError(f"at most {terms.per_user} addresses", field="address", limit=terms.per_user)
     waits = others.any_before and terms.cooldown > timedelta(0)
+    usable_at = books.now + terms.cooldown if waits else None
     await tx.execute(
         "INSERT INTO wallet (partner_id, user_id, address, created_at, usable_at) VALUES ($1, $2, $3, $4, $5)",
         books.partner_id,
         user_id,
         checked,
         books.now,
-        books.now + terms.cooldown if waits else None,
+        usable_at,
     )
     await tx.execute(
         "DELETE FROM wallet_unbound WHERE partner_id = $1 AND user_id = $2 AND address = $3",
@@ -99,6 +102,9 @@ async def bind(
         checked,
     )
     await _journal(tx, Kind.WALLET_BOUND, user, checked)
+    shown = None if usable_at is None else clock.iso(usable_at)
+    bound = WalletBound(user_id=user_id, partner_user_id=user.partner_user_id, address=checked, usable_at=shown)
+    await drafts.note(tx, books.partner_id, bound)
     return True
 
 
@@ -140,6 +146,8 @@ async def take_off(tx: Tx, books: OpenBooks, user: User, address: str) -> bool:
         books.now,
     )
     await _journal(tx, Kind.WALLET_UNBOUND, user, address)
+    unbound = WalletUnbound(user_id=user.id, partner_user_id=user.partner_user_id, address=address)
+    await drafts.note(tx, books.partner_id, unbound)
     return True
 
 

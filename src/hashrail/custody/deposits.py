@@ -37,13 +37,21 @@ from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import Transfer
 from hashrail.custody import deposit_evidence, hot_wallet
 from hashrail.custody.deposit_evidence import Arrived
-from hashrail.db import Pool, Reader, Tx
+from hashrail.db import Pool, Reader, Row, Tx
 from hashrail.errors import UnavailableError
+from hashrail.events import drafts
+from hashrail.events.types.deposits import DepositCredited, DepositEvent, DepositGone, DepositLost, DepositPending
 from hashrail.money import ZERO
 from hashrail.parties import users
 from hashrail.settings import Network, Settings
 
 State = Literal["pending", "credited", "lost", "gone"]
+TOLD: dict[State, type[DepositEvent]] = {
+    "pending": DepositPending,
+    "credited": DepositCredited,
+    "lost": DepositLost,
+    "gone": DepositGone,
+}
 RECEIVED = ("receive", "generate", "immature")
 # An address that somebody has already is passed over; a wallet that was made anew begins with those of all users.
 MAX_TRIES = 10_000
@@ -241,7 +249,8 @@ async def scan(tx: Tx, history: WalletHistory, *, now: datetime) -> list[Finding
            again AS (
                UPDATE deposit d SET state = 'pending' FROM arrived e
                WHERE d.partner_id = e.partner_id AND d.txid = e.txid AND d.vout = e.vout AND d.state = 'gone'
-                 AND e.confirmations > 0),
+                 AND e.confirmations > 0
+               RETURNING d.partner_id, d.id),
            written AS (
                INSERT INTO deposit
                    (partner_id, user_id, address, txid, vout, amount_btc, coinbase, state, confirmations, created_at)
@@ -249,12 +258,16 @@ async def scan(tx: Tx, history: WalletHistory, *, now: datetime) -> list[Finding
                FROM arrived WHERE user_id IS NOT NULL
                -- What was told wrongly before it was proven is corrected.
                ON CONFLICT (partner_id, txid, vout) DO UPDATE SET amount_btc = excluded.amount_btc
-               WHERE deposit.legs = 0 AND deposit.amount_btc <> excluded.amount_btc),
+               WHERE deposit.legs = 0 AND deposit.amount_btc <> excluded.amount_btc
+               RETURNING deposit.partner_id, deposit.id),
            known AS (
                INSERT INTO deposit_address (address, partner_id, user_id, given, created_at)
                SELECT DISTINCT address, partner_id, user_id, false, $9::timestamptz FROM arrived
                WHERE user_id IS NOT NULL ON CONFLICT DO NOTHING)
-           SELECT txid, partner_user FROM arrived WHERE user_id IS NULL AND partner IS NOT NULL""",
+           SELECT txid, partner_user, NULL AS partner_id, NULL AS id FROM arrived
+           WHERE user_id IS NULL AND partner IS NOT NULL
+           UNION ALL SELECT NULL, NULL, partner_id, id FROM again
+           UNION ALL SELECT NULL, NULL, partner_id, id FROM written""",
         [entry.address for entry in found],
         [entry.txid for entry in found],
         [entry.vout for entry in found],
@@ -265,10 +278,13 @@ async def scan(tx: Tx, history: WalletHistory, *, now: datetime) -> list[Finding
         [entry.confirmations for entry in found],
         now,
     )
-    return [
-        Finding("DEPOSIT_OF_NOBODY", f"{row['txid']} pays the address of {row['partner_user']!r}, who is not known")
-        for row in rows
-    ]
+    await _tell(tx, [(row["partner_id"], row["id"]) for row in rows if row["id"] is not None])
+    return [_of_nobody(row) for row in rows if row["id"] is None]
+
+
+def _of_nobody(row: Row) -> Finding:
+    message = f"{row['txid']} pays the address of {row['partner_user']!r}, who is not known"
+    return Finding("DEPOSIT_OF_NOBODY", message)
 
 
 async def watch(pool: Pool, chain: Chain, terms: DepositTerms) -> list[Finding]:
@@ -429,7 +445,24 @@ async def _bring_up_to_date(
     if now.state == "credited" != kept.state:
         assert proof is not None, "nothing is credited without"
         await deposit_evidence.keep(tx, books.partner_id, kept.id, now.legs, proof, at=books.now)
+    if now.state != kept.state:
+        await _tell(tx, [(books.partner_id, kept.id)])
     return now
+
+
+async def _tell(tx: Tx, numbers: Sequence[tuple[int, int]]) -> None:
+    """Note the state that locked deposits have come into, (partner, number) each."""
+    rows = await tx.fetch(
+        """SELECT d.partner_id, d.id, d.user_id, u.partner_user_id, d.address, d.txid, d.vout, d.amount_btc AS amount,
+                  d.state
+           FROM unnest($1::bigint[], $2::bigint[]) AS n (partner_id, id)
+           JOIN deposit d ON d.partner_id = n.partner_id AND d.id = n.id
+           JOIN app_user u ON u.partner_id = d.partner_id AND u.id = d.user_id ORDER BY d.partner_id, d.id""",
+        [partner_id for partner_id, _ in numbers],
+        [number for _, number in numbers],
+    )
+    told = [(row["partner_id"], {name: row[name] for name in DepositEvent.__struct_fields__}) for row in rows]
+    await drafts.note_all(tx, [(partner_id, TOLD[facts["state"]](**facts)) for partner_id, facts in told])
 
 
 def _standing(kept: _Kept, seen: TransactionState, depths: "_Depths", proof: Evidence | None) -> _Standing:

@@ -33,7 +33,7 @@ from hashrail.books import ledger, lost_numbers
 from hashrail.books.chart import Account, TransferKind
 from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import InsufficientFundsError, Transfer
-from hashrail.custody import bound_wallets, foreign_spends, payout_policy, withdrawal_sums
+from hashrail.custody import bound_wallets, foreign_spends, payout_policy, withdrawal_sums, withdrawal_telling
 from hashrail.custody.payout_policy import PayoutPolicy
 from hashrail.custody.withdrawal_sums import Slice
 from hashrail.db import Reader, Tx
@@ -157,13 +157,9 @@ class Withdrawal:
     batch_id: int | None
 
 
-# While a batch has it, the batch's state; it is final when it is posted, due again when it is queued. Here and below
-# `w` is the withdrawal and `b` the batch that pays it, if one does.
-SHOWN_STATE = """CASE WHEN w.state <> 'signed' OR b.state = 'signed' THEN w.state
-                WHEN b.state IN ('confirmed', 'final') THEN 'confirmed' ELSE 'broadcast' END"""
+# As partners are told as well. Here and below `w` is the withdrawal and `b` the batch that pays it, if one does.
+SHOWN_STATE, SHOWN_TXID = withdrawal_telling.SHOWN_STATE, withdrawal_telling.PAID_BY
 SHOWN_CHANGE = "CASE WHEN w.state = 'signed' THEN greatest(w.changed_at, b.changed_at) ELSE w.changed_at END"
-SHOWN_TXID = """coalesce(b.txid, (SELECT t.txid FROM payout_transaction t WHERE t.batch_id = w.batch_id
-                             ORDER BY t.version DESC LIMIT 1))"""
 _ASKED = """
     SELECT w.id, w.user_id, u.partner_user_id, w.speed, w.address, w.amount_btc, w.commission_btc,"""
 # With what the batch that pays it says of it, while it is on its way.
@@ -221,6 +217,7 @@ async def request(
         await withdrawal_sums.count(tx, books, withdrawal_id, asked)
     withdrawal = await get(tx, books.partner_id, withdrawal_id)
     await _reserve(tx, books, withdrawal)
+    await withdrawal_telling.tell(tx, [(books.partner_id, withdrawal_id)], now=books.now, asked=True)
     return withdrawal
 
 
@@ -284,6 +281,7 @@ async def release(
         state=state,
         reason=reason,
     )
+    await withdrawal_telling.tell(tx, [(books.partner_id, withdrawal_id)], now=books.now)
 
 
 async def get(tx: Reader, partner_id: int, withdrawal_id: int) -> Withdrawal:

@@ -12,7 +12,7 @@ from typing import Literal
 from hashrail import clock
 from hashrail.db import Reader, Row, Tx
 from hashrail.events import endpoints, feed
-from hashrail.events.types import WebhookEndpointTest
+from hashrail.events.types.webhooks import WebhookEndpointTest
 
 State = Literal["waiting", "delivered", "given_up"]
 # So long the log tells of what is done.

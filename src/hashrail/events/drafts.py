@@ -5,6 +5,7 @@ are in the order in which they happened, since whoever changes an object holds i
 """
 
 import secrets
+from collections.abc import Sequence
 
 import msgspec
 
@@ -22,10 +23,10 @@ _WRITE_ONE = f"""
                 + (SELECT offset_us FROM business_clock WHERE id = 1) * interval '1 microsecond')"""  # noqa: S608
 _WRITE = f"""
     INSERT INTO event_draft (partner_id, name, type, version, object_kind, object_id, data, occurred_at)
-    SELECT $1, e.name, e.type, e.version, e.object_kind, e.object_id, e.data,
+    SELECT e.partner_id, e.name, e.type, e.version, e.object_kind, e.object_id, e.data,
            {clock.DATABASE_NOW} + c.offset_us * interval '1 microsecond'
-    FROM unnest($2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[])
-             WITH ORDINALITY AS e (name, type, version, object_kind, object_id, data, number)
+    FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[])
+             WITH ORDINALITY AS e (partner_id, name, type, version, object_kind, object_id, data, number)
     CROSS JOIN business_clock c
     WHERE c.id = 1
     ORDER BY e.number"""  # noqa: S608
@@ -39,13 +40,20 @@ async def note(tx: Tx, partner_id: int, *events: Event) -> None:
         name = secrets.token_hex(NAME_BYTES)
         await tx.execute(_WRITE_ONE, partner_id, name, one.TYPE, one.VERSION, one.KIND, one.object_id, data)
         return
+    await note_all(tx, [(partner_id, each) for each in events])
+
+
+async def note_all(tx: Tx, events: Sequence[tuple[int, Event]]) -> None:
+    """The same for what concerns several partners, each told its own; no events are fine."""
+    if not events:
+        return
     await tx.execute(
         _WRITE,
-        partner_id,
+        [partner_id for partner_id, _ in events],
         [secrets.token_hex(NAME_BYTES) for _ in events],
-        [each.TYPE for each in events],
-        [each.VERSION for each in events],
-        [each.KIND for each in events],
-        [each.object_id for each in events],
-        [_ENCODER.encode(each).decode() for each in events],
+        [each.TYPE for _, each in events],
+        [each.VERSION for _, each in events],
+        [each.KIND for _, each in events],
+        [each.object_id for _, each in events],
+        [_ENCODER.encode(each).decode() for _, each in events],
     )

@@ -17,9 +17,10 @@ from hashrail.db import Reader, Row, Tx
 from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import BadRequestError, ConflictError, NotFoundError
-from hashrail.events import drafts, feed, targets, types
-from hashrail.events.event import Event
+from hashrail.events import drafts, feed, targets
+from hashrail.events.registry import BY_NAME
 from hashrail.events.targets import Rules
+from hashrail.events.types.webhooks import WebhookEndpointDisabled, WebhookEndpointTest
 from hashrail.vault import Vault
 
 State = Literal["enabled", "disabled", "deleted"]
@@ -28,11 +29,6 @@ SECRET_PREFIX = "whsec_"  # noqa: S105
 SECRET_BYTES = 32
 OLD_SECRET_LIFE = timedelta(hours=24)
 MOST_ENDPOINTS = 1000
-EVENT_TYPES = frozenset(
-    found.TYPE
-    for found in vars(types).values()
-    if isinstance(found, type) and issubclass(found, Event) and hasattr(found, "TYPE")
-)
 
 
 class WebhookNotFoundError(NotFoundError):
@@ -175,7 +171,7 @@ async def disable(tx: Tx, partner_id: int, number: int, reason: Reason) -> bool:
         reason,
     )
     await journal.note(tx, Kind.WEBHOOK_DISABLED, partner_id=partner_id, webhook=number)
-    told = types.WebhookEndpointDisabled(endpoint_id=number, url=present.url, reason=reason)
+    told = WebhookEndpointDisabled(endpoint_id=number, url=present.url, reason=reason)
     await drafts.note(tx, partner_id, told)
     return True
 
@@ -223,8 +219,8 @@ async def test(tx: Tx, partner_id: int, number: int) -> str:
     """Note an event that only this endpoint is sent; answers its type. Raises WebhookNotFoundError,
     WebhookDisabledError."""
     await assert_enabled(tx, partner_id, number)
-    await drafts.note(tx, partner_id, types.WebhookEndpointTest(endpoint_id=number))
-    return types.WebhookEndpointTest.TYPE
+    await drafts.note(tx, partner_id, WebhookEndpointTest(endpoint_id=number))
+    return WebhookEndpointTest.TYPE
 
 
 async def assert_enabled(tx: Tx, partner_id: int, number: int) -> None:
@@ -282,7 +278,7 @@ def new_secret() -> str:
 
 
 def _unknown(names: Iterable[str]) -> Sequence[str]:
-    return sorted(set(names) - EVENT_TYPES)
+    return sorted(set(names) - set(BY_NAME))
 
 
 async def _assert_room(tx: Tx, partner_id: int) -> None:

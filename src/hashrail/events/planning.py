@@ -6,7 +6,7 @@ has settled, and of an object's deliveries that wait exactly the first has a tim
 
 from hashrail import clock
 from hashrail.db import Tx
-from hashrail.events.types import WebhookEndpointTest
+from hashrail.events.types.webhooks import WebhookEndpointTest
 
 ENDPOINTS_AT_ONCE = 500
 POSITIONS_AT_ONCE = 1000

@@ -19,7 +19,15 @@ from hashrail.books.fence import Standing
 from hashrail.db import Reader, Tx, record
 from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
+from hashrail.events import drafts
+from hashrail.events.types.partners import PartnerClosed, PartnerEvent, PartnerReopened, PartnerSuspended
 from hashrail.parties import operators
+
+TOLD: dict[Standing, type[PartnerEvent]] = {
+    "open": PartnerReopened,
+    "suspended": PartnerSuspended,
+    "closed": PartnerClosed,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +86,6 @@ async def _put(tx: Tx, partner_id: int, standing: Standing, reason: str, kind: K
         clock.wall_now(),
     )
     await journal.note(tx, kind, partner_id=partner_id, reason=reason)
+    public_id = await tx.fetchval("SELECT public_id FROM partner WHERE id = $1", partner_id)
+    await drafts.note(tx, partner_id, TOLD[standing](partner_id=public_id))
     return await of_partner(tx, partner_id)

@@ -15,6 +15,8 @@ from hashrail.db import Reader, Row, Tx, record
 from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import ForbiddenError, NotFoundError
+from hashrail.events import drafts
+from hashrail.events.types.users import UserBlocked, UserCreated, UserUnblocked
 from hashrail.parties import newcomers
 
 
@@ -80,7 +82,7 @@ async def register(
             books.now,
         )
         if user_id is not None:
-            await _welcome(tx, books, user_id)
+            await _welcome(tx, books, user_id, partner_user_id)
     if email is not None:
         await tx.execute(
             """UPDATE app_user SET email = $3
@@ -147,6 +149,7 @@ async def block(tx: Tx, partner_id: int, partner_user_id: str, *, payouts_go_on:
 
     Withdrawals that wait are stopped as well, unless they are to go on; asked for again, the last word counts.
     """
+    before = await _lock_named(tx, partner_id, partner_user_id)
     await tx.execute(
         """UPDATE app_user SET blocked_at = coalesce(blocked_at, $3), payouts_go_on = $4
            WHERE partner_id = $1 AND partner_user_id = $2""",
@@ -157,20 +160,31 @@ async def block(tx: Tx, partner_id: int, partner_user_id: str, *, payouts_go_on:
     )
     blocked = await find(tx, partner_id, partner_user_id)
     await journal.note(tx, Kind.USER_BLOCKED, partner_id=partner_id, user=partner_user_id, payoutsGoOn=payouts_go_on)
+    if before.blocked_at is None or before.payouts_go_on != payouts_go_on:
+        told = UserBlocked(user_id=blocked.id, partner_user_id=partner_user_id, payouts_go_on=payouts_go_on)
+        await drafts.note(tx, partner_id, told)
     return blocked
 
 
 async def unblock(tx: Tx, partner_id: int, partner_user_id: str) -> User:
     """Let the user write again; for one who is not blocked a no-op. Raises UserNotFoundError."""
-    await tx.execute(
+    released = await tx.fetchval(
         """UPDATE app_user SET blocked_at = NULL, payouts_go_on = false
-           WHERE partner_id = $1 AND partner_user_id = $2 AND blocked_at IS NOT NULL""",
+           WHERE partner_id = $1 AND partner_user_id = $2 AND blocked_at IS NOT NULL RETURNING true""",
         partner_id,
         partner_user_id,
     )
     unblocked = await find(tx, partner_id, partner_user_id)
     await journal.note(tx, Kind.USER_UNBLOCKED, partner_id=partner_id, user=partner_user_id)
+    if released is not None:
+        await drafts.note(tx, partner_id, UserUnblocked(user_id=unblocked.id, partner_user_id=partner_user_id))
     return unblocked
+
+
+async def _lock_named(tx: Tx, partner_id: int, partner_user_id: str) -> User:
+    """The user by the partner's own id, as they stand once others are through. Raises UserNotFoundError."""
+    found = await find(tx, partner_id, partner_user_id)
+    return (await lock(tx, partner_id, [found.id]))[found.id]
 
 
 async def _look_up(tx: Reader, partner_id: int, partner_user_id: str) -> Row | None:
@@ -183,7 +197,7 @@ async def _look_up(tx: Reader, partner_id: int, partner_user_id: str) -> Row | N
     )
 
 
-async def _welcome(tx: Tx, books: OpenBooks, user_id: int) -> None:
+async def _welcome(tx: Tx, books: OpenBooks, user_id: int, partner_user_id: str) -> None:
     """A new user has accounts and takes part in the programmes that the partner has for everybody."""
     await ledger.open_user_accounts(tx, books.partner_id, user_id, at=books.now)
     await tx.execute(
@@ -192,6 +206,7 @@ async def _welcome(tx: Tx, books: OpenBooks, user_id: int) -> None:
         books.partner_id,
         user_id,
     )
+    await drafts.note(tx, books.partner_id, UserCreated(user_id=user_id, partner_user_id=partner_user_id))
 
 
 def _user(row: Row | None, *, field: str) -> User:

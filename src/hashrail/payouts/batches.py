@@ -24,7 +24,7 @@ from hashrail import db
 from hashrail.bitcoin.chain import Payment
 from hashrail.bitcoin.records import Coin, Outpoint, Output
 from hashrail.bitcoin.signer import Signed
-from hashrail.custody import foreign_spends
+from hashrail.custody import foreign_spends, withdrawal_telling
 from hashrail.db import Reader, Tx
 from hashrail.errors import ConflictError, NotFoundError
 from hashrail.money import BTC_DECIMALS, divide_half_even
@@ -214,6 +214,7 @@ async def add_version(
     await _pin(tx, batch_id, added, common=False)
     raised = await _keep(tx, batch_id, after + 1, signed, now)
     await tx.execute("UPDATE payout_batch SET changed_at = $2 WHERE id = $1", batch_id, now)
+    await withdrawal_telling.tell_batch(tx, batch_id, now=now)
     return raised
 
 
@@ -228,6 +229,7 @@ async def put_in(tx: Tx, batch_id: int, due: Sequence[Due], now: datetime) -> No
         [one.partner_id for one in due],
         [one.id for one in due],
     )
+    await withdrawal_telling.tell(tx, [one.number for one in due], now=now)
 
 
 async def lock(tx: Tx) -> None:

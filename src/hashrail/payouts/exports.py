@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from hashrail import business_clock, db
 from hashrail.books.fence import OpenBooks
-from hashrail.custody import foreign_spends, payout_policy, withdrawals
+from hashrail.custody import foreign_spends, payout_policy, withdrawal_telling, withdrawals
 from hashrail.custody.withdrawals import Withdrawal, WithdrawalUnderWayError
 from hashrail.db import Reader, Tx
 from hashrail.errors import ConflictError, NotFoundError
@@ -131,10 +131,12 @@ async def _take_out(tx: Tx, export_id: int, due: Sequence[Due], now: datetime) -
     rows = await tx.fetch(
         """UPDATE withdrawal w SET state = 'exported', export_id = $1, changed_at = $2
            FROM unnest($3::bigint[], $4::bigint[]) AS d (partner_id, id)
-           WHERE w.partner_id = d.partner_id AND w.id = d.id AND w.state = 'queued' RETURNING w.id""",
+           WHERE w.partner_id = d.partner_id AND w.id = d.id AND w.state = 'queued'
+           RETURNING w.partner_id, w.id""",
         export_id,
         now,
         [one.partner_id for one in due],
         [one.id for one in due],
     )
+    await withdrawal_telling.tell(tx, [(row["partner_id"], row["id"]) for row in rows], now=now)
     return len(rows)

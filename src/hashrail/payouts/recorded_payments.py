@@ -18,7 +18,7 @@ from decimal import Decimal
 from hashrail import business_clock, db
 from hashrail.bitcoin.chain import Chain, spent
 from hashrail.bitcoin.records import Outpoint, Output, RawTransaction
-from hashrail.custody import foreign_spends, withdrawals
+from hashrail.custody import foreign_spends, withdrawal_telling, withdrawals
 from hashrail.db import Pool, Reader, Tx
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import ConflictError, NotFoundError
@@ -329,6 +329,7 @@ async def _add_version(tx: Tx, replaced: BatchState, txid: str, seen: Seen) -> N
         batch_id,
         now,
     )
+    await withdrawal_telling.tell_batch(tx, batch_id, now=now)
 
 
 async def _waiting(tx: Tx, paid: Sequence[Number], seen: Seen | None) -> list[Due]:

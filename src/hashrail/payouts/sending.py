@@ -14,6 +14,7 @@ from hashrail.bitcoin.coin_selection import PaymentTooLargeError, WalletShortErr
 from hashrail.bitcoin.records import Accepted, AlreadyKnown, Refused, TransactionState
 from hashrail.bitcoin.rpc import NodeRefusedError
 from hashrail.bitcoin.signer import Signed, SigningRefusedError
+from hashrail.custody import withdrawal_telling
 from hashrail.db import Pool
 from hashrail.errors import ConflictError
 from hashrail.payouts.batches import Version
@@ -88,8 +89,11 @@ async def note_sent(pool: Pool, version: Version) -> None:
         await tx.execute(
             "UPDATE payout_transaction SET broadcast_at = $2, refusal = NULL WHERE txid = $1", version.txid, now
         )
-        await tx.execute(
-            "UPDATE payout_batch SET state = 'broadcast', changed_at = $2 WHERE id = $1 AND state = 'signed'",
+        is_first = await tx.fetchval(
+            """UPDATE payout_batch SET state = 'broadcast', changed_at = $2
+               WHERE id = $1 AND state = 'signed' RETURNING true""",
             version.batch_id,
             now,
         )
+        if is_first is not None:
+            await withdrawal_telling.tell_batch(tx, version.batch_id, now=now)

@@ -14,6 +14,7 @@ from hashrail.books import fence, ledger
 from hashrail.books.chart import Account, TransferKind
 from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import Transfer
+from hashrail.custody import withdrawal_telling
 from hashrail.custody.withdrawals import AMOUNT_LEG, COMMISSION_LEG, WALLET_LEG
 from hashrail.db import Pool, Reader, Tx
 from hashrail.money import ZERO
@@ -107,3 +108,4 @@ async def _post(tx: Tx, books: OpenBooks, batch_id: int, fee_btc: Decimal) -> No
         batch_id,
         books.now,
     )
+    await withdrawal_telling.tell(tx, [(books.partner_id, row["id"]) for row in rows], now=books.now)

@@ -21,7 +21,7 @@ from hashrail.bitcoin.chain import Chain
 from hashrail.bitcoin.evidence import Claim, Evidence
 from hashrail.bitcoin.findings import Finding
 from hashrail.bitcoin.records import Outpoint, TransactionState
-from hashrail.custody import deposits, foreign_spends, hot_wallet, wallet_history
+from hashrail.custody import deposits, foreign_spends, hot_wallet, wallet_history, withdrawal_telling
 from hashrail.custody.deposits import DepositTerms
 from hashrail.db import Pool, Reader, Tx
 from hashrail.deployment.opened import Deployment
@@ -142,6 +142,10 @@ async def _confirmed(pool: Pool, batch: Batch, version: Version, state: Transact
     if (shown, version.txid, state.confirmations, state.block_hash) == known:
         return
     async with db.transaction(pool) as tx:
+        # Another run may have come first.
+        before = await tx.fetchrow("SELECT state, txid FROM payout_batch WHERE id = $1 FOR NO KEY UPDATE", batch.id)
+        assert before is not None, "batches are never deleted"
+        now = await business_clock.now(tx)
         await tx.execute(
             """UPDATE payout_batch SET state = $2, txid = $3, confirmations = $4, block_hash = $5, changed_at = $6,
                       doomed_height = NULL
@@ -152,8 +156,10 @@ async def _confirmed(pool: Pool, batch: Batch, version: Version, state: Transact
             version.txid,
             state.confirmations,
             state.block_hash,
-            await business_clock.now(tx),
+            now,
         )
+        if before["state"] in ("signed", "broadcast", "confirmed") and before["txid"] != version.txid:
+            await withdrawal_telling.tell_batch(tx, batch.id, now=now)
         if state.confirmations >= WATCHED_DEPTH:
             # Its coins are spent for good; one that another version had added is free.
             await tx.execute("UPDATE payout_input SET released = true WHERE batch_id = $1", batch.id)
@@ -162,12 +168,15 @@ async def _confirmed(pool: Pool, batch: Batch, version: Version, state: Transact
 async def _taken_back(pool: Pool, batch: Batch) -> None:
     log.warning("a reorg took a payment back", batch=batch.id, txid=batch.txid)
     async with db.transaction(pool) as tx:
-        await tx.execute(
+        now = await business_clock.now(tx)
+        taken = await tx.fetchval(
             """UPDATE payout_batch SET state = 'broadcast', txid = NULL, confirmations = 0, block_hash = NULL,
-                      changed_at = $2 WHERE id = $1 AND state = 'confirmed'""",
+                      changed_at = $2 WHERE id = $1 AND state = 'confirmed' RETURNING true""",
             batch.id,
-            await business_clock.now(tx),
+            now,
         )
+        if taken is not None:
+            await withdrawal_telling.tell_batch(tx, batch.id, now=now)
 
 
 async def _give_up(pool: Pool, chain: Chain, batch: Batch, final_depth: int) -> None:
@@ -192,13 +201,15 @@ async def _give_up(pool: Pool, chain: Chain, batch: Batch, final_depth: int) -> 
         if given_up is None:
             return
         await tx.execute("UPDATE payout_input SET released = true WHERE batch_id = $1", batch.id)
-        await tx.execute(
+        due = await tx.fetch(
             """UPDATE withdrawal w SET state = CASE WHEN w.export_id IS NULL THEN 'queued' ELSE 'exported' END,
                       batch_id = NULL, changed_at = $2
-               FROM partner p WHERE w.partner_id = p.id AND w.batch_id = $1 AND w.state = 'signed'""",
+               FROM partner p WHERE w.partner_id = p.id AND w.batch_id = $1 AND w.state = 'signed'
+               RETURNING w.partner_id, w.id""",
             batch.id,
             now,
         )
+        await withdrawal_telling.tell(tx, [(row["partner_id"], row["id"]) for row in due], now=now)
     log.error("a payment was double-spent: due again", batch=batch.id, depth=final_depth)
 
 

@@ -8,15 +8,19 @@ or nothing.
 Accounts touched: pool receivable, income control, electricity and service revenue.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from hashrail import business_clock, clock, db
 from hashrail.books import fence, ledger
 from hashrail.books.chart import Account, TransferKind
 from hashrail.books.ledger import Transfer
 from hashrail.db import Row, Tx
+from hashrail.events import drafts
+from hashrail.events.event import Event
+from hashrail.events.types.days import AdjustmentPublished, DayClosed
 from hashrail.parties import partners
 from hashrail.rewards import rate_classes
 from hashrail.rewards.rates import DayDelayedError, DayHeldError, has_rates
@@ -149,9 +153,10 @@ async def close_day(tx: Tx, partner_ids: list[int], day: date, *, at: datetime) 
         day,
     )
     await tx.execute("DELETE FROM class_power WHERE partner_id = ANY($1) AND power = 0", due)
-    transfers = [*await _day_transfers(tx, due, day), *await _adjustment_transfers(tx, due, day)]
-    await ledger.post_control(tx, at, transfers)
+    of_day, of_adjustments = await _day_sums(tx, due, day), await _adjustment_sums(tx, due, day)
+    await ledger.post_control(tx, at, [*_day_transfers(of_day, day), *_adjustment_transfers(of_adjustments)])
     await tx.execute("UPDATE partner_day SET closed_through = $2 WHERE partner_id = ANY($1)", due, day)
+    await drafts.note_all(tx, [*_day_events(of_day, day), *_adjustment_events(of_adjustments, day)])
     return len(due)
 
 
@@ -160,37 +165,74 @@ def _next_to_close(closed_through: date | None, first_day: date) -> date:
     return first_day if closed_through is None else closed_through + clock.ONE_DAY
 
 
-async def _day_transfers(tx: Tx, partner_ids: list[int], day: date) -> list[tuple[int, Transfer]]:
-    """The control postings of a day: net to the users' control account, costs to revenue."""
+async def _day_sums(tx: Tx, partner_ids: list[int], day: date) -> list[Row]:
+    """What a day brought to each partner's users together, whose miners had so much power."""
     rows = await tx.fetch(
-        """SELECT p.partner_id, sum(p.power * d.c1) AS c1, sum(p.power * d.c2) AS c2, sum(p.power * d.net) AS net,
-                  count(*) - count(d.class_id) AS missing
+        """SELECT p.partner_id, sum(p.power) AS power, sum(p.power * d.pool) AS pool, sum(p.power * d.c1) AS c1,
+                  sum(p.power * d.c2) AS c2, sum(p.power * d.net) AS net, count(*) - count(d.class_id) AS missing
            FROM class_power p LEFT JOIN class_day d ON d.day = $2 AND d.class_id = p.class_id
            WHERE p.partner_id = ANY($1) GROUP BY p.partner_id""",
         partner_ids,
         day,
     )
-    transfers = []
     for row in rows:
         assert row["missing"] == 0, f"partner {row['partner_id']} has power in classes without rates for {day}"
-        transfers += _postings(row["partner_id"], TransferKind.DAY, day.toordinal(), row)
-    return transfers
+    return rows
 
 
-async def _adjustment_transfers(tx: Tx, partner_ids: list[int], day: date) -> list[tuple[int, Transfer]]:
-    """The control postings of the adjustments that are credited with `day`, for the power of the adjusted days."""
-    rows = await tx.fetch(
-        """SELECT a.id, s.partner_id, sum(s.power * d.c1) AS c1, sum(s.power * d.c2) AS c2, sum(s.power * d.net) AS net
+async def _adjustment_sums(tx: Tx, partner_ids: list[int], day: date) -> list[Row]:
+    """What the adjustments that are credited with `day` change for each partner, by the power of the adjusted days."""
+    return await tx.fetch(
+        """SELECT a.id, a.day, s.partner_id, sum(s.power) AS power, sum(s.power * d.pool) AS pool,
+                  sum(s.power * d.c1) AS c1, sum(s.power * d.c2) AS c2, sum(s.power * d.net) AS net
            FROM adjustment a
            JOIN stint s ON s.partner_id = ANY($1) AND s.from_day <= a.day AND (s.to_day IS NULL OR s.to_day > a.day)
            JOIN class_adjustment d ON d.adjustment_id = a.id AND d.class_id = s.class_id
-           WHERE a.effective_day = $2 GROUP BY a.id, s.partner_id""",
+           WHERE a.effective_day = $2 GROUP BY a.id, s.partner_id ORDER BY a.id, s.partner_id""",
         partner_ids,
         day,
     )
+
+
+def _day_transfers(sums: Sequence[Row], day: date) -> list[tuple[int, Transfer]]:
+    """The control postings of a day: net to the users' control account, costs to revenue."""
     return [
-        transfer for row in rows for transfer in _postings(row["partner_id"], TransferKind.ADJUSTMENT, row["id"], row)
+        transfer for row in sums for transfer in _postings(row["partner_id"], TransferKind.DAY, day.toordinal(), row)
     ]
+
+
+def _adjustment_transfers(sums: Sequence[Row]) -> list[tuple[int, Transfer]]:
+    """The control postings of adjustments."""
+    return [
+        transfer for row in sums for transfer in _postings(row["partner_id"], TransferKind.ADJUSTMENT, row["id"], row)
+    ]
+
+
+def _day_events(sums: Sequence[Row], day: date) -> list[tuple[int, Event]]:
+    return [(row["partner_id"], DayClosed(day=day.isoformat(), **_figures(row))) for row in sums]
+
+
+def _adjustment_events(sums: Sequence[Row], effective_day: date) -> list[tuple[int, Event]]:
+    effective = effective_day.isoformat()
+    return [
+        (
+            row["partner_id"],
+            AdjustmentPublished(
+                day=row["day"].isoformat(), adjustment_id=row["id"], effective_day=effective, **_figures(row)
+            ),
+        )
+        for row in sums
+    ]
+
+
+def _figures(sums: Row) -> dict[str, Any]:
+    return {
+        "power": sums["power"],
+        "pool_reward": sums["pool"],
+        "value": sums["net"],
+        "c1_value": sums["c1"],
+        "c2_value": sums["c2"],
+    }
 
 
 def _postings(partner_id: int, kind: TransferKind, object_id: int, sums: Row) -> list[tuple[int, Transfer]]:

@@ -14,6 +14,8 @@ from hashrail.books.ledger import Transfer, post
 from hashrail.bounds import Doubt
 from hashrail.db import Reader, Tx, record
 from hashrail.errors import BadRequestError, ConflictError
+from hashrail.events import drafts
+from hashrail.events.types.payments import PartnerPaymentRecorded
 from hashrail.money import ZERO, divide_half_even, is_amount, plain
 
 # What a partner may pay in advance without anybody wondering.
@@ -155,6 +157,8 @@ async def record_payment(tx: Tx, partner_id: int, *, amount_usd: Decimal, refere
         books,
         Transfer(TransferKind.PARTNER_PAYMENT, payment_id, 1, Account.CASH, Account.PARTNER_RECEIVABLE, amount_usd),
     )
+    recorded = PartnerPaymentRecorded(id=payment_id, reference=reference, amount=amount_usd)
+    await drafts.note(tx, partner_id, recorded)
     return True
 
 

@@ -7,6 +7,8 @@ over again on the same day has simply been the last owner's all along, since cha
 from hashrail.books.fence import OpenBooks
 from hashrail.db import Tx
 from hashrail.errors import ConflictError
+from hashrail.events import drafts
+from hashrail.events.types.miners import MinerTransferred
 from hashrail.parties import users
 from hashrail.rewards import stints
 from hashrail.selling import miners
@@ -33,3 +35,11 @@ async def hand_over(tx: Tx, books: OpenBooks, *, miner_id: int, from_user: str, 
     users.assert_active(locked[giver.id], field="partnerUserId")
     users.assert_active(locked[taker.id], field="toPartnerUserId")
     await stints.sync_stints(tx, books, [giver.id, taker.id], miner_ids=[miner_id])
+    transferred = MinerTransferred(
+        nft_id=miner_id,
+        user_id=taker.id,
+        from_user_id=giver.id,
+        from_partner_user_id=from_user,
+        to_partner_user_id=to_user,
+    )
+    await drafts.note(tx, books.partner_id, transferred)

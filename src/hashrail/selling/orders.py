@@ -28,7 +28,15 @@ from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import ConflictError, NotFoundError
 from hashrail.events import drafts
-from hashrail.events.types import OrderCancelled, OrderCreated, OrderEvent, OrderExpired, OrderIssued
+from hashrail.events.types.miners import MinerIssued
+from hashrail.events.types.orders import (
+    OrderCancelled,
+    OrderCreated,
+    OrderEvent,
+    OrderExpired,
+    OrderIssued,
+    OrderRefunded,
+)
 from hashrail.parties import users
 from hashrail.rewards import stints
 from hashrail.selling import capacity, catalogue, miners
@@ -274,6 +282,11 @@ async def cancel(tx: Tx, books: OpenBooks, *, external_id: str) -> str:
     return order.state
 
 
+def refunded(order: Order, miner_id: int, value_usd: Decimal) -> OrderRefunded:
+    """What is told of an issued order whose refund brings down by so much what the partner owes."""
+    return OrderRefunded(nft_id=miner_id, refunded=value_usd, **_facts(order))
+
+
 async def open_ones(tx: Reader, partner_id: int) -> list[str]:
     """The external ids of the partner's orders that wait to be paid, oldest first."""
     rows = await tx.fetch(
@@ -390,7 +403,14 @@ async def _issue(tx: Tx, books: OpenBooks, order: Order, miner_id: int) -> Order
         miner_id,
     )
     await ledger.post_reserved(tx, books, TransferKind.PURCHASE, order.id, order.attempt)
-    await drafts.note(tx, books.partner_id, OrderIssued(miner_id=miner_id, **_facts(order)))
+    issued = MinerIssued(
+        nft_id=miner_id,
+        user_id=order.user_id,
+        external_id=order.external_id,
+        power=order.power,
+        energy_efficiency=order.energy_efficiency,
+    )
+    await drafts.note(tx, books.partner_id, OrderIssued(nft_id=miner_id, **_facts(order)), issued)
     return await _reload(tx, books, order)
 
 
@@ -402,7 +422,7 @@ def _facts(order: Order) -> dict[str, Any]:
         "nft_collection_id": order.collection_id,
         "power": order.power,
         "energy_efficiency": order.energy_efficiency,
-        "value_usd": order.value_usd,
+        "value": order.value_usd,
     }
 
 

@@ -17,6 +17,8 @@ from hashrail.access import api_keys, session_grants
 from hashrail.books import fence
 from hashrail.books.fence import OpenBooks
 from hashrail.db import Tx
+from hashrail.events import drafts
+from hashrail.events.types.miners import MinerEnded
 from hashrail.money import ZERO
 from hashrail.parties import operators, standings
 from hashrail.rewards import stints
@@ -62,4 +64,6 @@ async def _end_miners(tx: Tx, books: OpenBooks) -> tuple[int, Decimal]:
     await stints.sync_stints(tx, books, holders, miner_ids=[], ended=[one.id for one in ended])
     power_th = sum((one.power for one in ended), ZERO)
     await capacity.commit_capacity(tx, books.partner_id, -power_th)
+    told = [MinerEnded(nft_id=one.id, user_id=one.user_id, cause="partner_closed") for one in ended]
+    await drafts.note(tx, books.partner_id, *told)
     return len(ended), power_th

@@ -19,6 +19,8 @@ from hashrail.db import Reader, Tx, record
 from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import NotFoundError
+from hashrail.events import drafts
+from hashrail.events.types.payments import PartnerPaymentReversed
 from hashrail.money import plain
 from hashrail.parties import operators
 
@@ -99,4 +101,6 @@ async def reverse(tx: Tx, books: OpenBooks, payment_id: int, *, reason: str) -> 
     await ledger.post(tx, books, Transfer(TransferKind.PAYMENT_REVERSAL, payment_id, 1, *legs))
     told = {"payment": payment.reference, "amountUsd": plain(amount_usd), "reason": reason}
     await journal.note(tx, Kind.PAYMENT_REVERSED, partner_id=books.partner_id, **told)
+    reversed_one = PartnerPaymentReversed(id=payment_id, reference=payment.reference, amount=amount_usd)
+    await drafts.note(tx, books.partner_id, reversed_one)
     return True

@@ -24,6 +24,10 @@ from hashrail.db import Reader, Tx, record
 from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import ConflictError
+from hashrail.events import drafts
+from hashrail.events.event import Event
+from hashrail.events.types.miners import MinerEnded
+from hashrail.events.types.payments import PostPaymentReversed
 from hashrail.money import ZERO
 from hashrail.parties import operators, users
 from hashrail.rewards import income_records, settling, stints
@@ -163,9 +167,21 @@ async def refund(tx: Tx, books: OpenBooks, issued: Issued, *, reason: str) -> Re
         takesIncome=issued.takes_income,
         reason=reason,
     )
+    await drafts.note(tx, books.partner_id, *_told(issued))
     made = await find(tx, books.partner_id, issued.order)
     assert made is not None, "it has just been written"
     return made
+
+
+def _told(issued: Issued) -> list[Event]:
+    """The order is refunded, its miner has ended, and the upgrades of it are owed no more."""
+    order, miner = issued.order, issued.miner
+    reversed_ones = [
+        PostPaymentReversed(id=str(one.id), nft_id=miner.id, value=one.value_usd, external_id=order.external_id)
+        for one in issued.upgrades
+    ]
+    ended = MinerEnded(nft_id=miner.id, user_id=miner.user_id, cause="refunded")
+    return [orders.refunded(order, miner.id, issued.value_usd), ended, *reversed_ones]
 
 
 async def _lock_holders(tx: Tx, partner_id: int, miner: Miner) -> list[int]:
@@ -210,4 +226,5 @@ async def _take_income(tx: Tx, books: OpenBooks, issued: Issued, holders: list[i
         )
         if taken_btc > 0:
             legs = (account, Account.INCOME_TAKEN_BACK, taken_btc)
-            await ledger.post(tx, books, Transfer(TransferKind.INCOME_TAKEN, issued.order.id, leg, *legs))
+            known_as = issued.order.external_id
+            await ledger.post(tx, books, Transfer(TransferKind.INCOME_TAKEN, issued.order.id, leg, *legs, known_as))

@@ -17,6 +17,9 @@ from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import Transfer
 from hashrail.db import Reader, Tx, record
 from hashrail.errors import BadRequestError, ConflictError
+from hashrail.events import drafts
+from hashrail.events.types.miners import MinerUpgraded
+from hashrail.events.types.payments import PostPaymentCreated, UpgradeType
 from hashrail.money import decimals
 from hashrail.parties import users
 from hashrail.rewards import stints
@@ -26,6 +29,8 @@ from hashrail.selling.miners import Miner
 from hashrail.selling.upgrade_prices import BEST_EFFICIENCY, MAX_POWER
 
 UpgradeKind = Literal["power", "efficiency"]
+# As partners name them.
+TYPES: dict[UpgradeKind, UpgradeType] = {"power": "nftPowerUpgrade", "efficiency": "nftEnergyEfficiencyUpgrade"}
 
 
 class UpgradeOutOfBoundsError(BadRequestError):
@@ -105,7 +110,9 @@ async def upgrade(
     await stints.sync_stints(tx, books, [owner.id], miner_ids=[miner_id])
     if kind == "power":
         await capacity.commit_capacity(tx, books.partner_id, to_value - from_value)
-    return await _owe(tx, books, quoted)
+    post_payment_id = await _owe(tx, books, quoted)
+    await _tell(tx, books, quoted, post_payment_id)
+    return post_payment_id
 
 
 async def post_payments(
@@ -164,6 +171,19 @@ async def _owe(tx: Tx, books: OpenBooks, quoted: Quote) -> int:
         ),
     )
     return post_payment_id
+
+
+async def _tell(tx: Tx, books: OpenBooks, quoted: Quote, post_payment_id: int) -> None:
+    miner, to_value = quoted.miner, quoted.to_value
+    upgraded = MinerUpgraded(
+        nft_id=miner.id,
+        user_id=miner.user_id,
+        post_payment_id=str(post_payment_id),
+        power=to_value if quoted.kind == "power" else miner.power,
+        energy_efficiency=miner.energy_efficiency if quoted.kind == "power" else to_value,
+    )
+    owed = PostPaymentCreated(id=str(post_payment_id), nft_id=miner.id, value=quoted.value_usd, type=TYPES[quoted.kind])
+    await drafts.note(tx, books.partner_id, upgraded, owed)
 
 
 def _check_bounds(kind: UpgradeKind, from_value: Decimal, to_value: Decimal) -> None:

@@ -47,7 +47,7 @@ def income(credit: int, amount: str, *, leg: int = 1) -> Transfer:
 
 def payment(debit: int, credit: int, amount: str, number: int = 1) -> Transfer:
     """A transfer between any two accounts."""
-    return Transfer(TransferKind.PURCHASE, number, 1, debit, credit, Decimal(amount))
+    return Transfer(TransferKind.WITHDRAWAL, number, 1, debit, credit, Decimal(amount))
 
 
 async def resolve(world: World, verb: str, transfer: Transfer) -> bool:
@@ -78,7 +78,7 @@ async def held(world: World, number: int) -> tuple[Decimal, Decimal]:
 async def states(world: World) -> list[tuple[int, str]]:
     """(leg, state) of the partner's transfers, in order."""
     rows = await world.pool.fetch(
-        "SELECT leg, state FROM transfer WHERE partner_id = $1 ORDER BY kind, object_id, leg", world.partner.id
+        "SELECT leg, state FROM transfer WHERE partner_id = $1 ORDER BY object_id, leg", world.partner.id
     )
     return [(row["leg"], row["state"]) for row in rows]
 
@@ -125,7 +125,7 @@ async def test_an_id_with_other_content_is_our_bug(world: World, field: str) -> 
         other = replace(other, credit=alice)
     await post(world, first)
     for verb in (post, reserve):
-        with pytest.raises(AssertionError, match="purchase 1/1 was written before with other content"):
+        with pytest.raises(AssertionError, match="withdrawal 1/1 was written before with other content"):
             await verb(world, other)
     assert [await held(world, alice), await held(world, bob)] == [(4, 4), (6, 6)]
 
@@ -184,7 +184,7 @@ async def test_a_reservation_is_resolved_once(world: World, first: str, then: st
     await reserve(world, hold)
     assert [await resolve(world, first, hold), await resolve(world, first, hold)] == [True, False]
     final = {"post": "posted", "void": "voided"}
-    with pytest.raises(AssertionError, match=f"purchase 1/1 is {final[first]}, so it cannot become {final[then]}"):
+    with pytest.raises(AssertionError, match=f"withdrawal 1/1 is {final[first]}, so it cannot become {final[then]}"):
         await resolve(world, then, hold)
     assert await held(world, alice) == (owned, owned)
     assert await states(world) == [(1, final[first]), (999, "posted")]
@@ -194,7 +194,7 @@ async def test_a_reservation_is_resolved_once(world: World, first: str, then: st
 async def test_what_was_never_reserved_cannot_be_resolved(world: World, verb: str) -> None:
     """There is nothing to post or to void."""
     alice = await account(world, holding="5")
-    with pytest.raises(AssertionError, match="purchase 7/1 is None"):
+    with pytest.raises(AssertionError, match="withdrawal 7/1 is None"):
         await resolve(world, verb, payment(alice, Account.INCOME_CONTROL, "2", 7))
     assert await held(world, alice) == (5, 5)
 
@@ -540,8 +540,8 @@ async def test_a_past_balance_is_what_was_posted_by_then(world: World) -> None:
         await ledger.post(tx, day[0], income(alice, "5"))
         await ledger.reserve(tx, day[1], payment(alice, bob, "2", 1))
         await ledger.reserve(tx, day[1], payment(alice, bob, "1", 2))
-        await ledger.post_reserved(tx, day[3], TransferKind.PURCHASE, 1, 1)
-        await ledger.void(tx, day[4], TransferKind.PURCHASE, 2, 1)
+        await ledger.post_reserved(tx, day[3], TransferKind.WITHDRAWAL, 1, 1)
+        await ledger.void(tx, day[4], TransferKind.WITHDRAWAL, 2, 1)
         tick = dt.timedelta(microseconds=1)
         moments = [books.now - tick, books.now, day[1].now, day[3].now - tick, day[3].now, day[5].now]
         for number, expected in ((alice, [0, 5, 5, 5, 3, 3]), (bob, [0, 0, 0, 0, 2, 2])):

@@ -5,13 +5,15 @@ from typing import Literal
 from msgspec import UNSET, UnsetType, field
 
 from hashrail import clock, db
-from hashrail.api.operations.upgrades import KINDS, TYPES, ThOrWattsPerTh, UpgradeType
+from hashrail.api.operations.upgrades import KINDS, ThOrWattsPerTh
 from hashrail.api.serving.call import Call
 from hashrail.api.serving.operation import Auth, Noun
 from hashrail.api.wire.app_models import AppBody, AppPart, Rows, Skipping, SkippingBody, Words, chosen, part_of
 from hashrail.api.wire.fields import number
 from hashrail.api.wire.models import Answer, Data, Efficiency, Moment, Power, Usd
+from hashrail.events.types.payments import UpgradeType
 from hashrail.selling import user_purchases
+from hashrail.selling.upgrades import TYPES
 from hashrail.selling.user_purchases import Purchase, Standing, Upgrade
 
 APP_PURCHASES = Noun("Dashboards")

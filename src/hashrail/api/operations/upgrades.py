@@ -30,6 +30,7 @@ from hashrail.api.wire.page import Page, by_id
 from hashrail.books.fence import OpenBooks
 from hashrail.db import Tx
 from hashrail.errors import HashrailError
+from hashrail.events.types.payments import UpgradeType
 from hashrail.selling import miners, upgrade_tariff, upgrades
 from hashrail.selling.upgrades import PostPayment, UpgradeKind
 
@@ -44,9 +45,7 @@ PRICING = (
 
 EFFICIENCY_UPGRADE: Literal["nftEnergyEfficiencyUpgrade"] = "nftEnergyEfficiencyUpgrade"
 POWER_UPGRADE: Literal["nftPowerUpgrade"] = "nftPowerUpgrade"
-UpgradeType = Literal["nftEnergyEfficiencyUpgrade", "nftPowerUpgrade"]
 KINDS: dict[UpgradeType, UpgradeKind] = {EFFICIENCY_UPGRADE: "efficiency", POWER_UPGRADE: "power"}
-TYPES = {kind: name for name, kind in KINDS.items()}
 # How a refusal's field is called in the body of #30.
 BODY_FIELDS: dict[UpgradeKind, dict[str, str]] = {
     "power": {"from": "data.fromPower", "to": "data.toPower", "nftCollectionId": "data.toPower"},
@@ -183,7 +182,7 @@ def _asked(data: EfficiencyUpgrade | PowerUpgrade) -> tuple[UpgradeKind, Decimal
 def _post_payment(one: PostPayment) -> PostPaymentOut:
     return PostPaymentOut(
         id=str(one.id),
-        type=TYPES[one.kind],
+        type=upgrades.TYPES[one.kind],
         nft_id=one.miner_id,
         from_=number(one.from_value),
         to=number(one.to_value),

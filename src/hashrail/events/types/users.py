@@ -1,0 +1,35 @@
+"""Events of a partner's users."""
+
+from typing import ClassVar
+
+from hashrail.events.event import Event
+
+
+class UserEvent(Event, frozen=True):
+    """A user: `userId` is the number here, `partnerUserId` the partner's own."""
+
+    KIND: ClassVar[str] = "user"
+    ID: ClassVar[str] = "user_id"
+
+    user_id: int
+    partner_user_id: str
+
+
+class UserCreated(UserEvent, frozen=True):
+    """The user is registered, with accounts that hold nothing yet."""
+
+    TYPE: ClassVar[str] = "user.created"
+
+
+class UserBlocked(UserEvent, frozen=True):
+    """Nothing of the user's is written any more; `payoutsGoOn` says whether withdrawals that wait are paid."""
+
+    TYPE: ClassVar[str] = "user.blocked"
+
+    payouts_go_on: bool
+
+
+class UserUnblocked(UserEvent, frozen=True):
+    """The user may write again."""
+
+    TYPE: ClassVar[str] = "user.unblocked"
