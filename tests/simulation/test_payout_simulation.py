@@ -37,6 +37,7 @@ from hashrail.payouts.stops import PASSING
 from tests.support.bitcoin_node import Node, RpcError, running
 from tests.support.books import advance
 from tests.support.deployments import deployed
+from tests.support.listening import Listener
 from tests.support.paying import (
     FAST,
     FEES,
@@ -455,14 +456,20 @@ class Life:
 
 async def lived(life: Life, steps: int) -> dict[str, int]:
     """So many steps, each with its checks, and the end."""
+    listener = Listener(life.world)
     for step in range(steps):
         await life.step()
         await life.check()
         if step % 25 == 0:
             await life.reconcile()
+            await listener.hears()
+            await listener.check_states()
     await life.settle_down()
     await life.check()
     await life.check_the_end()
+    await listener.hears()
+    await listener.check_states()
+    await listener.check_balances()
     return await life.seen()
 
 

@@ -20,6 +20,7 @@ from hashrail.errors import HashrailError
 from hashrail.rewards.rate_classes import NothingToAdjustError
 from tests.support.api_client import check_books
 from tests.support.books import deployment, newcomer
+from tests.support.listening import Listener
 from tests.support.payouts import (
     ADDRESSES,
     EARNED,
@@ -144,6 +145,14 @@ class Lives(RuleBasedStateMachine):
             assert self.run(spendable(self.world, life.user_id)) == life.left
             assert self.run(held(self.world, life.user_id)) == sum(life.held.values())
         self.run(check_books(self.world))
+        self.run(self.listen())
+
+    async def listen(self) -> None:
+        """Whoever has heard every event knows all balances and withdrawals."""
+        listener = Listener(self.world)
+        await listener.hears()
+        await listener.check_balances()
+        await listener.check_states()
 
 
 def test_the_books_agree_with_two_numbers(server: str, template: str) -> None:

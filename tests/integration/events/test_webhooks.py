@@ -147,7 +147,7 @@ async def test_who_answers_410_is_disabled_and_that_is_told(hooks: World, sender
             assert not await endpoints.enable(tx, hooks.partner.id, gone.id)
         await plan_all(hooks)
         await work_off(hooks, sender)
-        assert [hook.told["type"] for hook in receiver.at("/gone")] == [
+        assert sorted(hook.told["type"] for hook in receiver.at("/gone")) == [
             *["order.cancelled"] * 3,
             "webhook_endpoint.disabled",
         ]
