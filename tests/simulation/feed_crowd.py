@@ -21,7 +21,7 @@ from typing import Any
 from hashrail import db
 from hashrail.db import Pool, Tx
 from hashrail.events import drafts, feed
-from hashrail.events.types import OrderExpired
+from hashrail.events.types.orders import OrderExpired
 from hashrail.postgres import tether
 
 THINGS_OF_A_PARTNER = 20

@@ -17,8 +17,7 @@ from hashrail.db import Reader, Row, Tx
 from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import BadRequestError, ConflictError, NotFoundError
-from hashrail.events import drafts, feed, targets
-from hashrail.events.registry import BY_NAME
+from hashrail.events import catalogue, drafts, feed, targets
 from hashrail.events.targets import Rules
 from hashrail.events.types.webhooks import WebhookEndpointDisabled, WebhookEndpointTest
 from hashrail.vault import Vault
@@ -278,7 +277,7 @@ def new_secret() -> str:
 
 
 def _unknown(names: Iterable[str]) -> Sequence[str]:
-    return sorted(set(names) - set(BY_NAME))
+    return sorted(set(names) - set(catalogue.kinds()))
 
 
 async def _assert_room(tx: Tx, partner_id: int) -> None:

@@ -19,8 +19,7 @@ from hashrail.custody import approvals, bound_wallets, deposits
 from hashrail.custody.deposits import DepositTerms
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.events import endpoints
-from hashrail.events.registry import BY_NAME
+from hashrail.events import catalogue, endpoints
 from hashrail.parties import users
 from hashrail.payouts import exports, processor
 from hashrail.rewards import rate_classes
@@ -80,7 +79,7 @@ async def test_every_type_is_told(world: World, dsn: str, tmp_path: Path) -> Non
     await of_standing(world, listener)
     alarmed = await of_alarms(world, dsn, tmp_path)
     told = [*listener.heard, *alarmed.heard]
-    assert {each.type for each in told} == set(BY_NAME)
+    assert {each.type for each in told} == set(catalogue.kinds())
     assert [each.type for each in told for secret in secrets if secret in each.data] == []
     await listener.check_states()
     await listener.check_balances()
