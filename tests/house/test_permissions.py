@@ -34,7 +34,7 @@ LOOK = {
     *("withdrawal list", "withdrawal show"),
     *("payouts status", "payouts batches", "payouts reconcile", "payouts waiting", "payouts node"),
     *("operator list", "operator log", "change list"),
-    *("deployment show", "verify-backup"),
+    *("deployment show", "verify-backup", "verify day", "verify income", "verify power"),
     *("alarms list", "alarms history", "alarms silences", "alarms test"),
     *("signature sign", "signature verify", "ton-proof explain"),
 }
