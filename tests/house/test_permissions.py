@@ -37,6 +37,7 @@ LOOK = {
     *("deployment show", "verify-backup", "verify day", "verify income", "verify power"),
     *("alarms list", "alarms history", "alarms silences", "alarms test"),
     *("signature sign", "signature verify", "ton-proof explain"),
+    *("verify day", "verify income", "verify power"),
 }
 # What is not an operator's word to the books, with the reason why nobody is named.
 OTHERS = {
