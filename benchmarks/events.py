@@ -1,7 +1,7 @@
 """What the feed costs an order, and how many events are moved and read a second."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -69,10 +69,13 @@ async def _orders(stage: Stage, sizes: Sizes, market: writes.Market) -> Table:
             with _noting(on=noted):
                 costs[noted].append(await _cost(owner, sizes, work))
             await mover.move_all(market.pool)
-    for what, kind in (("CPU", "cpu"), ("time, all clients together", "elapsed")):
-        with_it, without = (_of_an_order(costs[noted], kind) for noted in (True, False))
+    measures: list[tuple[str, bool, Callable[[Cost], float]]] = [
+        ("CPU", True, lambda run: run.cpu),
+        ("time, all clients together", False, lambda run: run.elapsed),
+    ]
+    for what, judged, of in measures:
+        with_it, without = (_of_an_order(costs[noted], of) for noted in (True, False))
         ratio = Decimal(with_it / without)
-        judged = kind == "cpu"
         table.add(
             what,
             f"{with_it * 1000:.3f} ms",
@@ -90,9 +93,9 @@ async def _cost(owner: int, sizes: Sizes, work: writes.Work) -> Cost:
     return Cost(_cpu(owner) - before, elapsed, done)
 
 
-def _of_an_order(costs: list[Cost], kind: str) -> float:
+def _of_an_order(costs: list[Cost], of: Callable[[Cost], float]) -> float:
     """Seconds of an order, of all runs together: a busy machine lets single runs be too short to compare."""
-    return sum(getattr(each, kind) for each in costs) / sum(each.orders for each in costs)
+    return sum(map(of, costs)) / sum(each.orders for each in costs)
 
 
 def _cpu(owner: int) -> float:
