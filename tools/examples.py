@@ -30,6 +30,7 @@ from hashrail import business_clock, clock, db
 from hashrail.api.document.openapi_words import EXAMPLE_SECRET
 from hashrail.api.operations.routes import routes
 from hashrail.api.serving.call import ENCODER
+from hashrail.events import feed
 from hashrail.exports import making
 from hashrail.exports.content import Terms
 from hashrail.postgres import job_queue
@@ -61,6 +62,8 @@ RANDOM = {
     "salt": "41" * 32,
     # The database's clock tells it.
     "occurredAt": "2026-03-02T12:00:00.000Z",
+    "secret": "whsec_RVhBTVBMRQ==",
+    "eventId": "e3" * 16,
 }
 # The id of a session, and of a read token.
 SESSION = re.compile(r"[0-9]+-[0-9a-f]{32}")
@@ -158,6 +161,7 @@ async def tell(story: Story) -> None:
     await story.call("s2s_transfer", partnerUserId="alice", nftId=1001, toPartnerUserId="bob")
     await story.call("s2s_sessions", partnerUserId="alice")
     await story.call("s2s_session_end", partnerUserId="alice")
+    await _webhooks(story)
     for operation in ("market_last_income", "market_collections", "market_upgrade_rates", "api_time", "api_errors"):
         await story.call(operation)
     await _prove(story)
@@ -278,6 +282,20 @@ async def _upgrade(story: Story) -> None:
     await story.call("s2s_exports")
     await story.call("s2s_export", id=made["id"])
     await story.call("s2s_export_content", id=made["id"])
+
+
+async def _webhooks(story: Story) -> None:
+    async with db.transaction(story.api.world.pool) as tx:
+        await feed.append_drafts(tx, story.api.world.partner.id)
+    types = ["order.created", "order.issued"]
+    made = await story.call("s2s_webhook_create", url="https://partner.example/hooks", types=types)
+    await story.call("s2s_webhook_test", id=made["id"])
+    await story.call("s2s_webhook_rotate", id=made["id"], oldSecretHours=48)
+    await story.call("s2s_webhook_replay", id=made["id"], fromPosition=1)
+    await story.call("s2s_webhook_deliveries", id=made["id"], limit=2)
+    await story.call("s2s_webhook_update", id=made["id"], enabled=False)
+    await story.call("s2s_webhooks")
+    await story.call("s2s_webhook_delete", id=made["id"])
 
 
 @asynccontextmanager

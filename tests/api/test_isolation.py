@@ -410,6 +410,27 @@ async def foreign_session(two: Two) -> None:
     assert found == answered(await two.victim.server.call("s2s_sessions", partnerUserId="alice"))["array"]
 
 
+async def own_webhooks(two: Two) -> None:
+    """A list of one's own; and one more of them is one's own."""
+    answered(await two.victim.server.call("s2s_webhook_create", url="https://example.com/victim"))
+    made = answered(await two.server.call("s2s_webhook_create", url="https://example.com/thief"))
+    found = answered(await two.server.call("s2s_webhooks"))["array"]
+    assert made["id"] in [one["id"] for one in found]
+    assert "https://example.com/victim" not in [one["url"] for one in found]
+
+
+def foreign_webhook(operation: str, **said: Any) -> Attempt:
+    """The victim's endpoint is none of the thief's, and stays as it is."""
+
+    async def attempt(two: Two) -> None:
+        known = answered(await two.victim.server.call("s2s_webhook_create", url="https://example.com/victim"))["id"]
+        before = answered(await two.victim.server.call("s2s_webhooks"))
+        check_refused(await two.server.call(operation, id=known, **said), 404, "WEBHOOK_NOT_FOUND", "id")
+        assert answered(await two.victim.server.call("s2s_webhooks")) == before
+
+    return attempt
+
+
 APP_FIGURES = [name for name, each in CONTRACT.items() if name.startswith("app_") and each[3] == "none"]
 APP_OF_USERS = [name for name, each in CONTRACT.items() if name.startswith("app_") and each[3] == "bearer"]
 
@@ -493,6 +514,12 @@ ATTEMPTS: dict[str, Attempt] = {
     "s2s_exports": own_exports,
     "s2s_export": own_exports,
     "s2s_export_content": own_exports,
+    "s2s_webhook_create": own_webhooks,
+    "s2s_webhooks": own_webhooks,
+    **{name: foreign_webhook(name) for name in (f"s2s_webhook_{verb}" for verb in ("delete", "rotate", "test"))},
+    "s2s_webhook_update": foreign_webhook("s2s_webhook_update", enabled=False),
+    "s2s_webhook_deliveries": foreign_webhook("s2s_webhook_deliveries"),
+    "s2s_webhook_replay": foreign_webhook("s2s_webhook_replay", fromPosition=1),
     "sandbox_advance": own_days("sandbox_advance"),
     "sandbox_chain": nothing_of_anybody("sandbox_chain"),
 }

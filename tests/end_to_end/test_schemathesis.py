@@ -28,7 +28,7 @@ from hashrail.selling import samples, upgrade_tariff
 from hashrail.vault import Vault
 from hashrail_client.signing import sign_body, sign_headers, sign_query
 from tests.support import patience
-from tests.support.api_client import MASTER_KEY, Caller, an_offer, answered, buy
+from tests.support.api_client import CONTRACT, MASTER_KEY, Caller, an_offer, answered, buy
 from tests.support.databases import database
 from tests.support.openapi_document import operations, sandbox_document
 from tests.support.payouts import ADDRESSES
@@ -174,6 +174,7 @@ async def live(server: str, template: str, tmp_path_factory: pytest.TempPathFact
                     tokens = answered(await caller.call("s2s_login", partnerUserId="carol"))
                     answered(await caller.call("s2s_login", partnerUserId="bob"))
                     bobs = answered(await caller.call("s2s_sessions", partnerUserId="bob"))["array"]
+                    hook = answered(await caller.call("s2s_webhook_create", url="https://example.com/hook"))
                     offer = await an_offer(world)
                     order = {"userId": user.id, "nftCollectionId": offer.id, "externalId": "order-1"}
                     answered(await caller.call("s2s_payment_create", **order))
@@ -193,7 +194,12 @@ async def live(server: str, template: str, tmp_path_factory: pytest.TempPathFact
                         "address": ADDRESSES[1],
                         "id": int(withdrawn.headers["x-withdrawal-id"]),
                     },
-                    {"s2s_session_end": {"partnerUserId": "bob", "id": bobs[0]["id"]}},
+                    {"s2s_session_end": {"partnerUserId": "bob", "id": bobs[0]["id"]}}
+                    | {
+                        name: {"id": hook["id"], "url": "https://example.com/hook", "types": ["order.created"]}
+                        for name in CONTRACT
+                        if name.startswith("s2s_webhook") and name != "s2s_webhook_delete"
+                    },
                 )
         await pool.close()
 

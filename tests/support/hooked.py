@@ -37,7 +37,7 @@ class Hook:
     @property
     def of_object(self) -> tuple[str, int]:
         """(object, sequence)."""
-        return self.told["data"]["objectId"], self.told["data"]["sequence"]
+        return self.told["data"]["object"]["id"], self.told["data"]["object"]["sequence"]
 
 
 class HookReceiver:

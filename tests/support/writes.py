@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from hashrail import db
+from hashrail.events import feed
 from tests.support.api_client import (
     Api,
     Caller,
@@ -124,6 +125,34 @@ async def arrival(api: Api) -> tuple[Fields, Fields]:
     return {"deposit": first}, {"deposit": second}
 
 
+async def a_webhook(_: Api) -> tuple[Fields, Fields]:
+    return {"url": "https://example.com/one"}, {"url": "https://example.com/two"}
+
+
+async def two_webhooks(api: Api) -> tuple[Fields, Fields]:
+    one, two = [answered(await api.server.call("s2s_webhook_create", **each)) for each in await a_webhook(api)]
+    return {"id": one["id"]}, {"id": two["id"]}
+
+
+def of_webhooks(**said: Any) -> Callable[[Api], Awaitable[tuple[Fields, Fields]]]:
+    """Two endpoints, of which this is said."""
+
+    async def prepare(api: Api) -> tuple[Fields, Fields]:
+        one, two = await two_webhooks(api)
+        return one | said, two | said
+
+    return prepare
+
+
+async def a_replay(api: Api) -> tuple[Fields, Fields]:
+    """Two events that happened before the endpoint was there."""
+    async with db.transaction(api.world.pool) as tx:
+        await feed.append_drafts(tx, api.world.partner.id)
+    last = await feed.last_position(api.world.pool, api.world.partner.id)
+    one, _ = await two_webhooks(api)
+    return one | {"fromPosition": last}, one | {"fromPosition": last - 1, "toPosition": last - 1}
+
+
 async def a_day(_: Api) -> tuple[Fields, Fields]:
     return {"days": 1}, {"seconds": 86_400}
 
@@ -138,6 +167,10 @@ MINERS_OF_BOB = (
     "miner m JOIN app_user u ON u.partner_id = m.partner_id AND u.id = m.user_id AND partner_user_id = 'bob'"
 )
 WITHDRAWALS = "transfer t WHERE kind = 'withdrawal' AND leg = 1 AND state"
+WEBHOOKS = "FROM webhook_endpoint WHERE partner_id = $1"
+# What is said of a thing by its number alone, and who understands it.
+BY_NUMBER = ("s2s_withdrawal_cancel", "s2s_webhook_delete", "s2s_webhook_test")
+OF_A_NUMBER = (*BY_NUMBER, "s2s_webhook_update", "s2s_webhook_rotate", "s2s_webhook_replay")
 
 REVOKED = "read_token WHERE revoked_at IS NOT NULL"
 
@@ -161,6 +194,16 @@ ROWS = {
     "s2s_withdraw_fast": Row(withdrawal, f"SELECT count(*) FROM {WITHDRAWALS} = 'pending' AND partner_id = $1"),
     "s2s_withdrawal_cancel": Row(cancellation, f"SELECT count(*) FROM {WITHDRAWALS} = 'voided' AND partner_id = $1"),
     "s2s_export_create": Row(days_as_a_file, "SELECT count(*) FROM export WHERE partner_id = $1"),
+    "s2s_webhook_create": Row(a_webhook, "SELECT count(*) FROM webhook_endpoint WHERE partner_id = $1"),
+    "s2s_webhook_update": Row(of_webhooks(enabled=False), f"SELECT count(*) {WEBHOOKS} AND state = 'disabled'"),
+    "s2s_webhook_delete": Row(two_webhooks, f"SELECT count(*) {WEBHOOKS} AND state = 'deleted'"),
+    "s2s_webhook_rotate": Row(
+        of_webhooks(oldSecretHours=1), f"SELECT count(*) {WEBHOOKS} AND sealed_old_secret IS NOT NULL"
+    ),
+    "s2s_webhook_test": Row(
+        two_webhooks, "SELECT count(*) FROM event_draft WHERE partner_id = $1 AND type = 'webhook_endpoint.test'"
+    ),
+    "s2s_webhook_replay": Row(a_replay, "SELECT count(*) FROM webhook_delivery WHERE partner_id = $1"),
     "sandbox_advance": Row(a_day, "SELECT floor(offset_us / 86400e6) FROM business_clock WHERE $1::bigint > 0"),
     "sandbox_chain": Row(arrival, "SELECT count(*) FROM sandbox_output WHERE amount_btc < 0.1 AND $1::bigint > 0"),
 }
@@ -172,6 +215,7 @@ SAME_FIELDS = {
     *(("s2s_wallet_bind", "s2s_wallet_unbind"), ("s2s_wallet_unbind", "s2s_wallet_bind")),
     ("s2s_login", "s2s_session_end"),
     *(("s2s_session_end", "s2s_read_token_revoke"), ("s2s_read_token_revoke", "s2s_session_end")),
+    *((said, heard) for said in BY_NUMBER for heard in OF_A_NUMBER if heard != said),
 }
 # What moves the clock of a whole deployment, on its way from one commit to the next.
 MOVING = "sandbox_advance"

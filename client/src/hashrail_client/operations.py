@@ -246,6 +246,45 @@ OPERATIONS = (
         ("id",),
     ),
     Operation(
+        "webhooks", "create", "POST", "/s2s/webhook/create",
+        "Make an endpoint that events are sent to: its fields and its secret, which is shown this once.",
+        ("url",), ("description", "types", "after"),
+    ),
+    Operation(
+        "webhooks", "list", "GET", "/s2s/webhook/find-all",
+        "Your endpoints by id: {array}; id, url, types, state, reason, failures, plannedThrough.",
+    ),
+    Operation(
+        "webhooks", "update", "POST", "/s2s/webhook/update",
+        "Change an endpoint; enabled=False stops it, and enabled=True sends what waited.",
+        ("id",), ("url", "description", "types", "enabled"),
+    ),
+    Operation(
+        "webhooks", "delete", "POST", "/s2s/webhook/delete",
+        "Take an endpoint away, with what waits for it: True.",
+        ("id",),
+    ),
+    Operation(
+        "webhooks", "rotate_secret", "POST", "/s2s/webhook/rotate-secret",
+        "Give an endpoint a new secret, shown this once; the old one signs too for old_secret_hours, 24 if not given.",
+        ("id",), ("old_secret_hours",),
+    ),
+    Operation(
+        "webhooks", "test", "POST", "/s2s/webhook/test",
+        "Send the endpoint an event of type webhook_endpoint.test: True.",
+        ("id",),
+    ),
+    Operation(
+        "webhooks", "deliveries", "GET", "/s2s/webhook/deliveries",
+        "What became of events at an endpoint, the newest first: {array, nextCursor}, with each attempt.",
+        ("id",), ("state", "limit", "cursor"),
+    ),
+    Operation(
+        "webhooks", "replay", "POST", "/s2s/webhook/replay",
+        "Send events once more, by positions or since a moment: {events}.",
+        ("id",), ("from_position", "to_position", "since"),
+    ),
+    Operation(
         "deposits", "address", "GET", "/s2s/deposit/address",
         "The address at which a user tops up with bitcoin, the same for ever: {address, simulated}.",
         ("partner_user_id",),

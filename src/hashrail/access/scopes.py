@@ -6,13 +6,14 @@
 - `order`: order, be told that orders were paid, upgrade.
 - `transfer`: give miners from one user to another.
 - `withdraw`: withdraw, and take withdrawals back.
+- `webhooks`: look after the endpoints that events are sent to, their secrets and deliveries.
 """
 
 from collections.abc import Iterable
 
 from hashrail.errors import BadRequestError
 
-SCOPES = ("read", "login", "wallet", "order", "transfer", "withdraw")
+SCOPES = ("read", "login", "wallet", "order", "transfer", "withdraw", "webhooks")
 EVERY_SCOPE = frozenset(SCOPES)
 NAMED = ", ".join(SCOPES)
 # What moves bitcoin out: where there are two admins, it takes both to give it, or a secret that has it.
@@ -20,7 +21,7 @@ WITHDRAW = "withdraw"
 
 
 class BadScopeError(BadRequestError):
-    """Scopes are read, login, wallet, order, transfer and withdraw."""
+    """Scopes are read, login, wallet, order, transfer, withdraw and webhooks."""
 
     code = "BAD_SCOPE"
     advice = f"Name one or more of {NAMED}."

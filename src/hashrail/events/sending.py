@@ -101,15 +101,13 @@ class Sender:
 
 
 def body(event: Told) -> bytes:
-    """The event as it is sent. Its data is put in as it was written, so that no digit changes."""
+    """The event as the feed tells it. Its data is put in as it was written, so that no digit changes."""
     told = {
-        "position": event.position,
         "id": event.name,
+        "position": event.position,
         "type": event.type,
         "version": event.version,
-        "objectKind": event.object_kind,
-        "objectId": event.object_id,
-        "sequence": event.sequence,
+        "object": {"kind": event.object_kind, "id": event.object_id, "sequence": event.sequence},
         "occurredAt": clock.iso(event.occurred_at),
         "data": msgspec.Raw(event.data.encode()),
     }

@@ -1,5 +1,5 @@
 -- Proofs: each day that every partner has closed is one signed document, which names the document of the day before.
--- depends: 0096_webhooks
+-- depends: 0098_webhooks_scope_of_keys
 
 -- Ed25519. The public half is published; the newest key signs, and what others have signed stays as it is.
 CREATE TABLE proof_key (

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from hashrail import database_url, db
+from hashrail.access.scopes import EVERY_SCOPE
 from hashrail.sqlstates import DatabaseRightsError
 from tests.support.databases import database, migrate_before
 
@@ -57,7 +58,7 @@ def test_a_migration_that_fails_is_rolled_back_whole(server: str, monkeypatch: p
 @pytest.mark.parametrize(
     ("had", "has"),
     [
-        (["read", "order", "transfer", "withdraw"], {"read", "login", "wallet", "order", "transfer", "withdraw"}),
+        (["read", "order", "transfer", "withdraw"], EVERY_SCOPE),
         (["withdraw"], {"withdraw", "wallet"}),
         (["read", "transfer", "withdraw"], {"read", "transfer", "withdraw", "wallet"}),
         (["read"], {"read"}),

@@ -35,6 +35,7 @@ from hashrail.api.operations.statement import STATEMENT
 from hashrail.api.operations.upgrades import UPGRADES
 from hashrail.api.operations.users import USERS
 from hashrail.api.operations.wallets import WALLETS
+from hashrail.api.operations.webhooks import WEBHOOKS
 from hashrail.api.operations.withdrawals import WITHDRAWALS
 from hashrail.api.serving.operation import AnyOperation
 from hashrail.errors import BadRequestError
@@ -47,7 +48,7 @@ PAGES = ("/healthz", "/readyz", "/api/openapi.json", "/api/docs", "/api/docs/pag
 NOUNS = (
     *(LOGINS, SESSIONS, READ_TOKENS, MINERS, CATALOGUE, INCOME_PER_TH, INCOME, EXCHANGE_RATES),
     *(USERS, ORDERS, UPGRADES, STATEMENT),
-    *(BALANCES, WALLETS, WITHDRAWALS, DEPOSITS, EVENTS, EXPORTS, MARKET, PROOFS),
+    *(BALANCES, WALLETS, WITHDRAWALS, WEBHOOKS, DEPOSITS, EVENTS, EXPORTS, MARKET, PROOFS),
     *(APP_FIGURES, APP_ACCOUNT, APP_MINERS, APP_INCOME, APP_WALLETS, APP_PURCHASES, TIME, ERRORS),
 )
 OPERATIONS = tuple(operation for noun in NOUNS for operation in noun.operations)
