@@ -290,6 +290,7 @@ class _Nouns:
         self.wallets = Noun("wallets", send)
         self.withdrawals = Noun("withdrawals", send)
         self.deposits = Noun("deposits", send)
+        self.webhooks = Noun("webhooks", send)
         self.upgrades = Noun("upgrades", send)
         self.statement = Noun("statement", send)
         self.exchange = Noun("exchange", send)
