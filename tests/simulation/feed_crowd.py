@@ -42,7 +42,7 @@ class TakenBackError(Exception):
 def change(name: str, number: int) -> OrderExpired:
     """What is told of the change of that number."""
     one = Decimal(1)
-    facts = {"nft_collection_id": 1, "power": one, "energy_efficiency": one, "value_usd": one}
+    facts = {"nft_collection_id": 1, "power": one, "energy_efficiency": one, "value": one}
     return OrderExpired(external_id=name, user_id=number, **facts)
 
 
