@@ -245,7 +245,7 @@ class MarketSettings(BaseModel):
 
 
 class OrderSettings(BaseModel):
-    """Orders."""
+    """Orders and exports."""
 
     order_ttl_seconds: int = Field(default=3600, ge=1, le=31 * 86400)
     """How long a created order keeps its price and credit reserved."""
@@ -257,18 +257,8 @@ class OrderSettings(BaseModel):
     """The most of the capacity that is not sold that a partner's unpaid orders may hold, where there are several
     partners; one order may always be open."""
 
-
-class ExportSettings(BaseModel):
-    """Exports: files that partners ask for."""
-
-    exports_kept_bytes: int = Field(default=10 * 2**30, ge=1, le=2**50)
-    """From how many bytes of finished exports on a partner waits until one expires."""
-
-    export_max_bytes: int = Field(default=4 * 2**30, ge=1024, le=2**40)
-    """How large a file may be; one that would be larger fails."""
-
     export_keep_seconds: int = Field(default=7 * 86400, ge=60, le=366 * 86400)
-    """How long a finished file is kept."""
+    """How long the finished file of an export is kept."""
 
 
 class BitcoinNodeSettings(BaseModel):
@@ -484,7 +474,6 @@ class Settings(
     RateSettings,
     MarketSettings,
     OrderSettings,
-    ExportSettings,
     BitcoinNodeSettings,
     BitcoinWalletSettings,
     PayoutSettings,

@@ -130,6 +130,10 @@ OPEN = {
         "words for people",
     ),
     **dict.fromkeys(
+        ("export.reason", "export.sha256", "export_total.currency", "export_total.field"),
+        "what a file is, and what its columns add up to",
+    ),
+    **dict.fromkeys(
         (
             *("app_user.email", "collection.name", "discount_programme.name", "miner.name", "operator_account.name"),
             *("restoration.by_name", "alarm_silence.silenced_by", "alarm_delivery.target"),

@@ -98,6 +98,19 @@ def test_the_words_of_a_column_are_words() -> None:
         assert words
         by_name[column.split(".")[1]] |= set(words)
     assert set(by_name) == {
-        *("chain", "currency", "figure", "kind", "mode", "network", "role", "scenario", "scopes", "side", "speed"),
+        *(
+            "chain",
+            "currency",
+            "figure",
+            "format",
+            "kind",
+            "mode",
+            "network",
+            "role",
+            "scenario",
+            "scopes",
+            "side",
+            "speed",
+        ),
         *("state", "severity", "told_severity", "what", "source", "standing", "reason"),
     }

@@ -8,6 +8,8 @@ from hashrail.exports import making
 from hashrail.exports.content import Terms
 from tests.support.api_client import Api, answered
 
+# Of the deployment with many records: closed days, and miners that have each of them.
+DAYS, MINERS = 10, 5_000
 TERMS = Terms(max_bytes=2**30, keep=timedelta(days=7))
 SPRING = {"startDate": "2026-03-01T00:00:00.000Z", "endDate": "2026-05-31T00:00:00.000Z"}
 

@@ -22,6 +22,8 @@ from hashrail.exports.export import Export, Total
 from hashrail.settings import Settings
 
 CHUNK_BYTES = 1024 * 1024
+# A file that would be larger fails.
+MAX_FILE_BYTES = 4 * 2**30
 # Text becomes a seventh of its size, and takes PostgreSQL a seventh of the time; Parquet is pressed already. A higher
 # level would take longer than it saves.
 PRESSED, LEVEL = ("csv", "ndjson"), 1
@@ -37,7 +39,7 @@ class Terms:
     @classmethod
     def of(cls, settings: Settings) -> "Terms":
         """As the deployment has it."""
-        return cls(settings.export_max_bytes, timedelta(seconds=settings.export_keep_seconds))
+        return cls(MAX_FILE_BYTES, timedelta(seconds=settings.export_keep_seconds))
 
 
 class ExportTooLargeError(ConflictError):

@@ -27,6 +27,8 @@ State = Literal["waiting", "running", "done", "failed", "expired"]
 QUEUE, JOB = "exports", "make_exports"
 # Exports of a partner that may be under way at once.
 MAX_OPEN = 3
+# From so many bytes of finished files on a partner waits until one of them expires.
+MAX_KEPT_BYTES = 10 * 2**30
 
 
 class ExportNotFoundError(NotFoundError):

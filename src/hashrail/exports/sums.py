@@ -70,12 +70,14 @@ async def of(tx: Tx, kind: Kind, partner_id: int, spans: Iterable[tuple[date, da
 
 
 def add(found: Sums, kind: Kind, row: Row) -> None:
+    """Add what one row of sums tells."""
     found.row_count += row["row_count"]
     for column, total in zip(kind.amounts, row["totals"], strict=True):
         found.totals[row["currency"], column.name] += total
 
 
 def row_by_row(kind: Kind) -> str:
+    """The query of sums that adds up the rows themselves, as `kind.query` reads them."""
     values = ", ".join(f"{column.value} AS v{number}" for number, column in enumerate(kind.amounts))
     added = ", ".join(f"sum(x.v{number})" for number in range(len(kind.amounts)))
     # All its parts are constants of the kinds.

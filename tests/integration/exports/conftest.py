@@ -8,8 +8,7 @@ from benchmarks.dataset import Dataset, Shape
 
 from hashrail import db
 from tests.support.databases import database
-
-DAYS, MINERS = 10, 5_000
+from tests.support.exports import DAYS, MINERS
 
 
 @pytest.fixture(scope="module")

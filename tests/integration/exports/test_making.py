@@ -19,8 +19,7 @@ from hashrail.exports.columns import Format
 from hashrail.exports.content import Terms
 from hashrail.exports.export import Export
 from hashrail.exports.kinds import INCOME
-from tests.integration.exports.conftest import DAYS, MINERS
-from tests.support.exports import TERMS
+from tests.support.exports import DAYS, MINERS, TERMS
 
 FIRST, LAST = dataset.FIRST_DAY, dataset.FIRST_DAY + (DAYS - 1) * clock.ONE_DAY
 SMALL = 16 * 1024

@@ -148,7 +148,7 @@ async def create(call: Call, tx: Tx, body: ExportBody) -> Data[ExportOut]:
         file_format=body.format,
         first=first,
         last=last,
-        kept_bytes=call.deployment.settings.exports_kept_bytes,
+        kept_bytes=export.MAX_KEPT_BYTES,
         now=clock.wall_now(),
     )
     return Data(_export(asked, []))
