@@ -18,6 +18,8 @@ from hashrail import clock
 from hashrail.access.session_grants import LOGIN, SESSIONS_CHANGED, Family, Grant
 from hashrail.db import Reader, Tx, record
 from hashrail.errors import ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
+from hashrail.events import drafts
+from hashrail.events.types.read_tokens import ReadTokenCreated, ReadTokenRevoked
 
 NAME_BYTES = 16
 MAX_DAYS = 365
@@ -113,7 +115,10 @@ async def create(tx: Tx, partner_id: int, user_id: int, *, label: str, days: int
     )
     if row is None:
         raise _taken(label)
-    return record(ReadToken, row)
+    made = record(ReadToken, row)
+    told = ReadTokenCreated(id=made.text, user_id=user_id, name=label, expires_at=clock.iso(made.expires_at))
+    await drafts.note(tx, partner_id, told)
+    return made
 
 
 def _taken(label: str) -> ReadTokenLabelTakenError:
@@ -139,19 +144,26 @@ async def of_user(tx: Reader, partner_id: int, user_id: int) -> list[ReadToken]:
 async def revoke(tx: Tx, partner_id: int, user_id: int, text: str) -> None:
     """Let one of the user's tokens open nothing from now on; again is a no-op. Raises ReadTokenNotFoundError."""
     named = NAMED.fullmatch(text)
-    ended = None
+    row = None
     if named is not None:
-        ended = await tx.fetchval(
-            """UPDATE read_token SET revoked_at = coalesce(revoked_at, $5)
-               WHERE partner_id = $1 AND user_id = $2 AND id = $3 AND name = $4 RETURNING true""",
+        row = await tx.fetchrow(
+            """SELECT label, revoked_at FROM read_token
+               WHERE partner_id = $1 AND user_id = $2 AND id = $3 AND name = $4 FOR UPDATE""",
             partner_id,
             user_id,
             int(named[1]),
             named[2],
+        )
+    if named is None or row is None:
+        raise ReadTokenNotFoundError("the user has no such read token", field="id")
+    if row["revoked_at"] is None:
+        await tx.execute(
+            "UPDATE read_token SET revoked_at = $3 WHERE partner_id = $1 AND id = $2",
+            partner_id,
+            int(named[1]),
             clock.wall_now(),
         )
-    if ended is None:
-        raise ReadTokenNotFoundError("the user has no such read token", field="id")
+        await drafts.note(tx, partner_id, ReadTokenRevoked(id=text, user_id=user_id, name=row["label"]))
     await tx.execute("SELECT pg_notify($1, $2)", SESSIONS_CHANGED, f"{partner_id}:{text}")
 
 

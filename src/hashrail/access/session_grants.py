@@ -19,6 +19,7 @@ from hashrail.db import Row, Tx
 from hashrail.errors import NotFoundError, UnauthorizedError
 from hashrail.events import drafts
 from hashrail.events.types.partners import PartnerSessionsEnded
+from hashrail.events.types.read_tokens import ReadTokenRevoked
 from hashrail.events.types.sessions import EndCause, SessionEnded
 
 SESSIONS_CHANGED = "hashrail_sessions_changed"
@@ -191,15 +192,17 @@ async def end(
 
 
 async def _end_read_tokens(tx: Tx, partner_id: int, user_id: int | None, key_id: int | None) -> None:
-    await tx.execute(
+    rows = await tx.fetch(
         """UPDATE read_token SET revoked_at = $4
            WHERE partner_id = $1 AND revoked_at IS NULL AND ($2::bigint IS NULL OR user_id = $2)
-             AND ($3::bigint IS NULL OR key_id = $3)""",
+             AND ($3::bigint IS NULL OR key_id = $3)
+           RETURNING 'r' || id || '-' || name AS id, user_id, label AS name""",
         partner_id,
         user_id,
         key_id,
         clock.wall_now(),
     )
+    await drafts.note(tx, partner_id, *(ReadTokenRevoked(**row) for row in rows))
 
 
 async def tell(tx: Tx, partner_id: int, ended: Sequence[Row], cause: EndCause) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from hashrail import clock, db
-from hashrail.access import api_keys, origins, session_grants, ton_domains
+from hashrail.access import api_keys, origins, read_tokens, session_grants, ton_domains
+from hashrail.access.read_tokens import ReadToken
 from hashrail.alarms.delivery import Receivers
 from hashrail.bitcoin.simulated_chain import SandboxChain
 from hashrail.books import fence
@@ -295,13 +296,25 @@ async def of_access(world: World, listener: Listener) -> list[str]:
     ]
     session = await open_session(world, "alice")
     alice = await world.user("alice")
+
+    async def token(tx: Tx, name: str) -> ReadToken:
+        return await read_tokens.create(tx, partner_id, alice.id, label=name, days=9, key_id=None)
+
+    bill = await once(world, lambda tx, _: token(tx, "bill"))
+    tax = await once(world, lambda tx, _: token(tx, "tax"))
+    await twice(world, lambda tx, _: read_tokens.revoke(tx, partner_id, alice.id, bill.text))
     await twice(world, lambda tx, _: session_grants.end(tx, partner_id, user_id=alice.id))
     await twice(world, lambda tx, _: origins.add(tx, partner_id, "https://app.example"))
     await twice(world, lambda tx, _: origins.remove(tx, partner_id, "https://app.example"))
     await twice(world, lambda tx, _: ton_domains.add_ton_domain(tx, partner_id, "app.example"))
     await once(world, lambda tx, _: ton_domains.remove_ton_domain(tx, partner_id, "app.example"))
     named = {"partnerId": world.partner.public_id}
+    kept = [{"id": one.text, "userId": alice.id, "name": one.label} for one in (bill, tax)]
     assert await listener.hears() == [
+        ("read_token.created", {**kept[0], "expiresAt": clock.iso(bill.expires_at)}),
+        ("read_token.created", {**kept[1], "expiresAt": clock.iso(tax.expires_at)}),
+        ("read_token.revoked", kept[0]),
+        ("read_token.revoked", kept[1]),
         ("session.ended", {"id": str(session), "userId": alice.id, "cause": "ended"}),
         ("partner.origins_changed", {**named, "origins": ["https://app.example"]}),
         ("partner.origins_changed", {**named, "origins": []}),
