@@ -24,6 +24,7 @@ from benchmarks import (
     signed_write,
     stage,
     ton_login,
+    webhooks,
     writes,
 )
 from benchmarks.dataset import Shape
@@ -52,6 +53,7 @@ class Name(StrEnum):
     PAYOUTS = "payouts"
     EVENTS = "events"
     EXPORTS = "exports"
+    WEBHOOKS = "webhooks"
 
 
 FULL: dict[Name, Benchmark] = {
@@ -66,6 +68,7 @@ FULL: dict[Name, Benchmark] = {
     Name.PAYOUTS: payouts.run,
     Name.EVENTS: events.run,
     Name.EXPORTS: exports.run,
+    Name.WEBHOOKS: webhooks.run,
 }
 SMALL = Shape(efficiencies=6, levels=5)
 QUICK_DAYS = days.Sizes(
@@ -93,6 +96,7 @@ QUICK: dict[Name, Benchmark] = {
     Name.PAYOUTS: lambda place: payouts.run(place, payouts.Sizes(batch=5, queued=12, users=2, clients=2)),
     Name.EVENTS: lambda place: events.run(place, events.Sizes(pairs=1, seconds=0.2, moved=800)),
     Name.EXPORTS: lambda place: exports.run(place, exports.Sizes(shape=SMALL, users=30, miners=200, days=3)),
+    Name.WEBHOOKS: lambda place: webhooks.run(place, webhooks.Sizes(deliveries=40, endpoints=(1, 4), with_dead=10)),
 }
 
 

@@ -365,3 +365,10 @@ def test_the_command_runs_one_quickly_and_leaves_the_page_alone(tmp_path: Path) 
     assert "Reading balances and income" in result.output
     assert "Signed read" not in result.output
     assert not page.exists()
+
+
+async def test_webhooks(place: Stage) -> None:
+    """Every case has its figures; those that hang keep nobody waiting for ever."""
+    (table,) = await tables_of(Name.WEBHOOKS, place)
+    assert [line.cells[0] for line in table.lines] == ["1 endpoints", "4 endpoints", "10 endpoints, 1 of them hang"]
+    assert all(figure(cell) > 0 for line in table.lines for cell in line.cells[1:])
