@@ -7,8 +7,10 @@ from contextlib import AsyncExitStack, ExitStack
 import httpx
 import pytest
 
-from hashrail import db
+from hashrail import clock, db
 from hashrail.access import api_keys
+from hashrail.access.rate_budgets import WINDOW_SECONDS
+from hashrail.access.signatures import MAX_WINDOW_MS
 from hashrail.vault import Vault
 from tests.support.api_client import CONTRACT, MASTER_KEY, UNLIMITED, Caller, gather_all
 from tests.support.books import newcomer
@@ -62,7 +64,9 @@ async def hammer(callers: list[Caller], requests: int) -> list[int]:
 
     async def one_line(caller: Caller) -> list[int]:
         count = requests // len(callers) // AT_ONCE
-        return [(await caller.call("s2s_miners", partnerUserId="nobody")).status_code for _ in range(count)]
+        # A busy machine may take longer from the signature to its check than signatures of reads usually live.
+        asked = {"partnerUserId": "nobody", "recvWindow": MAX_WINDOW_MS}
+        return [(await caller.call("s2s_miners", **asked)).status_code for _ in range(count)]
 
     found = await asyncio.gather(*(one_line(caller) for caller in callers for _ in range(AT_ONCE)))
     return [status for statuses in found for status in statuses]
@@ -71,9 +75,11 @@ async def hammer(callers: list[Caller], requests: int) -> list[int]:
 @pytest.mark.parametrize("count", [1, 2, 4])
 async def test_one_key_gets_its_limit_however_many_processes_it_calls(processes: Processes, count: int) -> None:
     """Neither more, nor much less: what one process holds, another lacks for a second."""
+    began = clock.monotonic()
     statuses = await hammer(await processes.callers(count), 2 * LIMIT)
+    minutes = 1 + int(clock.monotonic() - began) // WINDOW_SECONDS
     assert set(statuses) == {404, 429}
-    assert 0.85 * LIMIT <= statuses.count(404) <= LIMIT
+    assert 0.85 * LIMIT <= statuses.count(404) <= LIMIT * minutes
 
 
 async def test_a_partner_over_its_limit_does_not_starve_another(processes: Processes) -> None:
