@@ -1,14 +1,21 @@
 """The types of events: each is registered, has a schema of its own, and keeps its meaning."""
 
+import datetime as dt
+import json
 import re
 from typing import get_type_hints
 
+import jsonschema_rs
 import msgspec
 import pytest
 from tools import event_schemas
 
+from hashrail import clock
 from hashrail.events import catalogue
+from hashrail.events.endpoints import new_secret
 from hashrail.events.event import Event
+from hashrail.events.feed import Told
+from hashrail.events.sending import body, headers
 from tests.house.sources import product
 from tests.support.openapi_document import sandbox_document
 
@@ -80,6 +87,27 @@ def test_the_document_describes_each() -> None:
         assert condition["if"]["properties"] == is_it
         assert condition["then"]["properties"]["data"] == reference
         told = webhook["post"]["requestBody"]["content"]["application/json"]["schema"]
-        assert told["properties"] == is_it | {"data": reference}
+        assert told["properties"]["type"] == is_it["type"]
+        assert told["properties"]["data"]["properties"] == is_it | {"data": reference}
         assert reference in components["Event"]["properties"]["data"]["anyOf"]
         assert set(components[kind.__name__]["properties"]) == set(kind.__struct_encode_fields__)
+
+
+def test_a_webhook_is_what_the_document_says() -> None:
+    """Body and headers as they are sent."""
+    data = (
+        '{"externalId":"one","userId":1,"nftCollectionId":1,"power":1,"energyEfficiency":15,"value":"?","nftId":3}'
+    ).replace('"?"', "21.70")
+    told = Told(7, "ab" * 16, "order.issued", 1, "order", "one", 2, data, clock.start_of(dt.date(2026, 3, 1)))
+    described = sandbox_document()["webhooks"]["order.issued"]["post"]
+    components = {"schemas": sandbox_document()["components"]["schemas"]}
+    schema = described["requestBody"]["content"]["application/json"]["schema"] | {"components": components}
+    judge = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+    sent = body(told)
+    judge.validate(json.loads(sent))
+    for member in (b'"sequence":2', b'"userId":1', b'"position":7'):
+        assert member in sent
+        assert not judge.is_valid(json.loads(sent.replace(member, b'"other":1')))
+    assert not judge.is_valid(json.loads(sent.replace(b"order.issued", b"order.created")))
+    named = {name for name, _ in headers([new_secret()], told.name, told.occurred_at, sent)}
+    assert {each["name"] for each in described["parameters"]} < named

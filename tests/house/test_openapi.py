@@ -323,7 +323,8 @@ async def test_the_page_needs_nothing_from_elsewhere(api: Api) -> None:
         assert asset.headers["content-type"].split(";")[0] in ("text/css", "text/javascript")
         assert re.findall(r"https?://|url\(|@import|import\b", asset.text) == []
     hosts = set(re.findall(r"https?://([\w.-]+)", page.text))
-    assert hosts <= {"127.0.0.1"}
+    # A name that is nobody's stands for a partner's own server.
+    assert {host for host in hosts if not host.endswith(".example")} <= {"127.0.0.1"}
 
 
 async def test_the_page_has_every_operation(api: Api) -> None:

@@ -7,6 +7,8 @@ import msgspec
 from msgspec import Meta
 
 Btc = Annotated[Decimal, Meta(description="BTC")]
+# Of whatever currency is named beside it.
+Amount = Annotated[Decimal, Meta(description="in the currency that is named")]
 Usd = Annotated[Decimal, Meta(description="USD")]
 Power = Annotated[Decimal, Meta(description="TH/s")]
 Efficiency = Annotated[Decimal, Meta(description="W/TH")]

@@ -48,7 +48,7 @@ class BadWebhookUrlError(BadRequestError):
     """A webhook goes to an https URL in the world: without user or password, at port 443 or one from 1024 on."""
 
     code = "BAD_WEBHOOK_URL"
-    advice = "Write it like https://hooks.example.com/hashrail. A sandbox takes http and private addresses as well."
+    advice = "Write it like https://hooks.partner.example/events. A sandbox takes http and private addresses as well."
 
 
 class TargetRefusedError(Exception):

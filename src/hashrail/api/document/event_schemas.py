@@ -9,6 +9,12 @@ from hashrail.events import catalogue
 from hashrail.events.event import Event
 
 Part: TypeAlias = dict[str, Any]
+# What a webhook carries beside its body, by the Standard Webhooks specification.
+HEADERS = {
+    "webhook-id": "the event's id, the same at every attempt",
+    "webhook-timestamp": "when it was sent, in seconds since 1970 UTC",
+    "webhook-signature": "v1 signatures of the endpoint's secrets, apart by blanks",
+}
 NAME = EventOut.__name__.removesuffix("Out")
 
 
@@ -35,13 +41,30 @@ def webhooks(schemas: Schemas) -> Part:
 
 
 def _webhook(name: str, kind: type[Event], schemas: Schemas) -> Part:
-    told: Part = {"allOf": [{"$ref": REF + NAME}], "properties": _is(kind)["properties"] | {"data": schemas.of(kind)}}
+    event: Part = {"allOf": [{"$ref": REF + NAME}], "properties": _is(kind)["properties"] | {"data": schemas.of(kind)}}
+    told: Part = {
+        "type": "object",
+        "properties": {
+            "type": {"const": kind.TYPE},
+            "timestamp": {"type": "string", "format": "date-time", "description": "when it happened, business time"},
+            "data": event,
+        },
+        "required": ["type", "timestamp", "data"],
+    }
     return {
         "operationId": "webhook_" + name.replace(".", "_"),
         "tags": ["Events"],
         "summary": story(kind.__doc__ or "").split("\n\n", maxsplit=1)[0],
+        "parameters": [
+            {"name": each, "in": "header", "required": True, "description": says, "schema": {"type": "string"}}
+            for each, says in HEADERS.items()
+        ],
         "requestBody": {"required": True, "content": {JSON: {"schema": told}}},
-        "responses": {"2XX": {"description": "It was taken."}},
+        "responses": {
+            "2XX": {"description": "It was taken."},
+            "410": {"description": "The endpoint wants no more, and is disabled."},
+            "default": {"description": "It is sent again, by the schedule."},
+        },
     }
 
 

@@ -65,6 +65,7 @@ TAGS = {
     "Withdrawals": "Bitcoin that leaves: asked for, watched, taken back.",
     "Deposit": "Bitcoin that arrives.",
     "Events": "What happened, in one order.",
+    "Webhooks": "Where events are sent to, and what became of them.",
     "Market": "Figures for anybody's page, without a credential.",
     "Dashboards": "What dashboards of others ask the vendor's app for: figures, and a user's own data.",
     "Proofs": "Signed documents of days, to be checked without trust in whoever serves them.",

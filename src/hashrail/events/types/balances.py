@@ -1,9 +1,8 @@
 """Events of users' balances."""
 
-from decimal import Decimal
 from typing import ClassVar, Literal
 
-from hashrail.events.event import Event
+from hashrail.events.event import Amount, Event
 
 Cause = Literal["withdrawal", "deposit", "correction", "refund"]
 
@@ -22,8 +21,8 @@ class BalanceChanged(Event, frozen=True):
     user_id: int
     partner_user_id: str
     currency: str
-    change: Decimal
-    reserved_change: Decimal
+    change: Amount
+    reserved_change: Amount
     cause: Cause
     reference: str
 
