@@ -10,6 +10,7 @@ import pytest
 from hashrail import db
 from hashrail.alarms import messages, silences, states
 from hashrail.alarms.silences import BadSilenceError, SilenceNotFoundError
+from hashrail.events import mover
 from hashrail.parties.operators import Operator
 from hashrail.selling import capacity
 from tests.support.receivers import Receiver
@@ -27,9 +28,10 @@ async def sold_out(world: World, th: str = "16") -> None:
 
 @pytest.fixture
 async def used_up(world: World, alice: int) -> World:
-    """A deployment that has sold 16 of 16 TH."""
+    """A deployment that has sold 16 of 16 TH, and whose partners know what happened until then."""
     assert alice
     await sold_out(world)
+    await mover.move_all(world.pool)
     return world
 
 
