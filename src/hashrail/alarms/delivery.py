@@ -63,9 +63,12 @@ class Receivers:
         self._busy[name] = threading.Thread(target=work, name=f"alarm to {name}", daemon=True)
         self._busy[name].start()
         try:
-            return await asyncio.wait_for(answer, DEADLINE_SECONDS)
+            cause = await asyncio.wait_for(answer, DEADLINE_SECONDS)
         except TimeoutError:
             return f"no answer within {DEADLINE_SECONDS} s"
+        # It has answered: that its thread takes a moment longer to end holds up no message.
+        del self._busy[name]
+        return cause
 
 
 def check(settings: Settings) -> None:
