@@ -61,8 +61,8 @@ ROOMS = (
         (
             *("catalogue", "deliveries", "drafts", "endpoints", "event", "feed", "looking", "mover", "planning"),
             *("sending", "targets", "turns", "types.alarms", "types.balances", "types.days", "types.deposits"),
-            *("types.keys", "types.miners", "types.orders", "types.partners", "types.payments", "types.sessions"),
-            *("types.users", "types.wallets", "types.withdrawals"),
+            *("types.keys", "types.miners", "types.orders", "types.partners", "types.payments"),
+            *("types.read_tokens", "types.sessions", "types.users", "types.wallets", "types.withdrawals"),
         ),
     ),
     Room(

@@ -299,7 +299,7 @@ def test_the_reference_is_up_to_date(generated: Path) -> None:
     kept = {page.name: page.read_text() for page in (DOCS / "reference").iterdir()}
     assert sorted(made) == [
         "alarms.md",
-        *("commands.md", "database-errors.md", "errors.md", "invariants.md", "metrics.md", "modules.md"),
+        *("commands.md", "database-errors.md", "errors.md", "events.md", "invariants.md", "metrics.md", "modules.md"),
         *("operations.md", "roles.md", "settings.md"),
     ]
     for name, text in made.items():
@@ -353,7 +353,10 @@ SAID = [
     ("commands.md", "On standard output: how a signature was judged.\n"),
     ("commands.md", "| `--bound-only / --any-address` |  | Pay to addresses that users have bound, or to any. |"),
     ("commands.md", "typed. Also from `HASHRAIL_API_SECRET`. |"),
-    ("commands.md", "| `--scope TEXT` |  | read, login, wallet, order, transfer, withdraw; repeat it. Without: all."),
+    (
+        "commands.md",
+        "| `--scope TEXT` |  | read, login, wallet, order, transfer, withdraw, webhooks; repeat it. Without: all.",
+    ),
     ("invariants.md", "| `days-are-consecutive` | published days have no gap |"),
     ("metrics.md", "| `hashrail_wallet_available_btc` |  | BTC of confirmed free coins"),
     ("metrics.md", "| `hashrail_requests_total` | counter | Requests answered, by operation and status. |"),

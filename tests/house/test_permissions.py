@@ -29,6 +29,7 @@ LOOK = {
         "miner show",
         "order list",
     ),
+    *("webhook list", "webhook show", "webhook deliveries"),
     *("order show", "deposit list", "address list", "income list"),
     *("catalogue list", "rates list", "rates sources", "tariff list", "day show", "programme list"),
     *("withdrawal list", "withdrawal show"),

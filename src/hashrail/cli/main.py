@@ -68,6 +68,10 @@ PANELS: dict[str, dict[str, Command | Group]] = {
             ),
         ),
         "session": Group("List and end the sessions of a partner's users.", ("sessions:app",)),
+        "webhook": Group(
+            "List, try, replay, disable and enable the endpoints that a partner's events are sent to.",
+            ("webhooks:app",),
+        ),
         "user": Group(
             "Show, block and unblock a partner's users, and write notes on them.",
             ("user_pages:app", "users:app", "corrections:app", "user_pages:note_app"),

@@ -7,7 +7,7 @@ through. Events are sent again under the name that they had before, so receivers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 from hashrail import clock
 from hashrail.db import Reader, Row, Tx
@@ -15,6 +15,7 @@ from hashrail.events import endpoints, feed
 from hashrail.events.types.webhooks import WebhookEndpointTest
 
 State = Literal["waiting", "delivered", "given_up"]
+STATES: tuple[State, ...] = get_args(State)
 # So long the log tells of what is done.
 LOG_LIFE = timedelta(days=30)
 FORGOTTEN_AT_ONCE = 10_000
@@ -112,6 +113,16 @@ async def counts(reader: Reader, partner_id: int, endpoint_id: int) -> dict[str,
         endpoint_id,
     )
     return {row["state"]: row["number"] for row in rows}
+
+
+async def waiting(reader: Reader, partner_id: int) -> dict[int, int]:
+    """How many deliveries wait at each of the partner's endpoints that any wait at."""
+    rows = await reader.fetch(
+        """SELECT endpoint_id, count(*) AS number FROM webhook_delivery
+           WHERE partner_id = $1 AND state = 'waiting' GROUP BY endpoint_id""",
+        partner_id,
+    )
+    return {row["endpoint_id"]: row["number"] for row in rows}
 
 
 async def since(reader: Reader, partner_id: int, moment: datetime) -> Range:

@@ -8,12 +8,14 @@ import pytest
 from typer.testing import Result
 
 from hashrail import db
+from hashrail.events import endpoints
 from hashrail.parties import operators
 from hashrail.parties.operators import Role
 from hashrail.parties.permissions import ACTS
 from tests.support.books import advance, buy, deployment, offer, order
 from tests.support.databases import with_database
 from tests.support.deployments import become
+from tests.support.hooked import endpoint
 from tests.support.paying import FAST
 from tests.support.payouts import ADDRESSES, asked, funded
 from tests.support.shell import Shell
@@ -50,6 +52,10 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "partner key scopes": ("4", *MINE, "--scope", "read"),
     "partner key limit": ("4", *MINE, "--per-minute", "7"),
     "session end": (*MINE, "--user", "bob"),
+    "webhook disable": ("1", *MINE, "--reason", "it floods them"),
+    "webhook enable": ("2", *MINE, "--reason", "it is back"),
+    "webhook replay": ("3", *MINE, "--from-position", "1", "--reason", "case 88"),
+    "webhook test": ("3", *MINE),
     "user block": ("bob", *MINE, "--reason", "case 88"),
     "user unblock": ("carol", *MINE),
     "user note add": ("bob", *MINE, "--text", "called, case 88"),
@@ -206,6 +212,10 @@ async def terminal(server: str, template: str, tmp_path_factory: pytest.TempPath
         become(made.dsn, mode="sandbox")
         alice, bob, _ = [(await world.user(name)).id for name in ("alice", "bob", "carol")]
         await funded(world, alice)
+        for _ in range(3):
+            await endpoint(world, "https://hooks.partner.example/events")
+        async with db.transaction(world.pool) as tx:
+            await endpoints.disable(tx, world.partner.id, 2, "partner")
         await order(world, bob, "o-1", await offer(world))
         await buy(world, bob, "1", "o-2")
         for words in (*SETUP, ("rates", "import", str(data / "entered.csv"))):

@@ -27,6 +27,7 @@ from tests.support.books import deployment, offer, order
 from tests.support.commands import SHAPES
 from tests.support.databases import with_database
 from tests.support.deployments import become
+from tests.support.hooked import endpoint, happen
 from tests.support.hostile import COLOURS, HOSTILE, acting
 from tests.support.payouts import ADDRESSES, asked, funded
 from tests.support.programs import clean_environment
@@ -71,6 +72,9 @@ LISTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("order", "list"): (*MINE, "--limit", "1000"),
     ("order", "show"): (ORDER, *MINE),
     ("address", "list"): MINE,
+    ("webhook", "list"): MINE,
+    ("webhook", "show"): ("1", *MINE),
+    ("webhook", "deliveries"): ("1", *MINE),
 }
 # Where a text stands for itself, once for each of them.
 PLACES = (
@@ -84,6 +88,8 @@ PLACES = (
 )
 # Where there is one only.
 ONCE = (
+    "UPDATE webhook_endpoint SET description = '[/b] :bomb: ' || chr(27) || '[8m' WHERE id = 1",
+    "UPDATE webhook_delivery SET error = '[/b]' || chr(10) || chr(155) || '1m'",
     "UPDATE partner SET name = 'par[/b] :bomb: ' || chr(27) || '[8m' WHERE id = 1",
     "UPDATE api_key SET label = 'key' || chr(8238) || '[/]'",
     "UPDATE payout_policy SET paused_reason = '[/b]' || chr(155) || '1m'",
@@ -134,6 +140,8 @@ async def settle(world: World) -> None:
     for name in NAMES:
         await open_session(world, name)
     await order(world, users[0].id, ORDER, await offer(world))
+    await endpoint(world, "https://hooks.partner.example/events", "order.cancelled")
+    await happen(world, *NAMES)
 
 
 @pytest.fixture(params=["pipe", "terminal", "narrow terminal"])

@@ -23,6 +23,7 @@ from hashrail.cli.payout_shapes import Export
 from hashrail.custody import bound_wallets
 from hashrail.parties import operators
 from hashrail.settings import Settings
+from tests.support import hooked
 from tests.support.books import advance, buy, deployment, offer, order
 from tests.support.commands import COMMANDS, SHAPES, has_json, read_strictly
 from tests.support.databases import with_database
@@ -64,6 +65,10 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("partner", "payouts"): (*MINE, "--duplicate-seconds", "0"),
     ("session", "list"): MINE,
     ("session", "read-tokens"): ("alice", *MINE),
+    ("webhook", "list"): MINE,
+    ("webhook", "show"): ("1", *MINE),
+    ("webhook", "deliveries"): ("1", *MINE),
+    ("webhook", "replay"): ("1", *MINE, "--from-position", "1", "--reason", "case 88"),
     ("user", "show"): ("alice", *MINE),
     ("user", "note", "list"): ("alice", *MINE),
     ("find",): ("alice",),
@@ -188,6 +193,8 @@ async def terminal(server: str, template: str, tmp_path_factory: pytest.TempPath
         async with db.transaction(world.pool) as tx:
             await read_tokens.create(tx, world.partner.id, alice, label="taxes", days=90, key_id=None)
         await funded(world, alice)
+        await hooked.endpoint(world, "https://hooks.partner.example/events", "order.cancelled")
+        await hooked.happen(world, "o-hooked")
         async with db.transaction(world.pool) as tx:
             books = await fence.share(tx, world.partner.id)
             await bound_wallets.bind(tx, books, BINDING, user_id=alice, address=ADDRESSES[0])

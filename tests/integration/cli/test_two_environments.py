@@ -53,7 +53,7 @@ WITHOUT_A_NODE: set[Words] = {
 NO_BITCOIN = {
     *("init", "migrate", "audit", "explain", "account", "partner", "user", "catalogue", "order", "rates", "day"),
     *("alarms", "backup", "tariff", "programme", "operator", "restored", "change", "session", "books", "pool", "find"),
-    *("miner", "deposit", "address", "income"),
+    *("miner", "deposit", "address", "income", "webhook"),
 }
 VALUES = {
     "partner": "1",
@@ -75,6 +75,7 @@ FURTHER: dict[Words, Words] = {
     ("programme", "levels"): ("0:0.01",),
     ("explain", "income"): ("--miner", "1001", "--day", "2026-03-02"),
     ("pool", "receipt", "add"): ("--amount", "0.01", "--reason", "mail", "--reference", "1"),
+    ("webhook", "replay"): ("--from-position", "1"),
     ("operator", "add"): ("--generate",),
     ("operator", "password"): ("--generate",),
 }
