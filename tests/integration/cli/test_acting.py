@@ -197,7 +197,7 @@ class Terminal(Shell):
         """A digest of every table."""
         names = self.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
         digest = "SELECT '{0}', md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {0} t"
-        return self.rows(" UNION ALL ".join(digest.format(name) for (name,) in names))
+        return sorted(self.rows(" UNION ALL ".join(digest.format(name) for (name,) in names)))
 
 
 @pytest.fixture(scope="module")
