@@ -365,7 +365,7 @@ async def own_orders(two: Two) -> None:
     assert theirs["position"] > 0
     fresh = await two.thief.another_partner()
     for fields in ({}, {"changedSince": 0}, {"cursor": theirs.get("nextCursor", cursors.encode(2**50))}):
-        assert answered(await fresh.server.call("s2s_payments", **fields)) == {"array": [], "position": 0}
+        assert answered(await fresh.server.call("s2s_payments", **fields))["array"] == []
     await no_such_user("s2s_payments")(two)
 
 
