@@ -5,10 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar.types import HTTPReceiveMessage
 
-from hashrail import db
-from hashrail.api.serving import growth
+from hashrail import clock, db
+from hashrail.api.serving import growth, hanging_up
 from hashrail.events import feed, looking
+from hashrail.processes.meters import REGISTRY
 from tests.support.api_client import Api, answered, check_refused
 from tests.support.books import offer, order
 
@@ -174,6 +176,33 @@ async def test_who_waits_for_some_is_told_how_far_was_looked(api: Api, monkeypat
     found = await read(api, after=before, types="order.expired", waitSeconds=1)
     assert found["events"] == []
     assert found["last"] == (await read(api))["last"] > before
+
+
+async def test_what_was_waited_for_is_no_slow_answer(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time that is measured is without what the caller asked to wait."""
+    monkeypatch.setattr(growth, "LOOK_SECONDS", 0.05)
+    total = "hashrail_request_seconds_sum"
+    before, began = REGISTRY.get_sample_value(total, {"operation": "s2s_events"}) or 0, clock.monotonic()
+    await read(api, after=(await read(api))["last"], waitSeconds=2)
+    measured = (REGISTRY.get_sample_value(total, {"operation": "s2s_events"}) or 0) - before
+    assert clock.monotonic() - began - measured > 1
+
+
+async def test_who_hangs_up_waits_no_more() -> None:
+    """What still comes of a body is none of it."""
+    news, comes = asyncio.Event(), asyncio.Queue[HTTPReceiveMessage]()
+    async with hanging_up.heard(comes.get, news) as gone:
+        comes.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+        while not comes.empty():
+            await asyncio.sleep(0)
+        assert not gone.is_set()
+        comes.put_nowait({"type": "http.disconnect"})
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await news.wait()
+        assert gone.is_set()
+    async with hanging_up.heard(comes.get, news) as gone:
+        """Whoever does not hang up is not listened to any longer."""
+    assert not gone.is_set()
 
 
 async def test_nobody_waits_while_the_process_stops(api: Api) -> None:

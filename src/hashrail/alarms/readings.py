@@ -19,7 +19,8 @@ from hashrail.business_clock import ClockDiffersError, Moment
 from hashrail.custody import payout_policy, regime
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.events import feed
+from hashrail.events import feed, outlook
+from hashrail.events.outlook import Outlook
 from hashrail.payouts import outflow, queue, run_report
 from hashrail.payouts.outflow import Backlog
 from hashrail.payouts.queue import Rhythm
@@ -113,6 +114,8 @@ class Readings:
     undelivered: Mapping[str, datetime]
     # Business time at which the oldest event happened that has no position in its feed yet.
     events_wait_since: datetime | None
+    # What is to be sent to partners' endpoints, and which of those gave out.
+    webhooks: Outlook
 
     @property
     def heard_at(self) -> datetime | None:
@@ -164,6 +167,7 @@ async def read(tx: Tx, settings: Settings, *, is_sandbox: bool) -> Readings:
         standing=await _standing(tx, is_sandbox=is_sandbox),
         undelivered=await messages.undelivered(tx, settings.alarm_urls.keys()),
         events_wait_since=await feed.waits_since(tx),
+        webhooks=await outlook.read(tx, now=moment.database_now),
     )
 
 

@@ -26,6 +26,8 @@ ESSENTIAL = {"keep_days": 10 * MINUTE, "write_journal": 10 * MINUTE, "pay": 15 *
 RHYTHMS = ESSENTIAL | {"forget_stalled_jobs": 10 * MINUTE, "audit": 150 * MINUTE}
 # Of a deployment with a chain only, so they are missed once they have been there.
 OF_CHAIN = {"fetch_rates": HOUR, "see_wallet": HOUR, "reconcile": 3 * HOUR}
+# What a worker does beside its jobs and notes like one, missed once it has been there.
+BESIDE = {"send_webhooks": 10 * MINUTE}
 JOURNAL = "write_journal"
 # Below what began it, an alarm of a share goes on until it has fallen by this.
 STEP = Decimal("0.05")
@@ -33,7 +35,7 @@ ENOUGH_AGAIN = Decimal("1.1")
 CLOCK_WARNS, CLOCK_CALMS, CLOCK_STOPS = timedelta(seconds=5), timedelta(seconds=3), timedelta(seconds=60)
 MANY_UNAVAILABLE, FEW_UNAVAILABLE = 10, 3
 TON_SILENCES = 3
-EVENTS_WAIT = timedelta(minutes=5)
+EVENTS_WAIT = WEBHOOKS_WAIT = timedelta(minutes=5)
 NODE_SILENT = frozenset({"BITCOIN_NODE_UNREACHABLE", "BITCOIN_NODE_UNKNOWN", "BITCOIN_NODE_REFUSED"})
 OF_NODE = ("NODE_", "WALLET_", "WITNESS_", "BITCOIN_WALLET")
 SHORT = "BITCOIN_WALLET_SHORT"
@@ -140,7 +142,7 @@ def _missed(now: Readings) -> Iterator[str]:
         return
     # Those that live: a worker that has just come is not to blame for what none has done before it.
     began = min(each.began_at for each in now.workers if now.moment.database_now - each.beat_at < workers.SILENT)
-    rhythms = RHYTHMS | {name: rhythm for name, rhythm in OF_CHAIN.items() if name in now.jobs}
+    rhythms = RHYTHMS | {name: rhythm for name, rhythm in (OF_CHAIN | BESIDE).items() if name in now.jobs}
     for name, rhythm in rhythms.items():
         seen = now.jobs.get(name)
         last = began if seen is None else max(began, seen.seen_at)
@@ -292,6 +294,20 @@ def _events(now: Readings, _settings: Settings, _ringing: Collection[str]) -> It
         yield Condition(f"partners are not told what happened since {clock.iso(since)}")
 
 
+def _webhooks_wait(now: Readings, _settings: Settings, _ringing: Collection[str]) -> Iterator[Condition]:
+    since = now.webhooks.due_since
+    if since is not None and now.moment.database_now - since >= WEBHOOKS_WAIT:
+        yield Condition(f"webhooks that are due since {clock.iso(since)} are not sent")
+
+
+def _webhooks_disabled(now: Readings, _settings: Settings, _ringing: Collection[str]) -> Iterator[Condition]:
+    for one in now.webhooks.disabled:
+        many = _many(one.endpoints, "webhook endpoint")
+        yield Condition(
+            f"{many} of {one.partner} gave out within a day: they answered 410, or only failed", one.partner
+        )
+
+
 def _undelivered(now: Readings, _settings: Settings, _ringing: Collection[str]) -> Iterator[Condition]:
     for target, since in sorted(now.undelivered.items()):
         age = now.moment.database_now - since
@@ -338,6 +354,8 @@ RULES = (
     Rule("BACKUP_OLD", "warning", 36 * HOUR, "See why no backup is made: hashrail backup", _backups),
     # A sandbox's clock may have moved since: what waits is looked at twice.
     Rule("EVENTS_WAIT", "warning", 2 * MINUTE, "Read the worker's log for move events", _events),
+    Rule("WEBHOOKS_WAIT", "warning", 2 * MINUTE, "Read the worker's log for delivering failed", _webhooks_wait),
+    Rule("WEBHOOKS_DISABLED", "info", AT_ONCE, "Ask the partner: hashrail webhook list --partner", _webhooks_disabled),
     Rule("STANDING_FINDING", "info", AT_ONCE, "Do what the finding asks for: hashrail payouts status", _standing),
     Rule("ALARM_NOT_DELIVERED", "warning", 30 * MINUTE, "Try every receiver: hashrail alarms test", _undelivered),
 )

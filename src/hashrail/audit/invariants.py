@@ -19,6 +19,7 @@ from hashrail.audit.checks import (
     orders,
     pool,
     stints,
+    webhooks,
     withdrawals,
 )
 from hashrail.audit.checks.invariant import Invariant
@@ -54,6 +55,7 @@ SECTIONS = (
     Section("Withdrawals", withdrawals.INVARIANTS),
     Section("Batches that pay withdrawals", batches.INVARIANTS),
     Section("Deposits", deposits.INVARIANTS),
+    Section("Webhooks", webhooks.INVARIANTS),
 )
 
 

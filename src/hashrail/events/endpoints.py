@@ -163,11 +163,12 @@ async def disable(tx: Tx, partner_id: int, number: int, reason: Reason) -> bool:
     if present.state == "disabled":
         return False
     await tx.execute(
-        """UPDATE webhook_endpoint SET state = 'disabled', reason = $3, due_at = NULL
+        """UPDATE webhook_endpoint SET state = 'disabled', reason = $3, disabled_at = $4, due_at = NULL
            WHERE partner_id = $1 AND id = $2""",
         partner_id,
         number,
         reason,
+        clock.wall_now(),
     )
     await journal.note(tx, Kind.WEBHOOK_DISABLED, partner_id=partner_id, webhook=number)
     told = WebhookEndpointDisabled(endpoint_id=number, url=present.url, reason=reason)
@@ -190,7 +191,8 @@ async def enable(tx: Tx, partner_id: int, number: int) -> bool:
     )
     await tx.execute(
         """UPDATE webhook_endpoint
-           SET state = 'enabled', reason = NULL, failures = 0, failing_since = NULL, paused_until = NULL, due_at = $3
+           SET state = 'enabled', reason = NULL, disabled_at = NULL,
+               failures = 0, failing_since = NULL, paused_until = NULL, due_at = $3
            WHERE partner_id = $1 AND id = $2""",
         partner_id,
         number,
@@ -205,8 +207,8 @@ async def delete(tx: Tx, partner_id: int, number: int) -> None:
     await lock(tx, partner_id, number)
     await tx.execute(
         """UPDATE webhook_endpoint
-           SET state = 'deleted', reason = NULL, due_at = NULL, sealed_secret = '', sealed_old_secret = NULL,
-               old_secret_until = NULL
+           SET state = 'deleted', reason = NULL, disabled_at = NULL, due_at = NULL,
+               sealed_secret = '', sealed_old_secret = NULL, old_secret_until = NULL
            WHERE partner_id = $1 AND id = $2""",
         partner_id,
         number,

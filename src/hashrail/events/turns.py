@@ -85,6 +85,22 @@ async def renew(pool: Pool, held: Sequence[Turn]) -> None:
         )
 
 
+async def hand_back(pool: Pool, held: Sequence[Turn]) -> None:
+    """End turns whose outcome nobody will settle, so that others need not wait until they are over."""
+    async with db.transaction(pool) as tx:
+        await tx.execute(
+            """UPDATE webhook_endpoint e SET turn_ends_at = NULL
+               FROM (SELECT w.partner_id, w.id
+                     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS mine (partner_id, id, turn)
+                     JOIN webhook_endpoint w ON w.partner_id = mine.partner_id AND w.id = mine.id AND w.turn = mine.turn
+                     ORDER BY w.partner_id, w.id FOR NO KEY UPDATE OF w) held
+               WHERE e.partner_id = held.partner_id AND e.id = held.id""",
+            [turn.partner_id for turn in held],
+            [turn.endpoint_id for turn in held],
+            [turn.number for turn in held],
+        )
+
+
 async def due(pool: Pool, turn: Turn, *, limit: int) -> list[Due]:
     """What is due to the endpoint, each of another object."""
     rows = await pool.fetch(

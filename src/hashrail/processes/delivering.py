@@ -8,11 +8,14 @@ lane only as long as that is usual: what hangs gives its place to the next.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import structlog
 
 from hashrail import clock, db
+from hashrail.alarms import observations
 from hashrail.deployment.opened import Deployment
+from hashrail.errors import HashrailError
 from hashrail.events import planning, turns
 from hashrail.events.sending import Outcome, Sender
 from hashrail.events.targets import Rules
@@ -23,6 +26,10 @@ CONNECTIONS = 4
 IDLE_SECONDS = 0.5
 RENEWING_SECONDS = 4
 FAILED_SECONDS = 2
+HANDING_BACK_SECONDS = 5
+# How often it is noted for the alarms how this goes.
+NOTING_SECONDS = 60
+STEP = "send_webhooks"
 # Turns that a lane begins beside each other, and those that may go on beside them while they wait.
 AT_ONCE, AT_ALL = 32, 256
 USUAL_SECONDS = 2
@@ -43,6 +50,10 @@ class Running:
     since_seconds: float
 
 
+# Of the steps whose last time failed, why.
+Failed: TypeAlias = dict[str, Exception]
+
+
 class Lane:
     """Turns of one sort of endpoints, beside each other."""
 
@@ -58,14 +69,13 @@ class Lane:
         """The turns that are under way."""
         return [running.turn for running in self._running.values()]
 
-    async def work(self) -> None:
+    async def work(self, failed: Failed) -> None:
         """Take turns until this is cancelled."""
         try:
-            await again_and_again("webhooks are sent", self.begin, self.wakes)
+            step = "failing endpoints are tried" if self._failing else "webhooks are sent"
+            await again_and_again(step, self.begin, self.wakes, failed)
         finally:
-            for task in self._running:
-                task.cancel()
-            await self.end()
+            await self._stop()
 
     async def begin(self) -> bool:
         """Begin the turns that there is room for; answers whether some were."""
@@ -82,6 +92,18 @@ class Lane:
     async def end(self) -> None:
         """Wait for the turns that are under way."""
         await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _stop(self) -> None:
+        """End the turns that are under way, and hand them back: what was on its way is sent by the next at once."""
+        held = self.held
+        for task in self._running:
+            task.cancel()
+        await self.end()
+        try:
+            async with asyncio.timeout(HANDING_BACK_SECONDS):
+                await turns.hand_back(self._pool, held)
+        except (TimeoutError, HashrailError, *db.DATABASE_ERRORS) as error:
+            log.warning("turns are not handed back", error=type(error).__name__, cause=str(error))
 
     def _room(self) -> int:
         """How many turns may begin now: one that waits longer than usual has given its place away."""
@@ -139,7 +161,7 @@ async def run(deployment: Deployment, dsn: str) -> None:
 
 async def deliver(pool: db.Pool, vault: Vault, sender: Sender) -> None:
     """Deliver over these connections until this is cancelled."""
-    lanes = lanes_of(pool, vault, sender)
+    lanes, failed = lanes_of(pool, vault, sender), Failed()
 
     async def plan() -> bool:
         async with db.transaction(pool) as tx:
@@ -155,11 +177,29 @@ async def deliver(pool: db.Pool, vault: Vault, sender: Sender) -> None:
             await turns.renew(pool, held)
         return False
 
+    async def tell() -> bool:
+        await note(pool, failed)
+        return False
+
     async with asyncio.TaskGroup() as group:
-        group.create_task(again_and_again("webhooks are planned", plan, asyncio.Event()))
-        group.create_task(again_and_again("turns go on", renew, asyncio.Event(), idle_seconds=RENEWING_SECONDS))
+        for step, work, seconds in (
+            ("webhooks are planned", plan, IDLE_SECONDS),
+            ("turns go on", renew, RENEWING_SECONDS),
+            ("how it goes is noted", tell, NOTING_SECONDS),
+        ):
+            group.create_task(again_and_again(step, work, asyncio.Event(), failed, idle_seconds=seconds))
         for lane in lanes:
-            group.create_task(lane.work())
+            group.create_task(lane.work(failed))
+
+
+async def note(pool: db.Pool, failed: Failed) -> None:
+    """Note for the alarms how the steps last went, as a job of a worker notes how it ended."""
+    async with db.transaction(pool) as tx:
+        for step, error in failed.items():
+            code = observations.code_of(error)
+            await observations.bad(tx, observations.JOB + STEP, code, f"{step}: {error}")
+            return
+        await observations.good(tx, observations.JOB + STEP)
 
 
 def lanes_of(pool: db.Pool, vault: Vault, sender: Sender) -> tuple[Lane, Lane]:
@@ -168,16 +208,27 @@ def lanes_of(pool: db.Pool, vault: Vault, sender: Sender) -> tuple[Lane, Lane]:
 
 
 async def again_and_again(
-    step: str, work: Callable[[], Awaitable[bool]], wakes: asyncio.Event, *, idle_seconds: float = IDLE_SECONDS
+    step: str,
+    work: Callable[[], Awaitable[bool]],
+    wakes: asyncio.Event,
+    failed: Failed,
+    *,
+    idle_seconds: float = IDLE_SECONDS,
 ) -> None:
-    """Work, at once again where something was done, and else after a while or when woken, until this is cancelled."""
+    """Work, at once again where something was done, and else after a while or when woken, until this is cancelled.
+
+    While its last time failed, `failed` says why.
+    """
     while True:
         wakes.clear()
         try:
-            if await work():
+            is_done = await work()
+            failed.pop(step, None)
+            if is_done:
                 continue
         except Exception as error:
             # Also one that nobody has foreseen: the worker's jobs go on, and the next time may go well.
+            failed[step] = error
             log.warning("delivering failed", step=step, error=type(error).__name__, cause=str(error))
             await asyncio.sleep(FAILED_SECONDS)
         try:

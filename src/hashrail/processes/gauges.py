@@ -203,6 +203,16 @@ WORKERS = (
         "For how long the oldest event waits for its position in a feed; 0 where none does.",
         lambda now: _since(now.moment.business_now, now.events_wait_since),
     ),
+    _one(
+        "hashrail_webhooks_due_seconds",
+        "For how long the first webhook that is due and that nobody sends waits; 0 where none does.",
+        lambda now: _since(now.moment.database_now, now.webhooks.due_since),
+    ),
+    _one(
+        "hashrail_webhooks_disabled",
+        "Webhook endpoints that were disabled within a day because they answered 410 or only failed.",
+        lambda now: now.webhooks.disabled_endpoints,
+    ),
     _one("hashrail_backup_timestamp_seconds", "When the newest backup was made.", lambda now: now.backup_at),
 )
 PAYOUTS = (

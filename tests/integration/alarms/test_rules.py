@@ -23,13 +23,14 @@ from hashrail.books.ledger import Transfer
 from hashrail.clock import ONE_DAY
 from hashrail.custody import payout_policy
 from hashrail.deployment.journal_file import JournalNotWriteableError
-from hashrail.events import mover
+from hashrail.events import endpoints, mover
 from hashrail.parties.operators import Operator
 from hashrail.payouts import processor
 from hashrail.rewards import closing, day_waits, rates
 from hashrail.selling import capacity
 from hashrail.settings import Settings
 from tests.support.books import advance, cancel, offer, order, post
+from tests.support.hooked import endpoint
 from tests.support.payouts import asked, cancelled
 from tests.support.watched import Watched
 from tests.support.world import World, inputs
@@ -311,6 +312,24 @@ async def _events(stage: Stage) -> AsyncIterator[None]:
     )
     yield
     await mover.move_all(stage.world.pool)
+
+
+@case("WEBHOOKS_WAIT")
+async def _webhooks_wait(stage: Stage) -> AsyncIterator[None]:
+    await endpoint(stage.world, "https://hooks.partner.example/")
+    await stage.execute("UPDATE webhook_endpoint SET due_at = now() - interval '6 minutes'")
+    yield
+    # Somebody sends.
+    await stage.execute("UPDATE webhook_endpoint SET turn_ends_at = now() + interval '1 hour'")
+
+
+@case("WEBHOOKS_DISABLED partner")
+async def _webhooks_disabled(stage: Stage) -> AsyncIterator[None]:
+    made, _ = await endpoint(stage.world, "https://hooks.partner.example/")
+    async with db.transaction(stage.world.pool) as tx:
+        await endpoints.disable(tx, stage.world.partner.id, made.id, "gone")
+    yield
+    await stage.execute("UPDATE webhook_endpoint SET disabled_at = disabled_at - interval '25 hours'")
 
 
 @case("STANDING_FINDING PAYOUTS_UNLIMITED")

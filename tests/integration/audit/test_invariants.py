@@ -63,6 +63,12 @@ INVOICE = """INSERT INTO invoice
                                     1300 IN (debit_account, credit_account) AS paid FROM transfer
                              WHERE partner_id = 1 AND state = 'posted'
                                AND 1200 IN (debit_account, credit_account)) t) s"""
+HOOK = """INSERT INTO webhook_endpoint (partner_id, id, url, description, types, state, sealed_secret, created_at,
+                                      planned_through, due_at)
+          VALUES (1, 1, 'https://hooks.partner.example', '', '{}', 'enabled', '', now(), 0, now())"""
+DELIVERY = """INSERT INTO webhook_delivery (partner_id, endpoint_id, position, object_kind, object_id, state,
+                                          next_attempt_at)
+              VALUES (1, 1, {position}, 'order', 'a', 'waiting', {next})"""
 IN_PRODUCTION = ("UPDATE deployment SET mode = 'production'", "UPDATE business_clock SET offset_us = 0")
 BREAKS: dict[str, list[tuple[str, ...]]] = {
     "deployment-is-one": [("DELETE FROM deployment",)],
@@ -248,6 +254,13 @@ BREAKS: dict[str, list[tuple[str, ...]]] = {
         ("UPDATE payout_transaction SET fee_btc = fee_btc + 1e-3 WHERE batch_id = 2",),
         ("UPDATE payout_batch SET most_fee_btc = 2e-6 WHERE id = 2",),
     ],
+    "webhooks-have-a-first": [
+        (HOOK, DELIVERY.format(position=1, next="NULL")),
+        (HOOK, DELIVERY.format(position=1, next="NULL"), DELIVERY.format(position=2, next="now()")),
+    ],
+    "webhooks-are-due": [
+        (HOOK, DELIVERY.format(position=1, next="now()"), "UPDATE webhook_endpoint SET due_at = NULL"),
+    ],
     "deposits-have-one-owner": [
         ("DELETE FROM deposit_address",),
         ("UPDATE deposit_address SET partner_id = partner_id + 1",),
@@ -318,7 +331,7 @@ def test_every_invariant_has_a_name_a_rule_and_damage_to_see() -> None:
     """A new one comes with a way to break it."""
     names = [name for name, _ in invariants.names()]
     assert names == [each.name for section in invariants.SECTIONS for each in section.invariants]
-    assert len(set(names)) == len(names) == 41
+    assert len(set(names)) == len(names) == 43
     assert set(BREAKS) == set(names)
     assert all(ways for ways in BREAKS.values())
     assert all(rule and rule[0].islower() and not rule.endswith(".") for _, rule in invariants.names())

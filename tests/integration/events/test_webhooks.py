@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from hashrail import clock, db
+from hashrail.alarms import observations
+from hashrail.audit.checks import webhooks
 from hashrail.events import deliveries, endpoints, feed, schedule, turns
 from hashrail.events.deliveries import Range
 from hashrail.events.endpoints import TooManyWebhooksError, UnknownEventTypeError, Wanted, WebhookDisabledError
@@ -57,6 +59,13 @@ async def states(world: World, number: int) -> list[tuple[str, int]]:
     """(state, attempts) of the endpoint's deliveries, the oldest first."""
     found = await deliveries.newest(world.pool, world.partner.id, number)
     return [(one.state, one.attempts) for one in reversed(found)]
+
+
+async def assert_audited(world: World) -> None:
+    """The invariants of webhooks hold."""
+    async with db.snapshot(world.pool) as tx:
+        for invariant in webhooks.INVARIANTS:
+            assert await invariant.broken_by(tx) == [], invariant.name
 
 
 async def test_what_happens_arrives_signed_and_in_order(hooks: World, sender: Sender) -> None:
@@ -241,6 +250,40 @@ async def test_a_killed_turn_is_taken_over_and_what_was_on_its_way_is_sent_again
     assert await states(hooks, made.id) == [("delivered", 1), ("delivered", 1)]
 
 
+async def test_a_worker_that_is_stopped_hands_its_turns_back(hooks: World, sender: Sender) -> None:
+    """What was on its way is sent by the next at once, and how it went is noted."""
+    with hooked() as receiver:
+        made, _ = await endpoint(hooks, receiver.url())
+        receiver.held.clear()
+        await happen(hooks, "a")
+        working = asyncio.create_task(delivering.deliver(hooks.pool, hooks.vault, sender))
+        async with asyncio.timeout(60):
+            while not receiver.hooks or delivering.STEP not in await noted(hooks):
+                await asyncio.sleep(0.02)
+        working.cancel()
+        await asyncio.wait([working])
+        receiver.held.set()
+        assert (await noted(hooks))[delivering.STEP] is None
+        assert await states(hooks, made.id) == [("waiting", 0)]
+        await work_off(hooks, sender)
+        assert [hook.of_object for hook in receiver.hooks] == [("a", 1), ("a", 1)]
+    assert await states(hooks, made.id) == [("delivered", 1)]
+
+
+async def test_a_step_that_fails_is_noted_until_it_goes_well(hooks: World) -> None:
+    await delivering.note(hooks.pool, {"webhooks are planned": TypeError("a bug")})
+    assert (await noted(hooks))[delivering.STEP] == "TypeError"
+    await delivering.note(hooks.pool, {})
+    assert (await noted(hooks))[delivering.STEP] is None
+
+
+async def noted(world: World) -> dict[str, str | None]:
+    """The codes of what failed, by job."""
+    async with db.snapshot(world.pool) as tx:
+        seen = await observations.known(tx)
+    return {name.removeprefix(observations.JOB): one.code for name, one in seen.items()}
+
+
 async def test_dead_and_hanging_endpoints_delay_nobody(hooks: World, sender: Sender) -> None:
     """More of them than a lane has places, each with much to send, and one that lives behind them."""
     with hooked() as hanging, hooked() as receiver:
@@ -357,10 +400,12 @@ async def test_each_objects_events_arrive_in_order_and_none_is_lost(
         for names in plan:
             await happen(world, *names)
             await work_off(world, sender)
+            await assert_audited(world)
         while (await deliveries.counts(world.pool, world.partner.id, made.id)).get("waiting"):
             time.ahead += dt.timedelta(hours=30)
             await work_off(world, sender)
             assert (await endpoints.get(world.pool, world.partner.id, made.id)).state == "enabled"
+            await assert_audited(world)
     async with db.transaction(world.pool) as tx:
         await endpoints.delete(tx, world.partner.id, made.id)
     took = defaultdict(list)

@@ -1,7 +1,8 @@
 """Events: the partner's feed, read on from a position, at once or when something has happened."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from hashrail import clock, db
-from hashrail.api.serving import guards
+from hashrail.api.serving import guards, hanging_up
 from hashrail.api.serving.call import Call
 from hashrail.api.serving.growth import TooManyWaitError
 from hashrail.api.serving.operation import Auth, Noun
@@ -120,20 +121,30 @@ async def _wait(call: Call, wanted: Wanted, seconds: int) -> Found:
     """What is found, as soon as there is something; else how far was looked at last."""
     growth, ends = call.serving.growth, clock.monotonic() + seconds
     try:
-        with growth.watched(call.partner_id, call.known.key_id) as news:
+        async with _watched(call) as (news, gone):
             while True:
                 news.clear()
                 found = await _look(call, wanted)
                 left = ends - clock.monotonic()
-                if found.events or found.has_more or left <= 0 or growth.is_closing:
+                if found.events or found.has_more or left <= 0 or growth.is_closing or gone.is_set():
                     return found
                 wanted = replace(wanted, after=found.last)
+                began = clock.monotonic()
                 await growth.wait(news, left)
+                call.arrival.notes.waited_seconds += clock.monotonic() - began
                 # It may have been revoked meanwhile.
                 await guards.key_of(call.serving, call.arrival)
     except TooManyWaitError:
         call.arrival.spending.headers["retry-after"] = "1"
         raise
+
+
+@asynccontextmanager
+async def _watched(call: Call) -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
+    """(what is set when the feed grows or the caller hangs up, what only then). Raises TooManyWaitError."""
+    with call.serving.growth.watched(call.partner_id, call.known.key_id) as news:
+        async with hanging_up.heard(call.arrival.receive, news) as gone:
+            yield news, gone
 
 
 async def _look(call: Call, wanted: Wanted) -> Found:

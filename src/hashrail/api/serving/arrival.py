@@ -1,5 +1,8 @@
 """A request as it arrived, before anybody knows whose it is: what was sent, and from which address."""
 
+import asyncio
+
+from litestar.types import HTTPReceiveMessage, Receive
 from msgspec import Struct, field
 
 from hashrail.api.serving import limits
@@ -14,11 +17,17 @@ class HeaderRepeatedError(UnauthorizedError):
     advice = "Send each credential header once."
 
 
+async def _nothing() -> HTTPReceiveMessage:
+    """Nothing else ever comes."""
+    never: asyncio.Future[HTTPReceiveMessage] = asyncio.get_running_loop().create_future()
+    return await never
+
+
 class Arrival(Struct, frozen=True):
     """A request as it came: method and path, raw query and body, headers in lower case, the caller's address.
 
     `for_pages` says that the path is one that pages in a browser may call, `spending` what it was counted against,
-    and `notes` what the log is to say of it.
+    and `notes` what the log is to say of it. `receive` is what else comes from the caller: that it hangs up.
     """
 
     method: str
@@ -30,6 +39,7 @@ class Arrival(Struct, frozen=True):
     for_pages: bool = False
     spending: limits.Spending = field(default_factory=limits.Spending)
     notes: Notes = field(default_factory=Notes)
+    receive: Receive = _nothing
 
     def header(self, name: str) -> str | None:
         """A credential header's value. Raises HeaderRepeatedError."""

@@ -52,7 +52,7 @@ class Endpoint:
         if operation.for_every_site:
             envelope.add_headers(scope, cors.EVERY_SITE)
         serving: Serving = scope["litestar_app"].state.serving
-        arrival = _arrival(scope, for_pages=for_pages)
+        arrival = _arrival(scope, receive, for_pages=for_pages)
         await _send(send, await answer(operation, serving, arrival), operation.media_type)
 
     async def _answer_browser(self, scope: HTTPScope, send: Send) -> None:
@@ -89,7 +89,7 @@ def _handler(path: str, endpoint: Endpoint) -> ASGIRouteHandler:
     return ASGIRouteHandler(path, name=path, copy_scope=False)(handle)
 
 
-def _arrival(scope: HTTPScope, *, for_pages: bool) -> Arrival:
+def _arrival(scope: HTTPScope, receive: Receive, *, for_pages: bool) -> Arrival:
     return Arrival(
         method=scope["state"].get(SENT_METHOD, scope["method"]),
         # As it was sent, which is what a client signs; Litestar cuts a slash off the end of `path`.
@@ -101,6 +101,7 @@ def _arrival(scope: HTTPScope, *, for_pages: bool) -> Arrival:
         for_pages=for_pages,
         spending=Spending(scope["state"].setdefault("headers", {})),
         notes=scope["state"][NOTES],
+        receive=receive,
     )
 
 

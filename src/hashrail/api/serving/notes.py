@@ -23,6 +23,7 @@ class Notes:
     """A partner by its public id, its key by number, and the user who calls or is asked about, in two ways.
 
     `cost` is for how many requests it counts (docs/why/rate-limits.md); 0 where it was refused before it counted.
+    `waited_seconds` is how long it waited because it asked to.
     """
 
     partner: str | None = None
@@ -30,6 +31,7 @@ class Notes:
     user: int | None = None
     partner_user: str | None = None
     cost: int = 0
+    waited_seconds: float = 0
 
     def keyed(self, key: ApiKey) -> None:
         """The request came with this key, which may be revoked; its token, if it has one, said first whose it is."""
