@@ -26,7 +26,7 @@ TERMS = Terms(max_bytes=2**40, keep=timedelta(days=1))
 LEAST_RATIO = 0.5
 FORMATS: tuple[Format, ...] = ("csv", "ndjson", "parquet")
 # Resident memory that an export of the whole may take beyond one of a day. Allocators keep what they had.
-MAX_GROWTH_MIB = 64
+MAX_GROWTH_MIB = 32
 SECONDS = 3600
 # The same rows in the same order as PostgreSQL would copy them by itself, without a word of how an export writes them.
 PLAIN = """

@@ -276,6 +276,8 @@ async def _upgrade(story: Story) -> None:
     for operation in ("s2s_statement", "s2s_statement_csv"):
         await story.call(operation, **RANGE)
     await story.call("s2s_payments", state="issued", changedSince=0, limit=1)
+    await story.call("s2s_users", state="active", changedSince=0, limit=1)
+    await story.call("s2s_every_balance", currency="BTC", changedSince=0, limit=1)
     await story.call("s2s_totals", **RANGE)
     made = await story.call("s2s_export_create", kind="income", format="csv", **RANGE)
     await making.make_waiting(story.api.world.pool, Terms(max_bytes=2**20, keep=dt.timedelta(days=7)))

@@ -122,7 +122,7 @@ ROOMS = (
             *("closing", "day_sources", "day_waits", "detailed_days", "discounts", "entering", "fetching", "formula"),
             "income_records",
             *("node_words", "preview", "rate_classes", "rates", "settling", "standing", "stints", "taking_back"),
-            *("tariffs", "trial"),
+            *("tariffs", "trial", "user_balances"),
         ),
     ),
     Room(

@@ -369,6 +369,20 @@ async def own_orders(two: Two) -> None:
     await no_such_user("s2s_payments")(two)
 
 
+def own_list(operation: str) -> Callable[[Two], Awaitable[None]]:
+    """Neither all, nor those that changed, nor from where a page of the victim's would go on."""
+
+    async def attempt(two: Two) -> None:
+        theirs = answered(await two.victim.server.call(operation, limit=1, changedSince=0))
+        assert theirs["array"]
+        cursor = theirs.get("nextCursor", cursors.encode(2**50))
+        fresh = await two.thief.another_partner()
+        for fields in ({}, {"changedSince": 0}, {"cursor": cursor}):
+            assert answered(await fresh.server.call(operation, **fields))["array"] == []
+
+    return attempt
+
+
 async def own_totals(two: Two) -> None:
     """A new partner's days are empty, whatever the victim did on them."""
     fresh = await two.thief.another_partner()
@@ -509,6 +523,8 @@ ATTEMPTS: dict[str, Attempt] = {
     "s2s_deposits": own_deposits,
     "s2s_events": own_events,
     "s2s_payments": own_orders,
+    "s2s_users": own_list("s2s_users"),
+    "s2s_every_balance": own_list("s2s_every_balance"),
     "s2s_totals": own_totals,
     "s2s_export_create": own_exports,
     "s2s_exports": own_exports,

@@ -97,6 +97,8 @@ CONTRACT: dict[str, tuple[int | None, str, str, str]] = {
     "s2s_post_payments": (None, "GET", f"{S2S}/nft-upgrade/find-all", "signed"),
     "s2s_statement": (None, "GET", f"{S2S}/partner/get-statement", "signed"),
     "s2s_statement_csv": (None, "GET", f"{S2S}/partner/get-statement.csv", "signed"),
+    "s2s_every_balance": (None, "GET", f"{S2S}/wallet/find-all", "signed"),
+    "s2s_users": (None, "GET", f"{S2S}/user/find-all", "signed"),
     "s2s_balances": (24, "GET", f"{S2S}/wallet/get-balances", "signed"),
     "exchange_rates": (28, "GET", f"{C2S}/exchanges/get-prices", "key or bearer"),
     "market_last_income": (None, "POST", "/api/nft-income-aggregation/get-last", "none"),

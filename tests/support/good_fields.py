@@ -59,6 +59,8 @@ def good(operation: str) -> dict[str, Any]:
         "s2s_export_create": {"kind": "income", "format": "csv", **RANGE},
         "s2s_totals": RANGE,
         "s2s_payments": {},
+        "s2s_users": {},
+        "s2s_every_balance": {},
         "s2s_exports": {},
         "s2s_export": {"id": "1"},
         "s2s_export_content": {"id": "1"},

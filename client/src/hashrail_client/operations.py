@@ -100,6 +100,11 @@ OPERATIONS = (
         ("partner_user_id",),
     ),
     Operation(
+        "users", "list", "GET", "/s2s/user/find-all",
+        "Your users, newest first: {array, position, nextCursor}. changed_since is the position of an earlier answer.",
+        (), ("state", "changed_since", *CURSOR),
+    ),
+    Operation(
         "miners", "list", "GET", "/s2s/nft/find-by-user",
         "The user's miners: {array, nextCursor}; power in TH, energyEfficiency in W/TH.",
         ("partner_user_id",), CURSOR,
@@ -199,6 +204,11 @@ OPERATIONS = (
         "balances", "list", "GET", "/s2s/wallet/get-balances",
         "The user's balances, one row a currency: {array}; amounts are decimal strings.",
         ("partner_user_id",), PAGING,
+    ),
+    Operation(
+        "balances", "of_all", "GET", "/s2s/wallet/find-all",
+        "What all your users can spend, a row a user and currency, newest users first: {array, position, nextCursor}.",
+        (), ("partner_user_id", "currency", "changed_since", *CURSOR),
     ),
     Operation(
         "wallets", "bind", "POST", "/s2s/wallet/bind",

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hashrail.db import Reader, Tx
+from hashrail import db
+from hashrail.db import Pool, Reader, Tx
 
 FEED_GROWS = "hashrail_feed_grows"
 # Of which every event has a number before it has a position.
 DRAFTS = "event_draft_id_seq"
 AT_ONCE = 1000
+# From further back everything is listed: to look through so many events for what changed would take longer.
+MOST_BEHIND = 250_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,13 @@ async def _hold(tx: Tx, partner_id: int, *, waits: bool) -> int | None:
     return last
 
 
+async def append_all(pool: Pool, partner_id: int) -> None:
+    """Give what has happened to the partner its position, where the worker has not done so yet."""
+    while await has_drafts(pool, partner_id):
+        async with db.transaction(pool) as tx:
+            await append_drafts(tx, partner_id)
+
+
 async def pass_over(tx: Tx, count: int) -> None:
     """Let every partner's feed go on behind so many positions, which are given to nothing."""
     await tx.execute(
@@ -125,6 +135,13 @@ async def last_position(reader: Reader, partner_id: int) -> int:
     """How far the partner's feed goes; 0 where it is empty."""
     found: int | None = await reader.fetchval("SELECT last_position FROM event_feed WHERE partner_id = $1", partner_id)
     return found or 0
+
+
+def listed_since(position: int, changed_since: int | None) -> int | None:
+    """Behind which position a list looks for what changed, in a feed that goes to `position`; None for everything."""
+    if changed_since is None or position - changed_since > MOST_BEHIND:
+        return None
+    return changed_since
 
 
 async def read(

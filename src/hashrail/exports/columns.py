@@ -61,19 +61,19 @@ class Column:
 
     @property
     def json(self) -> str:
-        """SQL of a member of a JSON object, its name included."""
+        """SQL of the value in a JSON object, as a text."""
         written = {
             Type.TEXT: f"to_json({self.value})::text",
             Type.WHOLE: self.text,
             Type.NUMBER: self.text,
         }.get(self.type, f"""'"' || {self.text} || '"'""")
-        return f"""'"{self.name}":' || coalesce({written}, 'null')"""
+        return f"coalesce({written}, 'null')"
 
 
 def selected(columns: tuple[Column, ...], source: str, format_: Format) -> str:
     """The query whose rows are the file's: `source` is what follows SELECT's columns."""
     if format_ == "ndjson":
-        members = " || ',' || ".join(each.json for each in columns)
-        return f"SELECT '{{' || {members} || '}}' {source}"
+        members = " || ',".join(f""""{each.name}":' || {each.json}""" for each in columns)
+        return f"SELECT '{{{members} || '}}' {source}"
     written = [each.csv if format_ == "csv" else each.text for each in columns]
     return f"SELECT {', '.join(written)} {source}"

@@ -24,8 +24,8 @@ from hashrail.settings import Settings
 CHUNK_BYTES = 1024 * 1024
 # A file that would be larger fails.
 MAX_FILE_BYTES = 4 * 2**30
-# Text becomes a seventh of its size, and takes PostgreSQL a seventh of the time; Parquet is pressed already. A higher
-# level would take longer than it saves.
+# Text becomes much smaller, and takes PostgreSQL less time; Parquet is pressed already. A higher level would take
+# longer than it saves.
 PRESSED, LEVEL = ("csv", "ndjson"), 1
 
 

@@ -27,6 +27,8 @@ NO_DELIMITER, NO_QUOTE = "\x02", "\x01"
 MAX_ATTEMPTS = 5
 # How long PostgreSQL may take for one day, or for the whole of what is not read by days.
 COPY_SECONDS = 6 * 3600
+# So that the rows of a day are put in order without files; some hundred thousand fit in.
+SORT_MEMORY = "64MB"
 # The number space of the locks of exports, which have two numbers.
 EXPORTS = 8
 log = structlog.get_logger()
@@ -83,6 +85,7 @@ async def _lock(tx: Tx, export_id: int) -> bool:
     """Whether nobody else makes it, for as long as the transaction lasts. What is read in it takes its time."""
     is_ours: bool = await tx.fetchval("SELECT pg_try_advisory_xact_lock($1, hashint8($2))", EXPORTS, export_id)
     await tx.execute("SET LOCAL statement_timeout = 0")
+    await tx.execute("SELECT set_config('work_mem', $1, true)", SORT_MEMORY)
     await tx.execute("SET LOCAL idle_in_transaction_session_timeout = '10min'")
     return is_ours
 

@@ -7,6 +7,7 @@ user's row and asks `assert_active`, so that a block waits for what is under way
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Literal
 
 from hashrail import clock
 from hashrail.books import ledger, lost_numbers
@@ -16,8 +17,10 @@ from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import ForbiddenError, NotFoundError
 from hashrail.events import drafts
-from hashrail.events.types.users import UserBlocked, UserCreated, UserUnblocked
+from hashrail.events.types.users import UserBlocked, UserChanged, UserCreated, UserEvent, UserUnblocked
 from hashrail.parties import newcomers
+
+State = Literal["active", "blocked"]
 
 
 class UserNotFoundError(NotFoundError):
@@ -84,14 +87,17 @@ async def register(
         if user_id is not None:
             await _welcome(tx, books, user_id, partner_user_id)
     if email is not None:
-        await tx.execute(
+        changed = await tx.fetchrow(
             """UPDATE app_user SET email = $3
                WHERE partner_id = $1 AND partner_user_id = $2 AND email IS DISTINCT FROM $3
-                 AND blocked_at IS NULL""",
+                 AND blocked_at IS NULL
+               RETURNING id, level_discount""",
             books.partner_id,
             partner_user_id,
             email,
         )
+        if changed is not None:
+            await _tell_change(tx, books.partner_id, changed["id"], partner_user_id, changed["level_discount"])
     return await find(tx, books.partner_id, partner_user_id)
 
 
@@ -120,6 +126,47 @@ async def ids(tx: Reader, partner_id: int) -> list[int]:
     return [
         row["id"] for row in await tx.fetch("SELECT id FROM app_user WHERE partner_id = $1 ORDER BY id", partner_id)
     ]
+
+
+async def of_partner(
+    tx: Reader,
+    partner_id: int,
+    *,
+    state: State | None = None,
+    changed_since: int | None = None,
+    limit: int,
+    offset: int = 0,
+    before: int | None = None,
+) -> list[User]:
+    """A page of the partner's users, newest first; `before` is the last page's last id.
+
+    `changed_since` is a position of the partner's feed: of those users only of whom an event stands behind it.
+    """
+    rows = await tx.fetch(
+        """SELECT partner_id, id, partner_user_id, email, created_at, level_discount, settled_through, blocked_at,
+                  payouts_go_on
+           FROM app_user
+           WHERE partner_id = $1 AND ($2::bigint IS NULL OR id < $2)
+             AND ($3::text IS NULL OR ($3 = 'blocked' AND blocked_at IS NOT NULL)
+                  OR ($3 = 'active' AND blocked_at IS NULL))
+             AND ($4::bigint IS NULL OR id IN (
+                 SELECT e.object_id::bigint FROM event e
+                 WHERE e.partner_id = $1 AND e.position > $4 AND e.object_kind = $7))
+           ORDER BY id DESC LIMIT $5 OFFSET $6""",
+        *(partner_id, before, state, changed_since, limit, offset, UserEvent.KIND),
+    )
+    return [record(User, row) for row in rows]
+
+
+async def set_level(tx: Tx, user: User, level_discount: Decimal) -> None:
+    """Give a locked user another level."""
+    await tx.execute(
+        "UPDATE app_user SET level_discount = $3 WHERE partner_id = $1 AND id = $2",
+        user.partner_id,
+        user.id,
+        level_discount,
+    )
+    await _tell_change(tx, user.partner_id, user.id, user.partner_user_id, level_discount)
 
 
 async def lock(tx: Tx, partner_id: int, user_ids: list[int]) -> dict[int, User]:
@@ -179,6 +226,11 @@ async def unblock(tx: Tx, partner_id: int, partner_user_id: str) -> User:
     if released is not None:
         await drafts.note(tx, partner_id, UserUnblocked(user_id=unblocked.id, partner_user_id=partner_user_id))
     return unblocked
+
+
+async def _tell_change(tx: Tx, partner_id: int, user_id: int, partner_user_id: str, level_discount: Decimal) -> None:
+    told = UserChanged(user_id=user_id, partner_user_id=partner_user_id, level_discount=level_discount)
+    await drafts.note(tx, partner_id, told)
 
 
 async def _lock_named(tx: Tx, partner_id: int, partner_user_id: str) -> User:

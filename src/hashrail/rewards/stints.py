@@ -96,12 +96,7 @@ async def sync_stints(
         only = miner_ids
         if level != user.level_discount:
             only = None
-            await tx.execute(
-                "UPDATE app_user SET level_discount = $3 WHERE partner_id = $1 AND id = $2",
-                books.partner_id,
-                user.id,
-                level,
-            )
+            await users.set_level(tx, user, level)
         classes = await _classes(tx, books, user.id, only, level, programmes)
         changed += await _differences(tx, books.partner_id, user.id, only, classes)
     if ended:

@@ -102,6 +102,7 @@ async def of_users(world: World, listener: Listener) -> None:
 
 
 async def of_sales(world: World, listener: Listener) -> None:
+    """A level is told with what makes it another one, before that is."""
     alice, bob = await world.user("alice"), await world.user("bob")
     bought = await buy(world, alice.id, "4", "o-1")
     await notify(world, alice.id, "o-1")
@@ -110,12 +111,20 @@ async def of_sales(world: World, listener: Listener) -> None:
     told = await listener.hears()
     assert [name for name, _ in told] == [
         *("user.created", "order.created", "order.issued", "miner.issued"),
-        *("miner.upgraded", "post_payment.created", "miner.transferred"),
+        *("user.changed", "miner.upgraded", "post_payment.created"),
+        *("user.changed", "user.changed", "miner.transferred"),
     ]
     miner = {"nftId": bought.miner_id, "userId": alice.id}
     assert told[3][1] == {**miner, "externalId": "o-1", "power": 4, "energyEfficiency": 15}
-    assert told[5][1] == {"id": "1", "nftId": bought.miner_id, "value": told[5][1]["value"], "type": "nftPowerUpgrade"}
-    assert told[6][1] == {
+    level = str((await users.find(world.pool, world.partner.id, "bob")).level_discount)
+    changed = {name: {"userId": who.id, "partnerUserId": name} for name, who in (("alice", alice), ("bob", bob))}
+    assert told[4][1] == {**changed["alice"], "levelDiscount": level}
+    assert [told[7][1], told[8][1]] == [
+        {**changed["alice"], "levelDiscount": 0},
+        {**changed["bob"], "levelDiscount": level},
+    ]
+    assert told[6][1] == {"id": "1", "nftId": bought.miner_id, "value": told[6][1]["value"], "type": "nftPowerUpgrade"}
+    assert told[9][1] == {
         "nftId": bought.miner_id,
         "userId": bob.id,
         "fromUserId": alice.id,
@@ -158,11 +167,13 @@ async def of_days(world: World, listener: Listener) -> None:
 
     await once(world, refund)
     told = await listener.hears()
-    assert [name for name, _ in told] == ["balance.changed", "order.refunded", "miner.ended", "post_payment.reversed"]
-    taken = told[0][1]
+    assert [name for name, _ in told] == [
+        *("user.changed", "balance.changed", "order.refunded", "miner.ended", "post_payment.reversed")
+    ]
+    taken = told[1][1]
     assert (taken["partnerUserId"], taken["cause"], taken["reference"]) == ("bob", "refund", "o-1")
     assert Decimal(taken["change"]) == -sum(Decimal(each["value"]) for each in (first, told_day(listener), adjusted))
-    assert told[2][1]["cause"] == "refunded"
+    assert told[3][1]["cause"] == "refunded"
 
 
 def told_day(listener: Listener) -> dict[str, Any]:

@@ -1,13 +1,15 @@
-"""Balances: what a user can spend, a row a currency (#21 and #24)."""
+"""Balances: what a user can spend, a row a currency (#21 and #24), and a list of all users'."""
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Literal
 
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 
 from hashrail import clock, db
 from hashrail.api.serving.call import Call
 from hashrail.api.serving.operation import Auth, Noun
+from hashrail.api.wire import cursors
 from hashrail.api.wire.fields import number
 from hashrail.api.wire.models import (
     Amount,
@@ -17,17 +19,33 @@ from hashrail.api.wire.models import (
     Listing,
     Moment,
     OffsetQuery,
+    PartnerPageQuery,
+    PositionText,
     UserOffsetQuery,
 )
-from hashrail.api.wire.page import Slice
+from hashrail.api.wire.page import Order, Page, Slice
 from hashrail.books import ledger
 from hashrail.books.ledger import Balance
+from hashrail.events import feed
 from hashrail.money import ZERO, plain
 from hashrail.parties import users
 from hashrail.parties.users import UserNotFoundError
-from hashrail.rewards import settling
+from hashrail.rewards import settling, user_balances
+from hashrail.rewards.user_balances import UserBalance
 
 BALANCES = Noun("Wallets")
+# What users have accounts in.
+Currency = Literal["BTC", "GOMINING"]
+BY_USER: Order[UserBalance, tuple[int, int]] = Order(
+    lambda one: (one.user_id, one.account_id), lambda cursor: cursors.decode(cursor, int, int)
+)
+
+
+class BalancesQuery(PartnerPageQuery, kw_only=True):
+    """Balances in a currency, or that changed since a position of the feed: `position` of an earlier answer."""
+
+    currency: Currency | UnsetType = UNSET
+    changed_since: PositionText | UnsetType = UNSET
 
 
 class BalanceOut(Answer, kw_only=True):
@@ -51,6 +69,29 @@ class WalletBalanceOut(Answer, kw_only=True):
     value: AmountText = field(name="valueNumericAtSyncDate")
 
 
+class UserBalanceOut(Answer, kw_only=True):
+    """What a user can spend of a currency, and what is reserved for withdrawals; `id` is the account's."""
+
+    id: int
+    user_id: int
+    partner_user_id: str
+    currency: str
+    available: Amount
+    reserved: Amount
+    created_at: Moment
+
+
+class BalancesOut(Answer, kw_only=True):
+    """Balances, newest users first. `position` is how far the partner's feed goes: what changes later stands behind it.
+
+    Of a list in pages, keep the position of the first page.
+    """
+
+    array: list[UserBalanceOut]
+    position: int
+    next_cursor: str | UnsetType = UNSET
+
+
 @BALANCES.read(21, "c2s_balances", "GET", "/c2s/wallet/get-balances", Auth.BEARER)
 async def own_balances(call: Call, query: OffsetQuery) -> Data[Listing[BalanceOut]]:
     """#21: what the user can spend, a row a currency."""
@@ -64,6 +105,44 @@ async def balances_of_user(call: Call, query: UserOffsetQuery) -> Data[Listing[W
     user = await users.find(call.pool, call.partner_id, query.partner_user_id)
     found = Slice.of(query).cut(await _spendable(call, user.id))
     return Data(Listing([_wallet_balance(account, spendable) for account, spendable in found]))
+
+
+@BALANCES.read(
+    None,
+    "s2s_every_balance",
+    "GET",
+    "/s2s/wallet/find-all",
+    Auth.SIGNED,
+    refuses=(UserNotFoundError, *cursors.REFUSALS),
+)
+async def every_balance(call: Call, query: BalancesQuery) -> Data[BalancesOut]:
+    """What the partner's users or one of them can spend, a row a user and currency: all, or what changed.
+
+    Changed since a position is a balance of which a `balance.changed` event stands behind it, every balance of a user
+    whose `user.created` does, and the bitcoin of everybody who had power on the day of a `day.closed` or
+    `adjustment.published`. A position is read first, and then the balances. So whoever asks again with the position of
+    the last answer is told every change since, some of them perhaps twice.
+    """
+    page = Page.of(query, BY_USER)
+    since = None if query.changed_since is UNSET else int(query.changed_since)
+    await feed.append_all(call.pool, call.partner_id)
+    async with db.snapshot(call.pool) as tx:
+        name = query.partner_user_id
+        user_id = None if name is UNSET else (await users.find(tx, call.partner_id, name)).id
+        position = await feed.last_position(tx, call.partner_id)
+        found, stints = await user_balances.of_partner(
+            tx,
+            call.partner_id,
+            user_id=user_id,
+            currency=None if query.currency is UNSET else query.currency,
+            changed_since=feed.listed_since(position, since),
+            limit=page.to_read,
+            offset=page.offset,
+            before=page.behind,
+        )
+    shown, next_cursor = page.cut(found)
+    call.cost.rows += len(shown) + stints
+    return Data(BalancesOut(array=[_user_balance(one) for one in shown], position=position, next_cursor=next_cursor))
 
 
 async def _spendable(call: Call, user_id: int) -> Sequence[tuple[Balance, Decimal]]:
@@ -83,6 +162,18 @@ def _balance(account: Balance, spendable: Decimal) -> BalanceOut:
         created_at=clock.iso(account.created_at),
         currency=account.currency,
         balance=number(spendable),
+    )
+
+
+def _user_balance(one: UserBalance) -> UserBalanceOut:
+    return UserBalanceOut(
+        id=one.account_id,
+        user_id=one.user_id,
+        partner_user_id=one.partner_user_id,
+        currency=one.currency,
+        available=number(one.available),
+        reserved=number(one.reserved),
+        created_at=clock.iso(one.created_at),
     )
 
 

@@ -183,7 +183,7 @@ async def every_order(call: Call, query: OrdersQuery) -> Data[OrdersOut]:
     """
     page = Page.of(query, BY_ID)
     since = None if query.changed_since is UNSET else int(query.changed_since)
-    await _bring_up_to_date(call)
+    await feed.append_all(call.pool, call.partner_id)
     async with db.snapshot(call.pool) as tx:
         name = query.partner_user_id
         user_id = None if name is UNSET else (await users.find(tx, call.partner_id, name)).id
@@ -193,7 +193,7 @@ async def every_order(call: Call, query: OrdersQuery) -> Data[OrdersOut]:
             call.partner_id,
             user_id=user_id,
             state=None if query.state is UNSET else query.state,
-            changed_since=since,
+            changed_since=feed.listed_since(position, since),
             limit=page.to_read,
             offset=page.offset,
             before=page.behind,
@@ -204,13 +204,6 @@ async def every_order(call: Call, query: OrdersQuery) -> Data[OrdersOut]:
             array=[_order(one, refunded_at) for one, refunded_at in shown], position=position, next_cursor=next_cursor
         )
     )
-
-
-async def _bring_up_to_date(call: Call) -> None:
-    """Give what has happened its position in the feed, where the worker has not done so yet."""
-    while await feed.has_drafts(call.pool, call.partner_id):
-        async with db.transaction(call.pool) as tx:
-            await feed.append_drafts(tx, call.partner_id)
 
 
 def _order(one: Order, refunded_at: datetime | None) -> OrderOut:

@@ -1,6 +1,9 @@
 """Events of a partner's users."""
 
-from typing import ClassVar
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
 
 from hashrail.events.event import Event
 
@@ -33,3 +36,11 @@ class UserUnblocked(UserEvent, frozen=True):
     """The user may write again."""
 
     TYPE: ClassVar[str] = "user.unblocked"
+
+
+class UserChanged(UserEvent, frozen=True):
+    """The user has another e-mail address or another level; `levelDiscount` is what the level takes off maintenance."""
+
+    TYPE: ClassVar[str] = "user.changed"
+
+    level_discount: Annotated[Decimal, Meta(description="a fraction: 0.2 is 20 %")]
