@@ -67,7 +67,8 @@ async def the_first_day_is_fetched(life: Life) -> None:
 @on(3)
 async def the_api_is_served(life: Life) -> None:
     """A partner gets a key, and its server sells a miner."""
-    words = ("partner", "key", "create", "--partner", "partner", "--kind", "full", "--as", "ada")
+    scopes = [word for scope in ("read", "order") for word in ("--scope", scope)]
+    words = ("partner", "key", "create", "--partner", "partner", "--kind", "full", *scopes, "--as", "ada")
     made = await asyncio.to_thread(life.year.office.json, *words)
     life.key = made["apiKey"], made["apiSecret"]
     await life.serve()

@@ -693,7 +693,7 @@ async def test_recorded_while_it_becomes_final(
         """The run goes as far as it can."""
         due = await waiting(tx, *arguments)
         runs.append(asyncio.create_task(processor.run(deployment)))
-        await until_blocked(world.pool, statement="UPDATE payout_batch")
+        await until_blocked(world.pool, statement="SELECT state, txid FROM payout_batch")
         return due
 
     monkeypatch.setattr(recorded_payments, "_waiting", slow)

@@ -30,7 +30,10 @@ PANELS: dict[str, dict[str, Command | Group]] = {
         "verify-backup": Command(
             "Restore a backup on a server of its own, audit it there, and leave nothing behind.", "backups:app"
         ),
-        "restore": Command("Put a backup back, into a folder or a database that is empty.", "backups:app"),
+        "restore": Command(
+            "Put a backup back: into a data folder without a deployment, or the empty database that DATABASE_URL names.",
+            "backups:app",
+        ),
         "restored": Command(
             "Begin a new epoch of books that came from a backup, or lost commits in a failover.", "recovery:app"
         ),

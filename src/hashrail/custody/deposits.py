@@ -266,8 +266,9 @@ async def scan(tx: Tx, history: WalletHistory, *, now: datetime) -> list[Finding
                WHERE user_id IS NOT NULL ON CONFLICT DO NOTHING)
            SELECT txid, partner_user, NULL AS partner_id, NULL AS id FROM arrived
            WHERE user_id IS NULL AND partner IS NOT NULL
-           UNION ALL SELECT NULL, NULL, partner_id, id FROM again
-           UNION ALL SELECT NULL, NULL, partner_id, id FROM written""",
+           -- First what conflicts and is left, and then what is pending again: the other way round is refused.
+           UNION ALL SELECT NULL, NULL, partner_id, id FROM written
+           UNION ALL SELECT NULL, NULL, partner_id, id FROM again""",
         [entry.address for entry in found],
         [entry.txid for entry in found],
         [entry.vout for entry in found],
@@ -278,7 +279,9 @@ async def scan(tx: Tx, history: WalletHistory, *, now: datetime) -> list[Finding
         [entry.confirmations for entry in found],
         now,
     )
-    await _tell(tx, [(row["partner_id"], row["id"]) for row in rows if row["id"] is not None])
+    changed = [(row["partner_id"], row["id"]) for row in rows if row["id"] is not None]
+    if changed:
+        await _tell(tx, changed)
     return [_of_nobody(row) for row in rows if row["id"] is None]
 
 

@@ -54,5 +54,5 @@ async def test_a_run_reads_little(world: World, bitcoin_node: Node, statements: 
             assert (await processor.run(deployment)).findings == []
         assert sum("FROM payout_transaction WHERE" in each for each in statements) == 1
         bitcoin_node.mine(THREE)
-        with at_most(statements, 61):
+        with at_most(statements, 68):
             assert (await processor.run(deployment)).settled == 1
