@@ -127,7 +127,7 @@ def restore(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a backup back: into a data folder without a deployment, or the empty database that DATABASE_URL names.
+    """Put a backup back: into a folder without a deployment, or the empty database of DATABASE_URL.
 
     Whole or not at all: killed, run it again. Nothing is written over. What is left to be done is said at the end.
     """

@@ -31,7 +31,7 @@ PANELS: dict[str, dict[str, Command | Group]] = {
             "Restore a backup on a server of its own, audit it there, and leave nothing behind.", "backups:app"
         ),
         "restore": Command(
-            "Put a backup back: into a data folder without a deployment, or the empty database that DATABASE_URL names.",
+            "Put a backup back: into a folder without a deployment, or the empty database of DATABASE_URL.",
             "backups:app",
         ),
         "restored": Command(
