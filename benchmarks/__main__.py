@@ -96,7 +96,9 @@ QUICK: dict[Name, Benchmark] = {
     Name.PAYOUTS: lambda place: payouts.run(place, payouts.Sizes(batch=5, queued=12, users=2, clients=2)),
     Name.EVENTS: lambda place: events.run(place, events.Sizes(pairs=1, seconds=0.2, moved=800)),
     Name.EXPORTS: lambda place: exports.run(place, exports.Sizes(shape=SMALL, users=30, miners=200, days=3)),
-    Name.WEBHOOKS: lambda place: webhooks.run(place, webhooks.Sizes(deliveries=40, endpoints=(1, 4), with_dead=10)),
+    Name.WEBHOOKS: lambda place: webhooks.run(
+        place, webhooks.Sizes(deliveries=40, endpoints=(1, 4), with_dead=10, dead=1)
+    ),
 }
 
 

@@ -11,12 +11,14 @@ import pytest
 
 from hashrail import clock, db
 from hashrail.access import api_keys
+from hashrail.api.serving import growth
 from hashrail.books import fence
 from hashrail.vault import Vault
 from hashrail.version import VERSION
 from tests.support import patience
 from tests.support.api_client import (
     CONTRACT,
+    KEY_HEADER,
     MASTER_KEY,
     Caller,
     answered,
@@ -99,6 +101,41 @@ async def test_processes_of_one_server_count_together(dsn: str, tmp_path: Path) 
             assert (await asyncio.to_thread(httpx.get, f"{served.url}/healthz")).status_code == 200
         page = (await asyncio.to_thread(httpx.get, f"{served.probes}/metrics")).text
     assert 'hashrail_requests_total{operation="healthz",status="200"} 20.0' in page
+
+
+async def test_who_hangs_up_while_waiting_frees_the_place(pair: Pair) -> None:
+    """As many as may wait of a key hang up; the next one is let in long before their time is over."""
+    caller = pair.callers[0]
+    last = answered(await caller.call("s2s_events"))["last"]
+    took: list[float] = []
+    while not took or (took[-1] > EVENTS_SECONDS / 2 and len(took) < 2):
+        lines = []
+        for _ in range(growth.WAITING_OF_A_KEY):
+            asked = caller.request("s2s_events", after=last, waitSeconds=EVENTS_SECONDS)
+            lines.append(await asyncio.open_connection(*address_of(pair.first)))
+            lines[-1][1].write(f"GET {asked.url.raw_path.decode()} HTTP/1.1\r\nHost: x\r\n".encode())
+            lines[-1][1].write(f"{KEY_HEADER}: {caller.key}\r\n\r\n".encode())
+
+        async def is_full() -> bool:
+            return (await caller.call("s2s_events", after=last, waitSeconds=1)).status_code == 429
+
+        await patience.until(is_full)
+        hung_up = clock.monotonic()
+        for _, writer in lines:
+            writer.close()
+
+        async def is_free() -> bool:
+            return not await is_full()
+
+        await patience.until(is_free)
+        took.append(clock.monotonic() - hung_up)
+    # Else they have waited on, twice.
+    assert min(took) < EVENTS_SECONDS / 2
+
+
+def address_of(served: Served) -> tuple[str, int]:
+    host, _, port = served.url.removeprefix("http://").partition(":")
+    return host, int(port)
 
 
 async def test_request_ids_and_server_time(pair: Pair) -> None:

@@ -1,16 +1,26 @@
-"""A worker that is killed while it delivers: another one sends what was on its way, under the same name."""
+"""A worker that is killed while it delivers, and a receiver: what was on its way is sent again, under the same name."""
 
 import asyncio
+import datetime as dt
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from hashrail import clock
-from hashrail.events import deliveries
+from hashrail.events import deliveries, schedule
+from hashrail.events.sending import Sender
 from hashrail.postgres import job_queue
+from hashrail.processes import delivering
+from tests.support import patience
 from tests.support.deployments import become
-from tests.support.hooked import endpoint, happen, hooked
+from tests.support.folders import ROOT
+from tests.support.hooked import ANYWHERE, endpoint, happen, hooked
 from tests.support.keys import MASTER_KEY
 from tests.support.programs import free_port
 from tests.support.world import World
@@ -32,6 +42,57 @@ def worker(dsn: str, data: Path) -> "subprocess.Popen[str]":
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+@contextmanager
+def receiver(port: int, kept: Path, mood: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A receiver as a process of its own, which is killed at the end."""
+    words = ["-m", "tests.end_to_end.hook_receiver", str(port), str(kept), mood]
+    process = subprocess.Popen([sys.executable, *words], cwd=ROOT)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def arrived(kept: Path) -> list[tuple[str, str, int, str]]:
+    """What receivers have written down: (id, object, sequence, digest of the body)."""
+    lines = kept.read_text().splitlines() if kept.exists() else []
+    return [tuple(json.loads(line)) for line in lines]
+
+
+async def test_a_receiver_is_killed_while_it_is_sent_to(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes back at its port, and gets what it had not answered, and the rest, in order."""
+    soon = dt.timedelta(seconds=0.2)
+    monkeypatch.setattr(schedule, "DELAYS", (soon,) * 1000)
+    monkeypatch.setattr(schedule, "FIRST_REST", soon)
+    port, kept = free_port(), tmp_path / "kept"
+    made, _ = await endpoint(world, f"http://127.0.0.1:{port}/hooks")
+    await happen(world, "a", "a", "b")
+    sender = Sender(ANYWHERE)
+    working = asyncio.create_task(delivering.deliver(world.pool, world.vault, sender))
+
+    async def has_some() -> bool:
+        return bool(arrived(kept))
+
+    async def is_done() -> bool:
+        return await deliveries.counts(world.pool, world.partner.id, made.id) == {"delivered": 3}
+
+    with receiver(port, kept, "holds"):
+        await patience.until(has_some)
+    unanswered = arrived(kept)
+    with receiver(port, kept, "answers"):
+        await patience.until(is_done)
+    working.cancel()
+    await asyncio.wait([working])
+    await sender.close()
+    again = arrived(kept)[len(unanswered) :]
+    assert set(unanswered) <= set(again)
+    assert [of[1:3] for of in again if of[1] == "a"] == [("a", 1), ("a", 2)]
+    assert {of[1:3] for of in again} == {("a", 1), ("a", 2), ("b", 1)}
 
 
 async def test_a_worker_is_killed_while_it_delivers(world: World, dsn: str, tmp_path: Path) -> None:

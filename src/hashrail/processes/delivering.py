@@ -2,7 +2,8 @@
 
 It has connections of its own, so payouts and days never wait for it. Endpoints whose last attempt failed are sent to in
 a lane of their own, one attempt a turn, so they keep no other waiting. A turn that waits for its answers counts for its
-lane only as long as that is usual: what hangs gives its place to the next.
+lane only as long as that is usual: what hangs gives its place to the next. The first attempt of a round goes alone, so
+a hundred endpoints that hang hold a hundred attempts, and leave others to those that live.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ NOTING_SECONDS = 60
 STEP = "send_webhooks"
 # Turns that a lane begins beside each other, and those that may go on beside them while they wait.
 AT_ONCE, AT_ALL = 32, 256
-USUAL_SECONDS = 2
+USUAL_SECONDS = 0.5
 # What a turn sends before it makes room: so many rounds, of so many deliveries, so many beside each other.
 ROUNDS, IN_A_ROUND, BESIDE_EACH_OTHER = 8, 64, 8
 # Attempts that a lane makes beside each other, whoever they are of.
@@ -130,20 +131,31 @@ class Lane:
                 break
 
     async def _send(self, turn: Turn, found: list[Due]) -> list[tuple[Due, Outcome]]:
-        """An attempt of each, some beside each other; of an endpoint that is down not all are made."""
+        """An attempt of each, some beside each other; of an endpoint that is down not all are made.
+
+        The first goes alone: so one that hangs holds one place among the lane's attempts, and not several.
+        """
         brought: list[tuple[Due, Outcome]] = []
         waiting = iter(found)
+
+        async def one_more(one: Due) -> Outcome:
+            async with self._attempts:
+                outcome = await self._sender.send(turn.url, turn.secrets, one.event)
+            brought.append((one, outcome))
+            return outcome
 
         async def one_after_the_other() -> None:
             for one in waiting:
                 failed = sum(not outcome.is_delivered for _, outcome in brought)
                 if failed == len(brought) >= HOPELESS:
                     return
-                async with self._attempts:
-                    brought.append((one, await self._sender.send(turn.url, turn.secrets, one.event)))
+                await one_more(one)
 
+        first = next(waiting, None)
+        if first is None or (await one_more(first)).status is None:
+            return brought
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(BESIDE_EACH_OTHER, len(found))):
+            for _ in range(min(BESIDE_EACH_OTHER, len(found) - 1)):
                 group.create_task(one_after_the_other())
         return brought
 

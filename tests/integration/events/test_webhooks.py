@@ -285,10 +285,14 @@ async def noted(world: World) -> dict[str, str | None]:
 
 
 async def test_dead_and_hanging_endpoints_delay_nobody(hooks: World, sender: Sender) -> None:
-    """More of them than a lane has places, each with much to send, and one that lives behind them."""
+    """More of them than a lane has places, each with much to send, and one that lives behind them.
+
+    Each that hangs has one attempt on its way, or they would have all that a lane makes.
+    """
+    assert delivering.AT_ONCE < 100 < delivering.ATTEMPTS < 500
     with hooked() as hanging, hooked() as receiver:
         hanging.held.clear()
-        for number in range(delivering.AT_ONCE + 8):
+        for number in range(100):
             await endpoint(hooks, hanging.url(f"/{number}"))
         live, _ = await endpoint(hooks, receiver.url())
         await happen(hooks, *(f"o{number}" for number in range(5)))
@@ -307,6 +311,7 @@ async def test_dead_and_hanging_endpoints_delay_nobody(hooks: World, sender: Sen
                 {"delivered": 5},
                 {"waiting": 5},
             )
+            assert set(Counter(hook.path for hook in list(hanging.hooks)).values()) == {1}
             # None of those that hang has been answered yet: nothing waited for the end of their time.
             assert await hooks.pool.fetchval("SELECT count(*) FROM webhook_attempt WHERE error IS NOT NULL") == 0
         finally:

@@ -43,6 +43,8 @@ TAKEN = {
         "withdrawal ended",
         "operator disabled",
         "password changed",
+        "webhook endpoint disabled",
+        "webhook endpoint deleted",
     ),
 }
 
@@ -58,6 +60,8 @@ class Life:
     later: dict[str, Any] = field(default_factory=dict)
     keys: dict[str, Caller] = field(default_factory=dict)
     withdrawals: dict[str, int] = field(default_factory=dict)
+    # The partner's webhook endpoints, by what becomes of them.
+    hooks: dict[str, int] = field(default_factory=dict)
     # Of the partner, as it was told before the backup and after.
     events: list[Any] = field(default_factory=list)
     events_later: list[Any] = field(default_factory=list)
@@ -173,6 +177,9 @@ async def live_before(made: Life, api: Api, shell: Shell) -> None:
     made.keys["narrowed"] = await api.caller()
     for address in ADDRESSES[:2]:
         answered(await api.server.call("s2s_wallet_bind", address=address, partnerUserId="alice"))
+    for name in ("kept", "disabled", "deleted", "rotated"):
+        created = await api.server.call("s2s_webhook_create", url=f"https://hooks.partner.example/{name}")
+        made.hooks[name] = answered(created)["id"]
     made.events = await everything_told(api)
 
 
@@ -202,6 +209,9 @@ async def live_on(made: Life, api: Api, shell: Shell) -> None:
         ("order", "cancel", "cancelled"),
     ):
         await said(shell, *words, *MINE)
+    answered(await api.server.call("s2s_webhook_update", id=made.hooks["disabled"], enabled=False))
+    answered(await api.server.call("s2s_webhook_delete", id=made.hooks["deleted"]))
+    answered(await api.server.call("s2s_webhook_rotate", id=made.hooks["rotated"]))
     await money_is_taken(made, api, shell)
     await said(shell, "partner", "suspend", "thief", "--reason", "its key was stolen")
     await said(shell, "partner", "close", "former", "--reason", "its contract has ended")
@@ -277,7 +287,21 @@ async def test_what_was_taken_away_stays_away(life: Life, tmp_path: Path) -> Non
         assert {one["name"]: one["disabledAt"] is None for one in listed} == {"olga": True, "otto": False}
         log = json.loads(await books.say("operator", "log", "--json"))
         assert [one["operator"] for one in log if one["action"] == "restored"] == ["olga"]
+        await check_webhooks(books, report)
         assert await books.broken() == {}
+
+
+async def check_webhooks(books: Restored, report: Any) -> None:
+    """One that was disabled or deleted since stays that; whose secret was changed since is named."""
+    life = books.life
+    listed = json.loads(await books.say("webhook", "list", *MINE, "--json"))
+    assert {one["url"].rpartition("/")[2]: (one["id"], one["state"], one["reason"]) for one in listed} == {
+        "kept": (life.hooks["kept"], "enabled", None),
+        "disabled": (life.hooks["disabled"], "disabled", "operator"),
+        "rotated": (life.hooks["rotated"], "enabled", None),
+    }
+    rotated = [one["about"] for one in report["given"] if one["kind"] == "webhook secret rotated"]
+    assert rotated == [f"webhook endpoint {life.hooks['rotated']} of partner {life.world.partner.id}"]
 
 
 async def test_money_that_was_taken_is_taken_again_once(life: Life, tmp_path: Path) -> None:
