@@ -5,8 +5,11 @@ file when the commit is through. A process that dies between leaves a draft, who
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from hashrail.errors import HashrailError
 
@@ -38,13 +41,19 @@ class Drafts:
 
     def write(self, path: Path, text: str) -> None:
         """Bring a file to the disk, in UTF-8, beside where it is to be. Raises FileNotWrittenError."""
+        with self.opened(path) as file:
+            file.write(text.encode())
+
+    @contextmanager
+    def opened(self, path: Path) -> Iterator[BinaryIO]:
+        """A file to write bit by bit beside its place; in the end it is on the disk. Raises FileNotWrittenError."""
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         self._drafts[path] = draft
         try:
             # One of a process that died under this number is nobody's.
             draft.unlink(missing_ok=True)
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "wb") as file:
-                file.write(text.encode())
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

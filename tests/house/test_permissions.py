@@ -8,7 +8,7 @@ from tests.support.commands import COMMANDS
 LOOK = {
     *("audit", "explain income", "account balance", "account chart"),
     *("books chart", "books balance", "books export", "books user-statement"),
-    *("books invoice list", "books invoice show"),
+    *("books invoice list", "books invoice show", "export"),
     *("pool show", "pool receipt list", "pool address list"),
     *(
         "partner list",

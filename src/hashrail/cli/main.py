@@ -54,6 +54,10 @@ PANELS: dict[str, dict[str, Command | Group]] = {
             "Read the books as accountants do: chart, trial balance, journal, invoices, statements.",
             ("books:app", "invoices:app"),
         ),
+        "export": Command(
+            "Write days of all users of a partner into a file: income, balances, orders, withdrawals or deposits.",
+            "exporting:app",
+        ),
         "pool": Group("Record what the pool pays, and see whether it is what you sell.", ("pool:app",)),
         "account": Group("Show balances, now and at a past time.", ("audit:account_app",)),
     },

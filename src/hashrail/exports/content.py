@@ -68,7 +68,7 @@ class Attempt:
     """One attempt at an export: begins it, writes its content in a block, ends it.
 
     What it writes is committed as it comes, on other connections than the one whose snapshot is read meanwhile: that
-    one only reads. `row_count` is what is shown of the progress, and whoever writes keeps it.
+    one only reads. `row_count` is what is shown of the progress.
     """
 
     def __init__(self, pool: Pool, terms: Terms, partner_id: int, export_id: int) -> None:
@@ -102,6 +102,10 @@ class Attempt:
         while len(self._buffer) >= CHUNK_BYTES:
             await self._store(bytes(self._buffer[:CHUNK_BYTES]))
             del self._buffer[:CHUNK_BYTES]
+
+    def count(self, rows: int, _part: int, _parts: int) -> None:
+        """Show how many rows there are by now."""
+        self.row_count = rows
 
     async def end(self) -> None:
         """Store what is left."""

@@ -5,7 +5,8 @@ a worker is killed the lock goes with the connection, and whoever looks next beg
 written goes then. The rows never pass through Python one by one: PostgreSQL writes them (`columns.py`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 
 import structlog
@@ -14,9 +15,10 @@ from hashrail import business_clock, clock, db
 from hashrail.books import fence
 from hashrail.db import Pool, Tx
 from hashrail.errors import HashrailError
-from hashrail.exports import export, files, sums
+from hashrail.exports import export, files, kinds, sums
+from hashrail.exports.columns import Format
 from hashrail.exports.content import Attempt, AttemptOverError, ExportTooLargeError, Terms
-from hashrail.exports.export import Export, Total
+from hashrail.exports.export import Total
 from hashrail.exports.kinds import KINDS, Kind
 from hashrail.money import ZERO
 from hashrail.parties import partners
@@ -32,6 +34,16 @@ SORT_MEMORY = "64MB"
 # The number space of the locks of exports, which have two numbers.
 EXPORTS = 8
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file: its kind and format, and the days from `first` to `last`, both included."""
+
+    kind: kinds.Name
+    format: Format
+    first: date
+    last: date
 
 
 class TotalsDifferError(HashrailError):
@@ -71,7 +83,11 @@ async def make(pool: Pool, terms: Terms, partner_id: int, export_id: int) -> boo
             return False
         try:
             _assert_few(attempt)
-            totals = await _write(tx, attempt)
+            async with attempt:
+                begun = attempt.begun
+                wanted = Wanted(begun.kind, begun.format, begun.from_day, begun.to_day)
+                totals = await copy_out(tx, partner_id, wanted, attempt.write, attempt.count)
+                await attempt.end()
         except AttemptOverError:
             return False
         except (ExportTooLargeError, TotalsDifferError, TooManyAttemptsError) as error:
@@ -82,11 +98,8 @@ async def make(pool: Pool, terms: Terms, partner_id: int, export_id: int) -> boo
 
 
 async def _lock(tx: Tx, export_id: int) -> bool:
-    """Whether nobody else makes it, for as long as the transaction lasts. What is read in it takes its time."""
+    """Whether nobody else makes it, for as long as the transaction lasts."""
     is_ours: bool = await tx.fetchval("SELECT pg_try_advisory_xact_lock($1, hashint8($2))", EXPORTS, export_id)
-    await tx.execute("SET LOCAL statement_timeout = 0")
-    await tx.execute("SELECT set_config('work_mem', $1, true)", SORT_MEMORY)
-    await tx.execute("SET LOCAL idle_in_transaction_session_timeout = '10min'")
     return is_ours
 
 
@@ -95,40 +108,46 @@ def _assert_few(attempt: Attempt) -> None:
         raise TooManyAttemptsError(f"export {attempt.begun.id} was begun {MAX_ATTEMPTS} times")
 
 
-async def _write(tx: Tx, attempt: Attempt) -> list[Total]:
-    """Write the whole file and hold it against the books; answers its sums."""
-    begun, partner_id = attempt.begun, attempt.partner_id
-    kind = KINDS[begun.kind]
+async def copy_out(
+    tx: Tx, partner_id: int, wanted: Wanted, sink: files.Sink, tell: Callable[[int, int, int], None]
+) -> list[Total]:
+    """Write a whole file to the sink and hold it against the books; answers its sums. What is read takes its time.
+
+    `tell` hears how many rows there are by now, and how many parts of how many. Raises TotalsDifferError.
+    """
+    await tx.execute("SET LOCAL statement_timeout = 0")
+    await tx.execute("SELECT set_config('work_mem', $1, true)", SORT_MEMORY)
+    await tx.execute("SET LOCAL idle_in_transaction_session_timeout = '10min'")
+    kind = KINDS[wanted.kind]
     today = clock.day_of(await business_clock.now(tx))
-    spans = list(_spans(kind, begun, min(begun.to_day, today)))
-    async with attempt:
-        file = files.opened(kind, begun.format, attempt.write)
-        await file.begin()
-        for first, last in spans:
-            attempt.row_count += await _copy(tx, begun, partner_id, first, last, file)
-        await file.end()
-        await attempt.end()
+    spans = list(_spans(kind, wanted.first, min(wanted.last, today)))
+    file, row_count = files.opened(kind, wanted.format, sink), 0
+    await file.begin()
+    for part, (first, last) in enumerate(spans, start=1):
+        row_count += await _copy(tx, wanted, partner_id, first, last, file)
+        tell(row_count, part, len(spans))
+    await file.end()
     expected = await sums.of(tx, kind, partner_id, spans)
-    _check(begun, attempt.row_count, file, expected)
+    _check(wanted, row_count, file, expected)
     return expected.listed()
 
 
-def _spans(kind: Kind, begun: Export, last: date) -> Iterator[tuple[date, date]]:
+def _spans(kind: Kind, first: date, last: date) -> Iterator[tuple[date, date]]:
     """The days that are read at once."""
     if not kind.is_by_day:
-        yield begun.from_day, last
+        yield first, last
         return
-    day = begun.from_day
+    day = first
     while day <= last:
         yield day, day
         day += clock.ONE_DAY
 
 
-async def _copy(tx: Tx, begun: Export, partner_id: int, first: date, last: date, file: files.File) -> int:
+async def _copy(tx: Tx, wanted: Wanted, partner_id: int, first: date, last: date, file: files.File) -> int:
     """Copy the rows of some days into the file; answers how many PostgreSQL has sent."""
-    is_of_lines = begun.format == "ndjson"
+    is_of_lines = wanted.format == "ndjson"
     status: str = await tx.copy_from_query(
-        KINDS[begun.kind].query(begun.format),
+        KINDS[wanted.kind].query(wanted.format),
         *(partner_id, first, last),
         output=file.take,
         timeout=COPY_SECONDS,
@@ -140,12 +159,13 @@ async def _copy(tx: Tx, begun: Export, partner_id: int, first: date, last: date,
     return int(status.removeprefix("COPY "))
 
 
-def _check(begun: Export, row_count: int, file: files.File, expected: sums.Sums) -> None:
+def _check(wanted: Wanted, row_count: int, file: files.File, expected: sums.Sums) -> None:
     """Hold what was written against what the books add up to. Raises TotalsDifferError."""
     written, added = file.sums(), expected.by_column
-    names = [column.name for column in KINDS[begun.kind].amounts]
+    names = [column.name for column in KINDS[wanted.kind].amounts]
     differ = [name for name in names if written is not None and written.get(name, ZERO) != added.get(name, ZERO)]
     if row_count != expected.row_count or differ:
         raise TotalsDifferError(
-            f"export {begun.id} has {row_count} rows and {written}, the books {expected.row_count} and {dict(added)}"
+            f"the {wanted.kind} of {wanted.first} to {wanted.last} have {row_count} rows and {written}, "
+            f"the books {expected.row_count} and {dict(added)}"
         )

@@ -1,7 +1,9 @@
 """hashrail books: what it prints for people, for scripts, and for accountants' programs."""
 
 import csv
+import hashlib
 import io
+import json
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -160,3 +162,43 @@ def test_a_statement_of_a_user_is_a_sheet_and_data(shell: Shell) -> None:
 )
 def test_what_cannot_be_billed_or_stated_is_refused(shell: Shell, code: str, words: str) -> None:
     assert shell.refused(code, *words.split())
+
+
+# hashrail export
+
+
+DAYS = ("--partner", "partner", "--from", "2026-03-01", "--to", "2026-03-31")
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "parquet"])
+def test_days_of_a_partner_become_a_file(shell: Shell, tmp_path: Path, form: str) -> None:
+    """Of this partner alone, whole, with its sums and its checksum; one that was there is replaced."""
+    path = tmp_path / f"income.{form}"
+    path.write_text("of yesterday")
+    words = ("export", "income", *DAYS, "--format", form, "--out", path)
+    told = read_strictly(("export",), shell.ok(*words, "--json"))
+    raw = path.read_bytes()
+    assert (told.sha256, told.bytes) == (hashlib.sha256(raw).hexdigest(), len(raw))
+    assert (told.rows, [one.field for one in told.totals]) == (1, ["c1Value", "c2Value", "value"])
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    by_field = {one.field: one.total for one in told.totals}
+    if form == "csv":
+        (row,) = csv.DictReader(io.StringIO(raw.decode()))
+        assert {name: Decimal(row[name]) for name in by_field} == by_field
+    elif form == "ndjson":
+        found = json.loads(raw, parse_float=Decimal)
+        assert {name: found[name] for name in by_field} == by_field
+    shown = shell.ok(*words)
+    assert all(text in shown for text in (told.sha256, "1 rows", *map(as_text, by_field.values())))
+
+
+def test_a_file_that_cannot_be_written_leaves_what_was_there(shell: Shell, tmp_path: Path) -> None:
+    shell.refused("FILE_NOT_WRITTEN", "export", "orders", *DAYS, "--out", tmp_path / "nowhere" / "orders.csv")
+    path = tmp_path / "orders.csv"
+    path.write_text("of yesterday")
+    shell.refused("PARTNER_NOT_FOUND", "export", "orders", "--partner", "nobody", *DAYS[2:], "--out", path)
+    assert path.read_text() == "of yesterday"
+    backwards = ("--from", "2026-03-02", "--to", "2026-03-01")
+    assert shell.run("export", "orders", *DAYS[:2], *backwards, "--out", path).exit_code == 2
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]

@@ -132,7 +132,7 @@ OF_PROOFS = {("verify", name) for name in ("day", "income", "power")}
 OF_ACCOUNTANTS = {
     *(("books", "chart"), ("books", "balance"), ("books", "user-statement")),
     *(("books", "invoice", "issue"), ("books", "invoice", "list"), ("books", "invoice", "show")),
-    *(("pool", "show"), ("pool", "receipt", "list"), ("pool", "address", "list")),
+    *(("pool", "show"), ("pool", "receipt", "list"), ("pool", "address", "list"), ("export",)),
 }
 # They print nothing but JSON: tests/unit/cli.
 ALWAYS = {("signature", "verify"), ("ton-proof", "explain")}

@@ -53,12 +53,14 @@ WITHOUT_A_NODE: set[Words] = {
 NO_BITCOIN = {
     *("init", "migrate", "audit", "explain", "account", "partner", "user", "catalogue", "order", "rates", "day"),
     *("alarms", "backup", "tariff", "programme", "operator", "restored", "change", "session", "books", "pool", "find"),
-    *("miner", "deposit", "address", "income", "webhook"),
+    *("miner", "deposit", "address", "income", "export", "webhook"),
 }
 VALUES = {
     "partner": "1",
     "of_day": "2026-03-02",
     "first": "2026-03-02",
+    "last": "2026-03-02",
+    "exported": "income",
     "domain": "app.example",
     "kind": "kwh_usd",
     "value": "0.05",
