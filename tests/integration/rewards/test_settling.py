@@ -164,7 +164,7 @@ async def test_a_debt_waits_until_the_user_can_bear_it(world: World) -> None:
     async with db.transaction(world.pool) as tx:
         books = await fence.share(tx, world.partner.id)
         account = await ledger.user_account(tx, world.partner.id, alice.id, "BTC")
-        spent = ledger.Transfer(chart.TransferKind.PURCHASE, 1, 1, account, Account.POOL_RECEIVABLE, 5 * NET)
+        spent = ledger.Transfer(chart.TransferKind.WITHDRAWAL, 1, 1, account, Account.POOL_RECEIVABLE, 5 * NET)
         assert await ledger.reserve(tx, books, spent)
     for day in days:
         await adjust(world, day, pool_btc_per_th="0")
