@@ -167,8 +167,10 @@ def disable(
     operator: AsOption = None,
     data: DataOption = None,
 ) -> None:
-    """Send nothing to an endpoint any more; what happens meanwhile waits. The partner is told by an event. Again is a
-    no-op."""
+    """Send nothing to an endpoint any more; what happens meanwhile waits. Again is a no-op.
+
+    The partner is told by an event, which its other endpoints are sent.
+    """
 
     async def verb(tx: Tx, partner_id: int) -> bool:
         return await endpoints.disable(tx, partner_id, number, "operator")

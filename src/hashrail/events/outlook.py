@@ -26,11 +26,10 @@ class Disabled:
 class Outlook:
     """`due_since` is when the first of what nobody sends just now was due; None where nothing is.
 
-    `disabled` names the partners with most endpoints that were lately; `disabled_endpoints` counts all of them.
+    `disabled` names the partners with most endpoints that were lately.
     """
 
     due_since: datetime | None
-    disabled_endpoints: int
     disabled: Sequence[Disabled]
 
 
@@ -45,12 +44,9 @@ async def read(reader: Reader, *, now: datetime) -> Outlook:
         """SELECT p.name AS partner, count(*)::int AS endpoints
            FROM webhook_endpoint e JOIN partner p ON p.id = e.partner_id
            WHERE e.state = 'disabled' AND e.reason IN ('gone', 'failing') AND e.disabled_at > $1
-           GROUP BY p.id, p.name ORDER BY count(*) DESC, p.id""",
+           GROUP BY p.id, p.name ORDER BY count(*) DESC, p.id LIMIT $2""",
         now - LATELY,
+        MOST_NAMED,
     )
-    disabled = [record(Disabled, row) for row in rows]
-    return Outlook(
-        due_since if due_since is not None and due_since <= now else None,
-        sum(one.endpoints for one in disabled),
-        disabled[:MOST_NAMED],
-    )
+    is_due = due_since is not None and due_since <= now
+    return Outlook(due_since if is_due else None, [record(Disabled, row) for row in rows])

@@ -208,10 +208,12 @@ WORKERS = (
         "For how long the first webhook that is due and that nobody sends waits; 0 where none does.",
         lambda now: _since(now.moment.database_now, now.webhooks.due_since),
     ),
-    _one(
+    _by(
         "hashrail_webhooks_disabled",
-        "Webhook endpoints that were disabled within a day because they answered 410 or only failed.",
-        lambda now: now.webhooks.disabled_endpoints,
+        "A partner's webhook endpoints that were disabled within a day as they answered 410 or only failed, of those "
+        "with most.",
+        "partner",
+        lambda now: [(each.partner, each.endpoints) for each in now.webhooks.disabled],
     ),
     _one("hashrail_backup_timestamp_seconds", "When the newest backup was made.", lambda now: now.backup_at),
 )
