@@ -27,9 +27,10 @@ from hashrail.clock import ONE_DAY
 from hashrail.deployment import opened
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import HashrailError
+from hashrail.events import mover
 from hashrail.market import exchanges as market
 from hashrail.postgres import job_queue
-from hashrail.processes import watching, worker
+from hashrail.processes import delivering, watching, worker
 from hashrail.rewards import fetching, rates
 from hashrail.settings import Settings
 from tests.support import keys, moved_time, patience
@@ -170,6 +171,8 @@ class Year:
 
     async def watch(self) -> None:
         """What a worker does beside its jobs."""
+        await mover.move_all(self.world.pool)
+        await delivering.note(self.world.pool, {})  # there are no endpoints of webhooks
         await watching.beat(self.deployment)
         await states.evaluate(self.deployment)
         await delivery.deliver(self.deployment, Receivers(self.deployment.settings.alarm_urls))
