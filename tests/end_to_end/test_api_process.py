@@ -290,7 +290,8 @@ async def test_a_request_in_flight_is_answered(dsn: str, world: World, tmp_path:
         async with httpx.AsyncClient(base_url=served.url, timeout=patience.SECONDS) as http:
             caller = Caller(http, key.key, key.secret)
             began = clock.monotonic()
-            polling = asyncio.create_task(caller.call("s2s_events", waitSeconds=EVENTS_SECONDS))
+            last = answered(await caller.call("s2s_events"))["last"]
+            polling = asyncio.create_task(caller.call("s2s_events", after=last, waitSeconds=EVENTS_SECONDS))
             await until_looked(world.pool)
             async with db.transaction(world.pool) as holder:
                 await fence.hold(holder, [world.partner.id])

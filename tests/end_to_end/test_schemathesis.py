@@ -195,6 +195,7 @@ async def live(server: str, template: str, tmp_path_factory: pytest.TempPathFact
                         "id": int(withdrawn.headers["x-withdrawal-id"]),
                     },
                     {"s2s_session_end": {"partnerUserId": "bob", "id": bobs[0]["id"]}}
+                    | {f"{door}_read_token_revoke": {"id": f"r1-{'0' * 32}"} for door in ("c2s", "s2s")}
                     | {
                         name: {"id": hook["id"], "url": "https://example.com/hook", "types": ["order.created"]}
                         for name in CONTRACT

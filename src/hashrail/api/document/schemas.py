@@ -106,7 +106,10 @@ def parameter(facts: Schema) -> Schema:
     spelled = SPELLED.get(facts.get("pattern", ""))
     if spelled is None:
         return facts
-    return {name: value for name, value in facts.items() if name not in OF_TEXTS} | spelled
+    found = {name: value for name, value in facts.items() if name not in OF_TEXTS} | spelled
+    if "default" in found and spelled["type"] == "integer":
+        found["default"] = int(found["default"])
+    return found
 
 
 def parts_of(kind: Any) -> tuple[Any, ...]:
