@@ -597,6 +597,8 @@ def test_nothing_is_ever_our_fault(target: Target) -> None:
     wrapped: Any = drive
     for operation in CONTRACT:
         wrapped.hypothesis.inner_test((operation, good(operation), None, {}))
+        wrong = good(operation) | dict.fromkeys(names(operation), "-")
+        wrapped.hypothesis.inner_test((operation, wrong, None, {}))
     drive()
     # The requests were neither all good nor all bad.
     assert {operation for operation, _ in seen} == set(CONTRACT)

@@ -6,6 +6,7 @@ schema and hold no field beyond it. So the whole suite proves the document.
 
 import functools
 import json
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -59,6 +60,18 @@ async def check_documented(response: httpx.Response) -> None:
     await response.aread()
     fault = fault_of(described, response.status_code, response.headers, response.text)
     assert fault is None, f"{described['operationId']}: {fault}"
+    if described["operationId"] == "s2s_events" and response.status_code == HTTPStatus.OK:
+        for event in response.json()["data"]["events"]:
+            validator_of_data(event["type"], event["version"]).validate(event["data"])
+
+
+@functools.cache
+def validator_of_data(name: str, version: int) -> jsonschema_rs.Draft202012Validator:
+    """Judges the data of a type of events, as its webhook is described."""
+    described = sandbox_document()["webhooks"][name]["post"]["requestBody"]["content"][JSON]["schema"]
+    event = described["properties"]["data"]["properties"]
+    assert (event["type"]["const"], event["version"]["const"]) == (name, version)
+    return jsonschema_rs.Draft202012Validator(closed(resolved(event["data"])), validate_formats=True)
 
 
 def fault_of(described: dict[str, Any], status: int, headers: httpx.Headers, text: str) -> str | None:
