@@ -289,15 +289,15 @@ class Both:
             btc = (await ledger.balances_of_user(tx, user.partner, user_id))[0]
             assert Fraction(btc.spendable) == user.balance - user.reserved
             if btc.spendable > 0:
-                purchase = Transfer(
-                    TransferKind.PURCHASE,
+                held = Transfer(
+                    TransferKind.WITHDRAWAL,
                     self.dull.today.toordinal(),
                     user_id * 1000 + len(self.dull.records),
                     btc.account_id,
                     Account.POOL_RECEIVABLE,
                     btc.spendable,
                 )
-                assert await ledger.reserve(tx, books, purchase)
+                assert await ledger.reserve(tx, books, held)
                 user.reserved = user.balance
 
     async def checkpoint(self, partner_id: int) -> None:
