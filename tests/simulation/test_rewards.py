@@ -290,14 +290,17 @@ class Both:
             assert Fraction(btc.spendable) == user.balance - user.reserved
             if btc.spendable > 0:
                 held = Transfer(
-                    TransferKind.WITHDRAWAL,
+                    TransferKind.PURCHASE,
                     self.dull.today.toordinal(),
                     user_id * 1000 + len(self.dull.records),
                     btc.account_id,
                     Account.POOL_RECEIVABLE,
                     btc.spendable,
                 )
-                assert await ledger.reserve(tx, books, held)
+                # No verb buys with a user's bitcoin, so events have no cause for it.
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setitem(ledger.CAUSES, TransferKind.PURCHASE, "withdrawal")
+                    assert await ledger.reserve(tx, books, held)
                 user.reserved = user.balance
 
     async def checkpoint(self, partner_id: int) -> None:
