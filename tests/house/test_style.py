@@ -26,9 +26,8 @@ PRINTING_MODULES = re.compile(r"src/hashrail/(cli/\w+|sandbox/demo)\.py")
 SHOWING = {
     r"typer\.(s?echo)|print": (
         {
-            "src/hashrail/cli/printing.py": "JSON, which has nothing that acts",
+            "src/hashrail/cli/printing.py": "JSON, which has nothing that acts, and a fault of the call, made harmless",
             "src/hashrail/cli/signature.py": "the bytes that are to be sent",
-            "src/hashrail/cli/ton_proof.py": "a fault of the call, made harmless there",
             "src/hashrail/cli/main.py": "the version",
         },
         "use say or warn of cli/shared.py",

@@ -17,10 +17,11 @@ import msgspec
 import typer
 from msgspec import Meta, Struct
 
-from hashrail import clock
+from hashrail import clock, texts
 from hashrail.money import plain
 
 C = TypeVar("C", bound=Callable[..., None])
+USAGE_ERROR = 2
 
 
 class Shape(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
@@ -93,3 +94,9 @@ def as_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(as_text(each) for each in value)
     return "" if value is None else str(value)
+
+
+def usage_error(message: str) -> typer.Exit:
+    """Says on standard error what is wrong with the call, and is the exit to raise."""
+    typer.echo(f"Error: {texts.shown(message)}", err=True)
+    return typer.Exit(USAGE_ERROR)

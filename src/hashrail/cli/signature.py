@@ -11,9 +11,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from hashrail import texts
 from hashrail.cli.examples import example
-from hashrail.cli.printing import Shape, about, prints, show_json
+from hashrail.cli.printing import Shape, about, prints, show_json, usage_error
 from hashrail.clock import wall_millis
 from hashrail_client.causes import CAUSES, EXPLAINED, classify
 from hashrail_client.signing import (
@@ -27,7 +26,6 @@ from hashrail_client.signing import (
 )
 from hashrail_client.wire import append_member, append_pair
 
-USAGE_ERROR = 2
 DEFAULT_WINDOW_MS = 5000
 
 app = typer.Typer(no_args_is_help=True)
@@ -74,9 +72,9 @@ def sign(secret: SecretOption, method: MethodOption, wire: WireOption, now: NowO
     try:
         sent = _parse(raw, method)
     except SignatureFault as fault:
-        raise _usage_error(f"{fault.message}. {fault.advice}") from fault
+        raise usage_error(f"{fault.message}. {fault.advice}") from fault
     if sent.signature is not None:
-        raise _usage_error("the request is signed already; take its signature out first")
+        raise usage_error("the request is signed already; take its signature out first")
     timestamp = str(wall_millis() if now is None else now)
     text = raw.decode()
     if method is Method.GET:
@@ -157,16 +155,10 @@ def _read(wire: Path, method: Method) -> bytes:
     try:
         raw = sys.stdin.buffer.read() if str(wire) == "-" else wire.read_bytes()
     except OSError as error:
-        raise _usage_error(f"cannot read {wire}: {error.strerror}") from error
+        raise usage_error(f"cannot read {wire}: {error.strerror}") from error
     return raw.removesuffix(b"\n").removesuffix(b"\r") if method is Method.GET else raw
 
 
 def _check_secret(secret: str) -> None:
     if not secret:
-        raise _usage_error("the secret is empty")
-
-
-def _usage_error(message: str) -> typer.Exit:
-    """Says on standard error what is wrong with the call, and is the exit to raise."""
-    typer.echo(f"Error: {texts.shown(message)}", err=True)
-    return typer.Exit(USAGE_ERROR)
+        raise usage_error("the secret is empty")

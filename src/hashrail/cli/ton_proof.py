@@ -14,15 +14,13 @@ import msgspec
 import typer
 from msgspec import Meta, Struct, field
 
-from hashrail import clock, texts
+from hashrail import clock
 from hashrail.access import ton_proof
 from hashrail.access.ton_proof import Account, Claim, PayloadState, Terms
 from hashrail.access.ton_wallet import ChainKey, NoAnswer, NoKey, NotDeployed, OnChain, Step, TonProofRefusal
 from hashrail.cli.examples import example
-from hashrail.cli.printing import Shape, about, prints, show_json
+from hashrail.cli.printing import Shape, about, prints, show_json, usage_error
 from hashrail_client.signing import SignatureFault, read_body
-
-USAGE_ERROR = 2
 
 # Seconds since 1970, to the end of the calendar; a span of seconds, to a century.
 Seconds = Annotated[int, Meta(ge=0, le=253_402_300_799)]
@@ -156,7 +154,7 @@ def _judge(raw: bytes, policy: Policy) -> Verdict:
         members = read_body(raw).members
     except SignatureFault as fault:
         if fault.code != "DUPLICATE_FIELD":
-            raise _usage_error(f"{fault.message}. {fault.advice}") from fault
+            raise usage_error(f"{fault.message}. {fault.advice}") from fault
         return Verdict(None, Step.SHAPES.value, fault.code, f"{fault.message}. {fault.advice}", fault.details)
     try:
         claim = ton_proof.read(members, workchains=policy.workchains)
@@ -203,17 +201,11 @@ def _read_policy(path: Path) -> Policy:
     try:
         return msgspec.json.decode(_read(path), type=Policy)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _usage_error(f"the policy cannot be read: {error}") from error
+        raise usage_error(f"the policy cannot be read: {error}") from error
 
 
 def _read(path: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
-        raise _usage_error(f"cannot read {path}: {error.strerror}") from error
-
-
-def _usage_error(message: str) -> typer.Exit:
-    """Says on standard error what is wrong with the call, and is the exit to raise."""
-    typer.echo(f"Error: {texts.shown(message)}", err=True)
-    return typer.Exit(USAGE_ERROR)
+        raise usage_error(f"cannot read {path}: {error.strerror}") from error

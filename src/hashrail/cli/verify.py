@@ -4,7 +4,7 @@ The files hold what the API answers: a day's document (`GET /api/proofs/day`), t
 /api/proofs/keys`), a user's record of income, a partner's opening. The judge is the SDK's.
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from json import JSONDecodeError
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -12,12 +12,10 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from hashrail.cli.examples import example
-from hashrail.cli.printing import Shape, about, prints, show_json
-from hashrail.cli.shared import say, warn
+from hashrail.cli.printing import Shape, about, prints, show_json, usage_error
+from hashrail.cli.shared import amount, say
 from hashrail_client import proofs
 from hashrail_client.proofs import ProofError, VerifiedDay
-
-USAGE_ERROR = 2
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -67,23 +65,23 @@ def income(
     document: DocumentArgument,
     record: Annotated[Path, typer.Argument(help="One record of income, as #16 to #18 answer it.")],
     keys: KeysOption,
-    power: Annotated[str, typer.Option(help="TH of the miner on that day.")],
-    efficiency: Annotated[str, typer.Option(help="W/TH of the miner on that day.")],
-    discount: Annotated[str | None, typer.Option(help="The user's discount, a fraction, if known.")] = None,
+    power: Annotated[Decimal, typer.Option(parser=amount, help="TH of the miner on that day.")],
+    efficiency: Annotated[Decimal, typer.Option(parser=amount, help="W/TH of the miner on that day.")],
+    discount: Annotated[
+        Decimal | None, typer.Option(parser=amount, help="The user's discount, a fraction, if known.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a user's record of income against the day's signed rates."""
     held: list[VerifiedDay] = []
-    figures = [_figure(each, name) for name, each in (("--power", power), ("--efficiency", efficiency))]
-    given = None if discount is None else _figure(discount, "--discount")
     try:
         held.append(proofs.verify_day(_read(document), proofs.read_keys(_read(keys))))
         paid = proofs.verify_record(
-            held[0], _read(record), power=figures[0], energy_efficiency=figures[1], discount=given
+            held[0], _read(record), power=power, energy_efficiency=efficiency, discount=discount
         )
     except ProofError as error:
         _show(error, held, as_json=as_json)
-    _show(f"{power} TH x {paid['net']:f} BTC per TH, at a discount of {paid['discount']}", held, as_json=as_json)
+    _show(f"{power:f} TH x {paid['net']:f} BTC per TH, at a discount of {paid['discount']}", held, as_json=as_json)
 
 
 @app.command("power", epilog=example("hashrail verify power day.json opening.json --keys keys.json"))
@@ -111,15 +109,8 @@ def _read(path: Path) -> Any:
         found = proofs.read(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, JSONDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
-        raise _usage_error(f"cannot read {path}: {reason}") from error
+        raise usage_error(f"cannot read {path}: {reason}") from error
     return found.get("data", found) if isinstance(found, dict) else found
-
-
-def _figure(text: str, option: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise _usage_error(f"{option} is no number: {text}") from error
 
 
 def _show(outcome: str | ProofError, held: list[VerifiedDay], *, as_json: bool) -> NoReturn:
@@ -132,9 +123,3 @@ def _show(outcome: str | ProofError, held: list[VerifiedDay], *, as_json: bool) 
     else:
         say(f"{'does not hold' if failed else 'holds'}: {verified.message}")
     raise typer.Exit(1 if failed else 0)
-
-
-def _usage_error(message: str) -> typer.Exit:
-    """Says on standard error what is wrong with the call, and is the exit to raise."""
-    warn(f"Error: {message}")
-    return typer.Exit(USAGE_ERROR)

@@ -223,6 +223,44 @@ async def believed(pool: Pool, chain: Chain, history: WalletHistory) -> WalletHi
     return msgspec.structs.replace(history, entries=tuple(entries))
 
 
+# What arrived: what is known already changes nothing, what was given up and is in a block after all is pending again.
+_SCAN = """
+    WITH arrived AS (
+        SELECT e.address, e.txid, e.vout, e.amount_btc, e.partner, e.partner_user, e.coinbase, e.confirmations,
+               coalesce(a.partner_id, u.partner_id) AS partner_id, coalesce(a.user_id, u.id) AS user_id
+        FROM unnest($1::text[], $2::text[], $3::int[], $4::numeric[], $5::text[], $6::text[], $7::bool[],
+                    $8::int[])
+             AS e (address, txid, vout, amount_btc, partner, partner_user, coinbase, confirmations)
+        LEFT JOIN deposit_address a ON a.address = e.address
+        LEFT JOIN partner p ON p.public_id = e.partner
+        LEFT JOIN app_user u ON u.partner_id = p.id AND u.partner_user_id = e.partner_user),
+    again AS (
+        UPDATE deposit d SET state = 'pending' FROM arrived e
+        WHERE d.partner_id = e.partner_id AND d.txid = e.txid AND d.vout = e.vout AND d.state = 'gone'
+          AND e.confirmations > 0
+        RETURNING d.partner_id, d.id),
+    written AS (
+        INSERT INTO deposit
+            (partner_id, user_id, address, txid, vout, amount_btc, coinbase, state, confirmations, created_at)
+        SELECT partner_id, user_id, address, txid, vout, amount_btc, coinbase, 'pending', 0, $9
+        FROM arrived e WHERE user_id IS NOT NULL
+        -- One statement writes a row once: what is pending again is the other part's.
+        AND NOT EXISTS (SELECT FROM deposit d WHERE d.partner_id = e.partner_id AND d.txid = e.txid
+                        AND d.vout = e.vout AND d.state = 'gone' AND e.confirmations > 0)
+        -- What was told wrongly before it was proven is corrected.
+        ON CONFLICT (partner_id, txid, vout) DO UPDATE SET amount_btc = excluded.amount_btc
+        WHERE deposit.legs = 0 AND deposit.amount_btc <> excluded.amount_btc
+        RETURNING deposit.partner_id, deposit.id),
+    known AS (
+        INSERT INTO deposit_address (address, partner_id, user_id, given, created_at)
+        SELECT DISTINCT address, partner_id, user_id, false, $9::timestamptz FROM arrived
+        WHERE user_id IS NOT NULL ON CONFLICT DO NOTHING)
+    SELECT txid, partner_user, NULL AS partner_id, NULL AS id FROM arrived
+    WHERE user_id IS NULL AND partner IS NOT NULL
+    UNION ALL SELECT NULL, NULL, partner_id, id FROM again
+    UNION ALL SELECT NULL, NULL, partner_id, id FROM written"""
+
+
 async def scan(tx: Tx, history: WalletHistory, *, now: datetime) -> list[Finding]:
     """Write down what arrived at users' addresses; what is known already changes nothing.
 
@@ -237,38 +275,7 @@ async def scan(tx: Tx, history: WalletHistory, *, now: datetime) -> list[Finding
     ]
     owners = [LABEL.fullmatch(entry.label or "") for entry in found]
     rows = await tx.fetch(
-        """WITH arrived AS (
-               SELECT e.address, e.txid, e.vout, e.amount_btc, e.partner, e.partner_user, e.coinbase, e.confirmations,
-                      coalesce(a.partner_id, u.partner_id) AS partner_id, coalesce(a.user_id, u.id) AS user_id
-               FROM unnest($1::text[], $2::text[], $3::int[], $4::numeric[], $5::text[], $6::text[], $7::bool[],
-                           $8::int[])
-                    AS e (address, txid, vout, amount_btc, partner, partner_user, coinbase, confirmations)
-               LEFT JOIN deposit_address a ON a.address = e.address
-               LEFT JOIN partner p ON p.public_id = e.partner
-               LEFT JOIN app_user u ON u.partner_id = p.id AND u.partner_user_id = e.partner_user),
-           again AS (
-               UPDATE deposit d SET state = 'pending' FROM arrived e
-               WHERE d.partner_id = e.partner_id AND d.txid = e.txid AND d.vout = e.vout AND d.state = 'gone'
-                 AND e.confirmations > 0
-               RETURNING d.partner_id, d.id),
-           written AS (
-               INSERT INTO deposit
-                   (partner_id, user_id, address, txid, vout, amount_btc, coinbase, state, confirmations, created_at)
-               SELECT partner_id, user_id, address, txid, vout, amount_btc, coinbase, 'pending', 0, $9
-               FROM arrived WHERE user_id IS NOT NULL
-               -- What was told wrongly before it was proven is corrected.
-               ON CONFLICT (partner_id, txid, vout) DO UPDATE SET amount_btc = excluded.amount_btc
-               WHERE deposit.legs = 0 AND deposit.amount_btc <> excluded.amount_btc
-               RETURNING deposit.partner_id, deposit.id),
-           known AS (
-               INSERT INTO deposit_address (address, partner_id, user_id, given, created_at)
-               SELECT DISTINCT address, partner_id, user_id, false, $9::timestamptz FROM arrived
-               WHERE user_id IS NOT NULL ON CONFLICT DO NOTHING)
-           SELECT txid, partner_user, NULL AS partner_id, NULL AS id FROM arrived
-           WHERE user_id IS NULL AND partner IS NOT NULL
-           -- First what conflicts and is left, and then what is pending again: the other way round is refused.
-           UNION ALL SELECT NULL, NULL, partner_id, id FROM written
-           UNION ALL SELECT NULL, NULL, partner_id, id FROM again""",
+        _SCAN,
         [entry.address for entry in found],
         [entry.txid for entry in found],
         [entry.vout for entry in found],

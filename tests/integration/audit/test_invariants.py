@@ -69,6 +69,9 @@ HOOK = """INSERT INTO webhook_endpoint (partner_id, id, url, description, types,
 DELIVERY = """INSERT INTO webhook_delivery (partner_id, endpoint_id, position, object_kind, object_id, state,
                                           next_attempt_at)
               VALUES (1, 1, {position}, 'order', 'a', 'waiting', {next})"""
+SIGNED = """INSERT INTO day_document
+            SELECT '{day}', '{content}', encode(sha256('{hashed}'), 'hex'), {previous}, 'k', repeat('0', 64)::bytea,
+                   now()"""
 IN_PRODUCTION = ("UPDATE deployment SET mode = 'production'", "UPDATE business_clock SET offset_us = 0")
 BREAKS: dict[str, list[tuple[str, ...]]] = {
     "deployment-is-one": [("DELETE FROM deployment",)],
@@ -176,6 +179,13 @@ BREAKS: dict[str, list[tuple[str, ...]]] = {
                SELECT '2025-12-31', 0, 1, 1, 0, 0, 0, NULL, NULL, NULL, 'x', '2026-03-01Z', '2026-03-01Z'""",
         ),
         ("UPDATE mining_day SET published_at = NULL WHERE day = '2026-03-03'",),
+    ],
+    "signed-days-follow": [
+        (SIGNED.format(day="2026-03-03", content="a", hashed="b", previous="NULL"),),
+        (
+            SIGNED.format(day="2026-03-03", content="a", hashed="a", previous="NULL"),
+            SIGNED.format(day="2026-03-04", content="b", hashed="b", previous="repeat('0', 64)"),
+        ),
     ],
     "orders-match-ledger": [
         ("UPDATE purchase SET value_usd = value_usd + 1e-18 WHERE external_id = 'o-1'",),
@@ -331,7 +341,7 @@ def test_every_invariant_has_a_name_a_rule_and_damage_to_see() -> None:
     """A new one comes with a way to break it."""
     names = [name for name, _ in invariants.names()]
     assert names == [each.name for section in invariants.SECTIONS for each in section.invariants]
-    assert len(set(names)) == len(names) == 43
+    assert len(set(names)) == len(names) == 44
     assert set(BREAKS) == set(names)
     assert all(ways for ways in BREAKS.values())
     assert all(rule and rule[0].islower() and not rule.endswith(".") for _, rule in invariants.names())

@@ -117,4 +117,4 @@ def test_what_cannot_be_read(files: Files, tmp_path: Path) -> None:
         assert (made.exit_code, reason in made.stderr) == (2, True)
     made = run(files, "income", files["first"], files["record"], "--power", "many", "--efficiency", "20")
     assert made.exit_code == 2
-    assert "--power is no number: many" in made.stderr
+    assert "'many' is no number" in made.stderr

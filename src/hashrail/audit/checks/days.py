@@ -85,4 +85,12 @@ INVARIANTS = (
                m.discount_cap
         FROM class_day d JOIN rate_class c ON c.id = d.class_id JOIN mining_day m ON m.day = d.day""",
     ),
+    Invariant(
+        "signed-days-follow",
+        "every signed day is what was hashed, and names the one before",
+        """
+        SELECT d.day FROM day_document d LEFT JOIN day_document y ON y.day = d.day - 1
+        WHERE d.previous_sha256 IS DISTINCT FROM y.sha256
+           OR d.sha256 <> encode(sha256(convert_to(d.content, 'UTF8')), 'hex')""",
+    ),
 )
