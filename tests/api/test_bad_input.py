@@ -597,7 +597,8 @@ def test_nothing_is_ever_our_fault(target: Target) -> None:
     wrapped: Any = drive
     for operation in CONTRACT:
         wrapped.hypothesis.inner_test((operation, good(operation), None, {}))
-        wrong = good(operation) | dict.fromkeys(names(operation), "-")
+        # A wrong window is the signature's fault, and nothing else is looked at behind it.
+        wrong = good(operation) | dict.fromkeys({*names(operation)} - {"recvWindow"}, "-")
         wrapped.hypothesis.inner_test((operation, wrong, None, {}))
     drive()
     # The requests were neither all good nor all bad.

@@ -22,7 +22,7 @@ MODELS = sorted(
 UPGRADE = '{"fromPower":1,"type":"nftPowerUpgrade","nftId":1,"toPower":2}'
 # Texts of JSON, and what may stand in an object.
 TOKENS = [
-    *('"income"', '"csv"', '"issued"', '"delivered"', '"2026-03-01"'),
+    *('"income"', '"csv"', '"issued"', '"delivered"', '"2026-03-01"', '"BTC"', '"active"', '"blocked"'),
     *("null", "true", "[]", "{}", '[{"a":1}]', "0", "-0", "1", "-1", "7", "3660", "60001", str(2**53), str(2**64)),
     *("1.0", "1e3", "0.5", "-0.1", "1e308", "1e399", "1" + "0" * 399, "0." + "0" * 300 + "1"),
     *('""', '"x"', '"1"', '"0"', '"000"', '"1000"', '"true"', '"2026-03-01T00:00:00Z"', '"steady"', '"confirm"'),
