@@ -24,8 +24,7 @@ from hashrail.settings import Settings
 CHUNK_BYTES = 1024 * 1024
 # A file that would be larger fails.
 MAX_FILE_BYTES = 4 * 2**30
-# Text becomes much smaller, and takes PostgreSQL less time; Parquet is pressed already. A higher level would take
-# longer than it saves.
+# Text becomes much smaller, and takes PostgreSQL less time; Parquet is pressed already.
 PRESSED, LEVEL = ("csv", "ndjson"), 1
 
 
@@ -208,5 +207,10 @@ async def read(tx: Reader, partner_id: int, one: Export, first: int, last: int) 
 
 
 async def _pressed(chunk: bytes) -> bytes:
-    """The chunk as it is stored, made in a thread; it is smaller wherever it holds lines."""
-    return await asyncio.to_thread(zlib.compress, chunk, LEVEL)
+    """The chunk as it is stored, made in a thread; it is smaller wherever it holds lines.
+
+    What presses it is four times as fast as zlib, and zlib reads it.
+    """
+    from isal import isal_zlib  # noqa: PLC0415  # only who makes a file needs it
+
+    return await asyncio.to_thread(isal_zlib.compress, chunk, LEVEL)

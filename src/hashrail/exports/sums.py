@@ -60,10 +60,16 @@ class Sums:
 
 
 async def of(tx: Tx, kind: Kind, partner_id: int, spans: Iterable[tuple[date, date]]) -> Sums:
-    """The sums of the rows of some spans of days, as `kind.query` reads them."""
-    found = Sums()
-    query = _INCOME if kind.name == "income" else row_by_row(kind)
-    for first, last in spans:
+    """The sums of the rows of some spans of days that follow one another, as `kind.query` reads them.
+
+    Those of income are differences of running sums, which one look gives for all days.
+    """
+    found, read = Sums(), list(spans)
+    if kind.name == "income" and read:
+        query, read = _INCOME, [(read[0][0], read[-1][1])]
+    else:
+        query = row_by_row(kind)
+    for first, last in read:
         for row in await tx.fetch(query, partner_id, first, last):
             add(found, kind, row)
     return found
