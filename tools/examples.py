@@ -63,14 +63,15 @@ RANDOM = {
     # The database's clock tells it.
     "occurredAt": "2026-03-02T12:00:00.000Z",
     "secret": "whsec_RVhBTVBMRQ==",
-    "eventId": "e3" * 16,
+    "key": KEY,
+    "partnerId": "prt_EXAMPLE",
 }
 # The id of a session, and of a read token.
 SESSION = re.compile(r"[0-9]+-[0-9a-f]{32}")
 READ_TOKEN = re.compile(r"r[0-9]+-[0-9a-f]{32}")
 READ_TOKEN_ID = f"r1-{'e3' * 16}"
 # The id of an event.
-EVENT = re.compile(r"[0-9a-f]{32}")
+EVENT = re.compile(r"(test_)?[0-9a-f]{27,32}")
 DOMAIN = "partner.example"
 RANGE = {"startDate": "2026-03-01T00:00:00.000Z", "endDate": "2026-03-31T00:00:00.000Z"}
 
@@ -111,7 +112,14 @@ class Story:
         """Call an operation and record it; `shown` are fields to show in place of random ones."""
         self.standing.now += dt.timedelta(seconds=1)
         caller = self.api.server if operation.startswith("s2s_") else self.api.server.with_token(self.token or None)
-        if operation in ("sandbox_advance", "sandbox_chain", "c2s_collections", "c2s_income_per_th", "exchange_rates"):
+        if operation in (
+            "sandbox_advance",
+            "sandbox_chain",
+            "sandbox_trigger",
+            "c2s_collections",
+            "c2s_income_per_th",
+            "exchange_rates",
+        ):
             caller = self.api.server
         response = await caller.call(operation, **fields)
         assert response.status_code == 200, f"{operation}: {response.text}"
@@ -141,8 +149,8 @@ def _plain(value: Any) -> Any:
         return f"1-{'e3' * 16}"
     if isinstance(value, str) and READ_TOKEN.fullmatch(value):
         return READ_TOKEN_ID
-    if isinstance(value, str) and EVENT.fullmatch(value):
-        return "e3" * 16
+    if isinstance(value, str) and (event := EVENT.fullmatch(value)):
+        return ((event[1] or "") + "e3" * 16)[:32]
     if isinstance(value, dict):
         return {
             name: RANDOM[name] if name in RANDOM and isinstance(each, str) else _plain(each)
@@ -166,6 +174,8 @@ async def tell(story: Story) -> None:
         await story.call(operation)
     await _prove(story)
     await story.call("s2s_events", types="order.", waitSeconds=20)
+    await story.call("s2s_key")
+    await story.call("sandbox_trigger", type="order.issued")
 
 
 async def _prove(story: Story) -> None:

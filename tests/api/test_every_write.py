@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from hashrail import clock
-from hashrail.api.operations import routes, sandbox
+from hashrail.api.operations import routes
 from hashrail.api.serving.operation import Auth
 from tests.support.api_client import (
     CONTRACT,
@@ -35,14 +35,14 @@ FIFTY = range(50)
 
 
 def test_every_write_has_a_row() -> None:
-    writes = {route.name: route for route in (*routes.OPERATIONS, *sandbox.SANDBOX.operations) if route.writes}
+    writes = {route.name: route for route in (*routes.OPERATIONS, *routes.SANDBOX_OPERATIONS) if route.writes}
     assert set(writes) == set(ROWS)
     assert {name for name, route in writes.items() if route.auth is not Auth.SIGNED} == BEARER
     assert all(route.method == "POST" for route in writes.values())
 
 
 def test_one_write_is_made_in_steps() -> None:
-    assert [route.name for route in (*routes.OPERATIONS, *sandbox.SANDBOX.operations) if route.in_steps] == [MOVING]
+    assert [route.name for route in (*routes.OPERATIONS, *routes.SANDBOX_OPERATIONS) if route.in_steps] == [MOVING]
 
 
 @pytest.fixture(scope="module")

@@ -130,12 +130,14 @@ async def test_what_belongs_to_nobody_needs_no_scope(api: Api, published: None) 
 
 def test_every_operation_of_a_user_or_a_signature_names_its_scope() -> None:
     asked = {one.name: one.scope for one in OPERATIONS if one.auth in (Auth.BEARER, Auth.SIGNED)}
+    # Whoever signs may ask what their key is.
+    assert asked.pop("s2s_key") is None
     assert set(asked.values()) == set(scopes.SCOPES)
     free = {one.name for one in OPERATIONS if one.scope is None}
     assert free == {name for name, (*_, auth) in CONTRACT.items() if auth in ("none", "key or bearer")} - {
         "sandbox_advance",
         "sandbox_chain",
-    } | {"s2s_collections"}
+    } | {"s2s_collections", "s2s_key"}
 
 
 # When it ends

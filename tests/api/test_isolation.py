@@ -152,7 +152,7 @@ def own_days(operation: str) -> Attempt:
 async def one_clock(two: Two) -> None:
     """The clocks are the deployment's."""
     mine, theirs = [answered(await one.call("api_time")) for one in (two.server, two.victim.server)]
-    assert sorted(mine) == ["businessTime", "serverTime", "version"]
+    assert sorted(mine) == ["businessTime", "contract", "mode", "serverTime", "version"]
     assert 0 <= theirs["serverTime"] - mine["serverTime"] < 60_000
 
 
@@ -383,6 +383,22 @@ def own_list(operation: str) -> Callable[[Two], Awaitable[None]]:
     return attempt
 
 
+async def own_key(two: Two) -> None:
+    """Each is told of its own key and name."""
+    mine, theirs = [answered(await one.server.call("s2s_key")) for one in (two, two.victim)]
+    assert (mine["key"], theirs["key"]) == (two.server.key, two.victim.server.key)
+    assert mine["partnerName"] != theirs["partnerName"]
+    assert mine["partnerId"] != theirs["partnerId"]
+
+
+async def own_sample(two: Two) -> None:
+    """An event that tries a receiver is told to whoever asked, though its object has the name of another's."""
+    made = answered(await two.server.call("sandbox_trigger", type="order.issued", objectId="open"))
+    theirs = answered(await two.victim.server.call("s2s_events", limit=999))["events"]
+    assert theirs
+    assert made["eventId"] not in {each["id"] for each in theirs}
+
+
 async def own_totals(two: Two) -> None:
     """A new partner's days are empty, whatever the victim did on them."""
     fresh = await two.thief.another_partner()
@@ -538,6 +554,8 @@ ATTEMPTS: dict[str, Attempt] = {
     "s2s_webhook_replay": foreign_webhook("s2s_webhook_replay", fromPosition=1),
     "sandbox_advance": own_days("sandbox_advance"),
     "sandbox_chain": nothing_of_anybody("sandbox_chain"),
+    "sandbox_trigger": own_sample,
+    "s2s_key": own_key,
 }
 
 TABLE = routes.routes(settings_of("postgresql://nowhere"))

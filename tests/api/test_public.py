@@ -17,8 +17,8 @@ async def test_the_time_is_both_clocks(api: Api, monkeypatch: pytest.MonkeyPatch
     assert data["serverTime"] == 1_789_000_000_123
     assert response.headers["x-server-time"] == "1789000000123"
     assert response.headers["cache-control"] == "no-store"
-    assert sorted(data) == ["businessTime", "serverTime", "version"]
-    assert data["version"] == VERSION
+    assert sorted(data) == ["businessTime", "contract", "mode", "serverTime", "version"]
+    assert (data["version"], data["mode"], data["contract"]) == (VERSION, "sandbox", "2.0.0")
 
 
 async def test_the_business_clock_is_the_sandboxs(api: Api) -> None:

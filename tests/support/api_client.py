@@ -129,6 +129,7 @@ CONTRACT: dict[str, tuple[int | None, str, str, str]] = {
     "s2s_proof_power": (None, "GET", f"{S2S}/proofs/power", "signed"),
     "c2s_deposit_address": (None, "GET", f"{C2S}/deposit/address", "bearer"),
     "s2s_deposit_address": (None, "GET", f"{S2S}/deposit/address", "signed"),
+    "s2s_key": (None, "GET", f"{S2S}/key", "signed"),
     "s2s_webhook_create": (None, "POST", f"{S2S}/webhook/create", "signed"),
     "s2s_webhooks": (None, "GET", f"{S2S}/webhook/find-all", "signed"),
     "s2s_webhook_update": (None, "POST", f"{S2S}/webhook/update", "signed"),
@@ -146,6 +147,7 @@ CONTRACT: dict[str, tuple[int | None, str, str, str]] = {
     "s2s_export_content": (None, "GET", f"{S2S}/export/content", "signed"),
     "sandbox_advance": (None, "POST", "/api/sandbox/advance", "signed"),
     "sandbox_chain": (None, "POST", "/api/sandbox/chain", "signed"),
+    "sandbox_trigger": (None, "POST", "/api/sandbox/trigger", "signed"),
 }
 
 

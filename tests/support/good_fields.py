@@ -40,6 +40,8 @@ def good(operation: str) -> dict[str, Any]:
         "s2s_deposits": {},
         "s2s_events": {},
         "sandbox_chain": {"blocks": 1},
+        "sandbox_trigger": {"type": "order.issued"},
+        "s2s_key": {},
         "s2s_webhook_create": {"url": "https://partner.example/events"},
         "s2s_webhooks": {},
         "s2s_webhook_update": {"id": 1},

@@ -153,6 +153,10 @@ async def a_replay(api: Api) -> tuple[Fields, Fields]:
     return one | {"fromPosition": last}, one | {"fromPosition": last - 1, "toPosition": last - 1}
 
 
+async def a_sample(_: Api) -> tuple[Fields, Fields]:
+    return {"type": "order.issued"}, {"type": "order.expired"}
+
+
 async def a_day(_: Api) -> tuple[Fields, Fields]:
     return {"days": 1}, {"seconds": 86_400}
 
@@ -206,6 +210,9 @@ ROWS = {
     "s2s_webhook_replay": Row(a_replay, "SELECT count(*) FROM webhook_delivery WHERE partner_id = $1"),
     "sandbox_advance": Row(a_day, "SELECT floor(offset_us / 86400e6) FROM business_clock WHERE $1::bigint > 0"),
     "sandbox_chain": Row(arrival, "SELECT count(*) FROM sandbox_output WHERE amount_btc < 0.1 AND $1::bigint > 0"),
+    "sandbox_trigger": Row(
+        a_sample, "SELECT count(*) FROM event_draft WHERE partner_id = $1 AND starts_with(name, 'test_')"
+    ),
 }
 # Operations that a user's client calls: there is no signature to recognise a repetition by.
 BEARER = {"c2s_wallet_bind", "c2s_wallet_unbind", "c2s_read_token_create", "c2s_read_token_revoke"}

@@ -20,7 +20,7 @@ from hashrail import clock
 from hashrail.access import scopes as known_scopes
 from hashrail.access import session_grants
 from hashrail.access.scopes import SCOPES
-from hashrail.db import Reader, Row, Tx
+from hashrail.db import Reader, Row, Tx, record
 from hashrail.deployment import facts, journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import BadRequestError, ConflictError, NotFoundError
@@ -101,6 +101,26 @@ class NewKey:
     key_id: int
     key: str
     secret: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """What a partner's program may know of the key that it calls with; `secrets_since` are those that sign, newest
+    first."""
+
+    key: str
+    kind: KeyKind
+    label: str
+    scopes: list[str]
+    allowed_ips: list[IPv4Network | IPv6Network]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    requests_per_minute: int | None
+    unsigned_upgrades: bool
+    secrets_since: list[datetime]
+    partner_public_id: str
+    partner_name: str
 
 
 async def create_key(
@@ -300,6 +320,22 @@ async def list_keys(tx: Tx, partner_id: int) -> list[Row]:
            FROM api_key k WHERE partner_id = $1 ORDER BY id""",
         partner_id,
     )
+
+
+async def facts_of(tx: Reader, partner_id: int, key_id: int) -> KeyFacts:
+    """What there is to know of a key that is there."""
+    row = await tx.fetchrow(
+        """SELECT k.key, k.kind, k.label, k.scopes, k.allowed_ips, k.created_at, k.expires_at, k.last_used_at,
+                  k.requests_per_minute, k.unsigned_upgrades, ARRAY(
+               SELECT created_at FROM api_secret s
+               WHERE s.partner_id = k.partner_id AND s.key_id = k.id AND s.revoked_at IS NULL
+               ORDER BY s.id DESC) AS secrets_since, p.public_id AS partner_public_id, p.name AS partner_name
+           FROM api_key k JOIN partner p ON p.id = k.partner_id WHERE k.partner_id = $1 AND k.id = $2""",
+        partner_id,
+        key_id,
+    )
+    assert row is not None, "whoever has called with it has it"
+    return record(KeyFacts, row)
 
 
 async def number_of(tx: Reader, partner_id: int, key: str) -> int | None:

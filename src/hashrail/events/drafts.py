@@ -14,6 +14,8 @@ from hashrail.db import Tx
 from hashrail.events.event import Event
 
 NAME_BYTES = 16
+# How the name of an event begins that only tries a receiver; the others are hexadecimal.
+SAMPLE = "test_"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 # Most transactions tell one thing: without a set it takes a third less.
 _WRITE_ONE = f"""
@@ -36,11 +38,21 @@ async def note(tx: Tx, partner_id: int, *events: Event) -> None:
     """Tell the partner what this transaction does, in this order; with the rollback they are gone as well."""
     if len(events) == 1:
         (one,) = events
-        data = _ENCODER.encode(one).decode()
-        name = secrets.token_hex(NAME_BYTES)
-        await tx.execute(_WRITE_ONE, partner_id, name, one.TYPE, one.VERSION, one.KIND, one.object_id, data)
+        await _note_one(tx, partner_id, secrets.token_hex(NAME_BYTES), one)
         return
     await note_all(tx, [(partner_id, each) for each in events])
+
+
+async def note_sample(tx: Tx, partner_id: int, event: Event) -> str:
+    """Tell the partner what did not happen, for a sandbox; answers its name, by which receivers can tell it apart."""
+    name = SAMPLE + secrets.token_hex(NAME_BYTES)[len(SAMPLE) :]
+    await _note_one(tx, partner_id, name, event)
+    return name
+
+
+async def _note_one(tx: Tx, partner_id: int, name: str, event: Event) -> None:
+    data = _ENCODER.encode(event).decode()
+    await tx.execute(_WRITE_ONE, partner_id, name, event.TYPE, event.VERSION, event.KIND, event.object_id, data)
 
 
 async def note_all(tx: Tx, events: Sequence[tuple[int, Event]]) -> None:

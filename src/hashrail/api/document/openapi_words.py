@@ -60,6 +60,7 @@ TAGS = {
     "Orders": "Buying a miner: an order, and the word that it was paid.",
     "Upgrades": "More power or fewer W/TH for a miner, and what the partner owes for it.",
     "Partner": "What the partner owes, line by line.",
+    "Keys": "What a key may do, and from where.",
     "Wallets": "What a user has, by currency, and the bitcoin addresses that they have bound.",
     "Exports": "Days of all users as files, for the partner's own books.",
     "Withdrawals": "Bitcoin that leaves: asked for, watched, taken back.",

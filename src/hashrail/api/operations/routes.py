@@ -22,6 +22,7 @@ from hashrail.api.operations.events import EVENTS
 from hashrail.api.operations.exports import EXPORTS
 from hashrail.api.operations.figures import EXCHANGE_RATES, INCOME_PER_TH
 from hashrail.api.operations.income import INCOME
+from hashrail.api.operations.keys import KEYS
 from hashrail.api.operations.logins import LOGINS
 from hashrail.api.operations.market import MARKET
 from hashrail.api.operations.miners import MINERS
@@ -30,6 +31,7 @@ from hashrail.api.operations.proofs import PROOFS
 from hashrail.api.operations.public import ERRORS, TIME
 from hashrail.api.operations.read_tokens import READ_TOKENS
 from hashrail.api.operations.sandbox import SANDBOX
+from hashrail.api.operations.sandbox_events import SANDBOX_EVENTS
 from hashrail.api.operations.sessions import SESSIONS
 from hashrail.api.operations.statement import STATEMENT
 from hashrail.api.operations.upgrades import UPGRADES
@@ -48,10 +50,11 @@ PAGES = ("/healthz", "/readyz", "/api/openapi.json", "/api/docs", "/api/docs/pag
 NOUNS = (
     *(LOGINS, SESSIONS, READ_TOKENS, MINERS, CATALOGUE, INCOME_PER_TH, INCOME, EXCHANGE_RATES),
     *(USERS, ORDERS, UPGRADES, STATEMENT),
-    *(BALANCES, WALLETS, WITHDRAWALS, WEBHOOKS, DEPOSITS, EVENTS, EXPORTS, MARKET, PROOFS),
+    *(KEYS, BALANCES, WALLETS, WITHDRAWALS, WEBHOOKS, DEPOSITS, EVENTS, EXPORTS, MARKET, PROOFS),
     *(APP_FIGURES, APP_ACCOUNT, APP_MINERS, APP_INCOME, APP_WALLETS, APP_PURCHASES, TIME, ERRORS),
 )
 OPERATIONS = tuple(operation for noun in NOUNS for operation in noun.operations)
+SANDBOX_OPERATIONS = (*SANDBOX.operations, *SANDBOX_EVENTS.operations)
 
 PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~:.-]+)+")
 
@@ -68,7 +71,7 @@ def routes(settings: Settings) -> list[tuple[str, AnyOperation]]:
 
     Only a sandbox has the sandbox's operations.
     """
-    operations = (*OPERATIONS, *SANDBOX.operations) if settings.mode == "sandbox" else OPERATIONS
+    operations = (*OPERATIONS, *SANDBOX_OPERATIONS) if settings.mode == "sandbox" else OPERATIONS
     table = [(full_path(path), operation) for operation in operations for path in (operation.path, *operation.also_at)]
     named = {operation.name: operation for operation in operations}
     taken = {(operation.method, path): operation.name for path, operation in table}
