@@ -127,6 +127,7 @@ bench: setup $(VENV)/.bitcoind
 reference: setup
 	$(BIN)/python -m tools.examples > /dev/null
 	$(BIN)/python -m tools.reference --out docs/reference
+	$(BIN)/python -m tools.python_sdk
 
 # Of what is installed already: nothing is fetched, and the same source makes the same wheels.
 wheel: $(VENV)/.runs

@@ -6,84 +6,29 @@ import inspect
 import json
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import httpx
 import pytest
+from peers import BASE, KEY, NOW, SECRET, UNSIGNED, Call, Peer, ask
 
 import hashrail_client
-from hashrail_client import AsyncHashrail, Hashrail, HashrailApiError, SignatureAuth
-from hashrail_client.client import Noun, wall_millis
-from hashrail_client.operations import OPERATIONS, query_text
-from hashrail_client.signing import SignatureFault, read_body, read_query, verify
-
-KEY, SECRET = "key-1", "secret-1"
-NOW = 1721656927974
-BASE = "https://hashrail.example"
-UNSIGNED = (
-    *("/api/partner/s2s/auth/refresh", "/api/partner/s2s/nft-collection/find-all-generative"),
-    "/api/partner/s2s/exchanges/get-prices",
-    *(f"/api/partner/c2s/auth/{name}" for name in ("generate-payload", "check-proof", "refresh")),
+from hashrail_client import (
+    AsyncHashrail,
+    AsyncUserHashrail,
+    Hashrail,
+    HashrailApiError,
+    NotTheApiError,
+    SignatureAuth,
+    TokenPair,
 )
-
-
-@dataclass
-class Peer:
-    """Answers `answer` to whatever is signed well by its own clock; keeps what it saw."""
-
-    answer: Any = True
-    now: int = NOW
-    status: int = 200
-    seen: list[httpx.Request] = field(default_factory=list)
-    raw: bytes | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.seen.append(request)
-        signed = request.url.path not in UNSIGNED
-        try:
-            if signed:
-                sent = read_query(request.url.query) if request.method == "GET" else read_body(request.content)
-                verify(sent, [SECRET], self.now, 5000)
-        except SignatureFault as fault:
-            body = {
-                "statusCode": 401,
-                "error": fault.code,
-                "message": fault.message,
-                "requestId": "r1",
-                "details": fault.details,
-            }
-            return httpx.Response(401, json=body)
-        content = self.raw if self.raw is not None else json.dumps({"data": self.answer}).encode()
-        return httpx.Response(
-            self.status, content=content, headers=self.headers | {"X-Request-Id": "r2", "Content-Type": "text/x"}
-        )
-
-    @property
-    def request(self) -> httpx.Request:
-        (request,) = self.seen
-        return request
-
-
-Call = Callable[[Hashrail | AsyncHashrail], Any]
-
-
-@pytest.fixture(params=["blocking", "async"])
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-async def ask(kind: str, peer: Peer, call: Call, **options: Any) -> Any:
-    """The same call through either client."""
-    given: dict[str, Any] = {"clock": lambda: NOW, "transport": httpx.MockTransport(peer)} | options
-    if kind == "blocking":
-        with Hashrail(BASE, KEY, SECRET, **given) as client:
-            return call(client)
-    async with AsyncHashrail(BASE, KEY, SECRET, **given) as client:
-        return await call(client)
-
+from hashrail_client.clock import wall_millis
+from hashrail_client.operations import NOUNS, OPERATIONS, query_text
+from hashrail_client.signing import read_body, read_query
+from hashrail_client.user_operations import USER_OPERATIONS
+from hashrail_client.verbs import Verbs
 
 DAY = dt.datetime(2026, 1, 1, 2, 0, 0, 123000, tzinfo=dt.timezone(dt.timedelta(hours=2)))
 CALLS: list[tuple[Call, str, str, dict[str, object]]] = [
@@ -217,8 +162,8 @@ async def test_the_clock_is_corrected_once(kind: str) -> None:
 async def test_a_corrected_clock_stays_corrected() -> None:
     peer = Peer()
     with Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(peer), clock=lambda: NOW + 9000) as client:
-        assert client.miners.list("u") is True
-        assert client.miners.list("u") is True
+        client.miners.list("u")
+        client.miners.list("u")
     assert len(peer.seen) == 3
 
 
@@ -277,6 +222,7 @@ async def test_strange_answers_are_errors(kind: str, status: int, raw: bytes, co
     with pytest.raises(HashrailApiError) as caught:
         await ask(kind, Peer(status=status, raw=raw), lambda c: c.collections.list())
     error = caught.value
+    assert isinstance(error, NotTheApiError) is (code == "NOT_THE_API")
     assert (error.status, error.code, error.message, error.request_id, error.details) == (
         status,
         code,
@@ -332,7 +278,8 @@ def test_the_default_clock_is_the_machines(monkeypatch: pytest.MonkeyPatch) -> N
     assert wall_millis() == NOW
     peer = Peer()
     with Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(peer)) as client:
-        assert client.miners.list("u") is True
+        client.miners.list("u")
+    assert read_query(peer.request.url.query).timestamp == NOW
 
 
 def test_the_connections_are_given_back() -> None:
@@ -349,23 +296,38 @@ async def test_the_async_connections_are_given_back() -> None:
         await client.miners.list("u")
 
 
-def test_every_row_of_the_table_is_a_verb() -> None:
-    client = Hashrail(BASE, KEY, SECRET)
-    for row in OPERATIONS:
-        verb = getattr(getattr(client, row.noun), row.verb)
-        assert (verb.__name__, verb.__qualname__) == (row.verb, f"{row.noun}.{row.verb}")
-        assert verb.__doc__ == row.teaches
-        assert list(inspect.signature(verb).parameters)[: len(row.required)] == list(row.required)
-    client.close()
-    assert len({(row.noun, row.verb) for row in OPERATIONS}) == len(OPERATIONS)
-    assert len({(row.method, row.path) for row in OPERATIONS}) == len(OPERATIONS)
-    clients = {"AsyncHashrail", "Hashrail", "SignatureAuth"}
-    assert set(hashrail_client.__all__) == clients | {"HashrailApiError", "DownloadDiffersError"}
+async def test_every_row_of_the_tables_is_a_verb_of_both_clients() -> None:
+    blocking, awaited = Hashrail(BASE, KEY, SECRET), AsyncHashrail(BASE, KEY, SECRET)
+    tokens: TokenPair = {"jwtToken": "j", "refreshToken": "r"}
+    for rows, clients in (
+        (OPERATIONS, (blocking, awaited)),
+        (USER_OPERATIONS, (blocking.as_user(tokens), awaited.as_user(tokens))),
+    ):
+        for row, client in product(rows, clients):
+            verb = getattr(getattr(client, row.noun), row.verb)
+            assert " ".join(verb.__doc__.split()) == row.teaches
+            has = [(each.name, each.kind, each.default) for each in inspect.signature(verb).parameters.values()]
+            assert has == [(each.name, each.kind, each.default) for each in row.signature.parameters.values()]
+            assert inspect.iscoroutinefunction(verb) is isinstance(client, AsyncHashrail | AsyncUserHashrail)
+        assert len({(row.noun, row.verb) for row in rows}) == len(rows)
+    blocking.close()
+    await awaited.close()
+    assert len({(row.method, row.whole_path) for row in OPERATIONS}) == len(OPERATIONS)
+    assert {row.noun for row in OPERATIONS} == set(NOUNS)
+
+
+def test_what_the_package_shows_is_there() -> None:
+    for name in hashrail_client.__all__:
+        assert getattr(hashrail_client, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Hashrial'"):
+        hashrail_client.Hashrial  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_mistakes_are_told_before_anything_is_sent() -> None:
+    """As mypy does, for whoever does without."""
     peer = Peer()
-    with Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(peer)) as client:
+    with Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(peer)) as typed:
+        client: Any = typed
         with pytest.raises(AttributeError, match="there is no buy here, but create, get, list, success"):
             client.payments.buy()
         mistakes: tuple[Callable[[], Any], ...] = (
@@ -381,7 +343,7 @@ def test_mistakes_are_told_before_anything_is_sent() -> None:
                 call()
     assert peer.seen == []
     assert copy.copy(client.payments).create.__name__ == "create"
-    assert isinstance(client.payments, Noun)
+    assert isinstance(typed.payments, Verbs)
 
 
 def test_what_a_query_can_carry() -> None:
@@ -395,70 +357,3 @@ def test_what_a_query_can_carry() -> None:
     for value in (DAY.replace(tzinfo=None), None, 1.5, b"x"):
         with pytest.raises(TypeError):
             query_text(value)
-
-
-# Following the feed
-
-
-def event(position: int) -> dict[str, Any]:
-    return {"id": str(position), "position": position}
-
-
-@dataclass
-class FeedPeer:
-    """A feed of so many events, whose server is away for some of the questions."""
-
-    count: int
-    away: list[int | None] = field(default_factory=list)
-    asked: list[dict[str, str]] = field(default_factory=list)
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(dict(request.url.params))
-        if self.away:
-            status = self.away.pop(0)
-            if status is None:
-                raise httpx.ReadTimeout("no answer", request=request)
-            if status != 200:
-                return httpx.Response(status, json={"error": "X", "message": "", "details": {}})
-        after = int(request.url.params["after"])
-        events = [event(position) for position in range(after + 1, self.count + 1)][:2]
-        last = events[-1]["position"] if events else after
-        return httpx.Response(200, json={"data": {"events": events, "last": last, "hasMore": last < self.count}})
-
-
-def test_following_goes_through_pages_and_over_outages(monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
-    monkeypatch.setattr("hashrail_client.client.time.sleep", pauses.append)
-    peer = FeedPeer(5, away=[200, 503, None, 429, 502])
-    with Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(peer)) as client:
-        found = list(client.events.follow(1, types="order.", wait_seconds=0))
-    assert found == [event(position) for position in (2, 3, 4, 5)]
-    assert len(pauses) == 4
-    assert {(one["types"], one["after"]) for one in peer.asked} == {("order.", "1"), ("order.", "3")}
-    assert not any("waitSeconds" in one or "limit" in one for one in peer.asked)
-
-
-def test_following_ends_at_a_refusal() -> None:
-    peer = FeedPeer(1, away=[409])
-    with Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(peer)) as client, pytest.raises(HashrailApiError):
-        next(client.events.follow())
-
-
-def test_following_waits_at_the_end() -> None:
-    peer = FeedPeer(1)
-    with Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(peer)) as client:
-        following = client.events.follow()
-        assert next(following) == event(1)
-        peer.count = 2
-        assert next(following) == event(2)
-    assert {one["waitSeconds"] for one in peer.asked} == {"25"}
-
-
-async def test_the_async_client_follows_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hashrail_client.client.PAUSE_SECONDS", 0)
-    peer = FeedPeer(3, away=[503, None])
-    async with AsyncHashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(peer)) as client:
-        assert [one async for one in client.events.follow(wait_seconds=0)] == [event(n) for n in (1, 2, 3)]
-        peer.away = [409]
-        with pytest.raises(HashrailApiError):
-            await anext(client.events.follow())

@@ -351,6 +351,7 @@ async def test_the_sdk_goes_on_where_it_was_cut_off(api: Api, tmp_path: Path, mo
         asked = await sdk.exports.create("orders", "csv", start_date=SPRING["startDate"], end_date=SPRING["endDate"])
         await make_all(api.world.pool)
         told = await sdk.exports.get(asked["id"])
+        assert told["sha256"] is not None
         (tmp_path / f"orders.csv.{told['sha256'][:16]}.part").write_bytes(b"externalId,")
         found = await sdk.download(asked["id"], tmp_path / "orders.csv")
         assert hashlib.sha256(found.read_bytes()).hexdigest() == told["sha256"]

@@ -12,7 +12,7 @@ import httpx
 import psycopg
 
 from hashrail import clock
-from hashrail_client.client import SignatureAuth
+from hashrail_client import SignatureAuth
 from tests.support.deployments import become
 from tests.support.programs import SECONDS, Running, clean_environment, free_port, hashrail, processes_naming
 

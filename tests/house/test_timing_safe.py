@@ -32,6 +32,7 @@ HARMLESS: dict[str, str] = {
 DECIDE = {
     "client/src/hashrail_client/signing.py": {"verify"},
     "client/src/hashrail_client/causes.py": {"_is_hmac", "_is_plain_hash"},
+    "client/src/hashrail_client/webhooks.py": {"_is_signed"},
     "src/hashrail/access/sessions.py": {"_parse"},
 }
 

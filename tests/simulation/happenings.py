@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import aclosing
 from decimal import Decimal
 
-import httpx
 import pytest
 
 from hashrail import db
@@ -22,7 +21,7 @@ from hashrail.rewards import day_waits, entering, fetching, rate_classes, rates
 from hashrail.rewards.entering import DayFarError
 from hashrail.rewards.rates import BadRatesError
 from hashrail.selling import capacity, refunds
-from hashrail_client import HashrailApiError
+from hashrail_client import AnswerLostError, HashrailApiError
 from tests.simulation.life import Happening, Life
 from tests.simulation.wrong_figures import wrong_figures
 from tests.support.books import buy, offer, order, pay, receivable
@@ -143,7 +142,7 @@ async def the_api_is_killed(life: Life) -> None:
         asks = asyncio.create_task(call())
         await until_blocked(life.pool, asks)
         life.year.programs.kill_server()
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(AnswerLostError):
         await asks
     await life.serve()
     first = await call()

@@ -6,21 +6,29 @@ export's parts are never mixed with it. The path itself appears when the whole f
 
 import hashlib
 from pathlib import Path
-from typing import Any
+
+from hashrail_client.answers import Export
+from hashrail_client.errors import HashrailError
 
 PART_BYTES = 8 * 1024 * 1024
 
 
-class DownloadDiffersError(Exception):
+class DownloadDiffersError(HashrailError):
     """What came is not the file whose checksum the export tells. It was thrown away: download it again."""
 
 
 class Download:
-    """A file that comes in parts: `told` is the export as the API tells it, which is done."""
+    """A file that comes in parts: `told` is the export as the API tells it, which is done.
 
-    def __init__(self, told: dict[str, Any], path: Path) -> None:
-        self._size: int = told["bytes"]
-        self._sha256: str = told["sha256"]
+    Raises ValueError where it is not.
+    """
+
+    def __init__(self, told: Export, path: Path) -> None:
+        sha256 = told["sha256"]
+        if sha256 is None:
+            raise ValueError(f"export {told['id']} is {told['state']}: only one that is done has a file")
+        self._size = told["bytes"]
+        self._sha256 = sha256
         self._path = path
         self._beside = path.with_name(f"{path.name}.{self._sha256[:16]}.part")
         self._have = self._beside.stat().st_size if self._beside.exists() else 0

@@ -101,7 +101,7 @@ def _bodies_of(pairs: Mapping[str, str]) -> Iterator[str]:
 
 def _of_body(sent: SentBody) -> Texts:
     members = sent.members
-    compact, written = stringify(members, number_exactly), _written(sent.text)
+    compact, written = stringify(members, number_exactly), written_once(sent.text)
     yield from (("spaces", text) for text in (*printed(sent.text), sent.text.strip(), f"{sent.text}\n"))
     for text in (sent.text, compact):
         yield from (("signature-in-text", append_member(text, "signature", value)) for value in ('""', "null"))
@@ -121,7 +121,7 @@ def _of_body(sent: SentBody) -> Texts:
     yield from (("query-for-body", text) for text in _queries_of(members))
 
 
-def _written(text: str) -> str:
+def written_once(text: str) -> str:
     """The body with every number as it was sent, and every text without escapes that it does not need."""
     return TEXT_OR_SPACE.sub(lambda found: stringify(json.loads(found[1])) if found[1] else "", text)
 

@@ -1,7 +1,8 @@
-"""The operations that the SDK calls: one row each, for the blocking and the async client alike.
+"""The operations that a partner's server calls: one row each, the one description of the SDK.
 
-A row names its arguments as Python does; the wire's names are the same words in camel case. Paths and fields
-are those of the partner API.
+A row names its arguments as Python does; the wire's names are the same words in camel case. `python -m
+tools.python_sdk` joins the rows with the OpenAPI document and writes the typed nouns of both clients. What a user's own
+client calls stands in `user_operations`.
 """
 
 import datetime as dt
@@ -10,15 +11,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from inspect import Parameter, Signature
 
+PREFIX = "/api/partner"
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """`client.noun.verb(required..., optional=...)` is `method` on `path`.
 
+    `name` is the operation's id in the OpenAPI document. A path is below the API's prefix, unless it starts with /api.
     `signed` tells whether the call carries a signature beside the API key; `whole` that the answer is the whole
-    document and not only its `data`; `header` that it is the number in that header.
+    document and not only its `data`; `header` that it is the number in that header. `fixed` are fields of the wire that
+    are always sent, and `answer` names the records where the operation answers one of several things.
     """
 
+    name: str
     noun: str
     verb: str
     method: str
@@ -29,6 +35,8 @@ class Operation:
     signed: bool = True
     whole: bool = False
     header: str | None = None
+    fixed: tuple[tuple[str, bool | int | str], ...] = ()
+    answer: str = ""
 
     @property
     def signature(self) -> Signature:
@@ -38,6 +46,44 @@ class Operation:
         optional = [Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in named]
         return Signature([*required, *optional])
 
+    @property
+    def whole_path(self) -> str:
+        """The path from the root of a deployment."""
+        return self.path if self.path.startswith("/api/") else PREFIX + self.path
+
+    @property
+    def fixed_fields(self) -> dict[str, object]:
+        """What is sent whatever the arguments are."""
+        return dict(self.fixed)
+
+    @property
+    def is_paged(self) -> bool:
+        """Whether it answers a page of a list."""
+        return "cursor" in self.optional or "offset" in self.optional
+
+
+# What each noun is, for whoever reads the class of its verbs.
+NOUNS = {
+    "balances": "What users can spend.",
+    "collections": "What is on sale.",
+    "deposits": "Bitcoin that users sent to top up.",
+    "events": "The feed of what happened.",
+    "exchange": "Prices of the last closed day.",
+    "exports": "Days of all users as files.",
+    "income": "What miners earned, by record and by day.",
+    "miners": "What users own.",
+    "payments": "Orders: opened, paid for, looked up.",
+    "read_tokens": "What users gave to dashboards to read with.",
+    "sandbox": "Time, money and the chain of a sandbox; no other deployment has these verbs.",
+    "sessions": "Where users are logged in.",
+    "statement": "What you owe and what you paid.",
+    "ton": "Logins with a TON wallet.",
+    "upgrades": "Improving miners.",
+    "users": "Your users.",
+    "wallets": "Addresses that users withdraw to.",
+    "webhooks": "Endpoints that events are sent to.",
+    "withdrawals": "Bitcoin on its way out.",
+}
 
 PAGING = ("limit", "offset")
 CURSOR = (*PAGING, "cursor")
@@ -45,269 +91,279 @@ WITHDRAWAL = "X-Withdrawal-Id"
 
 OPERATIONS = (
     Operation(
-        "users", "login", "POST", "/s2s/auth/login",
+        "s2s_login", "users", "login", "POST", "/s2s/auth/login",
         "Register the user, or log an existing one in: {jwtToken, refreshToken, userId}.",
         ("partner_user_id",), ("email",),
     ),
     Operation(
-        "users", "refresh", "POST", "/s2s/auth/refresh",
+        "s2s_refresh", "users", "refresh", "POST", "/s2s/auth/refresh",
         "Change a refresh token for two new tokens: {jwtToken, refreshToken}.",
         ("refresh_token",), signed=False,
     ),
     Operation(
-        "sessions", "list", "GET", "/s2s/session/find-by-user",
+        "s2s_sessions", "sessions", "list", "GET", "/s2s/session/find-by-user",
         "The user's open sessions, the last renewed first: {array}; id, apiKey, createdAt, renewedAt, endsAt.",
         ("partner_user_id",),
     ),
     Operation(
-        "sessions", "end", "POST", "/s2s/session/end",
+        "s2s_session_end", "sessions", "end", "POST", "/s2s/session/end",
         "End all sessions of the user, or the one with that id: {ended}. Their tokens are refused from then on.",
         ("partner_user_id",), ("id",),
     ),
     Operation(
-        "read_tokens", "list", "GET", "/s2s/read-token/find-by-user",
+        "s2s_read_tokens", "read_tokens", "list", "GET", "/s2s/read-token/find-by-user",
         "The user's read tokens that live, the newest first: {array}; id, name, createdAt, expiresAt, lastUsedOn.",
         ("partner_user_id",),
     ),
     Operation(
-        "read_tokens", "revoke", "POST", "/s2s/read-token/revoke",
+        "s2s_read_token_revoke", "read_tokens", "revoke", "POST", "/s2s/read-token/revoke",
         "Revoke one of the user's read tokens: True. It is refused from then on; again changes nothing.",
         ("partner_user_id", "id"),
     ),
     Operation(
-        "sessions", "log_out", "POST", "/c2s/auth/logout",
+        "c2s_logout", "sessions", "log_out", "POST", "/c2s/auth/logout",
         "End the session of a refresh token; again changes nothing: True. The call needs no key.",
         ("refresh_token",), signed=False,
     ),
     Operation(
-        "ton", "generate_payload", "POST", "/c2s/auth/generate-payload",
+        "c2s_generate_payload", "ton", "generate_payload", "POST", "/c2s/auth/generate-payload",
         "A text for a user's TON wallet to sign: {payload}. partner_id is your public id. It opens one session.",
         ("partner_id",), signed=False,
     ),
     Operation(
-        "ton", "check_proof", "POST", "/c2s/auth/check-proof",
+        "c2s_check_proof", "ton", "check_proof", "POST", "/c2s/auth/check-proof",
         "Register or log in the user whose wallet signed: {jwtToken, refreshToken, userId, partnerUserId}.",
         ("ton_wallet",), signed=False,
     ),
     Operation(
-        "ton", "refresh", "POST", "/c2s/auth/refresh",
+        "c2s_refresh", "ton", "refresh", "POST", "/c2s/auth/refresh",
         "Change a refresh token for two new tokens, as users.refresh does, but the call needs no key.",
         ("refresh_token",), signed=False,
     ),
     Operation(
-        "users", "statistics", "GET", "/s2s/user/get-statistics",
+        "s2s_user_statistics", "users", "statistics", "GET", "/s2s/user/get-statistics",
         "A user and their totals: {user, stats}; totalPowerTH in TH, totalIncome in BTC.",
         ("partner_user_id",),
     ),
     Operation(
-        "users", "list", "GET", "/s2s/user/find-all",
+        "s2s_users", "users", "list", "GET", "/s2s/user/find-all",
         "Your users, newest first: {array, position, nextCursor}. changed_since is the position of an earlier answer.",
         (), ("state", "changed_since", *CURSOR),
     ),
     Operation(
-        "miners", "list", "GET", "/s2s/nft/find-by-user",
+        "s2s_miners", "miners", "list", "GET", "/s2s/nft/find-by-user",
         "The user's miners: {array, nextCursor}; power in TH, energyEfficiency in W/TH.",
         ("partner_user_id",), CURSOR,
     ),
     Operation(
-        "miners", "transfer", "POST", "/s2s/nft/transfer",
+        "s2s_transfer", "miners", "transfer", "POST", "/s2s/nft/transfer",
         "Give a miner of the user to another of your users, who earns from tomorrow: True.",
         ("partner_user_id", "nft_id", "to_partner_user_id"),
     ),
     Operation(
-        "collections", "list", "GET", "/s2s/nft-collection/find-all-generative",
+        "s2s_collections", "collections", "list", "GET", "/s2s/nft-collection/find-all-generative",
         "What is on sale: {array}; value in USD, poolReward in BTC a day.",
         signed=False,
     ),
     Operation(
-        "payments", "create", "POST", "/s2s/nft-payment/create",
+        "s2s_payment_create", "payments", "create", "POST", "/s2s/nft-payment/create",
         "Open an order under your own external_id: {value in USD, externalId}. Again answers the same.",
         ("user_id", "nft_collection_id", "external_id"),
     ),
     Operation(
-        "payments", "success", "POST", "/s2s/nft-payment/success",
+        "s2s_payment_success", "payments", "success", "POST", "/s2s/nft-payment/success",
         "Say that your user has paid; the miner is issued once: True.",
         ("external_id", "user_id"),
     ),
     Operation(
-        "payments", "get", "GET", "/s2s/nft-payment/find-one",
+        "s2s_payment", "payments", "get", "GET", "/s2s/nft-payment/find-one",
         "The order under your own external_id, with its state and, once it is issued, its nftId; value in USD.",
         ("external_id",),
     ),
     Operation(
-        "payments", "list", "GET", "/s2s/nft-payment/find-all",
+        "s2s_payments", "payments", "list", "GET", "/s2s/nft-payment/find-all",
         "Your orders, newest first: {array, position, nextCursor}. changed_since is the position of an earlier answer.",
         (), ("partner_user_id", "state", "changed_since", *CURSOR),
     ),
     Operation(
-        "upgrades", "price", "GET", "/s2s/nft-upgrade/calculate-price",
+        "s2s_upgrade_price", "upgrades", "price", "GET", "/s2s/nft-upgrade/calculate-price",
         "What an upgrade costs now: {price in USD}. type is nftPowerUpgrade (TH) or nftEnergyEfficiencyUpgrade (W/TH).",
         ("type", "nft_id", "from_", "to"),
     ),
     Operation(
-        "upgrades", "create", "POST", "/s2s/nft-upgrade/create",
+        "s2s_upgrade", "upgrades", "create", "POST", "/s2s/nft-upgrade/create",
         "Improve a miner from tomorrow on; you owe the price: {id}. data is {type, nftId, fromPower, toPower} "
         "or {type, nftId, fromEnergyEfficiency, toEnergyEfficiency}, from its present value.",
         ("data",),
     ),
     Operation(
-        "upgrades", "list", "GET", "/s2s/nft-upgrade/find-all",
+        "s2s_post_payments", "upgrades", "list", "GET", "/s2s/nft-upgrade/find-all",
         "What you owe for upgrades, newest first: {array, nextCursor}; value in USD.",
         (), CURSOR,
     ),
     Operation(
-        "statement", "lines", "GET", "/s2s/partner/get-statement",
+        "s2s_statement", "statement", "lines", "GET", "/s2s/partner/get-statement",
         "What you owe by order and upgrade, and what you paid, oldest first: {array, openingUsd, closingUsd, owedUsd}.",
         ("start_date", "end_date"), ("limit", "cursor"),
     ),
     Operation(
-        "statement", "days", "GET", "/s2s/partner/get-totals",
+        "s2s_totals", "statement", "days", "GET", "/s2s/partner/get-totals",
         "What each day adds up to, both dates inclusive: {array, closedThrough}; BTC and USD.",
         ("start_date", "end_date"),
     ),
     Operation(
-        "exports", "create", "POST", "/s2s/export/create",
+        "s2s_export_create", "exports", "create", "POST", "/s2s/export/create",
         "Ask for days of all users as a file: {id, state}. kind is income, balances, orders, withdrawals or deposits, "
         "format csv, ndjson or parquet. Both dates inclusive.",
         ("kind", "format", "start_date", "end_date"),
     ),
     Operation(
-        "exports", "get", "GET", "/s2s/export/find-one",
+        "s2s_export", "exports", "get", "GET", "/s2s/export/find-one",
         "An export: {state, rows, bytes, sha256, totals}; download it when its state is done.",
         ("id",),
     ),
     Operation(
-        "exports", "list", "GET", "/s2s/export/find-all",
+        "s2s_exports", "exports", "list", "GET", "/s2s/export/find-all",
         "Your exports, newest first: {array, nextCursor}.",
         (), CURSOR,
     ),
     Operation(
-        "exchange", "prices", "GET", "/s2s/exchanges/get-prices",
+        "s2s_exchange_rates", "exchange", "prices", "GET", "/s2s/exchanges/get-prices",
         "Prices of the last closed day: {array}; symbol and price in USD.",
         signed=False,
     ),
     Operation(
-        "income", "per_th", "POST", "/s2s/income-statistic/get-income-per-th",
+        "s2s_income_per_th", "income", "per_th", "POST", "/s2s/income-statistic/get-income-per-th",
         "The last closed day's income of one TH, in BTC, with the rates it was reckoned at, in USD.",
     ),
     Operation(
-        "income", "list", "GET", "/s2s/nft-income/find-by-user",
+        "s2s_income", "income", "list", "GET", "/s2s/nft-income/find-by-user",
         "The user's income, one record a miner and day, newest first: {array, nextCursor}; values in BTC.",
         ("partner_user_id",), CURSOR,
     ),
     Operation(
-        "income", "by_day", "GET", "/s2s/nft-income/find-aggregated-by-date",
+        "s2s_income_by_day", "income", "by_day", "GET", "/s2s/nft-income/find-aggregated-by-date",
         "The user's income by day, both dates inclusive: {data, totalCount}. Dates are aware datetimes or ISO text.",
         ("partner_user_id", "start_date", "end_date"), (*PAGING, "include_incomes_by_nfts"), whole=True,
     ),
     Operation(
-        "balances", "list", "GET", "/s2s/wallet/get-balances",
+        "s2s_balances", "balances", "list", "GET", "/s2s/wallet/get-balances",
         "The user's balances, one row a currency: {array}; amounts are decimal strings.",
         ("partner_user_id",), PAGING,
     ),
     Operation(
-        "balances", "of_all", "GET", "/s2s/wallet/find-all",
+        "s2s_every_balance", "balances", "of_all", "GET", "/s2s/wallet/find-all",
         "What all your users can spend, a row a user and currency, newest users first: {array, position, nextCursor}.",
         (), ("partner_user_id", "currency", "changed_since", *CURSOR),
     ),
     Operation(
-        "wallets", "bind", "POST", "/s2s/wallet/bind",
+        "s2s_wallet_bind", "wallets", "bind", "POST", "/s2s/wallet/bind",
         "Bind a Bitcoin address to the user; again changes nothing: True.",
         ("partner_user_id", "address"),
     ),
     Operation(
-        "wallets", "unbind", "POST", "/s2s/wallet/unbind",
+        "s2s_wallet_unbind", "wallets", "unbind", "POST", "/s2s/wallet/unbind",
         "Take a bound address off the user; again changes nothing, and what was asked for before is paid: True.",
         ("partner_user_id", "address"),
     ),
     Operation(
-        "wallets", "list", "GET", "/s2s/wallet/find-by-user",
+        "s2s_wallets", "wallets", "list", "GET", "/s2s/wallet/find-by-user",
         "The user's bound addresses: {array, nextCursor}.",
         ("partner_user_id",), CURSOR,
     ),
     Operation(
-        "withdrawals", "terms", "GET", "/s2s/income-withdraw/get-commission",
+        "s2s_withdraw_commission", "withdrawals", "terms", "GET", "/s2s/income-withdraw/get-commission",
         "What withdrawing asks and costs, in BTC: {incomeWithdrawMinValue, incomeWithdrawCommission}.",
         ("partner_user_id",),
     ),
     Operation(
-        "withdrawals", "create", "POST", "/s2s/income-withdraw/create-order",
+        "s2s_withdraw", "withdrawals", "create", "POST", "/s2s/income-withdraw/create-order",
         "Pay amount (a Decimal, BTC) to the address within 24 hours, without a commission: the withdrawal's number.",
         ("partner_user_id", "wallet_address", "amount"), header=WITHDRAWAL,
     ),
     Operation(
-        "withdrawals", "create_fast", "POST", "/s2s/income-withdraw/create-instant",
+        "s2s_withdraw_fast", "withdrawals", "create_fast", "POST", "/s2s/income-withdraw/create-instant",
         "Pay amount (a Decimal, BTC) to the address within the hour; the commission comes on top: its number.",
         ("partner_user_id", "wallet_address", "amount"), header=WITHDRAWAL,
     ),
     Operation(
-        "withdrawals", "get", "GET", "/s2s/income-withdraw/find-one",
+        "s2s_withdrawal", "withdrawals", "get", "GET", "/s2s/income-withdraw/find-one",
         "A withdrawal by its number: state, amount and fee in BTC, txid.",
         ("id",),
     ),
     Operation(
-        "withdrawals", "list", "GET", "/s2s/income-withdraw/find-all",
+        "s2s_withdrawals", "withdrawals", "list", "GET", "/s2s/income-withdraw/find-all",
         "Your withdrawals or one user's, newest first: {array, nextCursor}.",
         (), ("partner_user_id", *CURSOR),
     ),
     Operation(
-        "withdrawals", "cancel", "POST", "/s2s/income-withdraw/cancel",
+        "s2s_withdrawal_cancel", "withdrawals", "cancel", "POST", "/s2s/income-withdraw/cancel",
         "Take back a withdrawal that is not on its way; again changes nothing: the withdrawal.",
         ("id",),
     ),
     Operation(
-        "webhooks", "create", "POST", "/s2s/webhook/create",
+        "s2s_webhook_create", "webhooks", "create", "POST", "/s2s/webhook/create",
         "Make an endpoint that events are sent to: its fields and its secret, which is shown this once.",
         ("url",), ("description", "types", "after"),
     ),
     Operation(
-        "webhooks", "list", "GET", "/s2s/webhook/find-all",
+        "s2s_webhooks", "webhooks", "list", "GET", "/s2s/webhook/find-all",
         "Your endpoints by id: {array}; id, url, types, state, reason, failures, plannedThrough.",
     ),
     Operation(
-        "webhooks", "update", "POST", "/s2s/webhook/update",
+        "s2s_webhook_update", "webhooks", "update", "POST", "/s2s/webhook/update",
         "Change an endpoint; enabled=False stops it, and enabled=True sends what waited.",
         ("id",), ("url", "description", "types", "enabled"),
     ),
     Operation(
-        "webhooks", "delete", "POST", "/s2s/webhook/delete",
+        "s2s_webhook_delete", "webhooks", "delete", "POST", "/s2s/webhook/delete",
         "Take an endpoint away, with what waits for it: True.",
         ("id",),
     ),
     Operation(
-        "webhooks", "rotate_secret", "POST", "/s2s/webhook/rotate-secret",
+        "s2s_webhook_rotate", "webhooks", "rotate_secret", "POST", "/s2s/webhook/rotate-secret",
         "Give an endpoint a new secret, shown this once; the old one signs too for old_secret_hours, 24 if not given.",
         ("id",), ("old_secret_hours",),
     ),
     Operation(
-        "webhooks", "test", "POST", "/s2s/webhook/test",
+        "s2s_webhook_test", "webhooks", "test", "POST", "/s2s/webhook/test",
         "Send the endpoint an event of type webhook_endpoint.test: True.",
         ("id",),
     ),
     Operation(
-        "webhooks", "deliveries", "GET", "/s2s/webhook/deliveries",
+        "s2s_webhook_deliveries", "webhooks", "deliveries", "GET", "/s2s/webhook/deliveries",
         "What became of events at an endpoint, the newest first: {array, nextCursor}, with each attempt.",
         ("id",), ("state", "limit", "cursor"),
     ),
     Operation(
-        "webhooks", "replay", "POST", "/s2s/webhook/replay",
+        "s2s_webhook_replay", "webhooks", "replay", "POST", "/s2s/webhook/replay",
         "Send events once more, by positions or since a moment: {events}.",
         ("id",), ("from_position", "to_position", "since"),
     ),
     Operation(
-        "deposits", "address", "GET", "/s2s/deposit/address",
+        "s2s_deposit_address", "deposits", "address", "GET", "/s2s/deposit/address",
         "The address at which a user tops up with bitcoin, the same for ever: {address, simulated}.",
         ("partner_user_id",),
     ),
     Operation(
-        "deposits", "list", "GET", "/s2s/deposit/find-all",
+        "s2s_deposits", "deposits", "list", "GET", "/s2s/deposit/find-all",
         "Your deposits or one user's, newest first: {array, nextCursor}.",
         (), ("partner_user_id", *CURSOR),
     ),
     Operation(
-        "events", "read", "GET", "/s2s/events",
+        "s2s_events", "events", "read", "GET", "/s2s/events",
         "What happened after a position, in order: {events, last, hasMore}; go on after last. See events.follow.",
         (), ("after", "types", "object_kind", "object_id", "limit", "wait_seconds"),
+    ),
+    Operation(
+        "sandbox_advance", "sandbox", "advance", "POST", "/api/sandbox/advance",
+        "Let the sandbox's time pass, by days, by seconds or to a date; days close: {businessTime, daysClosed, ...}.",
+        (), ("days", "seconds", "date", "scenario"),
+    ),
+    Operation(
+        "sandbox_chain", "sandbox", "chain", "POST", "/api/sandbox/chain",
+        "Tell the simulated chain what to play, mine or bring; without a wish look at it: {scenario, height, mempool}.",
+        (), ("scenario", "blocks", "deposit"),
     ),
 )  # fmt: skip
 
@@ -331,6 +387,8 @@ def query_text(value: object) -> str:
             raise TypeError("a moment without time zone could mean two days")
         moment = value.astimezone(dt.UTC)
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    if isinstance(value, dt.date):
+        return value.isoformat()
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, int | str):
