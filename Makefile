@@ -5,6 +5,7 @@
 # make fuzz      random input for ten minutes, other than the tests'; MINUTES=60 for longer
 # make bench     the benchmarks; writes docs/benchmarks.md
 # make wheel     the two distributions, in dist/
+# make tarball   the TypeScript SDK as an npm package, in dist/
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,16 +13,17 @@ BIN := $(VENV)/bin
 DATA ?= $(or $(HASHRAIL_DATA),.hashrail)
 PORT ?= 8080
 MINUTES ?= 10
+DIST ?= dist
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 QUICK := client/tests tests/unit tests/integration $(addprefix tests/house/test_,style.py rooms.py tiers.py)
 # Tests start programs by the hundred: each would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quick test failover check format fuzz bench reference wheel lock clean
+.PHONY: help setup run quick test failover check format fuzz bench reference wheel tarball lock clean
 
 help:
-	@sed -n '1,7s/^# //p' Makefile
+	@sed -n '1,8s/^# //p' Makefile
 
 # What Hashrail needs to run; the dev mark below adds what checks and tests need.
 $(VENV)/.runs: requirements.lock pyproject.toml client/pyproject.toml
@@ -128,11 +130,19 @@ reference: setup
 	$(BIN)/python -m tools.examples > /dev/null
 	$(BIN)/python -m tools.reference --out docs/reference
 	$(BIN)/python -m tools.python_sdk
+	$(BIN)/python -m tools.sdk_typescript
 
 # Of what is installed already: nothing is fetched, and the same source makes the same wheels.
 wheel: $(VENV)/.runs
 	rm -rf dist
 	$(PIP) wheel -q --no-index --no-deps --no-build-isolation --wheel-dir dist ./client .
+
+# Compiled by the tests' compiler. The package needs no other one, so nothing is fetched for it.
+tarball: $(VENV)/.typescript
+	rm -rf client-ts/dist
+	$(BIN)/node tests/end_to_end/typescript/node_modules/typescript/bin/tsc --project client-ts/tsconfig.build.json
+	mkdir -p $(DIST)
+	$(BIN)/npm pack --silent --pack-destination $(DIST) ./client-ts
 
 lock: setup
 	for name in requirements requirements-dev requirements-failover requirements-generators; do \

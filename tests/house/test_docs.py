@@ -4,6 +4,7 @@ Conventions of the pages, all in comments that a reader does not see:
 
 - every `bash` and `python` block of a page runs, in order, in one shell a page, beside a sandbox whose data is
   `.hashrail`; `javascript` blocks run with node, each by itself;
+- a `javascript` block may import the TypeScript SDK, from its source;
 - `<!-- not run: REASON -->` before a block leaves it out;
 - `<!-- expect: TEXT -->` before a block, once or more: the text must be in its output;
 - `<!-- background: URL -->` before a block starts it and goes on once the URL answers;
@@ -259,6 +260,16 @@ def test_the_examples_of(page: Path, request: pytest.FixtureRequest, warm: Path)
             assert text in printed, f"{name_of(page)}:{block.line}: {text!r} is not in\n{printed}"
 
 
+def install_sdk(folder: Path) -> None:
+    """Let programs of the folder import the TypeScript SDK. Its source lies outside, where node reads types away."""
+    package = folder / "node_modules" / "hashrail-client"
+    if not package.exists():
+        package.mkdir(parents=True)
+        (package / "package.json").write_text('{"type": "module", "exports": "./index.js"}')
+        (package / "index.js").write_text('export * from "./src/index.ts";')
+        (package / "src").symlink_to(ROOT / "client-ts" / "src")
+
+
 SCRIPTS = [(page, block) for page in PAGES for block in runnable(page, "javascript")]
 
 
@@ -267,6 +278,7 @@ SCRIPTS = [(page, block) for page in PAGES for block in runnable(page, "javascri
     ("page", "block"), SCRIPTS, ids=lambda value: name_of(value) if isinstance(value, Path) else ""
 )
 def test_the_javascript_of(page: Path, block: Block, sandbox: Place) -> None:
+    install_sdk(sandbox.folder)
     output = sandbox.run("node", block.text)
     assert block.said("expect"), f"{name_of(page)}:{block.line} expects nothing"
     for text in block.said("expect"):

@@ -1,5 +1,6 @@
 """What is released: two distributions with one version, which everything tells, that need what their code imports."""
 
+import json
 import re
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from tests.support.folders import ROOT
 RELEASE = re.compile(r"^## (\d+)\.(\d+)\.(\d+) - (\S+)$")
 
 
-SERVER, CLIENT = "pyproject.toml", "client/pyproject.toml"
+SERVER, CLIENT, TYPESCRIPT = "pyproject.toml", "client/pyproject.toml", "client-ts/package.json"
 # What installs the two from their folders, and nothing that runs.
 BUILDS = {"editables", "hatchling"}
 
@@ -60,13 +61,15 @@ def test_the_document_tells_it() -> None:
 
 def test_a_release_sets_every_version(tmp_path: Path) -> None:
     """The commands of RELEASING.md, on a copy of the files that they change."""
-    for name in (SERVER, CLIENT, "CHANGELOG.md"):
+    for name in (SERVER, CLIENT, TYPESCRIPT, "CHANGELOG.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text())
     block = re.search(r"^```bash\n(.*?)^```$", (ROOT / "RELEASING.md").read_text(), re.M | re.S)
     assert block is not None
     subprocess.run(["bash", "-euc", block[1]], cwd=tmp_path, check=True)
     server, client = (tomllib.loads((tmp_path / name).read_text())["project"] for name in (SERVER, CLIENT))
+    package = json.loads((tmp_path / TYPESCRIPT).read_text())
+    assert package == json.loads((ROOT / TYPESCRIPT).read_text()) | {"version": server["version"]}
     assert server["version"] == client["version"] != VERSION
     assert f"hashrail-client=={server['version']}" in server["dependencies"]
     first, second = re.findall(r"^## .*$", (tmp_path / "CHANGELOG.md").read_text(), re.M)[:2]
