@@ -6,8 +6,8 @@ from hashrail.access.api_keys import KeyKind
 from hashrail.api.serving.call import Call
 from hashrail.api.serving.operation import Auth, Noun
 from hashrail.api.wire.models import Answer, Data, Moment, SignedQuery
+from hashrail.books.fence import Standing
 from hashrail.parties import standings
-from hashrail.parties.standings import Standing
 from hashrail.settings import Mode
 
 KEYS = Noun("Keys")
