@@ -33,6 +33,7 @@ from hashrail.api.serving.call import ENCODER
 from hashrail.events import feed
 from hashrail.exports import making
 from hashrail.exports.content import Terms
+from hashrail.parties import users
 from hashrail.postgres import job_queue
 from hashrail.postgres.server import EmbeddedPostgres
 from hashrail.proofs import day_documents
@@ -112,14 +113,7 @@ class Story:
         """Call an operation and record it; `shown` are fields to show in place of random ones."""
         self.standing.now += dt.timedelta(seconds=1)
         caller = self.api.server if operation.startswith("s2s_") else self.api.server.with_token(self.token or None)
-        if operation in (
-            "sandbox_advance",
-            "sandbox_chain",
-            "sandbox_trigger",
-            "c2s_collections",
-            "c2s_income_per_th",
-            "exchange_rates",
-        ):
+        if operation.startswith("sandbox_") or operation in ("c2s_collections", "c2s_income_per_th", "exchange_rates"):
             caller = self.api.server
         response = await caller.call(operation, **fields)
         assert response.status_code == 200, f"{operation}: {response.text}"
@@ -176,6 +170,7 @@ async def tell(story: Story) -> None:
     await story.call("s2s_events", types="order.", waitSeconds=20)
     await story.call("s2s_key")
     await story.call("sandbox_trigger", type="order.issued")
+    await _play(story)
 
 
 async def _prove(story: Story) -> None:
@@ -294,6 +289,19 @@ async def _upgrade(story: Story) -> None:
     await story.call("s2s_exports")
     await story.call("s2s_export", id=made["id"])
     await story.call("s2s_export_content", id=made["id"])
+
+
+async def _play(story: Story) -> None:
+    """Customers who pay, pay late and take their payment back, and the partner who pays what it owes."""
+    world = story.api.world
+    bob = await users.find(world.pool, world.partner.id, "bob")
+    order = {"userId": bob.id, "nftCollectionId": (await an_offer(world, "1", "15")).id}
+    await story.call("sandbox_clock")
+    await story.call("sandbox_scenario", scenario="growth")
+    await story.call("sandbox_pay", externalId="order-1002", **order)
+    await story.call("sandbox_late_notice", externalId="order-1003", **order)
+    await story.call("sandbox_chargeback", externalId="order-1002")
+    await story.call("sandbox_partner_payment", amount=Decimal("500.25"), reference="SEPA 8821")
 
 
 async def _webhooks(story: Story) -> None:

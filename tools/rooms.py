@@ -202,7 +202,7 @@ ROOMS = (
             *("states", "workers"),
         ),
     ),
-    Room("sandbox", "A sandbox", ("demo", "rates", "scenarios")),
+    Room("sandbox", "A sandbox", ("demo", "journey", "rates", "scenarios")),
     Room(
         "processes",
         "What runs",

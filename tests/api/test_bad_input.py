@@ -562,6 +562,7 @@ HARD_TO_GET_RIGHT = {
     # There is no endpoint of that number.
     *(f"s2s_webhook_{verb}" for verb in ("update", "delete", "rotate", "test", "deliveries", "replay")),
     *("s2s_withdraw", "s2s_withdraw_fast", "s2s_withdrawal", "s2s_withdrawal_cancel", "sandbox_advance"),
+    *("sandbox_pay", "sandbox_late_notice", "sandbox_chargeback"),
 }
 
 

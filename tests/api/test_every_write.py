@@ -41,13 +41,14 @@ def test_every_write_has_a_row() -> None:
     assert all(route.method == "POST" for route in writes.values())
 
 
-def test_one_write_is_made_in_steps() -> None:
-    assert [route.name for route in (*routes.OPERATIONS, *routes.SANDBOX_OPERATIONS) if route.in_steps] == [MOVING]
+def test_what_moves_the_clock_is_made_in_steps() -> None:
+    assert tuple(one.name for one in (*routes.OPERATIONS, *routes.SANDBOX_OPERATIONS) if one.in_steps) == MOVING
 
 
 @pytest.fixture(scope="module")
 async def stock(server: str, template: str) -> AsyncIterator[Stocks]:
-    async with stocked(server, template, 6 * len(WRITES)) as still, stocked(server, template, 6) as moving:
+    still_ones, moving_ones = (stocked(server, template, 6 * len(writes)) for writes in (WRITES, MOVING))
+    async with still_ones as still, moving_ones as moving:
         yield Stocks(still, moving)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from hashrail import business_clock
 from hashrail.api.operations import routes
 from hashrail.api.serving.operation import Auth
 from hashrail.api.wire import cursors
@@ -251,6 +252,42 @@ async def order_of_other(two: Two) -> None:
     """An external id is looked up among the caller's own orders."""
     fresh = await two.thief.another_partner()
     check_refused(await fresh.server.call("s2s_payment", externalId="open"), 404, "ORDER_NOT_FOUND", "externalId")
+
+
+def order_played_by_other(operation: str) -> Attempt:
+    """Nobody plays the customer of another partner, and no clock is moved for it."""
+
+    async def attempt(two: Two) -> None:
+        fresh = await two.thief.another_partner()
+        before = await business_clock.lead(two.victim.world.pool)
+        check_refused(await fresh.server.call(operation, externalId="open"), 404, "ORDER_NOT_FOUND", "externalId")
+        assert await business_clock.lead(two.victim.world.pool) == before
+        if operation != "sandbox_chargeback":
+            facts = {"externalId": "mine", "userId": two.user_id, "nftCollectionId": two.offer_id}
+            check_refused(await fresh.server.call(operation, **facts), 404, "USER_NOT_FOUND", "userId")
+
+    return attempt
+
+
+async def own_payment(two: Two) -> None:
+    """Who pays brings down what they owe themselves."""
+    before = answered(await two.victim.server.call("s2s_statement", **RANGE))["owedUsd"]
+    fresh = await two.thief.another_partner()
+    paid = answered(await fresh.server.call("sandbox_partner_payment", amount=5, reference="SEPA 1"))
+    assert paid["owed"] == -5
+    assert answered(await two.victim.server.call("s2s_statement", **RANGE))["owedUsd"] == before
+
+
+def same_days(operation: str, **fields: object) -> Attempt:
+    """The clock and the days to come are the sandbox's: the same for both partners, but for the time of asking."""
+
+    async def attempt(two: Two) -> None:
+        mine, theirs = [answered(await one.call(operation, **fields)) for one in (two.server, two.victim.server)]
+        for answer in (mine, theirs):
+            assert answer.pop("wallTime") < answer.pop("businessTime") or answer["offsetSeconds"] <= 0
+        assert mine == theirs
+
+    return attempt
 
 
 async def foreign_upgrade(two: Two) -> None:
@@ -556,6 +593,10 @@ ATTEMPTS: dict[str, Attempt] = {
     "sandbox_chain": nothing_of_anybody("sandbox_chain"),
     "sandbox_trigger": own_sample,
     "s2s_key": own_key,
+    "sandbox_clock": same_days("sandbox_clock"),
+    "sandbox_scenario": same_days("sandbox_scenario", scenario="steady"),
+    **{name: order_played_by_other(name) for name in ("sandbox_pay", "sandbox_late_notice", "sandbox_chargeback")},
+    "sandbox_partner_payment": own_payment,
 }
 
 TABLE = routes.routes(settings_of("postgresql://nowhere"))
@@ -587,6 +628,11 @@ def test_the_route_table_is_the_contract_s() -> None:
         "s2s_upgrade",
         "sandbox_advance",
         "sandbox_chain",
+        "sandbox_scenario",
+        "sandbox_pay",
+        "sandbox_late_notice",
+        "sandbox_chargeback",
+        "sandbox_partner_payment",
     }
 
 

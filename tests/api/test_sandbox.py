@@ -160,7 +160,7 @@ async def test_what_fails_on_the_way_tells_how_far_it_came(api: Api) -> None:
     """
     before = await business_clock.now(api.world.pool)
     failed = await internal_errors(api)
-    await api.world.pool.execute("ALTER TABLE payout_turn RENAME TO lost_turn")
+    await api.world.pool.execute("ALTER TABLE ton_payload RENAME TO lost_payload")
     request = api.server.request("sandbox_advance", days=1)
     response = await api.http.send(request)
     assert await lead_since(api, before) == DAY
@@ -171,9 +171,9 @@ async def test_what_fails_on_the_way_tells_how_far_it_came(api: Api) -> None:
     message = response.json()["message"]
     assert "nothing was changed" not in message
     assert details["businessTime"] in message
-    assert "payout_turn" not in response.text
+    assert "ton_payload" not in response.text
     assert await internal_errors(api) == failed + 1
-    await api.world.pool.execute("ALTER TABLE lost_turn RENAME TO payout_turn")
+    await api.world.pool.execute("ALTER TABLE lost_payload RENAME TO ton_payload")
     response = await api.server.send_again(request)
     assert answered(response)["daysClosed"] == 1
     assert "idempotency-replayed" not in response.headers

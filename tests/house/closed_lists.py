@@ -17,6 +17,7 @@ from hashrail.exports import columns, export, kinds
 from hashrail.parties import alone, changes, operators, people
 from hashrail.payouts import batches
 from hashrail.rewards import day_sources, tariffs
+from hashrail.sandbox import scenarios
 from hashrail.selling import orders, upgrades
 
 # What a withdrawal shows of the batch that pays it; its own row says `signed` then.
@@ -52,6 +53,7 @@ CLOSED: dict[str, Iterable[str]] = {
     "post_payment.kind": get_args(upgrades.UpgradeKind),
     "purchase.state": get_args(orders.State),
     "sandbox_chain.scenario": get_args(simulated_chain.Scenario),
+    "sandbox_days.scenario": list(scenarios.Scenario),
     "sandbox_transaction.state": get_args(simulated_blocks.State),
     "signer_descriptor.side": get_args(public_descriptors.Side),
     "tariff.kind": tariffs.KINDS,

@@ -84,6 +84,7 @@ GLOBAL = {
     "restored_gap": "sequences are the deployment's",
     "sandbox_address": "the simulated chain plays a system outside",
     "sandbox_chain": "the simulated chain plays a system outside",
+    "sandbox_days": "days go on for everybody",
     "sandbox_output": "the simulated chain plays a system outside",
     "sandbox_reorg": "the simulated chain plays a system outside",
     "sandbox_transaction": "the simulated chain plays a system outside",

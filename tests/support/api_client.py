@@ -148,6 +148,12 @@ CONTRACT: dict[str, tuple[int | None, str, str, str]] = {
     "sandbox_advance": (None, "POST", "/api/sandbox/advance", "signed"),
     "sandbox_chain": (None, "POST", "/api/sandbox/chain", "signed"),
     "sandbox_trigger": (None, "POST", "/api/sandbox/trigger", "signed"),
+    "sandbox_clock": (None, "GET", "/api/sandbox/clock", "signed"),
+    "sandbox_scenario": (None, "POST", "/api/sandbox/scenario", "signed"),
+    "sandbox_pay": (None, "POST", "/api/sandbox/pay", "signed"),
+    "sandbox_late_notice": (None, "POST", "/api/sandbox/late-notice", "signed"),
+    "sandbox_chargeback": (None, "POST", "/api/sandbox/chargeback", "signed"),
+    "sandbox_partner_payment": (None, "POST", "/api/sandbox/partner-payment", "signed"),
 }
 
 

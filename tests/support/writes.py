@@ -10,6 +10,7 @@ import httpx
 
 from hashrail import db
 from hashrail.events import feed
+from hashrail.parties import users
 from tests.support.api_client import (
     Api,
     Caller,
@@ -161,6 +162,28 @@ async def a_day(_: Api) -> tuple[Fields, Fields]:
     return {"days": 1}, {"seconds": 86_400}
 
 
+async def a_scenario(api: Api) -> tuple[Fields, Fields]:
+    answered(await api.server.call("sandbox_scenario", scenario="steady"))
+    return {"scenario": "growth"}, {"scenario": "crash"}
+
+
+async def customers(api: Api) -> tuple[Fields, Fields]:
+    alice = await users.find(api.world.pool, api.world.partner.id, "alice")
+    facts = {"userId": alice.id, "nftCollectionId": (await an_offer(api.world)).id}
+    return {"externalId": "one", **facts}, {"externalId": "another", **facts}
+
+
+async def unhappy_customers(api: Api) -> tuple[Fields, Fields]:
+    orders = await customers(api)
+    for fields in orders:
+        answered(await api.server.call("sandbox_pay", **fields))
+    return {"externalId": orders[0]["externalId"]}, {"externalId": orders[1]["externalId"]}
+
+
+async def money_of_ours(_: Api) -> tuple[Fields, Fields]:
+    return {"amount": 5, "reference": "SEPA 1"}, {"amount": 5, "reference": "SEPA 2"}
+
+
 async def days_as_a_file(_: Api) -> tuple[Fields, Fields]:
     days = {"startDate": "2026-03-01T00:00:00Z", "endDate": "2026-03-02T00:00:00Z"}
     fields = {"kind": "income", "format": "csv", **days}
@@ -174,6 +197,9 @@ WITHDRAWALS = "transfer t WHERE kind = 'withdrawal' AND leg = 1 AND state"
 WEBHOOKS = "FROM webhook_endpoint WHERE partner_id = $1"
 # What is said of a thing by its number alone, and who understands it.
 BY_NUMBER = ("s2s_withdrawal_cancel", "s2s_webhook_delete", "s2s_webhook_test")
+# What opens an order and has it paid, and what names one.
+PLAYED = ("sandbox_pay", "sandbox_late_notice")
+OF_AN_ORDER = ("s2s_payment_create", "s2s_payment_success", "sandbox_chargeback", *PLAYED)
 OF_A_NUMBER = (*BY_NUMBER, "s2s_webhook_update", "s2s_webhook_rotate", "s2s_webhook_replay")
 
 REVOKED = "read_token WHERE revoked_at IS NOT NULL"
@@ -213,6 +239,13 @@ ROWS = {
     "sandbox_trigger": Row(
         a_sample, "SELECT count(*) FROM event_draft WHERE partner_id = $1 AND starts_with(name, 'test_')"
     ),
+    "sandbox_scenario": Row(
+        a_scenario, "SELECT array_position('{steady,growth,crash}', scenario) FROM sandbox_days WHERE $1::bigint > 0"
+    ),
+    "sandbox_pay": Row(customers, "SELECT count(*) FROM miner WHERE partner_id = $1"),
+    "sandbox_late_notice": Row(customers, "SELECT count(*) FROM miner WHERE partner_id = $1"),
+    "sandbox_chargeback": Row(unhappy_customers, "SELECT count(*) FROM order_refund WHERE partner_id = $1"),
+    "sandbox_partner_payment": Row(money_of_ours, "SELECT count(*) FROM partner_payment WHERE partner_id = $1"),
 }
 # Operations that a user's client calls: there is no signature to recognise a repetition by.
 BEARER = {"c2s_wallet_bind", "c2s_wallet_unbind", "c2s_read_token_create", "c2s_read_token_revoke"}
@@ -222,10 +255,14 @@ SAME_FIELDS = {
     *(("s2s_wallet_bind", "s2s_wallet_unbind"), ("s2s_wallet_unbind", "s2s_wallet_bind")),
     ("s2s_login", "s2s_session_end"),
     *(("s2s_session_end", "s2s_read_token_revoke"), ("s2s_read_token_revoke", "s2s_session_end")),
+    # A scenario fits an advance that has no way to go, and what opens an order fits who plays that it is paid.
+    ("sandbox_scenario", "sandbox_advance"),
+    *((said, heard) for said in OF_AN_ORDER for heard in PLAYED if heard != said),
+    *((said, "s2s_payment_create") for said in PLAYED),
     *((said, heard) for said in BY_NUMBER for heard in OF_A_NUMBER if heard != said),
 }
 # What moves the clock of a whole deployment, on its way from one commit to the next.
-MOVING = "sandbox_advance"
+MOVING = ("sandbox_advance", "sandbox_late_notice")
 WRITES = sorted(ROWS)
 SIGNED = sorted(set(ROWS) - BEARER)
 # Of every table of a partner: how many rows. Of its accounts: what they hold.
@@ -248,14 +285,14 @@ class Stock:
 
 @dataclass
 class Stocks:
-    """A deployment for all writes but the one that would move its clock, and another for that."""
+    """A deployment for all writes but those that would move its clock, and another for them."""
 
     still: Stock
     moving: Stock
 
     def partner(self, operation: str) -> Api:
         """One that nobody has touched."""
-        return (self.moving if operation == MOVING else self.still).partners.pop()
+        return (self.moving if operation in MOVING else self.still).partners.pop()
 
 
 @asynccontextmanager
@@ -266,8 +303,8 @@ async def stocked(server: str, template: str, partners: int) -> AsyncIterator[St
             made = []
             for _ in range(partners):
                 partner = await api.another_partner()
-                users = [await partner.world.user(name) for name in ("alice", "bob", "carol")]
-                await buy(partner.world, users[0].id)
+                people = [await partner.world.user(name) for name in ("alice", "bob", "carol")]
+                await buy(partner.world, people[0].id)
                 made.append(partner)
             await earn(api.world, "0")
             await earn(api.world)

@@ -14,7 +14,7 @@ from hashrail.accounting import pool_files, pool_receipts
 from hashrail.books import fence, ledger
 from hashrail.cli import keys as cli_keys
 from hashrail.cli import pool as cli_pool
-from hashrail.cli import refunds, shapes, withdrawals
+from hashrail.cli import shapes, withdrawals
 from hashrail.cli import standings as cli_standings
 from hashrail.cli.acting import Acting, NamedOption, acting, acting_in_steps
 from hashrail.cli.catalogue import offer_words, offers_on_sale, tariff_facts
@@ -39,8 +39,7 @@ from hashrail.payouts.batches import Number
 from hashrail.payouts.recorded_payments import Payment
 from hashrail.rewards import discounts, entering, rate_classes, rates, tariffs
 from hashrail.rewards.tariffs import Tariff
-from hashrail.selling import billing, capacity, catalogue, partner_closing, payment_reversals, upgrade_tariff
-from hashrail.selling import refunds as selling_refunds
+from hashrail.selling import billing, capacity, catalogue, partner_closing, payment_reversals, refunds, upgrade_tariff
 
 app = typer.Typer()
 Done: TypeAlias = Callable[[Tx, Change, Operator], Awaitable[None]]
@@ -273,10 +272,10 @@ async def _reverse_payment(tx: Tx, change: Change, asker: Operator) -> None:
 
 async def _refund(tx: Tx, change: Change, asker: Operator) -> None:
     books = await fence.share(tx, change.after["partner"])
-    issued = await selling_refunds.lock(tx, books, change.after["order"])
+    issued = await refunds.lock(tx, books, change.after["order"])
     changes.assert_begins_with(change, refunds.facts(books, issued))
     reason = change.after["reason"]
-    made = await selling_refunds.refund(tx, books, issued, reason=reason)
+    made = await refunds.refund(tx, books, issued, reason=reason)
     after = change.after | refunds.taken(made)
     await operators.note(tx, asker, change.act, change.subject, reason, before=change.before, after=after)
 

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import typer
 
 from hashrail.books import fence
-from hashrail.books.fence import OpenBooks
 from hashrail.cli import shapes
 from hashrail.cli.acting import Acting, AsOption, acting
 from hashrail.cli.examples import example
@@ -18,7 +17,7 @@ from hashrail.money import plain
 from hashrail.parties import operators, partners
 from hashrail.parties.alone import Kind
 from hashrail.selling import orders, refunds
-from hashrail.selling.refunds import Issued, Refund
+from hashrail.selling.refunds import Refund
 
 order_app, partner_app = typer.Typer(), typer.Typer()
 
@@ -55,13 +54,13 @@ def refund(
         except orders.OrderRefundedError:
             order = await orders.get(tx, books.partner_id, external_id)
             return Refunded(await refunds.find(tx, books.partner_id, order), again=True)
-        before = facts(books, issued)
+        before = refunds.facts(books, issued)
         after, of = before | {"state": "refunded", "reason": reason}, (Kind.REFUND, "USD", issued.value_usd)
         subject = f"order {books.partner_id}:{external_id}"
         if await act.waits_beyond(tx, subject, of, before=before, after=after):
             return Refunded(None, again=False)
         made = await refunds.refund(tx, books, issued, reason=reason)
-        await act.note(tx, subject, before=before, after=after | taken(made), reason=reason)
+        await act.note(tx, subject, before=before, after=after | refunds.taken(made), reason=reason)
         return Refunded(made, again=False)
 
     found = acting(data, "order refund", operator, work)
@@ -99,28 +98,6 @@ def refund_terms(
     else:
         what = "is taken back, as far as it is there" if takes else "stays with the users"
         table("Refunds", ("what a miner has earned",), [(what,)])
-
-
-def facts(books: OpenBooks, issued: Issued) -> dict[str, object]:
-    """What a refund begins with: all that makes its amount, and whether what was earned is taken."""
-    return {
-        "partner": books.partner_id,
-        "order": issued.order.external_id,
-        "state": "issued",
-        "miner": issued.miner.id,
-        "value_usd": issued.value_usd,
-        "takes_income": issued.takes_income,
-    }
-
-
-def taken(made: Refund) -> dict[str, object]:
-    """What of the income was taken, and what was not there, for the log."""
-    if not made.takes_income:
-        return {}
-    return {
-        "taken_btc": sum(one.taken_btc for one in made.takings),
-        "shortfall_btc": sum(one.earned_btc - one.taken_btc for one in made.takings),
-    }
 
 
 def _show(made: Refund, *, again: bool, as_json: bool) -> None:

@@ -37,7 +37,6 @@ from hashrail.proofs import day_documents
 from hashrail.recovery import lost
 from hashrail.rewards import closing, fetching
 from hashrail.sandbox import rates
-from hashrail.sandbox.scenarios import Scenario
 from hashrail.settings import Settings
 
 EVERY_MINUTE = "* * * * *"
@@ -116,7 +115,7 @@ def tasks(queue: procrastinate.App, deployment: Deployment) -> None:
     @counted
     async def keep_days(timestamp: int) -> None:
         if deployment.is_sandbox:
-            await rates.enter_generated(pool, settings, Scenario.STEADY)
+            await rates.enter_generated(pool, settings)
         progress = await closing.close_due(pool)
         await day_documents.sign_due(pool, deployment.vault)
         if progress.missing_rates is not None:

@@ -29,7 +29,6 @@ from hashrail.payouts import processor
 from hashrail.proofs import day_documents
 from hashrail.rewards import closing, discounts, settling
 from hashrail.sandbox import rates
-from hashrail.sandbox.scenarios import Scenario
 from hashrail.selling import catalogue, orders, samples, upgrade_tariff
 from hashrail.settings import Network, Settings
 from hashrail.vault import Vault
@@ -173,7 +172,7 @@ async def _live_through(deployment: Deployment, partner: partners.Partner, tick:
     first = clock.day_of(partner.created_at)
     while True:
         # First what a seeding that was cut off, or a sandbox that stood still, has left to close.
-        await rates.enter_generated(pool, settings, Scenario.STEADY, first=first)
+        await rates.enter_generated(pool, settings, first=first)
         await closing.close_due(pool)
         await day_documents.sign_due(pool, deployment.vault)
         today = clock.day_of(await business_clock.now(pool))

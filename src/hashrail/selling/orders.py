@@ -295,6 +295,12 @@ async def open_ones(tx: Reader, partner_id: int) -> list[str]:
     return [row["external_id"] for row in rows]
 
 
+async def next_expiry(tx: Reader) -> datetime | None:
+    """When the next of all partners' open orders expires; None where none is open."""
+    found: datetime | None = await tx.fetchval("SELECT min(expires_at) FROM purchase WHERE state = 'created'")
+    return found
+
+
 async def expire_due(tx: Tx, partner_id: int, *, at_most: int = 500) -> int:
     """Release what orders past their time reserved; answers how many expired."""
     books = await fence.share(tx, partner_id)

@@ -173,6 +173,28 @@ async def refund(tx: Tx, books: OpenBooks, issued: Issued, *, reason: str) -> Re
     return made
 
 
+def facts(books: OpenBooks, issued: Issued) -> dict[str, object]:
+    """What a refund begins with: all that makes its amount, and whether what was earned is taken."""
+    return {
+        "partner": books.partner_id,
+        "order": issued.order.external_id,
+        "state": "issued",
+        "miner": issued.miner.id,
+        "value_usd": issued.value_usd,
+        "takes_income": issued.takes_income,
+    }
+
+
+def taken(made: Refund) -> dict[str, object]:
+    """What of the income was taken, and what was not there, for the log."""
+    if not made.takes_income:
+        return {}
+    return {
+        "taken_btc": sum(one.taken_btc for one in made.takings),
+        "shortfall_btc": sum(one.earned_btc - one.taken_btc for one in made.takings),
+    }
+
+
 def _told(issued: Issued) -> list[Event]:
     """The order is refunded, its miner has ended, and the upgrades of it are owed no more."""
     order, miner = issued.order, issued.miner

@@ -164,7 +164,7 @@ async def payment_success(call: Call, tx: Tx, books: OpenBooks, body: PaymentSuc
 async def order(call: Call, query: OrderQuery) -> Data[OrderOut]:
     """An order with its state."""
     found = await orders.get(call.pool, call.partner_id, query.external_id)
-    return Data(_order(found, await orders.refunded_at(call.pool, call.partner_id, found)))
+    return Data(order_out(found, await orders.refunded_at(call.pool, call.partner_id, found)))
 
 
 @ORDERS.read(
@@ -201,12 +201,15 @@ async def every_order(call: Call, query: OrdersQuery) -> Data[OrdersOut]:
     shown, next_cursor = page.cut(found)
     return Data(
         OrdersOut(
-            array=[_order(one, refunded_at) for one, refunded_at in shown], position=position, next_cursor=next_cursor
+            array=[order_out(one, refunded_at) for one, refunded_at in shown],
+            position=position,
+            next_cursor=next_cursor,
         )
     )
 
 
-def _order(one: Order, refunded_at: datetime | None) -> OrderOut:
+def order_out(one: Order, refunded_at: datetime | None) -> OrderOut:
+    """An order as it is answered."""
     return OrderOut(
         external_id=one.external_id,
         user_id=one.user_id,

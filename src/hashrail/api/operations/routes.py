@@ -31,6 +31,7 @@ from hashrail.api.operations.proofs import PROOFS
 from hashrail.api.operations.public import ERRORS, TIME
 from hashrail.api.operations.read_tokens import READ_TOKENS
 from hashrail.api.operations.sandbox import SANDBOX
+from hashrail.api.operations.sandbox_customers import SANDBOX_CUSTOMERS
 from hashrail.api.operations.sandbox_events import SANDBOX_EVENTS
 from hashrail.api.operations.sessions import SESSIONS
 from hashrail.api.operations.statement import STATEMENT
@@ -54,7 +55,7 @@ NOUNS = (
     *(APP_FIGURES, APP_ACCOUNT, APP_MINERS, APP_INCOME, APP_WALLETS, APP_PURCHASES, TIME, ERRORS),
 )
 OPERATIONS = tuple(operation for noun in NOUNS for operation in noun.operations)
-SANDBOX_OPERATIONS = (*SANDBOX.operations, *SANDBOX_EVENTS.operations)
+SANDBOX_OPERATIONS = (*SANDBOX.operations, *SANDBOX_CUSTOMERS.operations, *SANDBOX_EVENTS.operations)
 
 PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~:.-]+)+")
 

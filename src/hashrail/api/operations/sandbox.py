@@ -1,4 +1,7 @@
-"""Sandbox operations: moving the business clock, and what the simulated chain does. A sandbox only has them."""
+"""Sandbox operations: the business clock, how its days go, and what the simulated chain does.
+
+Only a sandbox has them. Who is not there is played by those of `sandbox_customers`.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 
 import asyncpg
-import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from hashrail import business_clock, clock, db
@@ -16,7 +18,19 @@ from hashrail.api.serving.operation import Auth, Noun
 from hashrail.api.serving.running import Steps
 from hashrail.api.wire.faults import FieldBoundsError
 from hashrail.api.wire.fields import number
-from hashrail.api.wire.models import Answer, Body, Btc, Data, Day, Moment, NonEmpty, Satoshis, SignedBody, Text
+from hashrail.api.wire.models import (
+    Answer,
+    Body,
+    Btc,
+    Data,
+    Day,
+    Moment,
+    NonEmpty,
+    Satoshis,
+    SignedBody,
+    SignedQuery,
+    Text,
+)
 from hashrail.bitcoin.addresses import AddressInvalidError, parse
 from hashrail.bitcoin.simulated_chain import MAX_BTC, SandboxChain, Scenario
 from hashrail.books import fence
@@ -24,20 +38,15 @@ from hashrail.custody.withdrawals import AmountPrecisionError, AmountTooSmallErr
 from hashrail.db import Tx
 from hashrail.errors import BadRequestError, ConflictError, HashrailError
 from hashrail.money import BTC_DECIMALS, decimals, plain
-from hashrail.payouts import processor
 from hashrail.processes import housekeeping
-from hashrail.proofs import day_documents
-from hashrail.rewards import closing
-from hashrail.sandbox import rates, scenarios
+from hashrail.rewards import rate_classes
+from hashrail.sandbox import journey, rates, scenarios
 from hashrail.settings import Network
 
 SANDBOX = Noun("Sandbox")
 # The clock's offset is held within a hundred years.
 FARTHEST = datetime(2100, 1, 1, tzinfo=UTC)
 MAX_STEP = timedelta(days=3660)
-HOP = timedelta(hours=1)
-MICROSECOND = timedelta(microseconds=1)
-MAX_HOPS = 48
 
 
 class AdvanceOneWayError(BadRequestError):
@@ -61,13 +70,30 @@ class ClockTooFarError(BadRequestError):
     advice = "Advance at most 3660 days at a time, to a date before 2100."
 
 
+# What refuses to move the clock to a moment.
+NOT_FAR = (ClockTooFarError, business_clock.ClockBackwardsError)
+
+
 class AdvanceBody(SignedBody, kw_only=True):
-    """Sandbox: how far the business clock moves (exactly one of the three), and how the days go meanwhile."""
+    """Sandbox: how far the business clock moves (exactly one of the three), and how the days on the way go.
+
+    Without a `scenario` they go by that of the days to come.
+    """
 
     days: Annotated[int, Meta(ge=1, le=3660)] | UnsetType = UNSET
     seconds: Annotated[int, Meta(ge=1, le=316_224_000)] | UnsetType = UNSET
     date: Text | UnsetType = UNSET
-    scenario: scenarios.Scenario = scenarios.Scenario.STEADY
+    scenario: scenarios.Scenario | UnsetType = UNSET
+
+
+class ScenarioBody(SignedBody, kw_only=True):
+    """Sandbox: how the days to come go, from now on."""
+
+    scenario: scenarios.Scenario
+
+
+class ClockQuery(SignedQuery, kw_only=True):
+    """The signature alone."""
 
 
 class DepositBody(Body, kw_only=True):
@@ -83,6 +109,22 @@ class ChainBody(SignedBody, kw_only=True):
     scenario: Scenario | UnsetType = UNSET
     blocks: Annotated[int, Meta(ge=0, le=1000)] | UnsetType = UNSET
     deposit: DepositBody | UnsetType = UNSET
+
+
+class ClockOut(Answer, kw_only=True):
+    """What the clocks read, how far the days are, and how they go on.
+
+    `offsetSeconds` is how far business time is ahead of wall time. `scenario` is that of the days to come;
+    `chainScenario` is null where a node is the chain.
+    """
+
+    business_time: Moment
+    wall_time: Moment
+    offset_seconds: int
+    published_through: Day | None
+    closed_through: Day | None
+    scenario: scenarios.Scenario
+    chain_scenario: Scenario | None
 
 
 class AdvanceOut(Answer, kw_only=True):
@@ -110,30 +152,53 @@ class ChainOut(Answer, kw_only=True):
     mempool: list[WaitingOut]
 
 
+@SANDBOX.read(None, "sandbox_clock", "GET", "/api/sandbox/clock", Auth.SIGNED)
+async def show_clock(call: Call, query: ClockQuery) -> Data[ClockOut]:
+    """Both clocks, how far the days are, and how they go on."""
+    async with db.transaction(call.pool) as tx:
+        return Data(await _clock(call, tx))
+
+
+@SANDBOX.write_outside_books(None, "sandbox_scenario", "/api/sandbox/scenario", Auth.SIGNED, scope="order")
+async def choose_scenario(call: Call, tx: Tx, body: ScenarioBody) -> Data[ClockOut]:
+    """Let the days to come go by a scenario, until another one is chosen; days that are over stay as they were."""
+    await rates.let_come(tx, body.scenario)
+    return Data(await _clock(call, tx))
+
+
+async def _clock(call: Call, tx: Tx) -> ClockOut:
+    simulated = call.deployment.node
+    return ClockOut(
+        business_time=clock.iso(await business_clock.now(tx)),
+        wall_time=clock.iso(clock.wall_now()),
+        offset_seconds=round((await business_clock.lead(tx)).total_seconds()),
+        published_through=_day(await rate_classes.published_through(tx)),
+        closed_through=_day(await fence.closed_through(tx, call.partner_id)),
+        scenario=await rates.scenario_to_come(tx),
+        chain_scenario=await simulated.scenario(tx=tx) if isinstance(simulated, SandboxChain) else None,
+    )
+
+
 @SANDBOX.write_in_steps(
     None,
     "sandbox_advance",
     "/api/sandbox/advance",
     Auth.SIGNED,
     scope="order",
-    refuses=(
-        AdvanceOneWayError,
-        ClockTooFarError,
-        business_clock.ClockBackwardsError,
-        clock.BadDateTimeError,
-        clock.DateTimeWithoutZoneError,
-    ),
+    refuses=(AdvanceOneWayError, *NOT_FAR, clock.BadDateTimeError, clock.DateTimeWithoutZoneError),
 )
 async def advance(call: Call, steps: Steps, body: AdvanceBody) -> Data[AdvanceOut]:
-    """Move the business clock once, paying out on the way, then publish and close every day that is over."""
+    """Move the business clock once; what is due on the way happens in its time, as it would in production."""
     if sum(given is not UNSET for given in (body.days, body.seconds, body.date)) != 1:
         raise AdvanceOneWayError("send exactly one of days, seconds, date", field="days")
     before = await fence.closed_through(call.pool, call.partner_id)
-    async with _telling_the_time(call):
-        await _move(call, steps, body)
-        await rates.enter_generated(call.pool, call.deployment.settings, body.scenario)
-        progress = await closing.close_due(call.pool)
-        await day_documents.sign_due(call.pool, call.deployment.vault)
+
+    async def reach(_: Tx, present: datetime) -> timedelta:
+        return _step(present, body)
+
+    scenario = None if body.scenario is UNSET else body.scenario
+    async with telling_the_time(call):
+        progress = await journey.go(call.deployment, steps.once, reach, scenario)
         await housekeeping.housekeeping(call.pool)
     now = await business_clock.now(call.pool)
     closed = await fence.closed_through(call.pool, call.partner_id)
@@ -149,7 +214,7 @@ async def advance(call: Call, steps: Steps, body: AdvanceBody) -> Data[AdvanceOu
 
 
 @asynccontextmanager
-async def _telling_the_time(call: Call) -> AsyncIterator[None]:
+async def telling_the_time(call: Call) -> AsyncIterator[None]:
     """What fails on the way tells where the clock stands: the steps that were made stay made."""
     try:
         yield
@@ -212,41 +277,6 @@ async def _deposit(simulated: SandboxChain, network: Network, body: DepositBody,
     await simulated.receive(to.text, body.amount, tx=tx)
 
 
-async def _move(call: Call, steps: Steps, body: AdvanceBody) -> None:
-    """Move the clock, hour by hour while payouts are under way, so that each happens in its time.
-
-    What two days do not bring to an end waits for something else. Each move is a step, so that a repetition goes on
-    where the first was cut off.
-    """
-    simulated = isinstance(call.deployment.node, SandboxChain)
-
-    async def begin(tx: Tx) -> bytes:
-        step = _step(await business_clock.now(tx), body)
-        hops = min(step // HOP, MAX_HOPS) if simulated and await processor.wait_for_time(tx) else 0
-        await business_clock.advance_by(tx, HOP if hops else step)
-        return msgspec.json.encode([hops, (step - hops * HOP) // MICROSECOND])
-
-    async def hop(tx: Tx) -> bytes:
-        await business_clock.advance_by(tx, HOP)
-        return b""
-
-    async def arrive(tx: Tx) -> bytes:
-        await business_clock.advance_by(tx, rest * MICROSECOND)
-        return b""
-
-    hops, rest = msgspec.json.decode(await steps.once(begin), type=tuple[int, int])
-    await _pay(call)
-    for move in [*[hop] * (hops - 1), arrive] if hops else []:
-        await steps.once(move)
-        await _pay(call)
-
-
-async def _pay(call: Call) -> None:
-    """One run of payouts. With a node it is the worker that pays."""
-    if isinstance(call.deployment.node, SandboxChain):
-        await processor.run(call.deployment)
-
-
 def _step(present: datetime, body: AdvanceBody) -> timedelta:
     """How far the clock is to go. Raises ClockBackwardsError, ClockTooFarError."""
     if body.date is not UNSET:
@@ -256,13 +286,14 @@ def _step(present: datetime, body: AdvanceBody) -> timedelta:
         seconds = 0 if body.seconds is UNSET else body.seconds
         days = 0 if body.days is UNSET else body.days
         target = present + timedelta(days=days, seconds=seconds)
-    _check_reach(present, target)
+    check_reach(present, target)
     return target - present
 
 
-def _check_reach(present: datetime, target: datetime) -> None:
+def check_reach(present: datetime, target: datetime, *, field: str = "date") -> None:
+    """Raises ClockTooFarError."""
     if target - present > MAX_STEP or target >= FARTHEST:
-        raise ClockTooFarError("at most 3660 days at a time, and before 2100", field="date")
+        raise ClockTooFarError("at most 3660 days at a time, and before 2100", field=field)
 
 
 def _moment(text: str) -> datetime:
