@@ -575,6 +575,22 @@ class Advance(TypedDict):
     daysClosed: int
 
 
+class Clock(TypedDict):
+    """What the clocks read, how far the days are, and how they go on.
+
+    `offsetSeconds` is how far business time is ahead of wall time. `scenario` is that of the days to come;
+    `chainScenario` is null where a node is the chain.
+    """
+
+    businessTime: str  # ISO 8601, UTC, with milliseconds and Z
+    wallTime: str  # ISO 8601, UTC, with milliseconds and Z
+    offsetSeconds: int
+    publishedThrough: str | None
+    closedThrough: str | None
+    scenario: Literal["crash", "growth", "halving", "steady"]
+    chainScenario: Literal["confirm", "double_spend", "evicted", "reorg", "stuck"] | None
+
+
 class Waiting(TypedDict):
     """A transaction in the mempool; its fee in BTC."""
 
@@ -589,6 +605,37 @@ class Chain(TypedDict):
     scenario: Literal["confirm", "double_spend", "evicted", "reorg", "stuck"]
     height: int
     mempool: list[Waiting]
+
+
+class Taking(TypedDict):
+    """What a miner earned in a user's hands, and what of it was there to be taken back, BTC."""
+
+    partnerUserId: str
+    earned: Amount  # BTC
+    taken: Amount  # BTC
+
+
+class Refund(TypedDict):
+    """A refunded order: its miner has ended, and `value` USD are owed no more, upgrades included.
+
+    `income` says whether what the miner earned stays with the users or is taken back, as `takings` tell.
+    """
+
+    externalId: str
+    nftId: int
+    value: Amount  # USD
+    income: Literal["keep", "take"]
+    reason: str
+    refundedAt: str  # ISO 8601, UTC, with milliseconds and Z
+    takings: list[Taking]
+
+
+class Owed(TypedDict):
+    """What you owe by now, USD: `owed` for issued miners less what you paid, `reserved` by open orders."""
+
+    owed: Amount  # USD
+    reserved: Amount  # USD
+    creditLimit: Amount  # USD
 
 
 class LastIncome(TypedDict):

@@ -361,9 +361,39 @@ OPERATIONS = (
         (), ("days", "seconds", "date", "scenario"),
     ),
     Operation(
+        "sandbox_clock", "sandbox", "clock", "GET", "/api/sandbox/clock",
+        "The sandbox's clocks, how far its days are, and by which scenarios they go on.",
+    ),
+    Operation(
+        "sandbox_scenario", "sandbox", "scenario", "POST", "/api/sandbox/scenario",
+        "Let the days to come go by a scenario: steady, growth, halving or crash. It answers as clock does.",
+        ("scenario",),
+    ),
+    Operation(
         "sandbox_chain", "sandbox", "chain", "POST", "/api/sandbox/chain",
         "Tell the simulated chain what to play, mine or bring; without a wish look at it: {scenario, height, mempool}.",
         (), ("scenario", "blocks", "deposit"),
+    ),
+    Operation(
+        "sandbox_pay", "sandbox", "pay", "POST", "/api/sandbox/pay",
+        "Play a customer who buys: the order is opened for user_id and nft_collection_id if it is not there, and its "
+        "payment told. outcome is paid, paid_twice or never.",
+        ("external_id",), ("user_id", "nft_collection_id", "outcome"),
+    ),
+    Operation(
+        "sandbox_late_notice", "sandbox", "late_notice", "POST", "/api/sandbox/late-notice",
+        "Play a payment that is told late: the clock goes late_seconds past the order's end, and then it is told.",
+        ("external_id",), ("user_id", "nft_collection_id", "late_seconds"),
+    ),
+    Operation(
+        "sandbox_chargeback", "sandbox", "charge_back", "POST", "/api/sandbox/chargeback",
+        "Play a customer whose bank takes the payment back: the order is refunded, and its miner ends.",
+        ("external_id",), ("reason",),
+    ),
+    Operation(
+        "sandbox_partner_payment", "sandbox", "pay_operator", "POST", "/api/sandbox/partner-payment",
+        "Play your own payment of amount (USD) to the operator: {owed, reserved, creditLimit}.",
+        ("amount", "reference"),
     ),
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from hashrail.api.operations.income import own_income
 from hashrail.api.operations.miners import MINERS, own_miners
 from hashrail.api.operations.sandbox import SANDBOX
 from hashrail.api.operations.sandbox_customers import SANDBOX_CUSTOMERS
+from hashrail.api.operations.sandbox_events import SANDBOX_EVENTS
 from hashrail.api.serving.call import Call
 from hashrail.api.serving.operation import JSON, Auth, Noun
 from hashrail.api.serving.running import Steps
@@ -85,8 +86,9 @@ def test_every_noun_is_served_once() -> None:
         for each in pkgutil.iter_modules(operations.__path__)
     ]
     declared = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Noun)}
-    assert {id(noun) for noun in (*routes.NOUNS, SANDBOX, SANDBOX_CUSTOMERS)} == set(declared)
-    assert len(routes.NOUNS) + 2 == len(declared)
+    served = (*routes.NOUNS, SANDBOX, SANDBOX_CUSTOMERS, SANDBOX_EVENTS)
+    assert {id(noun) for noun in served} == set(declared)
+    assert len(served) == len(declared)
     names = [operation.name for noun in declared.values() for operation in noun.operations]
     assert len(names) == len(set(names))
 

@@ -3,7 +3,8 @@
 
 from typing import Literal
 
-from hashrail_client.answers import Advance, Chain
+from hashrail_client.amounts import Amount
+from hashrail_client.answers import Advance, Chain, Clock, Order, Owed, Refund
 from hashrail_client.arguments import DepositBody
 from hashrail_client.tables import ROWS
 from hashrail_client.verbs import AsyncVerbs, Verbs
@@ -20,7 +21,7 @@ class SandboxVerbs(Verbs):
         days: int | None = None,
         seconds: int | None = None,
         date: str | None = None,
-        scenario: Literal["crash", "halving", "steady"] | None = None,
+        scenario: Literal["crash", "growth", "halving", "steady"] | None = None,
         idempotency_key: str | None = None,
     ) -> Advance:
         """Let the sandbox's time pass, by days, by seconds or to a date; days close: {businessTime, daysClosed,
@@ -29,6 +30,18 @@ class SandboxVerbs(Verbs):
         answer: Advance = self._send(
             "advance", days=days, seconds=seconds, date=date, scenario=scenario, idempotency_key=idempotency_key
         )
+        return answer
+
+    def clock(self) -> Clock:
+        """The sandbox's clocks, how far its days are, and by which scenarios they go on."""
+        answer: Clock = self._send("clock")
+        return answer
+
+    def scenario(
+        self, scenario: Literal["crash", "growth", "halving", "steady"], *, idempotency_key: str | None = None
+    ) -> Clock:
+        """Let the days to come go by a scenario: steady, growth, halving or crash. It answers as clock does."""
+        answer: Clock = self._send("scenario", scenario=scenario, idempotency_key=idempotency_key)
         return answer
 
     def chain(
@@ -47,6 +60,60 @@ class SandboxVerbs(Verbs):
         )
         return answer
 
+    def pay(
+        self,
+        external_id: str,
+        *,
+        user_id: int | None = None,
+        nft_collection_id: int | None = None,
+        outcome: Literal["never", "paid", "paid_twice"] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Order:
+        """Play a customer who buys: the order is opened for user_id and nft_collection_id if it is not there, and
+        its payment told. outcome is paid, paid_twice or never.
+        """
+        answer: Order = self._send(
+            "pay",
+            external_id=external_id,
+            user_id=user_id,
+            nft_collection_id=nft_collection_id,
+            outcome=outcome,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def late_notice(
+        self,
+        external_id: str,
+        *,
+        user_id: int | None = None,
+        nft_collection_id: int | None = None,
+        late_seconds: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Order:
+        """Play a payment that is told late: the clock goes late_seconds past the order's end, and then it is told."""
+        answer: Order = self._send(
+            "late_notice",
+            external_id=external_id,
+            user_id=user_id,
+            nft_collection_id=nft_collection_id,
+            late_seconds=late_seconds,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    def charge_back(self, external_id: str, *, reason: str | None = None, idempotency_key: str | None = None) -> Refund:
+        """Play a customer whose bank takes the payment back: the order is refunded, and its miner ends."""
+        answer: Refund = self._send(
+            "charge_back", external_id=external_id, reason=reason, idempotency_key=idempotency_key
+        )
+        return answer
+
+    def pay_operator(self, amount: Amount, reference: str, *, idempotency_key: str | None = None) -> Owed:
+        """Play your own payment of amount (USD) to the operator: {owed, reserved, creditLimit}."""
+        answer: Owed = self._send("pay_operator", amount=amount, reference=reference, idempotency_key=idempotency_key)
+        return answer
+
 
 class AsyncSandboxVerbs(AsyncVerbs):
     """Time, money and the chain of a sandbox; no other deployment has these verbs. Its verbs are awaited."""
@@ -59,7 +126,7 @@ class AsyncSandboxVerbs(AsyncVerbs):
         days: int | None = None,
         seconds: int | None = None,
         date: str | None = None,
-        scenario: Literal["crash", "halving", "steady"] | None = None,
+        scenario: Literal["crash", "growth", "halving", "steady"] | None = None,
         idempotency_key: str | None = None,
     ) -> Advance:
         """Let the sandbox's time pass, by days, by seconds or to a date; days close: {businessTime, daysClosed,
@@ -68,6 +135,18 @@ class AsyncSandboxVerbs(AsyncVerbs):
         answer: Advance = await self._send(
             "advance", days=days, seconds=seconds, date=date, scenario=scenario, idempotency_key=idempotency_key
         )
+        return answer
+
+    async def clock(self) -> Clock:
+        """The sandbox's clocks, how far its days are, and by which scenarios they go on."""
+        answer: Clock = await self._send("clock")
+        return answer
+
+    async def scenario(
+        self, scenario: Literal["crash", "growth", "halving", "steady"], *, idempotency_key: str | None = None
+    ) -> Clock:
+        """Let the days to come go by a scenario: steady, growth, halving or crash. It answers as clock does."""
+        answer: Clock = await self._send("scenario", scenario=scenario, idempotency_key=idempotency_key)
         return answer
 
     async def chain(
@@ -83,5 +162,63 @@ class AsyncSandboxVerbs(AsyncVerbs):
         """
         answer: Chain = await self._send(
             "chain", scenario=scenario, blocks=blocks, deposit=deposit, idempotency_key=idempotency_key
+        )
+        return answer
+
+    async def pay(
+        self,
+        external_id: str,
+        *,
+        user_id: int | None = None,
+        nft_collection_id: int | None = None,
+        outcome: Literal["never", "paid", "paid_twice"] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Order:
+        """Play a customer who buys: the order is opened for user_id and nft_collection_id if it is not there, and
+        its payment told. outcome is paid, paid_twice or never.
+        """
+        answer: Order = await self._send(
+            "pay",
+            external_id=external_id,
+            user_id=user_id,
+            nft_collection_id=nft_collection_id,
+            outcome=outcome,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def late_notice(
+        self,
+        external_id: str,
+        *,
+        user_id: int | None = None,
+        nft_collection_id: int | None = None,
+        late_seconds: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Order:
+        """Play a payment that is told late: the clock goes late_seconds past the order's end, and then it is told."""
+        answer: Order = await self._send(
+            "late_notice",
+            external_id=external_id,
+            user_id=user_id,
+            nft_collection_id=nft_collection_id,
+            late_seconds=late_seconds,
+            idempotency_key=idempotency_key,
+        )
+        return answer
+
+    async def charge_back(
+        self, external_id: str, *, reason: str | None = None, idempotency_key: str | None = None
+    ) -> Refund:
+        """Play a customer whose bank takes the payment back: the order is refunded, and its miner ends."""
+        answer: Refund = await self._send(
+            "charge_back", external_id=external_id, reason=reason, idempotency_key=idempotency_key
+        )
+        return answer
+
+    async def pay_operator(self, amount: Amount, reference: str, *, idempotency_key: str | None = None) -> Owed:
+        """Play your own payment of amount (USD) to the operator: {owed, reserved, creditLimit}."""
+        answer: Owed = await self._send(
+            "pay_operator", amount=amount, reference=reference, idempotency_key=idempotency_key
         )
         return answer
