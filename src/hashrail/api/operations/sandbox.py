@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 
 import asyncpg
+import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from hashrail import business_clock, clock, db
@@ -191,13 +192,16 @@ async def advance(call: Call, steps: Steps, body: AdvanceBody) -> Data[AdvanceOu
     """Move the business clock once; what is due on the way happens in its time, as it would in production."""
     if sum(given is not UNSET for given in (body.days, body.seconds, body.date)) != 1:
         raise AdvanceOneWayError("send exactly one of days, seconds, date", field="days")
-    before = await fence.closed_through(call.pool, call.partner_id)
+
+    async def begin(tx: Tx) -> bytes:
+        return msgspec.json.encode(await fence.closed_through(tx, call.partner_id))
 
     async def reach(_: Tx, present: datetime) -> timedelta:
         return _step(present, body)
 
     scenario = None if body.scenario is UNSET else body.scenario
     async with telling_the_time(call):
+        before = msgspec.json.decode(await steps.once(begin), type=date | None)
         progress = await journey.go(call.deployment, steps.once, reach, scenario)
         await housekeeping.housekeeping(call.pool)
     now = await business_clock.now(call.pool)
