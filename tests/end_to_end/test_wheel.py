@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 import pytest
+from mypy import api
 
 from hashrail.version import VERSION
 from tests.support import folders, patience
@@ -38,6 +39,23 @@ from hashrail_client import Hashrail
 box = json.load(open(sys.argv[1]))
 with Hashrail(box["baseUrl"], box["apiKey"], box["apiSecret"]) as client:
     print(client.users.login("wheel")["partnerUserId"])
+"""
+# Of all libraries the client's wheel finds these: httpx, and what httpx stands on.
+HTTPX = ("anyio", "certifi", "h11", "httpcore", "httpx", "idna", "sniffio", "typing_extensions.py")
+ALONE = """
+import importlib, pkgutil, httpx, hashrail_client
+for module in pkgutil.walk_packages(hashrail_client.__path__, "hashrail_client."):
+    if module.name != "hashrail_client.proofs":  # its extra
+        importlib.import_module(module.name)
+answers = httpx.MockTransport(lambda request: httpx.Response(200, json={"data": {"array": [{"power": 1.50}]}}))
+with hashrail_client.Hashrail("https://h.example", "k", "s", transport=answers) as client:
+    print(next(client.miners.iterate("u"))["power"])
+"""
+TYPED = """
+from hashrail_client import Hashrail
+
+def pays(client: Hashrail) -> None:
+    client.withdrawals.create("u", "bc1", 0.1)
 """
 
 
@@ -142,3 +160,22 @@ def test_the_wheels_run_a_sandbox(programs: Path) -> None:
 
 def test_the_program_tells_its_version(programs: Path) -> None:
     assert VERSION in run(programs / "hashrail", "--version")
+
+
+def test_the_clients_wheel_stands_alone(wheels: dict[str, Path], tmp_path: Path) -> None:
+    """With httpx and nothing else every module is imported and a call is made; and mypy reads its types."""
+    made = tmp_path / "alone"
+    venv.create(made, symlinks=True)
+    python = made / "bin" / "python"
+    run(*PIP, "--python", python, "install", "--no-index", "--no-deps", wheels["hashrail_client"])
+    installed = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    for name in HTTPX:
+        if (library := Path(sysconfig.get_path("purelib")) / name).exists():
+            (installed / name).symlink_to(library)
+    assert run(python, "-c", ALONE).strip() == "1.5"
+    (tmp_path / "typed.py").write_text(TYPED)
+    settings = ("--strict", "--config-file=", f"--cache-dir={ROOT / '.mypy_cache' / 'wheel'}")
+    report, _, status = api.run([*settings, f"--python-executable={python}", str(tmp_path / "typed.py")])
+    assert status == 1
+    (fault,) = [line for line in report.splitlines() if ": error: " in line]
+    assert 'has incompatible type "float"; expected "Decimal | int"' in fault, report
