@@ -152,6 +152,22 @@ export interface Chain {
   mempool: Waiting[];
 }
 
+/**
+ * What the clocks read, how far the days are, and how they go on. `offsetSeconds` is how far business time is
+ * ahead of wall time. `scenario` is that of the days to come; `chainScenario` is null where a node is the chain.
+ */
+export interface Clock {
+  /** ISO 8601, UTC, with milliseconds and Z */
+  businessTime: string;
+  /** ISO 8601, UTC, with milliseconds and Z */
+  wallTime: string;
+  offsetSeconds: number;
+  publishedThrough: string | null;
+  closedThrough: string | null;
+  scenario: Scenario;
+  chainScenario: "confirm" | "double_spend" | "evicted" | "reorg" | "stuck" | null;
+}
+
 /** Value USD; annualROI percent; poolReward BTC a day and costs USD a day, all for the whole miner. */
 export interface Collection {
   id: number;
@@ -777,6 +793,16 @@ export interface Orders {
   nextCursor?: string | undefined;
 }
 
+/** What you owe by now, USD: `owed` for issued miners less what you paid, `reserved` by open orders. */
+export interface Owed {
+  /** USD */
+  owed: Amount;
+  /** USD */
+  reserved: Amount;
+  /** USD */
+  creditLimit: Amount;
+}
+
 /** The partner is closed for good: its miners and keys have ended, what its users hold stays theirs. */
 export interface PartnerClosed {
   partnerId: string;
@@ -914,12 +940,28 @@ export interface ReadTokenRevoked {
   name: string;
 }
 
+/**
+ * A refunded order: its miner has ended, and `value` USD are owed no more, upgrades included. `income` says
+ * whether what the miner earned stays with the users or is taken back, as `takings` tell.
+ */
+export interface Refund {
+  externalId: string;
+  nftId: number;
+  /** USD */
+  value: Amount;
+  income: "keep" | "take";
+  reason: string;
+  /** ISO 8601, UTC, with milliseconds and Z */
+  refundedAt: string;
+  takings: Taking[];
+}
+
 /** How many events are sent again. */
 export interface Replayed {
   events: number;
 }
 
-export type Scenario = "crash" | "halving" | "steady";
+export type Scenario = "crash" | "growth" | "halving" | "steady";
 
 /** An open session. `apiKey` opened it; null where a TON wallet did. It ends at `endsAt` unless it is renewed. */
 export interface Session {
@@ -983,6 +1025,15 @@ export interface Stats {
   discount: Amount;
   /** a fraction: 0.2 is 20 % */
   levelDiscount: Amount;
+}
+
+/** What a miner earned in a user's hands, and what of it was there to be taken back, BTC. */
+export interface Taking {
+  partnerUserId: string;
+  /** BTC */
+  earned: Amount;
+  /** BTC */
+  taken: Amount;
 }
 
 /** A pair of tokens; `userId` is the internal id that #11 needs. */

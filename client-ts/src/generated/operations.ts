@@ -256,10 +256,40 @@ export const OPERATIONS = {
     signed: true,
     keyed: true,
   },
+  "sandbox.clock": { id: "sandbox_clock", method: "GET", path: "/api/sandbox/clock", signed: true },
+  "sandbox.scenario": {
+    id: "sandbox_scenario",
+    method: "POST",
+    path: "/api/sandbox/scenario",
+    signed: true,
+    keyed: true,
+  },
   "sandbox.chain": {
     id: "sandbox_chain",
     method: "POST",
     path: "/api/sandbox/chain",
+    signed: true,
+    keyed: true,
+  },
+  "sandbox.pay": { id: "sandbox_pay", method: "POST", path: "/api/sandbox/pay", signed: true, keyed: true },
+  "sandbox.lateNotice": {
+    id: "sandbox_late_notice",
+    method: "POST",
+    path: "/api/sandbox/late-notice",
+    signed: true,
+    keyed: true,
+  },
+  "sandbox.chargeBack": {
+    id: "sandbox_chargeback",
+    method: "POST",
+    path: "/api/sandbox/chargeback",
+    signed: true,
+    keyed: true,
+  },
+  "sandbox.payOperator": {
+    id: "sandbox_partner_payment",
+    method: "POST",
+    path: "/api/sandbox/partner-payment",
     signed: true,
     keyed: true,
   },
@@ -375,9 +405,11 @@ export const AMOUNTS: ReadonlySet<string> = new Set([
   "c4Value",
   "change",
   "closingUsd",
+  "creditLimit",
   "creditLimitUsd",
   "depositsAmount",
   "discount",
+  "earned",
   "electricityCost",
   "energyEfficiency",
   "fee",
@@ -394,6 +426,7 @@ export const AMOUNTS: ReadonlySet<string> = new Set([
   "onBalanceAmount",
   "openingUsd",
   "ordersValue",
+  "owed",
   "owedUsd",
   "paidAmount",
   "paidFee",
@@ -410,6 +443,7 @@ export const AMOUNTS: ReadonlySet<string> = new Set([
   "serviceCost",
   "serviceFee",
   "settled",
+  "taken",
   "to",
   "toEnergyEfficiency",
   "toPower",
@@ -496,7 +530,13 @@ export type OperationId =
   | "s2s_withdrawal_cancel"
   | "s2s_withdrawals"
   | "sandbox_advance"
-  | "sandbox_chain";
+  | "sandbox_chain"
+  | "sandbox_chargeback"
+  | "sandbox_clock"
+  | "sandbox_late_notice"
+  | "sandbox_partner_payment"
+  | "sandbox_pay"
+  | "sandbox_scenario";
 
 /** The codes of refusals. */
 export type ErrorCode =
@@ -504,6 +544,7 @@ export type ErrorCode =
   | "ADVANCE_ONE_WAY"
   | "AMOUNT_PRECISION"
   | "AMOUNT_TOO_SMALL"
+  | "BAD_AMOUNT"
   | "BAD_DATE"
   | "BAD_VALUE"
   | "BAD_WEBHOOK_URL"
@@ -524,11 +565,14 @@ export type ErrorCode =
   | "FIELD_TEXT"
   | "FIELD_TYPE"
   | "FIELD_UNKNOWN"
+  | "IMPLAUSIBLE_FIGURE"
   | "OBJECT_KIND_MISSING"
   | "OBJECT_KIND_UNKNOWN"
+  | "ORDER_HALF_OPENED"
   | "QUERY_NOT_UTF8"
   | "RANGE_BACKWARDS"
   | "RANGE_TOO_LONG"
+  | "REASON_MISSING"
   | "REPLAY_NAMES_NOTHING"
   | "REQUEST_MALFORMED"
   | "STATEMENT_TOO_LONG"
@@ -621,7 +665,10 @@ export type ErrorCode =
   | "ORDER_CANCELLED"
   | "ORDER_CONFLICT"
   | "ORDER_EXPIRED"
+  | "ORDER_NOT_ISSUED"
+  | "ORDER_PAID"
   | "ORDER_REFUNDED"
+  | "PAYMENT_CONFLICT"
   | "READ_TOKEN_NAME_TAKEN"
   | "TOO_MANY_NEW_USERS"
   | "TOO_MANY_PAYLOADS"

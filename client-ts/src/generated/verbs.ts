@@ -10,6 +10,7 @@ import type {
   Advance,
   Balances,
   Chain,
+  Clock,
   Collection,
   Commission,
   Delivery,
@@ -29,12 +30,14 @@ import type {
   Miner,
   Order,
   Orders,
+  Owed,
   Payload,
   Payment,
   PostPayment,
   PowerUpgrade,
   Price,
   ReadToken,
+  Refund,
   Replayed,
   Scenario,
   Session,
@@ -866,6 +869,21 @@ export class ServerSandbox {
     return this.#send("sandbox.advance", {}, options);
   }
 
+  /** The sandbox's clocks, how far its days are, and by which scenarios they go on. */
+  clock(
+    options: CallOptions = {},
+  ): Promise<Clock> {
+    return this.#send("sandbox.clock", {}, options);
+  }
+
+  /** Let the days to come go by a scenario: steady, growth, halving or crash. It answers as clock does. */
+  scenario(
+    scenario: Scenario,
+    options: WriteOptions = {},
+  ): Promise<Clock> {
+    return this.#send("sandbox.scenario", { scenario }, options);
+  }
+
   /**
    * Tell the simulated chain what to play, mine or bring; without a wish look at it: {scenario, height,
    * mempool}.
@@ -878,6 +896,50 @@ export class ServerSandbox {
     } = {},
   ): Promise<Chain> {
     return this.#send("sandbox.chain", {}, options);
+  }
+
+  /**
+   * Play a customer who buys: the order is opened for userId and nftCollectionId if it is not there, and its
+   * payment told. outcome is paid, paidTwice or never.
+   */
+  pay(
+    externalId: string,
+    options: WriteOptions & {
+      userId?: number | undefined;
+      nftCollectionId?: number | undefined;
+      outcome?: "never" | "paid" | "paid_twice" | null | undefined;
+    } = {},
+  ): Promise<Order> {
+    return this.#send("sandbox.pay", { externalId }, options);
+  }
+
+  /** Play a payment that is told late: the clock goes lateSeconds past the order's end, and then it is told. */
+  lateNotice(
+    externalId: string,
+    options: WriteOptions & {
+      userId?: number | undefined;
+      nftCollectionId?: number | undefined;
+      lateSeconds?: number | undefined;
+    } = {},
+  ): Promise<Order> {
+    return this.#send("sandbox.lateNotice", { externalId }, options);
+  }
+
+  /** Play a customer whose bank takes the payment back: the order is refunded, and its miner ends. */
+  chargeBack(
+    externalId: string,
+    options: WriteOptions & { reason?: string | undefined } = {},
+  ): Promise<Refund> {
+    return this.#send("sandbox.chargeBack", { externalId }, options);
+  }
+
+  /** Play your own payment of amount (USD) to the operator: {owed, reserved, creditLimit}. */
+  payOperator(
+    amount: AmountLike,
+    reference: string,
+    options: WriteOptions = {},
+  ): Promise<Owed> {
+    return this.#send("sandbox.payOperator", { amount, reference }, options);
   }
 }
 
