@@ -61,11 +61,11 @@ class Peer:
 Call = Callable[[Hashrail | AsyncHashrail], Any]
 
 
-async def ask(kind: str, peer: Peer, call: Call, **options: Any) -> Any:
+async def ask(kind: str, peer: Peer, call: Call, base: str = BASE, **options: Any) -> Any:
     """The same call through either client."""
     given: dict[str, Any] = {"clock": lambda: NOW, "transport": httpx.MockTransport(peer)} | options
     if kind == "blocking":
-        with Hashrail(BASE, KEY, SECRET, **given) as client:
+        with Hashrail(base, KEY, SECRET, **given) as client:
             return call(client)
-    async with AsyncHashrail(BASE, KEY, SECRET, **given) as client:
+    async with AsyncHashrail(base, KEY, SECRET, **given) as client:
         return await call(client)

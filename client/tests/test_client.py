@@ -4,6 +4,7 @@ import copy
 import datetime as dt
 import inspect
 import json
+import re
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
@@ -24,6 +25,7 @@ from hashrail_client import (
     SignatureAuth,
     TokenPair,
 )
+from hashrail_client.calls import Paths
 from hashrail_client.clock import wall_millis
 from hashrail_client.operations import NOUNS, OPERATIONS, query_text
 from hashrail_client.signing import read_body, read_query
@@ -243,7 +245,7 @@ async def test_the_window_is_sent_when_asked_for(kind: str) -> None:
 async def test_timeouts_reach_the_transport(kind: str) -> None:
     for options, seconds in (({}, 30), ({"timeout_seconds": 7}, 7)):
         peer = Peer()
-        await ask(kind, peer, lambda c: c.miners.list("u"), **options)
+        await ask(kind, peer, lambda c: c.miners.list("u"), BASE, **options)
         assert peer.request.extensions["timeout"] == dict.fromkeys(("connect", "read", "write", "pool"), seconds)
 
 
@@ -357,3 +359,43 @@ def test_what_a_query_can_carry() -> None:
     for value in (DAY.replace(tzinfo=None), None, 1.5, b"x"):
         with pytest.raises(TypeError):
             query_text(value)
+
+
+# Other servers of the contract
+
+
+async def test_a_server_may_have_its_operations_elsewhere(kind: str) -> None:
+    """Below a path of its own, and single ones under other paths; all else is as it was."""
+    peer = Peer(answer={"array": []})
+    options: dict[str, Any] = {"paths": {"s2s_miners": "/v2/miners"}, "base": f"{BASE}/mining/"}
+    await ask(kind, peer, lambda c: c.miners.list("u"), **options)
+    await ask(kind, peer, lambda c: c.wallets.list("u"), **options)
+    paths = [each.url.path for each in peer.seen]
+    assert paths == ["/mining/v2/miners", "/mining/api/partner/s2s/wallet/find-by-user"]
+    assert all("signature" in each.url.params for each in peer.seen)
+
+
+def test_the_paths_of_users_and_of_files_may_differ_too() -> None:
+    assert Paths({"c2s_miners": "/m"}).of("c2s_miners") == "/m"
+    assert Paths({"s2s_export_content": "/f"}).of("s2s_export_content") == "/f"
+    assert Paths().of("sandbox_advance") == "/api/sandbox/advance"
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ({"s2s_minres": "/m"}, "s2s_minres is no operation that the SDK calls"),
+        ({"s2s_miners": "m"}, "the path of s2s_miners has to start with / and to hold no query"),
+        ({"s2s_miners": "/m?a=1"}, "the path of s2s_miners has to start with / and to hold no query"),
+    ],
+)
+def test_wrong_paths_are_told_before_anything_is_sent(paths: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Hashrail(BASE, KEY, SECRET, paths=paths)
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Withdrawal-Id": "none"}])
+async def test_a_withdrawal_without_a_number_is_made_all_the_same(kind: str, headers: dict[str, str]) -> None:
+    """A server that knows only the contract tells none."""
+    peer = Peer(headers=headers)
+    assert await ask(kind, peer, lambda c: c.withdrawals.create("u", "bc1", Decimal("0.0001"))) is None

@@ -67,8 +67,8 @@ class Server:
         return httpx.Response(401, json={"error": code, "message": "m", "details": {}})
 
 
-def client_of(server: Server, **options: Any) -> Hashrail:
-    return Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(server), **options)
+def client_of(made: Server, **options: Any) -> Hashrail:
+    return Hashrail(BASE, KEY, SECRET, transport=httpx.MockTransport(made), **options)
 
 
 def test_calls_carry_the_token_and_no_signature() -> None:

@@ -43,7 +43,8 @@ with Hashrail(box["baseUrl"], box["apiKey"], box["apiSecret"]) as client:
 # Of all libraries the client's wheel finds these: httpx, and what httpx stands on.
 HTTPX = ("anyio", "certifi", "h11", "httpcore", "httpx", "idna", "sniffio", "typing_extensions.py")
 ALONE = """
-import importlib, pkgutil, httpx, hashrail_client
+import importlib, pkgutil, sys, httpx, hashrail_client.causes
+assert not {"hashrail_client.client", "hashrail_client.answers"} & {*sys.modules}, "the server loads no client"
 for module in pkgutil.walk_packages(hashrail_client.__path__, "hashrail_client."):
     if module.name != "hashrail_client.proofs":  # its extra
         importlib.import_module(module.name)
