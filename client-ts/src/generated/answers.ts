@@ -213,6 +213,18 @@ export interface DayClosed {
   c2Value: Amount;
 }
 
+/** A day's document: `content` is the text whose bytes are signed, as JSON; the signature is Ed25519, in hex. */
+export interface DayDocument {
+  /** a day, UTC */
+  day: string;
+  content: string;
+  sha256: string;
+  kid: string;
+  signature: string;
+  /** ISO 8601, UTC, with milliseconds and Z */
+  signedAt: string;
+}
+
 /**
  * A day's sum in BTC and its records. Of a day that holds more records than one answer may, `incomes` are the
  * first ones; `incomesCursor` is there then, and the others follow as a list behind it: #16 without groupByDays.
@@ -690,6 +702,14 @@ export interface NewReadToken {
   expiresAt: string;
 }
 
+/** SHA-256 over the bytes of `salt` and of `text` is the partner's commitment in the day's document. */
+export interface Opening {
+  /** a day, UTC */
+  day: string;
+  salt: string;
+  text: string;
+}
+
 /**
  * An order: value USD, power TH, energyEfficiency W/TH. `nftId` is the miner that it was issued as. A refunded
  * order was issued, and its miner has ended since.
@@ -914,6 +934,19 @@ export interface Price {
   price: Amount;
 }
 
+/** A key that signs documents: Ed25519, 32 bytes in hex. */
+export interface ProofKey {
+  kid: string;
+  publicKey: string;
+  /** ISO 8601, UTC, with milliseconds and Z */
+  createdAt: string;
+}
+
+/** Every key that has ever signed, the newest first. */
+export interface ProofKeys {
+  keys: ProofKey[];
+}
+
 /** A read token that lives. `lastUsedOn` is the day of its last use, null until there is one. */
 export interface ReadToken {
   id: string;
@@ -984,6 +1017,19 @@ export interface SessionEnded {
   id: string;
   userId: number;
   cause: "ended" | "logged_out" | "token_reused" | "too_many";
+}
+
+/** A signed day: SHA-256 of its document, and which key signed it. */
+export interface SignedDay {
+  /** a day, UTC */
+  day: string;
+  sha256: string;
+  kid: string;
+}
+
+/** At most 366 signed days, in order. */
+export interface SignedDays {
+  days: SignedDay[];
 }
 
 /** Lines oldest first; USD owed before the first day and after the last one; owed, reserved and allowed now. */

@@ -249,6 +249,10 @@ export const OPERATIONS = {
   },
   "deposits.list": { id: "s2s_deposits", method: "GET", path: "/s2s/deposit/find-all", signed: true },
   "events.read": { id: "s2s_events", method: "GET", path: "/s2s/events", signed: true },
+  "proofs.keys": { id: "proof_keys", method: "GET", path: "/api/proofs/keys", signed: false },
+  "proofs.days": { id: "proof_days", method: "GET", path: "/api/proofs/days", signed: false },
+  "proofs.day": { id: "proof_day", method: "GET", path: "/api/proofs/day", signed: false },
+  "proofs.power": { id: "s2s_proof_power", method: "GET", path: "/s2s/proofs/power", signed: true },
   "sandbox.advance": {
     id: "sandbox_advance",
     method: "POST",
@@ -479,6 +483,9 @@ export type OperationId =
   | "c2s_wallet_unbind"
   | "c2s_wallets"
   | "exchange_rates"
+  | "proof_day"
+  | "proof_days"
+  | "proof_keys"
   | "s2s_balances"
   | "s2s_collections"
   | "s2s_deposit_address"
@@ -500,6 +507,7 @@ export type OperationId =
   | "s2s_payment_success"
   | "s2s_payments"
   | "s2s_post_payments"
+  | "s2s_proof_power"
   | "s2s_read_token_revoke"
   | "s2s_read_tokens"
   | "s2s_refresh"

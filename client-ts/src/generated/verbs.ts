@@ -13,6 +13,7 @@ import type {
   Clock,
   Collection,
   Commission,
+  DayDocument,
   Delivery,
   Deposit,
   DepositAddress,
@@ -28,6 +29,7 @@ import type {
   Line,
   ListedUser,
   Miner,
+  Opening,
   Order,
   Orders,
   Owed,
@@ -36,11 +38,13 @@ import type {
   PostPayment,
   PowerUpgrade,
   Price,
+  ProofKeys,
   ReadToken,
   Refund,
   Replayed,
   Scenario,
   Session,
+  SignedDays,
   Statement,
   Statistics,
   Tokens,
@@ -849,6 +853,45 @@ export class ServerEvents {
   }
 }
 
+/** Days that the deployment signed. */
+export class ServerProofs {
+  readonly #send: Send;
+
+  constructor(send: Send) {
+    this.#send = send;
+  }
+
+  /** The keys that days are signed with. Anybody may ask. */
+  keys(
+    options: CallOptions = {},
+  ): Promise<ProofKeys> {
+    return this.#send("proofs.keys", {}, options);
+  }
+
+  /** The signed days after one, oldest first, by their checksums. Anybody may ask. */
+  days(
+    options: CallOptions & { after?: string | undefined } = {},
+  ): Promise<SignedDays> {
+    return this.#send("proofs.days", {}, options);
+  }
+
+  /** The signed document of a day. Anybody may ask. */
+  day(
+    day: string,
+    options: CallOptions = {},
+  ): Promise<DayDocument> {
+    return this.#send("proofs.day", { day }, options);
+  }
+
+  /** What opens your own line of a signed day: {day, salt, text}. */
+  power(
+    day: string,
+    options: CallOptions = {},
+  ): Promise<Opening> {
+    return this.#send("proofs.power", { day }, options);
+  }
+}
+
 /** Time, money and the chain of a sandbox; no other deployment has these verbs. */
 export class ServerSandbox {
   readonly #send: Send;
@@ -963,6 +1006,7 @@ export class ServerNouns {
   readonly webhooks: ServerWebhooks;
   readonly deposits: ServerDeposits;
   readonly events: ServerEvents;
+  readonly proofs: ServerProofs;
   readonly sandbox: ServerSandbox;
 
   constructor(send: Send) {
@@ -984,6 +1028,7 @@ export class ServerNouns {
     this.webhooks = new ServerWebhooks(send);
     this.deposits = new ServerDeposits(send);
     this.events = new ServerEvents(send);
+    this.proofs = new ServerProofs(send);
     this.sandbox = new ServerSandbox(send);
   }
 }

@@ -566,6 +566,53 @@ class Events(TypedDict):
     hasMore: bool
 
 
+class ProofKey(TypedDict):
+    """A key that signs documents: Ed25519, 32 bytes in hex."""
+
+    kid: str
+    publicKey: str
+    createdAt: str  # ISO 8601, UTC, with milliseconds and Z
+
+
+class ProofKeys(TypedDict):
+    """Every key that has ever signed, the newest first."""
+
+    keys: list[ProofKey]
+
+
+class SignedDay(TypedDict):
+    """A signed day: SHA-256 of its document, and which key signed it."""
+
+    day: str  # a day, UTC
+    sha256: str
+    kid: str
+
+
+class SignedDays(TypedDict):
+    """At most 366 signed days, in order."""
+
+    days: list[SignedDay]
+
+
+class DayDocument(TypedDict):
+    """A day's document: `content` is the text whose bytes are signed, as JSON; the signature is Ed25519, in hex."""
+
+    day: str  # a day, UTC
+    content: str
+    sha256: str
+    kid: str
+    signature: str
+    signedAt: str  # ISO 8601, UTC, with milliseconds and Z
+
+
+class Opening(TypedDict):
+    """SHA-256 over the bytes of `salt` and of `text` is the partner's commitment in the day's document."""
+
+    day: str  # a day, UTC
+    salt: str
+    text: str
+
+
 class Advance(TypedDict):
     """Where the business clock stands and how far the books are closed."""
 

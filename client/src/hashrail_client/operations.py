@@ -73,6 +73,7 @@ NOUNS = {
     "income": "What miners earned, by record and by day.",
     "miners": "What users own.",
     "payments": "Orders: opened, paid for, looked up.",
+    "proofs": "Days that the deployment signed.",
     "read_tokens": "What users gave to dashboards to read with.",
     "sandbox": "Time, money and the chain of a sandbox; no other deployment has these verbs.",
     "sessions": "Where users are logged in.",
@@ -354,6 +355,26 @@ OPERATIONS = (
         "s2s_events", "events", "read", "GET", "/s2s/events",
         "What happened after a position, in order: {events, last, hasMore}; go on after last. See events.follow.",
         (), ("after", "types", "object_kind", "object_id", "limit", "wait_seconds"),
+    ),
+    Operation(
+        "proof_keys", "proofs", "keys", "GET", "/api/proofs/keys",
+        "The keys that days are signed with. Anybody may ask.",
+        signed=False,
+    ),
+    Operation(
+        "proof_days", "proofs", "days", "GET", "/api/proofs/days",
+        "The signed days after one, oldest first, by their checksums. Anybody may ask.",
+        (), ("after",), signed=False,
+    ),
+    Operation(
+        "proof_day", "proofs", "day", "GET", "/api/proofs/day",
+        "The signed document of a day. Anybody may ask.",
+        ("day",), signed=False,
+    ),
+    Operation(
+        "s2s_proof_power", "proofs", "power", "GET", "/s2s/proofs/power",
+        "What opens your own line of a signed day: {day, salt, text}.",
+        ("day",),
     ),
     Operation(
         "sandbox_advance", "sandbox", "advance", "POST", "/api/sandbox/advance",

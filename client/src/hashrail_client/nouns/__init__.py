@@ -18,6 +18,7 @@ from hashrail_client.nouns.exports import AsyncExportsVerbs, ExportsVerbs
 from hashrail_client.nouns.income import AsyncIncomeVerbs, AsyncUserIncomeVerbs, IncomeVerbs, UserIncomeVerbs
 from hashrail_client.nouns.miners import AsyncMinersVerbs, AsyncUserMinersVerbs, MinersVerbs, UserMinersVerbs
 from hashrail_client.nouns.payments import AsyncPaymentsVerbs, PaymentsVerbs
+from hashrail_client.nouns.proofs import AsyncProofsVerbs, ProofsVerbs
 from hashrail_client.nouns.read_tokens import (
     AsyncReadTokensVerbs,
     AsyncUserReadTokensVerbs,
@@ -47,6 +48,7 @@ class Nouns:
         self.income = IncomeVerbs(send)
         self.miners = MinersVerbs(send)
         self.payments = PaymentsVerbs(send)
+        self.proofs = ProofsVerbs(send)
         self.read_tokens = ReadTokensVerbs(send)
         self.sandbox = SandboxVerbs(send)
         self.sessions = SessionsVerbs(send)
@@ -71,6 +73,7 @@ class AsyncNouns:
         self.income = AsyncIncomeVerbs(send)
         self.miners = AsyncMinersVerbs(send)
         self.payments = AsyncPaymentsVerbs(send)
+        self.proofs = AsyncProofsVerbs(send)
         self.read_tokens = AsyncReadTokensVerbs(send)
         self.sandbox = AsyncSandboxVerbs(send)
         self.sessions = AsyncSessionsVerbs(send)
