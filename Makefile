@@ -151,4 +151,4 @@ lock: setup
 	done
 
 clean:
-	rm -rf $(VENV) tests/end_to_end/typescript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/end_to_end/typescript/node_modules client-ts/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

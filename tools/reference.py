@@ -40,7 +40,7 @@ from hashrail.events import catalogue
 from hashrail.parties.permissions import ACTS
 from hashrail.processes import gauges, meters, metrics_page
 from hashrail.settings import GROUPS, Settings
-from tools import database_reference
+from tools import database_reference, postman
 from tools.rooms import GROUND, ROOMS
 
 MADE = "<!-- Written by `make reference`; edit the code that it describes, not this page. -->"
@@ -100,6 +100,8 @@ def reference(
     for name, lines in pages.items():
         (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
         typer.echo(f"{folder / name}")
+    (folder / postman.FILE).write_text(postman.rendered(), encoding="utf-8")
+    typer.echo(f"{folder / postman.FILE}")
 
 
 def _import_everything() -> None:

@@ -194,7 +194,7 @@ class Verb:
     def answer(self) -> Schema:
         """The schema of what the verb answers."""
         if self.row.header is not None:
-            return {"type": "integer"}
+            return {"anyOf": [{"type": "integer"}, {"type": "null"}]}
         schema: Schema = self.described["responses"]["200"]["content"]["application/json"]["schema"]
         if self.row.whole:
             return schema

@@ -169,8 +169,12 @@ function answerOf(answered: Answered, operation: Operation): Json {
   const { response, content, key } = answered;
   const document = documentOf(content);
   if (!("data" in document)) throw notTheApi(response, key);
-  if (operation.header !== undefined) return Number(response.headers.get(operation.header));
+  if (operation.header !== undefined) return numberIn(response.headers.get(operation.header));
   return operation.whole ? document : (document["data"] ?? null);
+}
+
+function numberIn(header: string | null): number | null {
+  return header === null ? null : Number(header);
 }
 
 function refusalOf(response: Response, content: Uint8Array, key: string | null): HashrailApiError {

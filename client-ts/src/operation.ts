@@ -14,7 +14,7 @@ export interface Operation {
   readonly fixed?: { readonly [name: string]: unknown };
   /** Whether the answer is the whole document, and not only its `data`. */
   readonly whole?: true;
-  /** The header whose number is the answer. */
+  /** The header whose number is the answer; null where something on the way has cut it off. */
   readonly header?: string;
   /** Whether it may not be sent again when its answer was lost. */
   readonly once?: true;

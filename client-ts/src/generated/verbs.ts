@@ -644,7 +644,7 @@ export class ServerWithdrawals {
     walletAddress: string,
     amount: AmountLike,
     options: WriteOptions = {},
-  ): Promise<number> {
+  ): Promise<number | null> {
     return this.#send("withdrawals.create", { partnerUserId, walletAddress, amount }, options);
   }
 
@@ -654,7 +654,7 @@ export class ServerWithdrawals {
     walletAddress: string,
     amount: AmountLike,
     options: WriteOptions = {},
-  ): Promise<number> {
+  ): Promise<number | null> {
     return this.#send("withdrawals.createFast", { partnerUserId, walletAddress, amount }, options);
   }
 
