@@ -4,6 +4,7 @@
 # make failover  payouts while the primary PostgreSQL is lost and its standby promoted: five minutes
 # make fuzz      random input for ten minutes, other than the tests'; MINUTES=60 for longer
 # make bench     the benchmarks; writes docs/benchmarks.md
+# make pages     the scripts and styles of the pages, anew
 # make wheel     the two distributions, in dist/
 # make tarball   the TypeScript SDK as an npm package, in dist/
 
@@ -14,16 +15,17 @@ DATA ?= $(or $(HASHRAIL_DATA),.hashrail)
 PORT ?= 8080
 MINUTES ?= 10
 DIST ?= dist
+PAGES := src/hashrail/pages
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 QUICK := client/tests tests/unit tests/integration $(addprefix tests/house/test_,style.py rooms.py tiers.py)
 # Tests start programs by the hundred: each would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quick test failover check format fuzz bench reference wheel tarball lock clean
+.PHONY: help setup run quick test failover check format fuzz bench pages reference wheel tarball lock clean
 
 help:
-	@sed -n '1,8s/^# //p' Makefile
+	@sed -n '1,9s/^# //p' Makefile
 
 # What Hashrail needs to run; the dev mark below adds what checks and tests need.
 $(VENV)/.runs: requirements.lock pyproject.toml client/pyproject.toml
@@ -35,6 +37,12 @@ $(VENV)/.runs: requirements.lock pyproject.toml client/pyproject.toml
 	@$(PIP) install -qq --require-hashes -r requirements.lock
 	@$(PIP) install -qq --no-deps --no-build-isolation --editable client --editable .
 	@touch $@
+
+# What the pages load, bundled; node comes as a Python package. Without it the API is served alone.
+$(VENV)/.pages: $(shell find $(PAGES)/scripts $(PAGES)/styles client-ts/src -type f) $(PAGES)/package-lock.json \
+  $(PAGES)/build.mjs $(VENV)/.runs
+	@if (cd $(PAGES) && PATH="$(abspath $(BIN)):$$PATH" && npm ci --silent && node build.mjs); then touch $@; else \
+	  echo "the pages were not built, so only the API is served: npm ci failed in $(PAGES)" >&2; test "$$CI" != true; fi
 
 $(VENV)/.tests: requirements-dev.lock $(VENV)/.runs
 	@$(PIP) install -qq --require-hashes -r requirements-dev.lock
@@ -81,6 +89,11 @@ $(VENV)/.caddy: tools/get_caddy.sh tools/debian_program.sh $(VENV)/.tests
 	@if tools/get_caddy.sh $(VENV)/caddy; then touch $@; else \
 	  echo "tests behind Caddy will be skipped" >&2; test "$$CI" != true; fi
 
+# The browser that looks at the pages.
+$(VENV)/.chromium: tools/get_chromium.sh tools/debian_program.sh $(VENV)/.tests
+	@if tools/get_chromium.sh $(VENV)/chromium; then touch $@; else \
+	  echo "tests with a browser will be skipped" >&2; test "$$CI" != true; fi
+
 # What loses a primary: Patroni from its lock, and etcd, fetched like the node.
 $(VENV)/.failover: requirements-failover.lock $(VENV)/.tests
 	@$(PIP) install -qq --require-hashes -r requirements-failover.lock
@@ -92,7 +105,7 @@ $(VENV)/.etcd: tools/get_etcd.sh $(VENV)/.tests
 
 setup: $(VENV)/.tests
 
-run: $(VENV)/.runs
+run: $(VENV)/.pages
 	@$(BIN)/hashrail demo --data $(DATA) --port $(PORT)
 
 check: setup
@@ -109,7 +122,7 @@ quick: setup
 	echo "It took $$(($$(date +%s) - began)) seconds."
 
 test: check $(VENV)/.typescript $(VENV)/.generators $(VENV)/.bitcoind $(VENV)/.pgbouncer $(VENV)/.hledger $(VENV)/.nginx \
-  $(VENV)/.caddy $(VENV)/.promtool
+  $(VENV)/.caddy $(VENV)/.promtool $(VENV)/.pages $(VENV)/.chromium
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 failover: $(VENV)/.failover $(VENV)/.etcd $(VENV)/.bitcoind
@@ -125,6 +138,10 @@ fuzz: setup
 bench: setup $(VENV)/.bitcoind
 	$(BIN)/python -m benchmarks
 
+pages: $(VENV)/.runs
+	rm -f $(VENV)/.pages
+	$(MAKE) $(VENV)/.pages
+
 # The examples first: the document and its page show them.
 reference: setup
 	$(BIN)/python -m tools.examples > /dev/null
@@ -133,7 +150,7 @@ reference: setup
 	$(BIN)/python -m tools.sdk_typescript
 
 # Of what is installed already: nothing is fetched, and the same source makes the same wheels.
-wheel: $(VENV)/.runs
+wheel: $(VENV)/.pages
 	rm -rf dist
 	$(PIP) wheel -q --no-index --no-deps --no-build-isolation --wheel-dir dist ./client .
 
@@ -151,4 +168,5 @@ lock: setup
 	done
 
 clean:
-	rm -rf $(VENV) tests/end_to_end/typescript/node_modules client-ts/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(PAGES)/built $(PAGES)/node_modules tests/end_to_end/typescript/node_modules client-ts/dist
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis

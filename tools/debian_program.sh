@@ -70,7 +70,7 @@ unpack() {
   rm -rf "$2.part"
   mkdir -p "$2.part"/{root,bin}
   for file in "$1"/cache/*.deb; do dpkg-deb -x "$file" "$2.part/root"; done
-  rm -rf "$2.part/root/usr/share"
+  find "$2.part/root/usr/share" -mindepth 1 -maxdepth 1 ! -name fonts -exec rm -rf {} +
   for program in "${PROGRAMS[@]}"; do start_script "$2.part/bin/$program"; done
   "$2.part/bin/${PROGRAMS[0]}" "${SHOWS_VERSION:---version}" >/dev/null 2>&1 || return 1
   rm -rf "$2"

@@ -9,7 +9,19 @@ docs/reference/modules.md shows it.
 from dataclasses import dataclass
 
 GROUND = (
-    *("version", "texts", "errors", "money", "bounds", "clock", "sheets", "venues", "settings", "sqlstates"),
+    *(
+        "version",
+        "texts",
+        "errors",
+        "money",
+        "bounds",
+        "clock",
+        "sheets",
+        "venues",
+        "market_settings",
+        "settings",
+        "sqlstates",
+    ),
     *("database_url", "db_session", "db", "business_clock", "private_files", "vault", "logs"),
 )
 # `hashrail` itself, whose docstring says what it is.
@@ -221,7 +233,8 @@ ROOMS = (
             "worker",
         ),
     ),
-    Room("api", "The API", ("operations.routes", "serving.operation")),
+    Room("api", "The API", ("app", "operations.routes", "serving.door", "serving.operation")),
+    Room("pages", "Pages for people", ()),
     Room("cli", "The operator's command line", ()),
 )
 # The rooms inside the API, in the order of their imports; `app` puts them together.

@@ -1,9 +1,7 @@
 """The HTTP application: one route table, one error shape, health."""
 
 import asyncio
-import gc
-import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -35,25 +33,18 @@ from hashrail.errors import HashrailError, UnavailableError
 from hashrail.postgres import bootstrap
 from hashrail.postgres.readiness import Readiness
 from hashrail.processes import leaving
-from hashrail.settings import Settings, assert_names_known
+from hashrail.settings import Settings
 
 log = structlog.get_logger()
 
 AnyRequest = Request[Any, Any, Any]
 
 
-def create_app() -> ASGIApp:
-    """The application of one API process, settings from the environment; Granian calls this."""
-    assert_names_known(os.environ)
-    app = build(Settings())
-    # What is here now lives as long as the process: a full collection that walked it kept every request waiting.
-    gc.collect()
-    gc.freeze()
-    return app
+def build(settings: Settings, pages: Sequence[HTTPRouteHandler] = ()) -> ASGIApp:
+    """The application for given settings; it connects when it starts and gives connections back when it stops.
 
-
-def build(settings: Settings) -> ASGIApp:
-    """The application for given settings; it connects when it starts and gives connections back when it stops."""
+    `pages` are served beside the API.
+    """
     logs.configure()
 
     @asynccontextmanager
@@ -73,6 +64,7 @@ def build(settings: Settings) -> ASGIApp:
             *[_kept(path, kept) for path, kept in reference_page.pages(settings).items()],
             _page("/healthz", _healthy),
             _page("/readyz", _ready),
+            *pages,
         ],
         exception_handlers={
             InternalError: _failed,

@@ -188,6 +188,7 @@ def _show_summary(sandbox: sandboxes.Sandbox, *, beside: bool) -> None:
     yesterday = clock.day_of(sandbox.clock) - clock.ONE_DAY
     say(f"A sandbox is running at {sandbox.base_url}", "bold")
     for line in (
+        "Open it in a browser: it shows what happens here, and moves its clock.",
         f"Partner {sandbox.partner_id}",
         f"Users {', '.join(name for name, _ in sandbox.users)}",
         f"Business time {clock.iso(sandbox.clock)}; the rates of its days are generated, not recorded",

@@ -31,7 +31,7 @@ STOP_SECONDS = 25
 MAX_RESTARTS = 20
 # Bytes of request line and headers together.
 LARGEST_HEAD = 64 * 1024
-API = "hashrail.api.app:create_app"
+API = "hashrail.pages.app:create_app"
 # Connections that wait to be accepted.
 BACKLOG = 1024
 MIN_CONNECTIONS = 64

@@ -1,0 +1,43 @@
+"""Pages from templates: every value is escaped, and a name that nobody gave is an error."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from hashrail.pages.assets import Assets
+from hashrail.settings import Settings
+from hashrail.version import VERSION
+
+# Scripts, styles, pictures and calls come from here alone, and nobody shows a page in a frame of their own.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+}
+HTML = "text/html; charset=utf-8"
+
+
+class Templates:
+    """The templates of this program, with what stands on every page."""
+
+    def __init__(self, settings: Settings, assets: Assets) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("hashrail.pages"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals.update(
+            asset=assets.url, mode=settings.mode, network=settings.network, version=VERSION
+        )
+
+    def render(self, name: str, facts: Mapping[str, Any]) -> bytes:
+        """The page as it is sent."""
+        return self._environment.get_template(name).render(facts).encode()

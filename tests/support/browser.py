@@ -1,0 +1,86 @@
+"""A real browser that looks at pages; what it complains of is kept."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from hashrail.pages.assets import BUILT
+from tests.support.folders import ROOT
+
+PROGRAM = ROOT / ".venv" / "chromium" / "bin" / "chromium-headless-shell"
+BUILD = ROOT / "src" / "hashrail" / "pages" / BUILT
+# Pictures of pages, as they were when they were tested.
+PICTURES = ROOT / "build" / "pictures"
+INSTALL = "make .venv/.pages .venv/.chromium"
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+SECONDS = 30
+MILLISECONDS = 1000
+
+needs_browser = pytest.mark.skipif(
+    not (PROGRAM.exists() and BUILD.is_dir()) and os.environ.get("CI") != "true",
+    reason=f"no browser, or the pages are not built: {INSTALL}",
+)
+
+
+@dataclass
+class Watched:
+    """A page, and what its console and its network had to complain of."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def picture(self, name: str) -> None:
+        """Keep a picture of the whole page."""
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+    def too_wide(self) -> list[str]:
+        """What reaches beyond the window."""
+        found: list[str] = self.page.evaluate(
+            """() => [...document.querySelectorAll("body *")]
+                .filter((each) => each.getBoundingClientRect().right > document.documentElement.clientWidth + 1
+                                  && !each.closest(".scroll, pre, .skip"))
+                .map((each) => `${each.tagName} ${each.id} ${each.className}`)"""
+        )
+        return found
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """The browser, until the block ends."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=PROGRAM, args=["--disable-gpu"], chromium_sandbox=False, timeout=SECONDS * MILLISECONDS
+        )
+        yield opened
+        opened.close()
+
+
+@contextmanager
+def looking(
+    opened: Browser, *, window: dict[str, int] = DESKTOP, scheme: Literal["light", "dark"] = "light"
+) -> Iterator[Watched]:
+    """A new page of somebody who was never here."""
+    context = opened.new_context(
+        viewport=window, color_scheme=scheme, permissions=["clipboard-read", "clipboard-write"]
+    )
+    context.set_default_timeout(SECONDS * MILLISECONDS)
+    page = context.new_page()
+    watched = Watched(page)
+    page.on("console", lambda said: watched.complaints.append(said.text) if said.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+    page.on("request", lambda request: watched.asked.append(request.url))
+    yield watched
+    context.close()
+
+
+def weight(folder: Path = BUILD) -> int:
+    """Bytes of all that the pages load."""
+    return sum(each.stat().st_size for each in folder.iterdir())
