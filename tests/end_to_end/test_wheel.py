@@ -108,7 +108,9 @@ def programs(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
 
 def files_of(package: Path) -> set[str]:
     """What a wheel has of a package's folder, by its path from the folder around it."""
-    found = {path.relative_to(package.parent) for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    found = {
+        path.relative_to(package.parent) for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"
+    }
     return {path.as_posix() for path in found if not any(path.is_relative_to(each) for each in BUNDLED_FROM)}
 
 
