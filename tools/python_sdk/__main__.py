@@ -1,14 +1,14 @@
 """Write the generated half of the Python SDK."""
 
-import shutil
-
 from tools.python_sdk.written import HERE, write
 
 
 def main() -> None:
-    """Write every module anew."""
-    shutil.rmtree(HERE / "nouns", ignore_errors=True)
-    write(HERE)
+    """Write every module anew; a noun that is gone takes its module along."""
+    written = write(HERE)
+    for path in (HERE / "nouns").glob("*.py"):
+        if path not in written:
+            path.unlink()
 
 
 if __name__ == "__main__":

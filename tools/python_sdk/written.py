@@ -2,9 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from hashrail.api.document import openapi
 from hashrail.settings import Settings
@@ -33,9 +32,8 @@ def modules(document: Schema) -> dict[str, str]:
     data.of({"$ref": "#/components/schemas/EventObject"})
     told = Shapes(components, elsewhere={events.ENVELOPE: events.ENVELOPE})
     given = Shapes(components, is_given=True)
-    at = {(method.upper(), path): each for path, all_ in document["paths"].items() for method, each in all_.items()}
     rows = {
-        prefix: [nouns.described(row, at[row.method, row.whole_path], given, told) for row in table]
+        prefix: [nouns.described(row, _operation(document, row), given, told) for row in table]
         for prefix, table in PREFIXES.items()
     }
     answers, arguments = told.definitions(), given.definitions()
@@ -57,7 +55,15 @@ def modules(document: Schema) -> dict[str, str]:
     }
 
 
-def _module(story: str, known: Mapping[str, Any], parts: Iterable[str]) -> str:
+def _operation(document: Schema, row: Operation) -> Schema:
+    """What the document says of a row's operation."""
+    found: Schema | None = document["paths"].get(row.whole_path, {}).get(row.method.lower())
+    assert found is not None, f"{row.noun}.{row.verb}: nothing is served as {row.method} {row.whole_path}"
+    return found
+
+
+def _module(story: str, known: Mapping[str, Sequence[str]], parts: Sequence[str]) -> str:
+    """A module of these parts, which imports what they use of the known names."""
     text = "\n\n".join(parts)
     own = set(_defined(parts))
     others = {module: [name for name in names if name not in own] for module, names in known.items()}
@@ -69,13 +75,13 @@ def _defined(parts: Iterable[str]) -> list[str]:
     return [part.removeprefix("class ").replace("(", " ").replace(":", " ").split()[0] for part in parts]
 
 
-def _noun(noun: str, rows: Mapping[str, list[Described]], known: Mapping[str, Any]) -> str:
+def _noun(noun: str, rows: Mapping[str, list[Described]], known: Mapping[str, Sequence[str]]) -> str:
     own = {prefix: [each for each in table if each.row.noun == noun] for prefix, table in rows.items()}
     text = nouns.module(noun, {prefix: verbs for prefix, verbs in own.items() if verbs})
     return _module(NOUNS[noun], known, [text])
 
 
-def _clients(rows: Mapping[str, list[Described]], known: Mapping[str, Any]) -> str:
+def _clients(rows: Mapping[str, list[Described]], known: Mapping[str, Sequence[str]]) -> str:
     classes: dict[str, list[str]] = {}
     parts = []
     for prefix, table in rows.items():

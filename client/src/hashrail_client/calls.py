@@ -40,7 +40,7 @@ class Paths:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: what is asked, by the wire's names, and for a POST the key under which it happens once."""
+    """One call: what is asked, by the wire's names, and the key under which a POST happens once; a GET has none."""
 
     operation: Operation
     fields: Mapping[str, object]
@@ -51,9 +51,10 @@ class Call:
         """The call of a verb with these arguments; a POST without an idempotency key gets a new one."""
         given = dict(arguments)
         key = given.pop("idempotency_key", None)
+        fields = wire_fields(given) | operation.fixed_fields
         if operation.method == "GET":
-            return cls(operation, wire_fields(given) | operation.fixed_fields, None)
-        return cls(operation, wire_fields(given) | operation.fixed_fields, str(key) if key else str(uuid.uuid4()))
+            return cls(operation, fields, None)
+        return cls(operation, fields, str(uuid.uuid4() if key is None else key))
 
     def request(
         self,
@@ -63,12 +64,12 @@ class Call:
         timeout_seconds: float,
     ) -> httpx.Request:
         """The request, still without timestamp and signature. Raises TypeError for what cannot be sent."""
-        if self.operation.method == "GET":
+        if self.idempotency_key is None:
             pairs = [(name, query_text(value)) for name, value in self.fields.items()]
             query = urlencode(pairs, quote_via=quote, safe="")
             target = f"{path}?{query}" if query else path
             return http.build_request("GET", target, headers=dict(headers), timeout=timeout_seconds)
-        sent = {"Content-Type": "application/json", "Idempotency-Key": self.idempotency_key or ""}
+        sent = {"Content-Type": "application/json", "Idempotency-Key": self.idempotency_key}
         members = {
             name: query_text(value) if isinstance(value, dt.date) else value for name, value in self.fields.items()
         }
