@@ -19,6 +19,7 @@ from hashrail_client import (
     HashrailApiError,
     HashrailError,
     NetworkError,
+    NotTheApiError,
     RateLimitedError,
     Retries,
     UnavailableError,
@@ -32,7 +33,7 @@ def refusal(status: int, code: str = "X", **headers: str) -> Fault:
     return lambda _: httpx.Response(status, json={"error": code, "message": "m", "details": {}}, headers=headers)
 
 
-def breaks(kind: type[httpx.TransportError]) -> Fault:
+def breaks(kind: type[httpx.RequestError]) -> Fault:
     def fail(request: httpx.Request) -> httpx.Response:
         raise kind("broken", request=request)
 
@@ -145,11 +146,12 @@ async def test_nobody_waits_beyond_the_deadline(kind: str, pauses: list[Any]) ->
         (httpx.ReadError, AnswerLostError, True),
         (httpx.RemoteProtocolError, AnswerLostError, True),
         (httpx.WriteError, AnswerLostError, True),
+        (httpx.DecodingError, AnswerLostError, True),
         (httpx.ReadTimeout, AnswerTimeoutError, True),
     ],
 )
 async def test_network_failures_have_a_tree_of_their_own(
-    kind: str, fault: type[httpx.TransportError], told: type[NetworkError], may_be_done: bool
+    kind: str, fault: type[httpx.RequestError], told: type[NetworkError], may_be_done: bool
 ) -> None:
     line = Line([breaks(fault)])
     with pytest.raises(told) as caught:
@@ -175,6 +177,14 @@ async def test_an_attempt_that_may_have_been_done_is_not_forgotten(kind: str, pa
     with pytest.raises(UnavailableError) as unknown:
         await pays(kind, line)
     assert (unknown.value.may_be_done, unknown.value.idempotency_key) == (True, "k")
+
+
+async def test_a_proxy_does_not_know_what_was_done(kind: str, pauses: list[Any]) -> None:
+    line = Line([lambda _: httpx.Response(504, text="<html>gateway timeout")])
+    with pytest.raises(NotTheApiError) as caught:
+        await pays(kind, line)
+    assert (caught.value.status, caught.value.may_be_done, caught.value.idempotency_key) == (504, True, "k")
+    assert len(line.seen) == 1
 
 
 def test_reads_are_sent_again_too_and_have_no_key(pauses: list[Any]) -> None:

@@ -71,7 +71,7 @@ class Hashrail(Nouns):
         while not coming.is_whole:
             try:
                 response = http.get(where, params={"id": str(export_id)}, headers=coming.headers, auth=self.auth)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 raise of_transport(error) from error
             coming.take(part_of(response))
         return coming.finish()
@@ -132,7 +132,7 @@ class AsyncHashrail(AsyncNouns):
         while not coming.is_whole:
             try:
                 response = await http.get(where, params={"id": str(export_id)}, headers=coming.headers, auth=self.auth)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 raise of_transport(error) from error
             coming.take(part_of(response))
         return coming.finish()

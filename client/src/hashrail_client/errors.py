@@ -61,7 +61,7 @@ class HashrailApiError(HashrailError):
         self.details = details
         self.retry_after_seconds = retry_after_seconds
         self.idempotency_key: str | None = None
-        self.may_be_done = code == UNKNOWN_OUTCOME
+        self.may_be_done = code in (UNKNOWN_OUTCOME, NOT_THE_API)
 
 
 class BadRequestError(HashrailApiError):
@@ -93,7 +93,10 @@ class UnavailableError(HashrailApiError):
 
 
 class NotTheApiError(HashrailApiError):
-    """The answer is not the API's own: a proxy's page, or another program at that address. `code` is NOT_THE_API."""
+    """The answer is not the API's own: a proxy's page, or another program at that address. `code` is NOT_THE_API.
+
+    A proxy that waited in vain does not know what the API did, so a write may have been done.
+    """
 
 
 class NetworkError(HashrailError):
@@ -131,7 +134,7 @@ BY_STATUS: Mapping[int, type[HashrailApiError]] = {
 BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
-def of_transport(error: httpx.TransportError) -> NetworkError:
+def of_transport(error: httpx.RequestError) -> NetworkError:
     """The error of this tree that says what httpx's means for the call."""
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, (*BEFORE_SENDING, httpx.ProxyError)):

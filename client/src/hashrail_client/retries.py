@@ -55,12 +55,12 @@ class Attempts:
         passed_ms = monotonic_millis() - self._began
         return self._retries.deadline_seconds - passed_ms / 1000
 
-    def pause_seconds(self, failure: HashrailApiError | httpx.TransportError) -> float:
+    def pause_seconds(self, failure: HashrailApiError | httpx.RequestError) -> float:
         """How long to wait until the call is sent once more. Raises the error of this package where it is not."""
-        error = of_transport(failure) if isinstance(failure, httpx.TransportError) else failure
+        error = of_transport(failure) if isinstance(failure, httpx.RequestError) else failure
         self._failed += 1
         if self._call.idempotency_key is not None:
-            self._may_be_done |= isinstance(error, AnswerLostError) or getattr(error, "may_be_done", False)
+            self._may_be_done |= error.may_be_done or isinstance(error, AnswerLostError)
         pause_seconds = self._pause_seconds(error)
         if not _is_for_now(error) or self._failed > self._retries.count or pause_seconds > self._left_seconds:
             raise self._told(error) from (failure if failure is not error else None)

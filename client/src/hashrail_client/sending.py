@@ -41,7 +41,7 @@ class Sender:
             request = call.request(self.http, path, headers, attempts.timeout_seconds)
             try:
                 return call.answer(self.http.send(request, auth=auth))
-            except (HashrailApiError, httpx.TransportError) as failure:
+            except (HashrailApiError, httpx.RequestError) as failure:
                 pause_seconds = attempts.pause_seconds(failure)
             time.sleep(pause_seconds)
 
@@ -62,6 +62,6 @@ class AsyncSender:
             request = call.request(self.http, path, headers, attempts.timeout_seconds)
             try:
                 return call.answer(await self.http.send(request, auth=auth))
-            except (HashrailApiError, httpx.TransportError) as failure:
+            except (HashrailApiError, httpx.RequestError) as failure:
                 pause_seconds = attempts.pause_seconds(failure)
             await asyncio.sleep(pause_seconds)
