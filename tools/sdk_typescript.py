@@ -4,7 +4,8 @@
 
 Nouns, verbs and arguments are those of `hashrail_client.operations`, and of `user_operations` for a user's own client;
 types are those of the OpenAPI document. A field of `format: decimal` is an `Amount`: text with every digit. The reader
-of the SDK knows amounts by their names, so a name means an amount everywhere or nowhere; this program refuses the rest.
+of the SDK knows amounts by their names, so a name is an amount everywhere or nowhere in what is answered, and so in
+what is given; this program refuses the rest.
 """
 
 import json
@@ -71,8 +72,10 @@ class Types:
 
     schemas: dict[str, Schema]
     interfaces: dict[str, str] = field(default_factory=dict)
-    amounts: set[str] = field(default_factory=set)
-    others: set[str] = field(default_factory=set)
+    are_given: dict[str, bool] = field(default_factory=dict)
+    # The names of amounts, and of what must not be taken for one: what is told, and what is given.
+    amounts: dict[bool, set[str]] = field(default_factory=lambda: {False: set(), True: set()})
+    others: dict[bool, set[str]] = field(default_factory=lambda: {False: set(), True: set()})
 
     def of(self, schema: Schema, name: str, *, given: bool = False) -> str:
         """The type of a schema under that name; `given` by the caller, or told by the API."""
@@ -85,7 +88,7 @@ class Types:
         if schema.get("type") == "null":
             return "null"
         if "const" in schema or "enum" in schema:
-            self.others.add(name)
+            self.others[given].add(name)
             return self._any([json.dumps(each) for each in schema.get("enum", [schema.get("const")])])
         return self._plain(schema, name, given=given)
 
@@ -105,10 +108,11 @@ class Types:
         if kind == "object" and "properties" in schema:
             return self._members(schema, given=given)
         if schema.get("format") == "decimal":
-            self.amounts.add(name)
+            self.amounts[given].add(name)
             return "AmountLike" if given else "Amount"
-        if kind == "integer":
-            self.others.add(name)
+        # Text that is told is told apart from a number by itself; text that is given would be printed as one.
+        if kind == "integer" or (given and kind in ("string", "boolean")):
+            self.others[given].add(name)
         if given and schema.get("format") == "date-time":
             return "Date | string"
         return SCALARS.get(str(kind), "Json")
@@ -132,10 +136,12 @@ class Types:
             self.interfaces[name] = ""
             found = self.schemas[schema]
             if "properties" in found:
+                self.are_given[name] = given
                 self.interfaces[name] = self.interface(name, found, given=given)
             else:
                 text = self.of({key: each for key, each in found.items() if key != "title"}, name, given=given)
                 self.interfaces[name] = f"export type {name} = {text};\n"
+        assert self.are_given.get(name, given) == given, f"{name} is given and told, so its amounts have two types"
         return name
 
     def interface(self, name: str, schema: Schema, *, given: bool) -> str:
@@ -331,9 +337,9 @@ def verbs_module(found: list[Verb], types: Types, door: str, title: str) -> str:
     return f'{HEAD}// {title}\n\n{imports}import type {{\n{names}}} from "./answers.ts";\n{text}'
 
 
-def operations_module(servers: list[Verb], users: list[Verb], amounts: set[str], codes: Iterable[str]) -> str:
+def operations_module(servers: list[Verb], users: list[Verb], types: Types, codes: Iterable[str]) -> str:
     """The table of operations, the names of amounts and the codes of errors."""
-    names = "".join(f'  "{name}",\n' for name in sorted(amounts))
+    told, given = ("".join(f'  "{name}",\n' for name in sorted(types.amounts[given])) for given in (False, True))
     known = "\n".join(f'  | "{code}"' for code in codes)
     ids = "\n".join(f'  | "{name}"' for name in sorted({verb.row.name for verb in (*servers, *users)} | {CONTENT}))
     return (
@@ -342,8 +348,10 @@ def operations_module(servers: list[Verb], users: list[Verb], amounts: set[str],
         f"{''.join(verb.entry for verb in servers)}}} as const satisfies {{ [name: string]: Operation }};\n\n"
         f"/** What a user's own client calls. */\nexport const USER_OPERATIONS = {{\n"
         f"{''.join(verb.entry for verb in users)}}} as const satisfies {{ [name: string]: Operation }};\n\n"
-        f"/** The names under which an exact amount stands, in what is sent and answered. */\n"
-        f"export const AMOUNTS: ReadonlySet<string> = new Set([\n{names}]);\n\n"
+        f"/** The names under which an exact amount stands in what is answered. */\n"
+        f"export const AMOUNTS: ReadonlySet<string> = new Set([\n{told}]);\n\n"
+        f"/** The names under which an amount is given. */\n"
+        f"export const GIVEN_AMOUNTS: ReadonlySet<string> = new Set([\n{given}]);\n\n"
         f"/** The names of operations in the API's document. */\nexport type OperationId =\n{ids};\n\n"
         f"/** The codes of refusals. */\nexport type ErrorCode =\n{known};\n"
     )
@@ -363,9 +371,9 @@ def modules() -> Iterator[tuple[str, str]]:
     user_text = verbs_module(users, types, "User", "What a user's own client calls.")
     types.of({"$ref": "#/EventObject"}, "object")
     types.interfaces["HashrailEvent"] = event_types(document, types)
-    both = types.amounts & types.others
-    assert not both, f"these are amounts here and something else there, and the SDK's reader cannot tell: {both}"
-    yield "operations.ts", operations_module(servers, users, types.amounts, document["x-hashrail-errors"])
+    both = [types.amounts[given] & types.others[given] for given in (False, True)]
+    assert not any(both), f"these are amounts here and something else there, and the SDK cannot tell: {both}"
+    yield "operations.ts", operations_module(servers, users, types, document["x-hashrail-errors"])
     yield "verbs.ts", server_text
     yield "user_verbs.ts", user_text
     known = "\n".join(text for _, text in sorted(types.interfaces.items()) if text)

@@ -1,6 +1,6 @@
 // JSON without floats: a number is read and printed digit by digit, never by way of a double.
 
-import { AMOUNTS } from "./generated/operations.ts";
+import { AMOUNTS, GIVEN_AMOUNTS } from "./generated/operations.ts";
 
 /** An exact amount as the API tells it: decimal digits as text, without an exponent. */
 export type Amount = string;
@@ -83,7 +83,7 @@ function reprinted(token: string): string {
  * are undefined are left out. Throws a TypeError that names what cannot be sent exactly.
  */
 export function printed(value: unknown, name: string): string {
-  if (AMOUNTS.has(name)) return digits(value, name);
+  if (GIVEN_AMOUNTS.has(name)) return digits(value, name);
   if (value === null || typeof value === "boolean" || typeof value === "string") return JSON.stringify(value);
   if (typeof value === "number" || typeof value === "bigint") return whole(value, name);
   if (value instanceof Date) return JSON.stringify(moment(value, name));
@@ -95,7 +95,7 @@ export function printed(value: unknown, name: string): string {
 
 /** An argument as a query carries it, not yet percent-encoded. Throws a TypeError like `printed`. */
 export function queryText(value: unknown, name: string): string {
-  if (AMOUNTS.has(name)) return digits(value, name);
+  if (GIVEN_AMOUNTS.has(name)) return digits(value, name);
   if (typeof value === "string") return value;
   if (typeof value === "boolean") return String(value);
   if (typeof value === "number" || typeof value === "bigint") return whole(value, name);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { test } from "node:test";
 
 import {
+  DownloadDiffersError,
   Hashrail,
   HashrailApiError,
   HashrailNetworkError,
@@ -78,11 +79,17 @@ test("a Retry-After of more than a minute is left to the caller", async () => {
 });
 
 test("a wallet's proof is not sent twice when its answer was lost", async () => {
-  const wallet = { account: { address: "0:00", chain: "-239", walletStateInit: "" } } as never;
+  const domain = { lengthBytes: 15, value: "partner.example" };
+  const proof = { domain, payload: "p", signature: "s", timestamp: 5 };
+  const wallet = {
+    account: { address: "0:00", chain: "-239", walletStateInit: "" },
+    connectItems: { tonProof: { name: "ton_proof" as const, proof } },
+  };
   const lost = new Stub(new TypeError("fetch failed"));
   await assert.rejects(server(lost).ton.checkProof(wallet), HashrailNetworkError);
   const busy = new Stub(refusal(503, "BUSY"), data("{}"));
   await server(busy).ton.checkProof(wallet);
+  assert.deepEqual(JSON.parse(busy.asked[1]?.body ?? ""), { tonWallet: wallet });
   assert.equal(busy.asked.length, 2);
 });
 
@@ -143,6 +150,23 @@ test("events are followed through a server that is away", async () => {
   assert.deepEqual(found, [4, 6, 7]);
   assert.deepEqual(stub.asked.map((asked) => asked.url.searchParams.get("after")), ["3", "6", "6"]);
   assert.deepEqual(stub.pauses, [1000]);
+});
+
+test("a number that was cut off on its way is null, not 0", async () => {
+  assert.equal(await server(new Stub(data("true"))).withdrawals.create("alice", "bcrt1q", "1"), null);
+});
+
+test("an export is held against its checksum", async () => {
+  const file = "a,b\n1,2\n";
+  const sha256 = createHash("sha256").update(file).digest("hex");
+  const told = (sum: string) => data(`{"id":4,"state":"done","bytes":${file.length},"sha256":"${sum}"}`);
+  const part = () => new Response(file, { status: 206 });
+  const stub = new Stub(told(sha256), new TypeError("fetch failed"), part());
+  assert.equal(new TextDecoder().decode(await server(stub).download(4)), file);
+  assert.equal(stub.asked[2]?.headers.get("Range"), `bytes=0-${file.length - 1}`);
+  assert.equal(stub.asked[2]?.headers.get("If-Range"), `"${sha256}"`);
+  await assert.rejects(server(new Stub(told("00"), part())).download(4), DownloadDiffersError);
+  await assert.rejects(server(new Stub(told(sha256), new Response(file))).download(4), { code: "NOT_THE_API" });
 });
 
 test("an export that is not done is not downloaded", async () => {

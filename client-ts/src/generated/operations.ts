@@ -393,7 +393,7 @@ export const USER_OPERATIONS = {
   "ton.refresh": { id: "c2s_refresh", method: "POST", path: "/c2s/auth/refresh", signed: false },
 } as const satisfies { [name: string]: Operation };
 
-/** The names under which an exact amount stands, in what is sent and answered. */
+/** The names under which an exact amount stands in what is answered. */
 export const AMOUNTS: ReadonlySet<string> = new Set([
   "amount",
   "amountUsd",
@@ -418,8 +418,6 @@ export const AMOUNTS: ReadonlySet<string> = new Set([
   "energyEfficiency",
   "fee",
   "from",
-  "fromEnergyEfficiency",
-  "fromPower",
   "gominingRate",
   "incomePerTh",
   "incomeWithdrawCommission",
@@ -449,8 +447,6 @@ export const AMOUNTS: ReadonlySet<string> = new Set([
   "settled",
   "taken",
   "to",
-  "toEnergyEfficiency",
-  "toPower",
   "total",
   "totalDiscount",
   "totalIncome",
@@ -461,6 +457,17 @@ export const AMOUNTS: ReadonlySet<string> = new Set([
   "withdrawalsAmount",
   "withdrawalsFee",
   "withdrawnAmount",
+]);
+
+/** The names under which an amount is given. */
+export const GIVEN_AMOUNTS: ReadonlySet<string> = new Set([
+  "amount",
+  "from",
+  "fromEnergyEfficiency",
+  "fromPower",
+  "to",
+  "toEnergyEfficiency",
+  "toPower",
 ]);
 
 /** The names of operations in the API's document. */
