@@ -86,7 +86,14 @@ ROOMS = (
             *("samples", "sending", "targets", "turns"),
             *("types.alarms", "types.balances", "types.days", "types.deposits"),
             *("types.keys", "types.miners", "types.orders", "types.partners", "types.payments"),
-            *("types.read_tokens", "types.sessions", "types.users", "types.wallets", "types.withdrawals"),
+            *(
+                "types.read_tokens",
+                "types.sessions",
+                "types.users",
+                "types.wallets",
+                "types.webhooks",
+                "types.withdrawals",
+            ),
         ),
     ),
     Room(

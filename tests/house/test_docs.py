@@ -33,6 +33,8 @@ from tools import postman
 
 from hashrail.alarms import rules
 from hashrail.audit import invariants
+from hashrail.cli.call import OPERATIONS
+from hashrail.cli.call_fields import fields_of
 from hashrail.cli.main import app
 from hashrail.postgres import binaries
 from hashrail.settings import Settings
@@ -477,6 +479,8 @@ def faults_of_command(rest: str) -> list[str]:
     if words and getattr(command, "usual", ""):
         command = command.commands[command.usual]
     known = {option for part in command.params for option in (*part.opts, *part.secondary_opts)} | {"--help"}
+    if command is COMMANDS.commands["call"] and words and words[0] in OPERATIONS:
+        known |= {field.option for field in fields_of(OPERATIONS[words[0]].model)}
     return [f"there is no option {word}" for word in words if word.startswith("--") and word not in known]
 
 
@@ -511,6 +515,8 @@ def test_the_faults_of_commands_are_seen() -> None:
     assert faults_of_command("alarms --json") == []
     assert faults_of_command("alarms --limit 5") == ["there is no option --limit"]
     assert faults_of_command("day --all") == ["there is no option --all"]
+    assert faults_of_command("call s2s_miners --partner-user-id alice --show-request") == []
+    assert faults_of_command("call s2s_miners --partner-usr alice") == ["there is no option --partner-usr"]
     assert faults_of_command("day open") == ["there is no command open"]
     assert faults_of_command("day close --until 2026-09-09") == ["there is no option --until"]
 

@@ -108,6 +108,21 @@ PANELS: dict[str, dict[str, Command | Group]] = {
         "operator": Group("Manage operators: who may do what, and what they did.", ("operators:app",)),
         "change": Group("List, confirm and withdraw changes that wait for a second admin.", ("changes:app",)),
     },
+    "Call a deployment": {
+        "login": Command(
+            "Store a key and its secret as a profile, once the server has accepted them.",
+            "login:app",
+        ),
+        "logout": Command("Take a profile off this machine.", "login:app"),
+        "call": Command(
+            "Call an operation of the API, signed as its kind asks for, and print the answer: JSON with every digit.",
+            "call:app",
+        ),
+        "events": Group("Follow your events, hand them to a local receiver, and fire examples.", ("events:app",)),
+        "doctor": Command(
+            "Check what a call needs, from the name of the host to webhooks, and say what to do next.", "doctor:app"
+        ),
+    },
     "Help those who call": {
         "verify": Group("Check what a deployment has signed, from files alone.", ("verify:app",)),
         "signature": Group("Sign a request by hand, or find out why a signature is not accepted.", ("signature:app",)),

@@ -8,6 +8,7 @@ what every command prints against its shape.
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,6 +23,7 @@ from hashrail.money import plain
 
 C = TypeVar("C", bound=Callable[..., None])
 USAGE_ERROR = 2
+NOT_PLAIN = re.compile(r"[^\n -~]")
 
 
 class Shape(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +63,18 @@ def show_json(value: Shape | Sequence[Shape] | Sequence[str], *, indent: int | N
 def as_json(value: Shape | Sequence[Shape] | Sequence[str], *, indent: int | None = 2) -> str:
     """The text of it, in ASCII that prints: it may be looked at on a terminal."""
     return json.dumps(builtins(value), default=as_text, indent=indent).replace("\x7f", "\\u007f")
+
+
+def in_ascii(json_text: str) -> str:
+    """The same JSON with every character written out that is not ASCII, or could act on a terminal; no number is
+    touched."""
+    return NOT_PLAIN.sub(_written_out, json_text)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    # Only texts have such characters; a pair of surrogates stands for what is beyond 16 bits.
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def builtins(value: Any) -> Any:

@@ -134,6 +134,8 @@ OF_ACCOUNTANTS = {
     *(("books", "invoice", "issue"), ("books", "invoice", "list"), ("books", "invoice", "show")),
     *(("pool", "show"), ("pool", "receipt", "list"), ("pool", "address", "list"), ("export",)),
 }
+# They call a deployment over HTTP: tests/api/test_terminal.py.
+OF_INTEGRATORS = {("login",), ("call",), ("doctor",), *(("events", name) for name in ("listen", "trigger", "types"))}
 # They print nothing but JSON: tests/unit/cli.
 ALWAYS = {("signature", "verify"), ("ton-proof", "explain")}
 SETUP = [
@@ -251,7 +253,7 @@ def field_names(found: inspect.Type) -> Iterator[str]:
 def test_every_command_with_json_declares_what_it_prints_and_is_run() -> None:
     with_json = {words for words, command in COMMANDS.items() if has_json(command)}
     assert set(SHAPES) - ALWAYS == with_json
-    elsewhere = ON_A_NODE | OF_MARKETS | OF_ACCOUNTANTS | ALONE | set(OF_TWO) | OF_LOGS | OF_PROOFS
+    elsewhere = ON_A_NODE | OF_MARKETS | OF_ACCOUNTANTS | ALONE | set(OF_TWO) | OF_LOGS | OF_PROOFS | OF_INTEGRATORS
     assert set(ARGUMENTS) | elsewhere == with_json
     assert set(SHAPES) >= ALWAYS
 

@@ -32,6 +32,8 @@ ALONE: set[Words] = {
     ("restore",),
     ("log",),
     *(("verify", name) for name in ("day", "income", "power")),
+    *(("login",), ("logout",), ("call",), ("doctor",)),
+    *(("events", name) for name in ("listen", "trigger", "types")),
 }
 # They show what differs, and may change it.
 BESIDE: set[Words] = {("deployment", "show"), ("deployment", "change")}
