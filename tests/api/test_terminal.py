@@ -121,7 +121,7 @@ async def test_a_file_that_is_damaged_is_said(ready: Terminal) -> None:
 # Calls
 
 
-async def test_answers_are_printed_to_the_last_digit(ready: Terminal) -> None:
+async def test_answers_are_printed_to_the_last_digit(ready: Terminal, published: None) -> None:
     miner = await buy(ready.api.world, (await ready.api.world.user()).id)
     said = await ready.ok("call", "s2s_miners", "--partner-user-id", "alice")
     sent = ready.bridge.seen[-1]

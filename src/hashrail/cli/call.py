@@ -116,9 +116,8 @@ def call(
 def _named(name: str) -> AnyOperation:
     found = OPERATIONS.get(name)
     if found is None:
-        raise usage_error(
-            f"there is no operation {name}{call_fields.meant(name, OPERATIONS)}; all: hashrail call --list"
-        )
+        near = call_fields.meant(name, OPERATIONS)
+        raise usage_error(f"there is no operation {name}{near} All of them: hashrail call --list")
     return found
 
 

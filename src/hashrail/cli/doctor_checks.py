@@ -127,7 +127,7 @@ def of_server(caller: Caller) -> Iterator[Check]:
         raise StopError(failed("server", f"{base_url}: {error}", NotTheServerError.advice)) from error
     version, mode, contract = (str(told.get(name, "unknown")) for name in ("version", "mode", "contract"))
     message = f"Hashrail {version} at {base_url}: {mode}, contract {contract}, {round_trip:.0f} ms"
-    if base_url.startswith("http://") and not _is_here(base_url):
+    if mode == "production" and base_url.startswith("http://") and not _is_here(base_url):
         yield warning("server", f"{message}, not encrypted", "Use the https:// address: tokens can be read on the way.")
     else:
         yield ok("server", message)
