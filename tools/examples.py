@@ -65,6 +65,8 @@ RANDOM = {
     "occurredAt": "2026-03-02T12:00:00.000Z",
     "secret": "whsec_RVhBTVBMRQ==",
     "key": KEY,
+    # A key is touched when a process learns of it anew.
+    "lastUsedAt": "2026-03-01T12:00:06.000Z",
     "partnerId": "prt_EXAMPLE",
 }
 # The id of a session, and of a read token.

@@ -5,6 +5,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def test_one_command_runs_it_all(folder: Path) -> None:
         explained = hashrail("explain", "income", "--miner", "1001", "--day", day, "--data", str(data), "--json")
         assert json.loads(explained.stdout)["partnerUserId"] == "alice", explained.stderr
         assert len(processes_naming(data)) >= 4
+        use_the_terminal(data, folder)
         said = running.stop(signal.SIGINT)
     finally:
         running.process.kill()
@@ -50,6 +52,33 @@ def test_one_command_runs_it_all(folder: Path) -> None:
     assert processes_naming(data) == []
     assert hashrail("audit", "--data", str(data)).returncode == 0
     continue_it(data, facts, folder / "second.log")
+
+
+def use_the_terminal(data: Path, folder: Path) -> None:
+    """An integrator logs in, calls, listens while an event is told, and asks whether all is well; Ctrl-C ends it."""
+    profiles = {"XDG_CONFIG_HOME": str(folder / "config")}
+
+    def run(*words: str) -> str:
+        made = hashrail(*words, **profiles)
+        assert made.returncode == 0, made.stderr
+        return made.stdout
+
+    assert "Logged in as default" in run("login", "--from", str(data / "demo.json"))
+    program = [sys.executable, "-m", "hashrail.cli", "events", "listen", "--types", "withdrawal.final"]
+    with subprocess.Popen(
+        program, env=clean_environment(**profiles), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as listening:
+        assert listening.stdout is not None
+        assert listening.stderr is not None
+        assert "Listening at" in listening.stderr.readline()
+        run("events", "trigger", "withdrawal.final", "--object", "77")
+        assert "withdrawal.final              withdrawal 77 " in listening.stdout.readline()
+        listening.send_signal(signal.SIGINT)
+        _, ended = listening.communicate(timeout=SECONDS)
+    assert (listening.returncode, "Go on with: hashrail events listen --after" in ended) == (0, True), ended
+    checks = {each["name"]: each["state"] for each in json.loads(run("doctor", "--json"))}
+    assert checks.keys() >= {"profile", "server", "clock", "signature", "key", "webhooks"}
+    assert {*checks.values()} == {"ok"}
 
 
 def continue_it(data: Path, facts: dict[str, Any], log: Path) -> None:

@@ -589,6 +589,31 @@ export interface IncomeTotal {
   nextCursor?: string | undefined;
 }
 
+/**
+ * The key of the call. Without `allowedAddresses` it may be used from anywhere; `address` is where the call came
+ * from. `secretsSince` are the secrets that sign, newest first: two during a rotation. `lastUsedAt` is exact to
+ * some minutes. `requestsPerMinute` is a limit of the key's own, 0 for none and null for the deployment's.
+ */
+export interface Key {
+  key: string;
+  kind: "full" | "publishable" | "secret";
+  label: string;
+  scopes: string[];
+  allowedAddresses: string[];
+  address: string;
+  /** ISO 8601, UTC, with milliseconds and Z */
+  createdAt: string;
+  expiresAt: string | null;
+  lastUsedAt: string | null;
+  secretsSince: string[];
+  requestsPerMinute: number | null;
+  unsignedUpgrades: boolean;
+  partnerId: string;
+  partnerName: string;
+  partnerStanding: "closed" | "open" | "suspended";
+  mode: "production" | "sandbox";
+}
+
 /** BTC of the newest day, all miners together. */
 export interface LastIncome {
   /** ISO 8601, UTC, with milliseconds and Z */
@@ -1122,6 +1147,14 @@ export interface Total {
 export interface Totals {
   array: DayTotals[];
   closedThrough: string | null;
+}
+
+/** What is told: its `id` begins with `test_`, in the feed and as `webhook-id`. */
+export interface Triggered {
+  eventId: string;
+  type: string;
+  objectKind: string;
+  objectId: string;
 }
 
 /** The number of the post-payment. */

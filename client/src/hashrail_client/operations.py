@@ -71,6 +71,7 @@ NOUNS = {
     "exchange": "Prices of the last closed day.",
     "exports": "Days of all users as files.",
     "income": "What miners earned, by record and by day.",
+    "keys": "The API key that you call with.",
     "miners": "What users own.",
     "payments": "Orders: opened, paid for, looked up.",
     "proofs": "Days that the deployment signed.",
@@ -377,6 +378,10 @@ OPERATIONS = (
         ("day",),
     ),
     Operation(
+        "s2s_key", "keys", "get", "GET", "/s2s/key",
+        "What your key is: kind, scopes, allowedAddresses, the address that you call from, secretsSince, the partner.",
+    ),
+    Operation(
         "sandbox_advance", "sandbox", "advance", "POST", "/api/sandbox/advance",
         "Let the sandbox's time pass, by days, by seconds or to a date; days close: {businessTime, daysClosed, ...}.",
         (), ("days", "seconds", "date", "scenario"),
@@ -415,6 +420,11 @@ OPERATIONS = (
         "sandbox_partner_payment", "sandbox", "pay_operator", "POST", "/api/sandbox/partner-payment",
         "Play your own payment of amount (USD) to the operator: {owed, reserved, creditLimit}.",
         ("amount", "reference"),
+    ),
+    Operation(
+        "sandbox_trigger", "sandbox", "trigger", "POST", "/api/sandbox/trigger",
+        "Have an event of a type told as an example, in the feed and to webhooks; its eventId begins with test_.",
+        ("type",), ("object_id",),
     ),
 )  # fmt: skip
 

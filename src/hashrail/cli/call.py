@@ -12,7 +12,6 @@ import httpx
 import msgspec
 import typer
 
-from hashrail import texts
 from hashrail.api.operations import routes
 from hashrail.api.serving.operation import AnyOperation, Auth
 from hashrail.cli import call_fields
@@ -20,9 +19,9 @@ from hashrail.cli.call_fields import BadFieldError
 from hashrail.cli.calling import Asked, Caller, check
 from hashrail.cli.examples import example
 from hashrail.cli.integrating import ProfileOption, as_profile
-from hashrail.cli.printing import Shape, about, in_ascii, prints, show_json, usage_error
+from hashrail.cli.printing import Shape, about, prints, show_json, show_wire, usage_error
 from hashrail.cli.shared import say, table, warn
-from hashrail_client.client import KEY_HEADER
+from hashrail_client.auth import KEY_HEADER
 from hashrail_client.wire import read_body, read_query
 
 app = typer.Typer(no_args_is_help=True)
@@ -30,6 +29,8 @@ app = typer.Typer(no_args_is_help=True)
 JSON = "application/json"
 OPERATIONS = {each.name: each for each in (*routes.OPERATIONS, *routes.SANDBOX_OPERATIONS)}
 LOGIN = "s2s_login"
+# Characters of a call as curl sends it.
+MAX_CURL = 100_000
 # What does without a token, and what without a key.
 OF_USERS = (Auth.BEARER, Auth.KEY_OR_BEARER, Auth.ANY_KEY_OR_BEARER)
 WHO = {
@@ -96,7 +97,7 @@ def call(
     if shown:
         _list(as_json=as_json)
     elif operation is None:
-        typer.echo(ctx.get_help(), nl=False)
+        ctx.get_help()
     elif asks_help:
         _explain(_named(operation))
     else:
@@ -176,11 +177,12 @@ def _print(response: httpx.Response) -> None:
     """The answer: JSON in lines on a terminal, everything else as it came."""
     if response.headers.get("content-type") == JSON:
         raw = msgspec.json.format(response.content, indent=2) if sys.stdout.isatty() else response.content
-        typer.echo(in_ascii(raw.decode()))
+        show_wire(raw.decode())
     elif sys.stdout.isatty():
         if not response.headers.get("content-type", "").startswith("text/"):
             raise usage_error("the answer is a file: send it to one, with > FILE")
-        typer.echo(texts.shown_lines(response.text.replace("\r\n", "\n")))
+        for line in response.text.splitlines():
+            say(line)
     else:
         sys.stdout.buffer.write(response.content)
 
@@ -190,13 +192,13 @@ def _show_request(request: httpx.Request, *, is_signed: bool) -> None:
     if is_signed:
         sent = read_query(request.url.query) if request.method == "GET" else read_body(request.content)
         warn("Signed text:", "bold")
-        warn(sent.text)
+        warn(sent.text, limit=MAX_CURL)
     named = ("x-partner-api-key", "authorization", "content-type", "idempotency-key")
     headers = [f"{name}: {request.headers[name]}" for name in named if name in request.headers]
     words = ["curl", *(word for header in headers for word in ("-H", header))]
     words += ["--data-binary", request.content.decode()] if request.method == "POST" else []
     warn("As curl sends it:", "bold")
-    typer.echo(texts.shown(shlex.join([*words, str(request.url)]), 100_000), err=True)
+    warn(shlex.join([*words, str(request.url)]), limit=MAX_CURL)
 
 
 def _list(*, as_json: bool) -> None:

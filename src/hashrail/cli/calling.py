@@ -17,7 +17,7 @@ import msgspec
 from hashrail.cli.profiles import Profile
 from hashrail.errors import HashrailError, UnavailableError
 from hashrail.version import VERSION
-from hashrail_client.client import KEY_HEADER, SignatureAuth
+from hashrail_client.auth import KEY_HEADER, SignatureAuth
 from hashrail_client.wire import number_exactly, stringify
 
 SECONDS = 30

@@ -3,16 +3,14 @@
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from hashrail import texts
 from hashrail.cli import doctor_checks
 from hashrail.cli.doctor_checks import Check
 from hashrail.cli.examples import example
 from hashrail.cli.integrating import ProfileOption
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.receivers import receiver_at
-from hashrail.cli.shared import JsonOption, out, say
+from hashrail.cli.shared import JsonOption, mark, say
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -59,8 +57,6 @@ def doctor(
 
 def _show(check: Check) -> None:
     """A check as it is done: the slow ones are seen to go on."""
-    line = Text.assemble((f"{check.state.upper():<4}", STYLES[check.state]), f"  {check.name:<10}  ")
-    line.append(texts.shown(check.message))
-    out.print(line, soft_wrap=True)
+    mark(f"{check.state.upper():<4}", STYLES[check.state], f"  {check.name:<10}  {check.message}")
     if check.advice is not None:
-        out.print(Text(f"{'':<18}{texts.shown(check.advice)}"), soft_wrap=True)
+        say(f"{'':<18}{check.advice}")

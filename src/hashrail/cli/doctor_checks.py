@@ -31,7 +31,8 @@ TIME, S2S = "/api/time", "/api/partner/s2s"
 # A signature may be so far ahead of the server, and so old where a request names no window.
 AHEAD_MS, WINDOW_MS = 1000, 5000
 SOON, OLD, UNFINISHED = timedelta(days=14), timedelta(days=365), timedelta(days=7)
-FIRE_SECONDS, POLL_SECONDS = 20, 0.25
+FIRE_SECONDS = 20
+POLL_SECONDS = 0.25
 LEFT = re.compile(r'"(?P<name>[^"]+)";r=(?P<left>\d+)')
 LIMIT = re.compile(r'"(?P<name>[^"]+)";q=(?P<limit>\d+)')
 # Refusals that are about something else than the signature.
@@ -116,7 +117,7 @@ def of_server(caller: Caller) -> Iterator[Check]:
     sent, began = clock.wall_millis(), clock.monotonic()
     try:
         response = caller.send(Asked("GET", TIME, is_signed=False))
-        round_trip = (clock.monotonic() - began) * 1000
+        round_trip = round((clock.monotonic() - began) * 1000)
         calling.check(response)
         told = calling.data_of(response)
     except NotReachedError as error:
@@ -126,12 +127,12 @@ def of_server(caller: Caller) -> Iterator[Check]:
     except (RefusedError, msgspec.DecodeError, KeyError, TypeError) as error:
         raise StopError(failed("server", f"{base_url}: {error}", NotTheServerError.advice)) from error
     version, mode, contract = (str(told.get(name, "unknown")) for name in ("version", "mode", "contract"))
-    message = f"Hashrail {version} at {base_url}: {mode}, contract {contract}, {round_trip:.0f} ms"
+    message = f"Hashrail {version} at {base_url}: {mode}, contract {contract}, {round_trip} ms"
     if mode == "production" and base_url.startswith("http://") and not _is_here(base_url):
         yield warning("server", f"{message}, not encrypted", "Use the https:// address: tokens can be read on the way.")
     else:
         yield ok("server", message)
-    yield _of_clock(int(response.headers[calling.SERVER_TIME]) - sent - round_trip / 2, round_trip)
+    yield _of_clock(sent + round_trip // 2 - int(response.headers[calling.SERVER_TIME]), round_trip // 2)
 
 
 def _way(error: NotReachedError) -> str:
@@ -161,15 +162,14 @@ def _is_here(base_url: str) -> bool:
         return host == "localhost"
 
 
-def _of_clock(server_ahead_ms: float, round_trip_ms: float) -> Check:
+def _of_clock(ahead_ms: int, within_ms: int) -> Check:
     """This machine's clock against the server's, as exact as half of the round trip."""
-    off = -server_ahead_ms
-    message = f"{abs(off):.0f} ms {'ahead of' if off > 0 else 'behind'} the server, within {round_trip_ms / 2:.0f} ms"
-    room = AHEAD_MS if off > 0 else WINDOW_MS
+    message = f"{abs(ahead_ms)} ms {'ahead of' if ahead_ms > 0 else 'behind'} the server, within {within_ms} ms"
+    room = AHEAD_MS if ahead_ms > 0 else WINDOW_MS
     advice = f"Set this machine's clock by NTP: a signature may be {AHEAD_MS} ms ahead and {WINDOW_MS} ms old."
-    if abs(off) >= room:
+    if abs(ahead_ms) >= room:
         return failed("clock", message, advice)
-    return ok("clock", message) if abs(off) < room / 2 else warning("clock", message, advice)
+    return ok("clock", message) if abs(ahead_ms) < room // 2 else warning("clock", message, advice)
 
 
 # The key

@@ -13,21 +13,20 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from hashrail import texts
 from hashrail.cli import calling
 from hashrail.cli.call_fields import meant
 from hashrail.cli.calling import Asked, Caller, NotReachedError, RefusedError
 from hashrail.cli.examples import example
 from hashrail.cli.integrating import ProfileOption, as_profile
-from hashrail.cli.printing import Shape, about, in_ascii, prints, show_json, usage_error
+from hashrail.cli.printing import Shape, about, prints, show_json, show_wire, usage_error
 from hashrail.cli.receivers import Receiver, receiver_at
-from hashrail.cli.shared import JsonOption, err, out, say, table, warn
+from hashrail.cli.shared import JsonOption, say, table, warn
 from hashrail.events import catalogue
 
 app = typer.Typer(no_args_is_help=True)
 
 FEED, TRIGGER = "/api/partner/s2s/events", "/api/sandbox/trigger"
-WAIT_SECONDS, PAUSE_SECONDS = 25, 1.0
+WAIT_SECONDS, PAUSE_SECONDS = 25, 1
 # Beyond the end of every feed: the refusal says where that is.
 FARTHEST = 2**53 - 1
 
@@ -185,7 +184,7 @@ def listen(
                     _forward(receiver, raw, seen)
                 feed.after = seen.position
         except KeyboardInterrupt:
-            err.print()
+            warn("")
         finally:
             if receiver is not None:
                 receiver.http.close()
@@ -206,13 +205,10 @@ def _end(caller: Caller) -> int:
 
 def _show(raw: msgspec.Raw, seen: Seen, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(in_ascii(bytes(raw).decode()))
+        show_wire(bytes(raw).decode())
     else:
         about_what = f"{seen.object.kind} {seen.object.id}"
-        out.print(
-            texts.shown(f"{seen.occurred_at}  {seen.type:<28}  {about_what:<32}  position {seen.position}"),
-            soft_wrap=True,
-        )
+        say(f"{seen.occurred_at}  {seen.type:<28}  {about_what:<32}  position {seen.position}")
     sys.stdout.flush()
 
 

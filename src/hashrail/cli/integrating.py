@@ -5,13 +5,12 @@ from contextlib import contextmanager
 from typing import Annotated, NoReturn
 
 import typer
-from rich.text import Text
 
-from hashrail import errors, texts
+from hashrail import errors
 from hashrail.cli.calling import Caller, Refusal, RefusedError, calling
-from hashrail.cli.printing import Shape, about, as_json
+from hashrail.cli.printing import Shape, about, show_json
 from hashrail.cli.profiles import choose
-from hashrail.cli.shared import err, refusals_shown, warn
+from hashrail.cli.shared import mark, refusals_shown, warn
 
 ProfileOption = Annotated[
     str | None,
@@ -63,10 +62,9 @@ def show_refusal(refusal: Refusal, *, as_json_too: bool) -> NoReturn:
             request_id=refusal.request_id,
             field=field if isinstance(field, str) else None,
         )
-        typer.echo(as_json(told), err=True)
+        show_json(told, error=True)
     else:
-        said = f": {texts.shown_lines(refusal.message)}"
-        err.print(Text.assemble((texts.shown(refusal.error), "red"), said), soft_wrap=True)
+        mark(refusal.error, "red", f": {refusal.message}", error=True)
         if advice:
             warn(advice)
         warn(f"Request {refusal.request_id}", "dim")

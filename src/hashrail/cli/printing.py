@@ -55,9 +55,14 @@ def shape_of(command: Any) -> Any:
     return getattr(command.callback, "prints", None)
 
 
-def show_json(value: Shape | Sequence[Shape] | Sequence[str], *, indent: int | None = 2) -> None:
-    """Print what a command has declared."""
-    typer.echo(as_json(value, indent=indent))
+def show_json(value: Shape | Sequence[Shape] | Sequence[str], *, indent: int | None = 2, error: bool = False) -> None:
+    """Print what a command has declared; on standard error where it is an error."""
+    typer.echo(as_json(value, indent=indent), err=error)
+
+
+def show_wire(json_text: str) -> None:
+    """Print JSON as a server sent it, digit for digit, and in ASCII."""
+    typer.echo(in_ascii(json_text))
 
 
 def as_json(value: Shape | Sequence[Shape] | Sequence[str], *, indent: int | None = 2) -> str:

@@ -281,7 +281,7 @@ def in_transaction(data: Path | None, work: Callable[[Tx, Deployment], Awaitable
 def fail(error: HashrailError) -> NoReturn:
     """Show a refusal with its code and what to do next; ends the program with 1."""
     advice = OPERATORS_ADVICE.get(error.code, error.advice)
-    err.print(Text.assemble((error.code, "red"), f": {texts.shown_lines(error.message)}"), soft_wrap=True)
+    mark(error.code, "red", f": {texts.shown_lines(error.message)}", error=True)
     if advice:
         warn(advice)
     raise typer.Exit(1) from error
@@ -292,9 +292,15 @@ def say(text: str, style: str = "") -> None:
     out.print(Text(texts.shown(text), style), soft_wrap=True)
 
 
-def warn(text: str, style: str = "") -> None:
+def warn(text: str, style: str = "", *, limit: int = texts.MAX_SHOWN) -> None:
     """Print a line for people on standard error."""
-    err.print(Text(texts.shown(text), style), soft_wrap=True)
+    err.print(Text(texts.shown(text, limit), style), soft_wrap=True)
+
+
+def mark(word: str, style: str, text: str, *, error: bool = False) -> None:
+    """Print lines that begin with a word in a style of its own, on standard error where it is an error."""
+    line = Text.assemble((texts.shown(word), style), texts.shown_lines(text))
+    (err if error else out).print(line, soft_wrap=True)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from hashrail_client.nouns.deposits import AsyncDepositsVerbs, AsyncUserDeposits
 from hashrail_client.nouns.exchange import AsyncExchangeVerbs, AsyncUserExchangeVerbs, ExchangeVerbs, UserExchangeVerbs
 from hashrail_client.nouns.exports import AsyncExportsVerbs, ExportsVerbs
 from hashrail_client.nouns.income import AsyncIncomeVerbs, AsyncUserIncomeVerbs, IncomeVerbs, UserIncomeVerbs
+from hashrail_client.nouns.keys import AsyncKeysVerbs, KeysVerbs
 from hashrail_client.nouns.miners import AsyncMinersVerbs, AsyncUserMinersVerbs, MinersVerbs, UserMinersVerbs
 from hashrail_client.nouns.payments import AsyncPaymentsVerbs, PaymentsVerbs
 from hashrail_client.nouns.proofs import AsyncProofsVerbs, ProofsVerbs
@@ -46,6 +47,7 @@ class Nouns:
         self.exchange = ExchangeVerbs(send)
         self.exports = ExportsVerbs(send)
         self.income = IncomeVerbs(send)
+        self.keys = KeysVerbs(send)
         self.miners = MinersVerbs(send)
         self.payments = PaymentsVerbs(send)
         self.proofs = ProofsVerbs(send)
@@ -71,6 +73,7 @@ class AsyncNouns:
         self.exchange = AsyncExchangeVerbs(send)
         self.exports = AsyncExportsVerbs(send)
         self.income = AsyncIncomeVerbs(send)
+        self.keys = AsyncKeysVerbs(send)
         self.miners = AsyncMinersVerbs(send)
         self.payments = AsyncPaymentsVerbs(send)
         self.proofs = AsyncProofsVerbs(send)

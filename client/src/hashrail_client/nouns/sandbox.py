@@ -4,7 +4,7 @@
 from typing import Literal
 
 from hashrail_client.amounts import Amount
-from hashrail_client.answers import Advance, Chain, Clock, Order, Owed, Refund
+from hashrail_client.answers import Advance, Chain, Clock, Order, Owed, Refund, Triggered
 from hashrail_client.arguments import DepositBody
 from hashrail_client.tables import ROWS
 from hashrail_client.verbs import AsyncVerbs, Verbs
@@ -114,6 +114,11 @@ class SandboxVerbs(Verbs):
         answer: Owed = self._send("pay_operator", amount=amount, reference=reference, idempotency_key=idempotency_key)
         return answer
 
+    def trigger(self, type: str, *, object_id: str | None = None, idempotency_key: str | None = None) -> Triggered:
+        """Have an event of a type told as an example, in the feed and to webhooks; its eventId begins with test_."""
+        answer: Triggered = self._send("trigger", type=type, object_id=object_id, idempotency_key=idempotency_key)
+        return answer
+
 
 class AsyncSandboxVerbs(AsyncVerbs):
     """Time, money and the chain of a sandbox; no other deployment has these verbs. Its verbs are awaited."""
@@ -221,4 +226,11 @@ class AsyncSandboxVerbs(AsyncVerbs):
         answer: Owed = await self._send(
             "pay_operator", amount=amount, reference=reference, idempotency_key=idempotency_key
         )
+        return answer
+
+    async def trigger(
+        self, type: str, *, object_id: str | None = None, idempotency_key: str | None = None
+    ) -> Triggered:
+        """Have an event of a type told as an example, in the feed and to webhooks; its eventId begins with test_."""
+        answer: Triggered = await self._send("trigger", type=type, object_id=object_id, idempotency_key=idempotency_key)
         return answer
