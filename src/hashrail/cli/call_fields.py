@@ -1,7 +1,7 @@
 """The fields of an operation as options, and what is typed for them as the wire wants it.
 
 `partnerUserId` is `--partner-user-id`; a field of a part has the part's name before it: `--data.nft-id`. A number goes
-out with the digits that were typed, and never through binary floating point.
+out with the digits that were typed.
 """
 
 import re
@@ -147,7 +147,7 @@ def typed(model: type[Struct], words: Sequence[str], *, is_query: bool) -> dict[
 
 def meant(word: str, known: Sequence[str] | Mapping[str, object]) -> str:
     """The nearest words, as the end of a sentence that says that there is no such word."""
-    near = get_close_matches(word, list(known), n=3, cutoff=0.55)
+    near = get_close_matches(word, list(known), n=3)
     return f"; is {' or '.join(near)} meant?" if near else "."
 
 
