@@ -253,6 +253,7 @@ export const OPERATIONS = {
   "proofs.days": { id: "proof_days", method: "GET", path: "/api/proofs/days", signed: false },
   "proofs.day": { id: "proof_day", method: "GET", path: "/api/proofs/day", signed: false },
   "proofs.power": { id: "s2s_proof_power", method: "GET", path: "/s2s/proofs/power", signed: true },
+  "keys.get": { id: "s2s_key", method: "GET", path: "/s2s/key", signed: true },
   "sandbox.advance": {
     id: "sandbox_advance",
     method: "POST",
@@ -294,6 +295,13 @@ export const OPERATIONS = {
     id: "sandbox_partner_payment",
     method: "POST",
     path: "/api/sandbox/partner-payment",
+    signed: true,
+    keyed: true,
+  },
+  "sandbox.trigger": {
+    id: "sandbox_trigger",
+    method: "POST",
+    path: "/api/sandbox/trigger",
     signed: true,
     keyed: true,
   },
@@ -507,6 +515,7 @@ export type OperationId =
   | "s2s_income"
   | "s2s_income_by_day"
   | "s2s_income_per_th"
+  | "s2s_key"
   | "s2s_login"
   | "s2s_miners"
   | "s2s_payment"
@@ -551,7 +560,8 @@ export type OperationId =
   | "sandbox_late_notice"
   | "sandbox_partner_payment"
   | "sandbox_pay"
-  | "sandbox_scenario";
+  | "sandbox_scenario"
+  | "sandbox_trigger";
 
 /** The codes of refusals. */
 export type ErrorCode =

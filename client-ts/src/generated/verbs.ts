@@ -26,6 +26,7 @@ import type {
   IncomeDay,
   IncomePerTh,
   IncomeRecord,
+  Key,
   Line,
   ListedUser,
   Miner,
@@ -50,6 +51,7 @@ import type {
   Tokens,
   TonWallet,
   Totals,
+  Triggered,
   Upgrade,
   UserBalance,
   Users,
@@ -892,6 +894,22 @@ export class ServerProofs {
   }
 }
 
+/** The API key that you call with. */
+export class ServerKeys {
+  readonly #send: Send;
+
+  constructor(send: Send) {
+    this.#send = send;
+  }
+
+  /** What your key is: kind, scopes, allowedAddresses, the address that you call from, secretsSince, the partner. */
+  get(
+    options: CallOptions = {},
+  ): Promise<Key> {
+    return this.#send("keys.get", {}, options);
+  }
+}
+
 /** Time, money and the chain of a sandbox; no other deployment has these verbs. */
 export class ServerSandbox {
   readonly #send: Send;
@@ -984,6 +1002,14 @@ export class ServerSandbox {
   ): Promise<Owed> {
     return this.#send("sandbox.payOperator", { amount, reference }, options);
   }
+
+  /** Have an event of a type told as an example, in the feed and to webhooks; its eventId begins with test_. */
+  trigger(
+    type: string,
+    options: WriteOptions & { objectId?: string | undefined } = {},
+  ): Promise<Triggered> {
+    return this.#send("sandbox.trigger", { type }, options);
+  }
 }
 
 /** The nouns. */
@@ -1007,6 +1033,7 @@ export class ServerNouns {
   readonly deposits: ServerDeposits;
   readonly events: ServerEvents;
   readonly proofs: ServerProofs;
+  readonly keys: ServerKeys;
   readonly sandbox: ServerSandbox;
 
   constructor(send: Send) {
@@ -1029,6 +1056,7 @@ export class ServerNouns {
     this.deposits = new ServerDeposits(send);
     this.events = new ServerEvents(send);
     this.proofs = new ServerProofs(send);
+    this.keys = new ServerKeys(send);
     this.sandbox = new ServerSandbox(send);
   }
 }

@@ -613,6 +613,32 @@ class Opening(TypedDict):
     text: str
 
 
+class Key(TypedDict):
+    """The key of the call. Without `allowedAddresses` it may be used from anywhere; `address` is where the call
+    came from. `secretsSince` are the secrets that sign, newest first: two during a rotation.
+
+    `lastUsedAt` is exact to some minutes. `requestsPerMinute` is a limit of the key's own, 0 for none and null
+    for the deployment's.
+    """
+
+    key: str
+    kind: Literal["full", "publishable", "secret"]
+    label: str
+    scopes: list[str]
+    allowedAddresses: list[str]
+    address: str
+    createdAt: str  # ISO 8601, UTC, with milliseconds and Z
+    expiresAt: str | None
+    lastUsedAt: str | None
+    secretsSince: list[str]
+    requestsPerMinute: int | None
+    unsignedUpgrades: bool
+    partnerId: str
+    partnerName: str
+    partnerStanding: Literal["closed", "open", "suspended"]
+    mode: Literal["production", "sandbox"]
+
+
 class Advance(TypedDict):
     """Where the business clock stands and how far the books are closed."""
 
@@ -683,6 +709,15 @@ class Owed(TypedDict):
     owed: Amount  # USD
     reserved: Amount  # USD
     creditLimit: Amount  # USD
+
+
+class Triggered(TypedDict):
+    """What is told: its `id` begins with `test_`, in the feed and as `webhook-id`."""
+
+    eventId: str
+    type: str
+    objectKind: str
+    objectId: str
 
 
 class LastIncome(TypedDict):
