@@ -32,7 +32,7 @@ export type Send = <Answer>(name: string, required: Fields, options: WriteOption
 export interface ClientOptions {
   /** How long to wait for an answer; 30 s where not said. A call that waits for events waits on top of it. */
   readonly timeoutMs?: number;
-  /** How often a call is repeated after a lost connection, a 429 or a 503; 3 where not said. */
+  /** How often a call is repeated after a lost connection, a 429, 502, 503 or 504; 3 where not said. */
   readonly retries?: number;
   /** What stands before every path, "/api/partner" where not said. */
   readonly prefix?: string;
@@ -59,8 +59,8 @@ export interface Prepared {
 export interface Credentials {
   /** The request with what proves who calls. */
   prove(request: Prepared, operation: Operation): Promise<Prepared>;
-  /** Whether the cause of a refusal is gone now, so that the request may be sent once more. */
-  mend(refusal: HashrailApiError): Promise<boolean>;
+  /** Whether the cause of a refusal of what was sent is gone now, so that the request may be sent once more. */
+  mend(refusal: HashrailApiError, sent: Prepared): Promise<boolean>;
 }
 
 export class Caller {
@@ -97,11 +97,12 @@ export class Caller {
     const pause = this.#options.pause ?? sleep;
     let mended = false;
     for (let attempt = 0; ; attempt += 1) {
+      const sent = await credentials.prove(request, operation);
       try {
-        return await this.#once(await credentials.prove(request, operation), about);
+        return await this.#once(sent, about);
       } catch (error) {
         if (!(error instanceof HashrailError)) throw error;
-        if (!mended && error instanceof HashrailApiError && (await credentials.mend(error))) {
+        if (!mended && error instanceof HashrailApiError && (await credentials.mend(error, sent))) {
           mended = true;
           attempt -= 1;
           continue;

@@ -50,10 +50,10 @@ export class UserCredentials implements Credentials {
     return Promise.resolve({ ...request, headers: { ...request.headers, ...key, ...bearer } });
   }
 
-  /** A token that has lived its time is renewed; calls that wait for it share one renewal. */
-  async mend(refusal: HashrailApiError): Promise<boolean> {
+  /** A token that has lived its time is renewed; calls that were sent with it share one renewal. */
+  async mend(refusal: HashrailApiError, sent: Prepared): Promise<boolean> {
     if (!refusal.is("TOKEN_EXPIRED") || this.#tokens === null) return false;
-    await this.refresh();
+    if (sent.headers["Authorization"] === `Bearer ${this.#tokens.jwtToken}`) await this.refresh();
     return true;
   }
 

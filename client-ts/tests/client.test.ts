@@ -177,9 +177,12 @@ test("an export that is not done is not downloaded", async () => {
 test("a user's token is renewed once for all calls that wait for it", async () => {
   const kept: (TokenPair | null)[] = [];
   const fresh = '{"jwtToken":"j2","refreshToken":"r2","userId":1,"partnerUserId":"alice"}';
-  const byToken = (asked: { url: URL; headers: Headers }): Response => {
+  const renewed = Promise.withResolvers<void>();
+  const byToken = async (asked: { url: URL; headers: Headers }): Promise<Response> => {
     if (asked.url.pathname.endsWith("/refresh")) return data(fresh);
     const isOld = asked.headers.get("Authorization") === "Bearer j1";
+    // This refusal comes when the other call has renewed the token already.
+    if (isOld && asked.url.pathname.endsWith("/get-balances")) await renewed.promise;
     return isOld ? refusal(401, "TOKEN_EXPIRED") : data('{"array":[]}');
   };
   const stub = new Stub(...Array.from({ length: 5 }, () => byToken));
@@ -187,7 +190,10 @@ test("a user's token is renewed once for all calls that wait for it", async () =
     ...stub.options,
     publishableKey: "pk",
     tokens: { jwtToken: "j1", refreshToken: "r1" },
-    onTokens: (tokens) => kept.push(tokens),
+    onTokens: (tokens) => {
+      kept.push(tokens);
+      renewed.resolve();
+    },
   });
   await Promise.all([user.miners.list(), user.balances.list()]);
   assert.deepEqual(kept, [{ jwtToken: "j2", refreshToken: "r2" }]);
