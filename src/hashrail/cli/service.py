@@ -205,6 +205,7 @@ def _show_summary(sandbox: sandboxes.Sandbox, *, beside: bool) -> None:
         f"  {program} audit{data}",
         f"  {program} explain income --miner 1001 --day {yesterday}{data}",
         f"  {program} payouts status{data}",
+        f"  {program} sandbox clock --from {shlex.quote(str(sandbox.data / 'demo.json'))}",
         f"  {program} --help",
         "",
         f"Every operation, with examples: {sandbox.base_url}/api/docs",

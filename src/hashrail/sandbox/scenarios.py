@@ -3,8 +3,8 @@
 The series are made up, not recorded: around the figures of September 2026 the bitcoin price, difficulty and block
 fees move by smooth waves and a little noise that is drawn from the day itself. Four scenarios:
 - `steady`: the waves alone.
-- `growth`: from its first day on the price of bitcoin gains a thousandth of its level with every day, and the
-  difficulty a hundredth of its own with every fourteen.
+- `growth`: from its first day on the price of bitcoin is a thousandth higher with every day, and the difficulty a
+  hundredth with every fourteen.
 - `halving`: the block subsidy is half of today's.
 - `crash`: the price of bitcoin is a fifth, so that weak miners stand idle.
 
@@ -37,6 +37,15 @@ class Scenario(StrEnum):
     GROWTH = "growth"
     HALVING = "halving"
     CRASH = "crash"
+
+
+# In words for whoever chooses.
+ABOUT = {
+    Scenario.STEADY: "price, difficulty and fees move by smooth waves around the figures of September 2026",
+    Scenario.GROWTH: "the price gains 0.1 % of its level a day, the difficulty 1 % every 14 days",
+    Scenario.HALVING: "half the block subsidy",
+    Scenario.CRASH: "a fifth of the price: weak miners stand idle",
+}
 
 
 def source_of(scenario: Scenario) -> str:

@@ -76,6 +76,22 @@ def test_a_halving_halves_the_subsidy_alone() -> None:
         assert halved.pool_btc_per_th < steady.pool_btc_per_th * Decimal("0.52")
 
 
+def test_growth_adds_the_same_every_day() -> None:
+    """A thousandth of a steady day's price a day, a hundredth of its difficulty every fourteen; the rest stays."""
+    for number, steady in enumerate(series(Scenario.STEADY), start=1):
+        grown = day_inputs(steady.day, Scenario.GROWTH, PRICES, growing_since=DAYS[0])
+        assert abs(grown.btc_usd - steady.btc_usd * (1000 + number) / 1000) < 1
+        assert steady.difficulty is not None
+        assert grown.difficulty == steady.difficulty * (100 + number // 14) / 100
+        assert (grown.subsidy_btc, grown.fees_btc) == (steady.subsidy_btc, steady.fees_btc)
+    far = day_inputs(dt.date(2036, 9, 9), Scenario.GROWTH, PRICES, growing_since=dt.date(2026, 9, 9))
+    assert Decimal("1e5") < far.btc_usd < Decimal("1e6")
+
+
+def test_every_scenario_has_words() -> None:
+    assert set(scenarios.ABOUT) == set(Scenario)
+
+
 def test_a_crash_leaves_weak_miners_idle() -> None:
     """A fifth of the price: 20 W/TH costs more than it earns, on every day; the pool pays the same in bitcoin."""
     for steady, crashed in zip(series(Scenario.STEADY), series(Scenario.CRASH), strict=True):
