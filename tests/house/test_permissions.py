@@ -41,6 +41,8 @@ LOOK = {
     *("verify day", "verify income", "verify power"),
     # They call a deployment over HTTP, as a partner's key may.
     *("login", "logout", "call", "doctor", "events listen", "events trigger", "events types"),
+    *("sandbox clock", "sandbox advance", "sandbox scenario", "sandbox chain", "sandbox pay", "sandbox late-notice"),
+    *("sandbox chargeback", "sandbox partner-payment"),
 }
 # What is not an operator's word to the books, with the reason why nobody is named.
 OTHERS = {

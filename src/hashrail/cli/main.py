@@ -119,6 +119,10 @@ PANELS: dict[str, dict[str, Command | Group]] = {
             "call:app",
         ),
         "events": Group("Follow your events, hand them to a local receiver, and fire examples.", ("events:app",)),
+        "sandbox": Group(
+            "Move a sandbox's clock, choose how its days go, and play customers, late notices and chargebacks.",
+            ("time_machine:app",),
+        ),
         "doctor": Command(
             "Check what a call needs, from the name of the host to webhooks, and say what to do next.", "doctor:app"
         ),

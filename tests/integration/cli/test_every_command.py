@@ -91,6 +91,7 @@ def test_every_command_that_reads_the_books_takes_data() -> None:
         # They call a deployment, as integrators do.
         *(("login",), ("logout",), ("call",), ("doctor",)),
         *(("events", name) for name in ("listen", "trigger", "types")),
+        *(words for words in options if words[0] == "sandbox"),
     } | {words for words in without if "ton" in " ".join(words)}
     showing = [words for words in with_books if words[-1] in ("list", "show", "balance", "chart", "audit", "income")]
     assert len(showing) >= 9

@@ -134,8 +134,11 @@ OF_ACCOUNTANTS = {
     *(("books", "invoice", "issue"), ("books", "invoice", "list"), ("books", "invoice", "show")),
     *(("pool", "show"), ("pool", "receipt", "list"), ("pool", "address", "list"), ("export",)),
 }
-# They call a deployment over HTTP: tests/api/test_terminal.py.
-OF_INTEGRATORS = {("login",), ("call",), ("doctor",), *(("events", name) for name in ("listen", "trigger", "types"))}
+# They call a deployment over HTTP: tests/api/test_terminal.py, tests/api/test_time_machine_commands.py.
+OF_INTEGRATORS = {
+    *(("login",), ("call",), ("doctor",), *(("events", name) for name in ("listen", "trigger", "types"))),
+    *(words for words in COMMANDS if words[0] == "sandbox"),
+}
 # They print nothing but JSON: tests/unit/cli.
 ALWAYS = {("signature", "verify"), ("ton-proof", "explain")}
 SETUP = [

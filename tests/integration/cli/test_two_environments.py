@@ -34,6 +34,7 @@ ALONE: set[Words] = {
     *(("verify", name) for name in ("day", "income", "power")),
     *(("login",), ("logout",), ("call",), ("doctor",)),
     *(("events", name) for name in ("listen", "trigger", "types")),
+    *(words for words in COMMANDS if words[0] == "sandbox"),
 }
 # They show what differs, and may change it.
 BESIDE: set[Words] = {("deployment", "show"), ("deployment", "change")}
