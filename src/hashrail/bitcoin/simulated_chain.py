@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Collection, Sequence, Set
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
-from typing import Literal, get_args
+from typing import Literal
 
 from hashrail import business_clock, db
 from hashrail.bitcoin import addresses
@@ -48,7 +48,6 @@ from hashrail.db import Pool, Reader, Tx
 from hashrail.settings import Network
 
 Scenario = Literal["confirm", "stuck", "evicted", "reorg", "double_spend"]
-SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 BLOCK_TIME = timedelta(minutes=10)
 COINS, EACH_BTC = 20, Decimal(5)
 # All the bitcoin that there will be, so nobody pays more at once. What an account ever got is held below 10^20, which

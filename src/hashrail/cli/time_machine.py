@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 import typer
@@ -205,7 +205,7 @@ def choose_scenario(
 )
 @prints(ChainShape)
 def chain(
-    scenario: Annotated[str | None, typer.Option(help=", ".join(simulated_chain.SCENARIOS) + ".")] = None,
+    scenario: Annotated[str | None, typer.Option(help=", ".join(get_args(simulated_chain.Scenario)) + ".")] = None,
     blocks: Annotated[int | None, typer.Option(min=0, max=1000, help="Mine so many blocks at once.")] = None,
     deposit_to: Annotated[str | None, typer.Option(help="Let somebody pay this address.")] = None,
     paid: Annotated[Decimal | None, typer.Option("--amount", parser=amount, help="So much, in BTC.")] = None,
