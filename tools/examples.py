@@ -36,7 +36,7 @@ from hashrail.exports.content import Terms
 from hashrail.parties import users
 from hashrail.postgres import job_queue
 from hashrail.postgres.server import EmbeddedPostgres
-from hashrail.proofs import day_documents
+from hashrail.proofs import day_documents, liabilities
 from hashrail.settings import Settings
 
 FILE = Path(__file__).parents[1] / "src/hashrail/api/document/examples.json"
@@ -59,8 +59,11 @@ RANDOM = {
     "publicKey": "d7" * 32,
     "sha256": "9c" * 32,
     "signature": "5f" * 64,
-    "content": '{"document":"hashrail day","version":1,"day":"2026-03-06", ...}',
     "salt": "41" * 32,
+    "nonce": "4e" * 32,
+    # Where a leaf stands follows from the nonce.
+    "index": 1,
+    "path": [{"hash": "9a" * 32, "sum": "0.000001490000000000"}],
     # The database's clock tells it.
     "occurredAt": "2026-03-02T12:00:00.000Z",
     "secret": "whsec_RVhBTVBMRQ==",
@@ -73,6 +76,8 @@ RANDOM = {
 SESSION = re.compile(r"[0-9]+-[0-9a-f]{32}")
 READ_TOKEN = re.compile(r"r[0-9]+-[0-9a-f]{32}")
 READ_TOKEN_ID = f"r1-{'e3' * 16}"
+# A signed document: its kind and day; hashes and salts follow.
+DOCUMENT = re.compile(r'\{"document":"[a-z ]+","version":1,"day":"[0-9-]+"')
 # The id of an event.
 EVENT = re.compile(r"(test_)?[0-9a-f]{27,32}")
 DOMAIN = "partner.example"
@@ -141,18 +146,25 @@ def _plain(value: Any) -> Any:
     """The same without what is random, and without what follows the first things of a long list."""
     if isinstance(value, list):
         return [_plain(each) for each in value[:MAX_SHOWN]]
-    if isinstance(value, str) and SESSION.fullmatch(value):
-        return f"1-{'e3' * 16}"
-    if isinstance(value, str) and READ_TOKEN.fullmatch(value):
-        return READ_TOKEN_ID
-    if isinstance(value, str) and (event := EVENT.fullmatch(value)):
-        return ((event[1] or "") + "e3" * 16)[:32]
+    if isinstance(value, str):
+        return _plain_text(value)
     if isinstance(value, dict):
         return {
-            name: RANDOM[name] if name in RANDOM and isinstance(each, str) else _plain(each)
+            name: RANDOM[name] if name in RANDOM and isinstance(each, type(RANDOM[name])) else _plain(each)
             for name, each in value.items()
         }
     return value
+
+
+def _plain_text(value: str) -> str:
+    if SESSION.fullmatch(value):
+        return f"1-{'e3' * 16}"
+    if READ_TOKEN.fullmatch(value):
+        return READ_TOKEN_ID
+    if event := EVENT.fullmatch(value):
+        return ((event[1] or "") + "e3" * 16)[:32]
+    document = DOCUMENT.match(value)
+    return f"{document[0]}, ...}}" if document else value
 
 
 async def tell(story: Story) -> None:
@@ -183,6 +195,12 @@ async def _prove(story: Story) -> None:
     await story.call("proof_days")
     await story.call("proof_day", day=day)
     await story.call("s2s_proof_power", day=day)
+    await liabilities.take_due(world.pool, story.api.deployment.vault, every_days=1)
+    await story.call("proof_liabilities")
+    await story.call("proof_liabilities_days")
+    await story.call("s2s_proof_balance", partnerUserId="alice")
+    story.token = (await story.api.user("alice")).token or ""
+    await story.call("c2s_proof_balance")
 
 
 async def _log_in(story: Story) -> None:

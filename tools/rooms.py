@@ -188,7 +188,7 @@ ROOMS = (
         "Holding the books against themselves",
         ("explain", "invariants", "reconciliation", "reconciliation_lines"),
     ),
-    Room("proofs", "What others can check without trust", ("day_documents", "keys")),
+    Room("proofs", "What others can check without trust", ("day_documents", "keys", "liabilities")),
     Room(
         "accounting",
         "For accountants: journal, trial balance, invoices, statements, and what the pool has paid",

@@ -200,8 +200,11 @@ def translated() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def transaction(pool: Pool) -> AsyncIterator[Tx]:
+async def transaction(pool: Pool, *, one_moment: bool = False) -> AsyncIterator[Tx]:
     """One READ COMMITTED transaction: committed when the block ends well, rolled back when it raises.
+
+    With `one_moment` it is REPEATABLE READ: what it reads belongs to the moment of its first query, and so it may add
+    rows alone.
 
     A commit waits for a synchronous standby. When the wait is cancelled PostgreSQL answers that it is done, with a
     warning; a failover could still take it back. That, and a line that is lost while the commit is on its way, is
@@ -217,7 +220,7 @@ async def transaction(pool: Pool) -> AsyncIterator[Tx]:
     with translated():
         async with pool.acquire() as connection:
             try:
-                async with connection.transaction():
+                async with connection.transaction(isolation="repeatable_read" if one_moment else None):
                     with _ending(connection):
                         yield connection
                     connection.add_log_listener(hear)

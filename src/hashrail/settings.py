@@ -74,6 +74,9 @@ class DeploymentSettings(BaseModel):
     sessions_per_user: int = Field(default=100, ge=1, le=1000)
     """How many sessions a user may have; a login beyond them ends the one that was not renewed for longest."""
 
+    liabilities_every_days: int = Field(default=1, ge=0, le=366)
+    """After how many signed days what is owed to all users is taken and signed again; 0 is never."""
+
     @field_validator("database_url")
     @classmethod
     def _named(cls, value: str | None) -> str | None:

@@ -559,6 +559,8 @@ HARD_TO_GET_RIGHT = {
     *("s2s_payment_create", "s2s_payment_success", "s2s_transfer", "s2s_upgrade", "s2s_upgrade_price"),
     # Nobody makes the file of what was asked for.
     *("s2s_export", "s2s_export_content"),
+    # Nothing was signed of what is owed.
+    *("proof_liabilities", "s2s_proof_balance", "c2s_proof_balance"),
     # There is no endpoint of that number.
     *(f"s2s_webhook_{verb}" for verb in ("update", "delete", "rotate", "test", "deliveries", "replay")),
     *("s2s_withdraw", "s2s_withdraw_fast", "s2s_withdrawal", "s2s_withdrawal_cancel", "sandbox_advance"),

@@ -19,7 +19,7 @@ from hashrail.api.serving.operation import Auth
 from hashrail.api.wire import cursors
 from hashrail.bitcoin.opening import open_for
 from hashrail.payouts import watch
-from hashrail.proofs import day_documents
+from hashrail.proofs import day_documents, liabilities
 from hashrail.rewards import closing
 from tests.support.api_client import (
     CONTRACT,
@@ -165,6 +165,21 @@ async def same_document(two: Two) -> None:
     document = answered(await two.server.call("proof_day", day="2026-03-01"))
     assert document == answered(await two.victim.server.call("proof_day", day="2026-03-01"))
     assert two.victim.world.partner.public_id not in document["content"]
+
+
+async def same_liabilities(two: Two) -> None:
+    """What is owed to all is for everybody, and says nothing of partners."""
+    await same_document(two)
+    await liabilities.take_due(two.victim.world.pool, two.victim.world.vault, every_days=1)
+    document = answered(await two.server.call("proof_liabilities"))
+    assert document == answered(await two.victim.server.call("proof_liabilities"))
+    assert two.victim.world.partner.public_id not in document["content"]
+
+
+async def foreign_balance(two: Two) -> None:
+    """A user of that name is the partner's own, and a leaf is shown to whom it is of."""
+    await same_liabilities(two)
+    await no_such_user("s2s_proof_balance")(two)
 
 
 async def own_power(two: Two) -> None:
@@ -571,6 +586,10 @@ ATTEMPTS: dict[str, Attempt] = {
     "proof_days": nothing_of_anybody("proof_days"),
     "proof_day": same_document,
     "s2s_proof_power": own_power,
+    "proof_liabilities": same_liabilities,
+    "proof_liabilities_days": nothing_of_anybody("proof_liabilities_days"),
+    "s2s_proof_balance": foreign_balance,
+    "c2s_proof_balance": token_beside_own_key("c2s_proof_balance"),
     "c2s_deposit_address": token_beside_own_key("c2s_deposit_address"),
     "s2s_deposit_address": no_such_user("s2s_deposit_address"),
     "s2s_deposits": own_deposits,

@@ -1,9 +1,11 @@
 """Signed days over HTTP: everybody can fetch and check them; a partner opens its own commitment alone."""
 
 import datetime as dt
+from decimal import Decimal
 
-from hashrail.proofs import day_documents
+from hashrail.proofs import day_documents, liabilities
 from hashrail.rewards import closing
+from hashrail_client import liabilities as owed
 from hashrail_client import proofs
 from tests.support.api_client import Api, answered, check_refused
 from tests.support.books import buy
@@ -33,6 +35,28 @@ async def test_a_day_is_fetched_and_checked(api: Api) -> None:
     assert line["power"] == 4
     shown = answered(await api.server.call("s2s_income", partnerUserId="alice"))["array"][0]
     assert proofs.verify_record(newest, shown, power=line["power"], energy_efficiency=line["energyEfficiency"])
+    await check_balances(api, keys, newest)
+
+
+async def check_balances(api: Api, keys: dict[str, bytes], day: proofs.VerifiedDay) -> None:
+    """What the user was owed is part of the sum that everybody can fetch; their own device and their partner agree."""
+    check_refused(await api.http.get("/api/proofs/liabilities"), 404, "LIABILITIES_NOT_TAKEN", "day")
+    check_refused(
+        await api.server.call("s2s_proof_balance", partnerUserId="alice"), 404, "LIABILITIES_NOT_TAKEN", "day"
+    )
+    await liabilities.take_due(api.world.pool, api.deployment.vault, every_days=1)
+    document = answered(await api.http.get("/api/proofs/liabilities", params={"day": day.day}))
+    signed = owed.verify_liabilities(document, keys, day=day)
+    [listed] = answered(await api.http.get("/api/proofs/liabilities/days"))["days"]
+    assert (listed["day"], listed["sha256"]) == (day.day, signed.sha256)
+    proof = answered(await api.server.call("s2s_proof_balance", partnerUserId="alice", day=day.day))
+    assert proof == answered(await (await api.user("alice")).call("c2s_proof_balance"))
+    balances = answered(await api.server.call("s2s_balances", partnerUserId="alice"))["array"]
+    [balance] = [each for each in balances if each["currency"] == "BTC"]
+    amount = Decimal(balance["valueNumericAtSyncDate"]) + Decimal(balance["freezedValueNumericAtSyncDate"])
+    assert owed.verify_balance(signed, proof, partner_user_id="alice", amount=amount) > 0
+    await api.world.user("idle")
+    check_refused(await api.server.call("s2s_proof_balance", partnerUserId="idle"), 404, "NOTHING_OWED", "day")
 
 
 async def test_a_day_that_is_not_signed(api: Api) -> None:

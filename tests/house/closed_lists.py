@@ -190,6 +190,8 @@ OPEN = {
                 "restored_gap.sequence",
                 "backup.path",
                 *("day_document.content", "day_document.sha256", "day_document.previous_sha256"),
+                *("liabilities_document.content", "liabilities_document.sha256"),
+                *("liabilities_document.previous_sha256", "liabilities_document.kid"),
                 *("day_document.kid", "proof_key.kid"),
                 "signing_key.kid",
                 "ton_payload.payload",

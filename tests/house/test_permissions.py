@@ -35,10 +35,10 @@ LOOK = {
     *("withdrawal list", "withdrawal show"),
     *("payouts status", "payouts batches", "payouts reconcile", "payouts waiting", "payouts node"),
     *("operator list", "operator log", "change list"),
-    *("deployment show", "verify-backup", "verify day", "verify income", "verify power"),
+    *("deployment show", "verify-backup"),
     *("alarms list", "alarms history", "alarms silences", "alarms test"),
     *("signature sign", "signature verify", "ton-proof explain"),
-    *("verify day", "verify income", "verify power"),
+    *("verify day", "verify income", "verify power", "verify liabilities", "verify balance"),
     # They call a deployment over HTTP, as a partner's key may.
     *("login", "logout", "call", "doctor", "events listen", "events trigger", "events types"),
     *("sandbox clock", "sandbox advance", "sandbox scenario", "sandbox chain", "sandbox pay", "sandbox late-notice"),

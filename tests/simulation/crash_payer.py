@@ -87,12 +87,12 @@ def count_commits(books: Pool, steps: Steps) -> None:
     """Each commit of the books is a step; those of a simulated chain, which has connections of its own, are not."""
 
     @asynccontextmanager
-    async def counted(pool: Pool) -> AsyncIterator[Tx]:
+    async def counted(pool: Pool, *, one_moment: bool = False) -> AsyncIterator[Tx]:
         if pool is not books:
-            async with opened_transaction(pool) as tx:
+            async with opened_transaction(pool, one_moment=one_moment) as tx:
                 yield tx
             return
-        async with opened_transaction(pool) as tx:
+        async with opened_transaction(pool, one_moment=one_moment) as tx:
             yield tx
             step = steps.begin("commit")
         steps.end(step)

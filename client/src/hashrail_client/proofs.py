@@ -58,13 +58,12 @@ def read_keys(answer: Mapping[str, Any]) -> dict[str, bytes]:
     return {each["kid"]: bytes.fromhex(each["publicKey"]) for each in answer["keys"]}
 
 
-def verify_day(
-    document: Mapping[str, Any], keys: Mapping[str, bytes], *, previous: VerifiedDay | None = None
-) -> VerifiedDay:
-    """A day's document, as the operation `proof_day` answers it, reckoned again from its inputs.
+def open_document(
+    document: Mapping[str, Any], keys: Mapping[str, bytes], kind: str, version: int
+) -> tuple[str, Mapping[str, Any]]:
+    """SHA-256 and content of a signed document of a kind, whatever it says.
 
-    With `previous`, the verified document of the day before, it has to follow from that one. Raises ProofError:
-    KEY_UNKNOWN, SIGNATURE, HASH, CONTENT, CHAIN, POOL, DISCOUNT or RATES.
+    Raises ProofError: KEY_UNKNOWN, SIGNATURE, HASH or CONTENT.
     """
     text = str(document["content"]).encode()
     kid = str(document["kid"])
@@ -78,10 +77,22 @@ def verify_day(
     if sha256 != document["sha256"]:
         raise ProofError("HASH", f"the content has the hash {sha256}")
     content = read(text.decode())
-    if (content.get("document"), content.get("version")) != (KIND, VERSION) or content["kid"] != kid:
-        raise ProofError("CONTENT", "it is no document of a day that this program knows")
+    if (content.get("document"), content.get("version"), content.get("kid")) != (kind, version, kid):
+        raise ProofError("CONTENT", f"it is no document of the kind {kind} that this program knows")
     if document["day"] != content["day"]:
         raise ProofError("CONTENT", f"it is the document of {content['day']}")
+    return sha256, content
+
+
+def verify_day(
+    document: Mapping[str, Any], keys: Mapping[str, bytes], *, previous: VerifiedDay | None = None
+) -> VerifiedDay:
+    """A day's document, as the operation `proof_day` answers it, reckoned again from its inputs.
+
+    With `previous`, the verified document of the day before, it has to follow from that one. Raises ProofError:
+    KEY_UNKNOWN, SIGNATURE, HASH, CONTENT, CHAIN, POOL, DISCOUNT or RATES.
+    """
+    sha256, content = open_document(document, keys, KIND, VERSION)
     if previous is not None and (content["previous"], content["day"]) != (previous.sha256, _day_after(previous.day)):
         raise ProofError("CHAIN", f"it does not follow from the document of {previous.day}")
     _check_pool(content)

@@ -1,9 +1,11 @@
 """`hashrail verify`: check what a deployment has signed, from files alone. No database and no server is asked.
 
-The files hold what the API answers: a day's document (`GET /api/proofs/day`), the published keys (`GET
-/api/proofs/keys`), a user's record of income, a partner's opening. The judge is the SDK's.
+The files hold what the API answers: documents of days and of what was owed (`GET /api/proofs/day`, `GET
+/api/proofs/liabilities`), the published keys (`GET /api/proofs/keys`), a user's record of income or proof of a balance,
+a partner's opening. The judge is the SDK's.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from json import JSONDecodeError
 from pathlib import Path
@@ -14,7 +16,8 @@ import typer
 from hashrail.cli.examples import example
 from hashrail.cli.printing import Shape, about, prints, show_json, usage_error
 from hashrail.cli.shared import amount, say
-from hashrail_client import proofs
+from hashrail_client import liabilities, proofs
+from hashrail_client.liabilities import VerifiedLiabilities
 from hashrail_client.proofs import ProofError, VerifiedDay
 
 app = typer.Typer(no_args_is_help=True)
@@ -103,6 +106,67 @@ def power(
     _show(f"{total:f} TH in {len(lines)} class(es) earned {earned:f} BTC", held, as_json=as_json)
 
 
+@app.command(
+    "liabilities", epilog=example("hashrail verify liabilities owed-1.json owed-2.json --keys keys.json --day day.json")
+)
+@prints(Verified)
+def owed(
+    documents: Annotated[list[Path], typer.Argument(help="Answers of GET /api/proofs/liabilities, one after another.")],
+    keys: KeysOption,
+    day: Annotated[Path | None, typer.Option(help="The document of the last one's day.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check documents of what is owed to all users: signature, and that each names the one before.
+
+    None may be left out between them. Ends with 1 at the first that does not hold.
+    """
+    held: list[VerifiedLiabilities] = []
+    known = proofs.read_keys(_read(keys))
+    try:
+        verified = None if day is None else proofs.verify_day(_read(day), known)
+        for place, each in enumerate(documents, start=1):
+            held.append(
+                liabilities.verify_liabilities(
+                    _read(each),
+                    known,
+                    day=verified if place == len(documents) else None,
+                    previous=held[-1] if held else None,
+                )
+            )
+    except ProofError as error:
+        _show(error, held, as_json=as_json)
+    newest = held[-1]
+    _show(f"{newest.total:f} BTC were owed to {newest.count} user(s) after {newest.day}", held, as_json=as_json)
+
+
+@app.command(
+    "balance",
+    epilog=example(
+        "hashrail verify balance owed.json proof.json --keys keys.json --partner-user-id alice --amount 0.00012"
+    ),
+)
+@prints(Verified)
+def balance(
+    document: Annotated[Path, typer.Argument(help="The answer of GET /api/proofs/liabilities.")],
+    proof: Annotated[Path, typer.Argument(help="The answer of GET /api/partner/c2s/proofs/balance, or of s2s.")],
+    keys: KeysOption,
+    partner_user_id: Annotated[str, typer.Option(help="Who the user is, at their partner.")],
+    owing: Annotated[
+        Decimal | None, typer.Option("--amount", parser=amount, help="BTC that the user was owed, if known.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that what a user was owed is part of the signed sum of what is owed to all."""
+    held: list[VerifiedLiabilities] = []
+    try:
+        held.append(liabilities.verify_liabilities(_read(document), proofs.read_keys(_read(keys))))
+        proven = liabilities.verify_balance(held[0], _read(proof), partner_user_id=partner_user_id, amount=owing)
+    except ProofError as error:
+        _show(error, held, as_json=as_json)
+    message = f"{proven:f} BTC of {partner_user_id} are part of {held[0].total:f} BTC owed to {held[0].count} user(s)"
+    _show(message, held, as_json=as_json)
+
+
 def _read(path: Path) -> Any:
     """What a file holds, without the envelope that answers of the API have."""
     try:
@@ -113,7 +177,7 @@ def _read(path: Path) -> Any:
     return found.get("data", found) if isinstance(found, dict) else found
 
 
-def _show(outcome: str | ProofError, held: list[VerifiedDay], *, as_json: bool) -> NoReturn:
+def _show(outcome: str | ProofError, held: Sequence[VerifiedDay | VerifiedLiabilities], *, as_json: bool) -> NoReturn:
     """Say what was found, and end with 0 or 1."""
     failed = isinstance(outcome, ProofError)
     code = outcome.code if isinstance(outcome, ProofError) else None

@@ -33,7 +33,7 @@ from hashrail.payouts import processor, settlement
 from hashrail.postgres import job_queue
 from hashrail.processes import delivering, housekeeping, watching
 from hashrail.processes.meters import REGISTRY
-from hashrail.proofs import day_documents
+from hashrail.proofs import day_documents, liabilities
 from hashrail.recovery import lost
 from hashrail.rewards import closing, fetching
 from hashrail.sandbox import rates
@@ -152,21 +152,31 @@ def tasks(queue: procrastinate.App, deployment: Deployment) -> None:
     async def audit(timestamp: int) -> None:
         await _audit(deployment, timestamp)
 
-    _tasks_of_exports(queue, deployment)
+    _tasks_that_take_long(queue, deployment)
     if deployment.node is not None:
         _tasks_of_chain(queue, deployment)
 
 
-def _tasks_of_exports(queue: procrastinate.App, deployment: Deployment) -> None:
-    """What makes files, on a queue of their own."""
+def _tasks_that_take_long(queue: procrastinate.App, deployment: Deployment) -> None:
+    """What makes files, and adds up all users: on a queue of their own."""
+    pool, settings = deployment.pool, deployment.settings
 
     # It begins at once where an export is asked for, and each minute what a worker that was killed has left.
     @queue.periodic(cron=EVERY_MINUTE)
     @queue.task(name=export.JOB, queue=export.QUEUE, queueing_lock=export.JOB, pass_context=False)
-    @_counted(deployment.pool)
+    @_counted(pool)
     async def make_exports(timestamp: int) -> None:
-        made = await making.make_waiting(deployment.pool, content.Terms.of(deployment.settings))
+        made = await making.make_waiting(pool, content.Terms.of(settings))
         (log.info if made else log.debug)("exports made", made=made, tick=timestamp)
+
+    # It holds no lock of the queue: whoever comes second finds that the day was taken.
+    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.task(name="take_liabilities", queue=export.QUEUE, queueing_lock="take_liabilities", pass_context=False)
+    @_counted(pool)
+    async def take_liabilities(timestamp: int) -> None:
+        day = await liabilities.take_due(pool, deployment.vault, every_days=settings.liabilities_every_days)
+        if day is not None:
+            log.info("liabilities signed", day=day.isoformat(), tick=timestamp)
 
 
 def _tasks_of_chain(queue: procrastinate.App, deployment: Deployment) -> None:

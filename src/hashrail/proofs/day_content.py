@@ -5,19 +5,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from hashrail.db import Row, Tx
 from hashrail.proofs import power
+from hashrail.proofs.documents import Part
 from hashrail.proofs.keys import SigningKey
 from hashrail.proofs.power import Line, Opening
 from hashrail.rewards import day_sources, rates
 
 KIND, VERSION = "hashrail day", 1
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A part of a document; its members are in camelCase, amounts are exact numbers."""
 
 
 class Inputs(Part, frozen=True):

@@ -4,21 +4,17 @@ Each names the SHA-256 of the one before, so that no day can be changed, left ou
 A correction of a day stands in the document of the day that it is credited with.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import msgspec
-
-from hashrail import clock, db
+from hashrail import db
 from hashrail.db import Reader, Tx, record
 from hashrail.errors import NotFoundError
-from hashrail.proofs import day_content, keys
+from hashrail.proofs import day_content, documents, keys
 from hashrail.proofs.keys import SigningKey
 from hashrail.proofs.power import Opening
 from hashrail.vault import Vault
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _READ = """
     SELECT day, content, sha256, kid, encode(signature, 'hex') AS signature, signed_at FROM day_document"""
 
@@ -98,15 +94,15 @@ async def _next_day(tx: Tx) -> date | None:
 
 async def _sign(tx: Tx, key: SigningKey, day: date) -> None:
     previous: str | None = await tx.fetchval("SELECT sha256 FROM day_document ORDER BY day DESC LIMIT 1")
-    content = _ENCODER.encode(await day_content.gather(tx, key, day, previous=previous))
+    signed = documents.sign(key, await day_content.gather(tx, key, day, previous=previous))
     await tx.execute(
         """INSERT INTO day_document (day, content, sha256, previous_sha256, kid, signature, signed_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7)""",
         day,
-        content.decode(),
-        hashlib.sha256(content).hexdigest(),
+        signed.content,
+        signed.sha256,
         previous,
-        key.kid,
-        key.private.sign(content),
-        clock.wall_now(),
+        signed.kid,
+        signed.signature,
+        signed.signed_at,
     )

@@ -44,9 +44,14 @@ async def published(reader: Reader) -> list[PublicKey]:
 async def hold(tx: Tx, vault: Vault) -> SigningKey:
     """The newest key, made where there is none; whoever else signs waits until this transaction ends."""
     await tx.execute("LOCK TABLE proof_key IN SHARE ROW EXCLUSIVE MODE")
-    row = await tx.fetchrow("SELECT kid, sealed FROM proof_key ORDER BY created_at DESC, kid LIMIT 1")
+    return await newest(tx, vault) or await rotate(tx, vault)
+
+
+async def newest(reader: Reader, vault: Vault) -> SigningKey | None:
+    """The newest key, if there is one."""
+    row = await reader.fetchrow("SELECT kid, sealed FROM proof_key ORDER BY created_at DESC, kid LIMIT 1")
     if row is None:
-        return await rotate(tx, vault)
+        return None
     return SigningKey(row["kid"], Ed25519PrivateKey.from_private_bytes(vault.open(row["sealed"])))
 
 

@@ -26,7 +26,7 @@ from hashrail.errors import ConflictError
 from hashrail.money import BTC_DECIMALS, floor_to
 from hashrail.parties import partners, users
 from hashrail.payouts import processor
-from hashrail.proofs import day_documents
+from hashrail.proofs import day_documents, liabilities
 from hashrail.rewards import closing, discounts, settling
 from hashrail.sandbox import rates
 from hashrail.selling import catalogue, orders, samples, upgrade_tariff
@@ -179,8 +179,10 @@ async def _live_through(deployment: Deployment, partner: partners.Partner, tick:
         if tick is not None and today > first:
             tick(today - clock.ONE_DAY)
         async with db.transaction(pool) as tx:
-            if await business_clock.lead(tx) >= timedelta(0):
-                return
+            is_now = await business_clock.lead(tx) >= timedelta(0)
+        if is_now:
+            await liabilities.take_due(pool, deployment.vault, every_days=settings.liabilities_every_days)
+            return
         index = (today - first).days
         await _buy(pool, settings, partner, index)
         await _withdraw(pool, settings, partner, index)

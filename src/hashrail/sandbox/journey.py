@@ -24,7 +24,7 @@ from hashrail.deployment.opened import Deployment
 from hashrail.events import mover, planning
 from hashrail.parties import partners
 from hashrail.payouts import processor
-from hashrail.proofs import day_documents
+from hashrail.proofs import day_documents, liabilities
 from hashrail.rewards import closing, rate_classes
 from hashrail.sandbox import rates
 from hashrail.sandbox.scenarios import Scenario
@@ -65,6 +65,9 @@ async def go(deployment: Deployment, once: Once, reach: Reach, scenario: Scenari
         leg = msgspec.json.decode(await once(_move(deployment, leg, scenario)), type=Leg)
         await _arrive(deployment, scenario, is_last=not leg.left_us)
     progress = await _close(deployment, scenario)
+    # Once a journey, over all users: on every day of it this would be most of the work.
+    every_days = deployment.settings.liabilities_every_days
+    await liabilities.take_due(deployment.pool, deployment.vault, every_days=every_days)
     await _tell(deployment.pool)
     return progress
 

@@ -1,5 +1,5 @@
 -- How the days of a sandbox go on.
--- depends: 0107_webhooks_disabled_at
+-- depends: 0108_liabilities
 
 -- Of the days to come, where nobody says otherwise for some of them; without a row they are steady.
 CREATE TABLE sandbox_days (

@@ -1,5 +1,6 @@
 """Every invariant is true of healthy books, and sees exactly the damage that it is there for."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -72,6 +73,13 @@ DELIVERY = """INSERT INTO webhook_delivery (partner_id, endpoint_id, position, o
 SIGNED = """INSERT INTO day_document
             SELECT '{day}', '{content}', encode(sha256('{hashed}'), 'hex'), {previous}, 'k', repeat('0', 64)::bytea,
                    now()"""
+# A day's document whose text is `a`, and what is owed after it: one user, to whom one bitcoin is.
+OF_DAY = hashlib.sha256(b"a").hexdigest()
+DAY_OF_OWED = SIGNED.format(day="2026-03-03", content="a", hashed="a", previous="NULL")
+OWED_TEXT = '{{"previous":{previous},"dayDocument":"{day}","sum":"1","count":1}}'
+OWED = """INSERT INTO liabilities_document
+          SELECT '2026-03-03', c, encode(sha256(convert_to(c || '{hashed}', 'UTF8')), 'hex'), NULL, 'k',
+                 repeat('0', 64)::bytea, now(), 1, {owed}, 0, {owed} FROM (SELECT '{content}' AS c) s"""
 IN_PRODUCTION = ("UPDATE deployment SET mode = 'production'", "UPDATE business_clock SET offset_us = 0")
 BREAKS: dict[str, list[tuple[str, ...]]] = {
     "deployment-is-one": [("DELETE FROM deployment",)],
@@ -185,6 +193,20 @@ BREAKS: dict[str, list[tuple[str, ...]]] = {
         (
             SIGNED.format(day="2026-03-03", content="a", hashed="a", previous="NULL"),
             SIGNED.format(day="2026-03-04", content="b", hashed="b", previous="repeat('0', 64)"),
+        ),
+    ],
+    "signed-liabilities-follow": [
+        (DAY_OF_OWED, OWED.format(content=OWED_TEXT.format(previous="null", day="a"), hashed="b", owed=1)),
+        (DAY_OF_OWED, OWED.format(content=OWED_TEXT.format(previous="null", day="b"), hashed="", owed=1)),
+        (DAY_OF_OWED, OWED.format(content=OWED_TEXT.format(previous='"a"', day="a"), hashed="", owed=1)),
+    ],
+    "liabilities-equal-books": [
+        (DAY_OF_OWED, OWED.format(content=OWED_TEXT.format(previous="null", day=OF_DAY), hashed="", owed=2)),
+        (
+            DAY_OF_OWED,
+            OWED.format(content=OWED_TEXT.format(previous="null", day=OF_DAY), hashed="", owed=1),
+            """INSERT INTO liability_leaves
+               SELECT '2026-03-03', 0, x, repeat('0', 48)::bytea, x, 2 FROM (SELECT repeat('0', 32)::bytea AS x) s""",
         ),
     ],
     "orders-match-ledger": [
@@ -341,7 +363,7 @@ def test_every_invariant_has_a_name_a_rule_and_damage_to_see() -> None:
     """A new one comes with a way to break it."""
     names = [name for name, _ in invariants.names()]
     assert names == [each.name for section in invariants.SECTIONS for each in section.invariants]
-    assert len(set(names)) == len(names) == 44
+    assert len(set(names)) == len(names) == 46
     assert set(BREAKS) == set(names)
     assert all(ways for ways in BREAKS.values())
     assert all(rule and rule[0].islower() and not rule.endswith(".") for _, rule in invariants.names())

@@ -127,7 +127,7 @@ OF_TWO = {
 # Of files, without a deployment: tests/unit/cli/test_request_log.py.
 OF_LOGS = {("log",)}
 # Of signed documents: tests/unit/cli/test_verify.py.
-OF_PROOFS = {("verify", name) for name in ("day", "income", "power")}
+OF_PROOFS = {("verify", name) for name in ("day", "income", "power", "liabilities", "balance")}
 # On books where a month is over, and the pool has paid: test_books.py and test_pool.py here.
 OF_ACCOUNTANTS = {
     *(("books", "chart"), ("books", "balance"), ("books", "user-statement")),

@@ -31,7 +31,7 @@ ALONE: set[Words] = {
     ("verify-backup",),
     ("restore",),
     ("log",),
-    *(("verify", name) for name in ("day", "income", "power")),
+    *(("verify", name) for name in ("day", "income", "power", "liabilities", "balance")),
     *(("login",), ("logout",), ("call",), ("doctor",)),
     *(("events", name) for name in ("listen", "trigger", "types")),
     *(words for words in COMMANDS if words[0] == "sandbox"),

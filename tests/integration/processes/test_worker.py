@@ -112,13 +112,14 @@ async def test_the_audit_of_the_worker_raises_an_alarm(
 
 
 def test_what_is_done_when(queue: procrastinate.App, pool: db.Pool) -> None:
-    """Each periodic job waits at most once; two of them have no lock that a killed worker could leave behind."""
+    """Each periodic job waits at most once; three of them have no lock that a killed worker could leave behind."""
     worker.tasks(queue, deployed(pool, Settings()))
     planned = {each.task.name: each.cron for each in queue.periodic_registry.periodic_tasks.values()}
-    minutely = dict.fromkeys(("keep_days", "write_journal", "pay", "forget_stalled", "make_exports"), "* * * * *")
+    free = ("forget_stalled", "make_exports", "take_liabilities")
+    minutely = dict.fromkeys(("keep_days", "write_journal", "pay", *free), "* * * * *")
     assert planned == minutely | {"audit": "17 * * * *"}
     for name in planned:
-        lock = None if name in ("forget_stalled", "make_exports") else name
+        lock = None if name in free else name
         assert (queue.tasks[name].lock, queue.tasks[name].queueing_lock) == (lock, name)
 
 

@@ -93,4 +93,30 @@ INVARIANTS = (
         WHERE d.previous_sha256 IS DISTINCT FROM y.sha256
            OR d.sha256 <> encode(sha256(convert_to(d.content, 'UTF8')), 'hex')""",
     ),
+    Invariant(
+        "signed-liabilities-follow",
+        "every document of what is owed is what was hashed, and names its day's and the one before",
+        """
+        SELECT d.day FROM (
+            SELECT day, content, sha256, previous_sha256, lag(sha256) OVER (ORDER BY day) AS before
+            FROM liabilities_document) d
+        JOIN day_document m ON m.day = d.day
+        WHERE d.previous_sha256 IS DISTINCT FROM d.before
+           OR d.content::jsonb ->> 'previous' IS DISTINCT FROM d.before
+           OR d.content::jsonb ->> 'dayDocument' IS DISTINCT FROM m.sha256
+           OR d.sha256 <> encode(sha256(convert_to(d.content, 'UTF8')), 'hex')""",
+    ),
+    Invariant(
+        "liabilities-equal-books",
+        "what the tree of a signed day adds up to, less what users fall short of, is what the books owed them then",
+        """
+        SELECT d.day, d.owed_btc, d.shortfall_btc, d.books_btc, t.owed_btc AS kept_btc
+        FROM liabilities_document d
+        LEFT JOIN (SELECT day, sum(sum_btc) AS owed_btc, sum(length(leaves)) / 48 AS leaf_count
+                   FROM liability_leaves GROUP BY day) t ON t.day = d.day
+        WHERE d.owed_btc - d.shortfall_btc <> d.books_btc
+           OR (d.content::jsonb ->> 'sum')::numeric <> d.owed_btc
+           OR (d.content::jsonb ->> 'count')::bigint <> d.leaf_count
+           OR (t.owed_btc, t.leaf_count) <> (d.owed_btc, d.leaf_count)""",
+    ),
 )
