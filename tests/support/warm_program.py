@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -99,6 +100,9 @@ def run(line: socket.socket) -> None:
         app()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:
+        # The process ends before Python would tell.
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
