@@ -123,10 +123,11 @@ def test_the_key_can_be_seen_and_copied(opened: Browser, sandbox: Sandbox) -> No
 def test_it_fits(
     opened: Browser, sandbox: Sandbox, name: str, window: dict[str, int], scheme: Literal["light", "dark"]
 ) -> None:
-    """Nothing is wider than the window, in either light, and nothing complains."""
+    """Nothing is wider than the window, in either light, nobody is kept out, and nothing complains."""
     with looking(opened, window=window, scheme=scheme) as watched:
         arrive(watched, sandbox)
         assert watched.too_wide() == []
+        assert watched.accessibility() == []
         watched.picture(f"front-{name}-{scheme}")
         assert watched.complaints == []
 

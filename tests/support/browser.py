@@ -14,7 +14,11 @@ from hashrail.pages.assets import BUILT
 from tests.support.folders import ROOT
 
 PROGRAM = ROOT / ".venv" / "chromium" / "bin" / "chromium-headless-shell"
-BUILD = ROOT / "src" / "hashrail" / "pages" / BUILT
+PAGES = ROOT / "src" / "hashrail" / "pages"
+BUILD = PAGES / BUILT
+# Looks at a page for what keeps people out: contrast, names, order, roles.
+AXE = PAGES / "node_modules" / "axe-core" / "axe.min.js"
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # Pictures of pages, as they were when they were tested.
 PICTURES = ROOT / "build" / "pictures"
 INSTALL = "make .venv/.pages .venv/.chromium"
@@ -40,6 +44,16 @@ class Watched:
         """Keep a picture of the whole page."""
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+    def accessibility(self) -> list[str]:
+        """Where the page breaks WCAG 2.2 AA, as far as a program can tell: the rule, the element and why."""
+        self.page.evaluate(AXE.read_text())
+        found: list[str] = self.page.evaluate(
+            """async (tags) => (await axe.run(document, { runOnly: tags })).violations.flatMap((each) =>
+                each.nodes.map((node) => `${each.id}: ${node.target}: ${node.any.map((one) => one.message)}`))""",
+            WCAG,
+        )
+        return found
 
     def too_wide(self) -> list[str]:
         """What reaches beyond the window."""

@@ -18,7 +18,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from hashrail import db, logs
-from hashrail.api.document import reference_page
+from hashrail.api.document import served
 from hashrail.api.operations.routes import routes
 from hashrail.api.serving import endpoints, envelope
 from hashrail.api.serving.answering import is_known
@@ -61,7 +61,7 @@ def build(settings: Settings, pages: Sequence[HTTPRouteHandler] = ()) -> ASGIApp
     app = Litestar(
         route_handlers=[
             *endpoints.handlers(routes(settings)),
-            *[_kept(path, kept) for path, kept in reference_page.pages(settings).items()],
+            _kept(served.PATH, served.document(settings)),
             _page("/healthz", _healthy),
             _page("/readyz", _ready),
             *pages,
@@ -84,12 +84,12 @@ def _page(path: str, page: Callable[[AnyRequest], Any]) -> HTTPRouteHandler:
     return HTTPRouteHandler(path, http_method=HttpMethod.GET, name=path)(page)
 
 
-def _kept(path: str, kept: reference_page.Kept) -> HTTPRouteHandler:
+def _kept(path: str, kept: served.Kept) -> HTTPRouteHandler:
     """Something that never changes while the process lives; who has it already is told so."""
     headers = kept.headers
 
     async def send(request: AnyRequest) -> Response[bytes]:
-        request.scope["state"]["operation"] = "reference"
+        request.scope["state"]["operation"] = "document"
         if is_known(headers["etag"], request.headers.multi_items()):
             return Response(b"", status_code=304, headers=headers)
         return Response(kept.body, media_type=kept.media_type, headers=headers)

@@ -15,6 +15,7 @@ from hashrail.api import app as api
 from hashrail.api.serving.door import ADDRESS
 from hashrail.pages import front
 from hashrail.pages.assets import CACHE, PATH, Asset, Assets, PagesNotBuiltError
+from hashrail.pages.reference import serving as reference
 from hashrail.pages.rendering import HEADERS, HTML, Templates
 from hashrail.settings import Settings, assert_names_known
 
@@ -42,7 +43,10 @@ def build(settings: Settings) -> ASGIApp:
         # Nobody's payout waits for a page.
         log.error("serving without pages", code=error.code, advice=error.advice)  # noqa: TRY400
         return api.build(settings)
-    return api.build(settings, [*_served(assets), _front(settings, Templates(settings, assets))])
+    templates = Templates(settings, assets)
+    return api.build(
+        settings, [*_served(assets), _front(settings, templates), *reference.handlers(settings, templates)]
+    )
 
 
 def _served(assets: Assets) -> Iterator[HTTPRouteHandler]:

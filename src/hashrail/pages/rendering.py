@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from hashrail.api.serving.call import ENCODER
 from hashrail.pages.assets import Assets
+from hashrail.pages.reference import prose
 from hashrail.settings import Settings
 from hashrail.version import VERSION
 
@@ -31,9 +34,11 @@ class Templates:
             loader=PackageLoader("hashrail.pages"),
             autoescape=True,
             undefined=StrictUndefined,
+            auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.filters.update(prose=prose.shown, printed=printed)
         self._environment.globals.update(
             asset=assets.url, mode=settings.mode, network=settings.network, version=VERSION
         )
@@ -41,3 +46,8 @@ class Templates:
     def render(self, name: str, facts: Mapping[str, Any]) -> bytes:
         """The page as it is sent."""
         return self._environment.get_template(name).render(facts).encode()
+
+
+def printed(value: Any) -> str:
+    """JSON for people, every number exact."""
+    return msgspec.json.format(ENCODER.encode(value), indent=2).decode()

@@ -47,7 +47,7 @@ from hashrail.settings import Settings
 PREFIX = "/api/partner"
 PREFIXED = ("/c2s/", "/s2s/")
 # What is served beside operations.
-PAGES = ("/healthz", "/readyz", "/api/openapi.json", "/api/docs", "/api/docs/page.css", "/api/docs/page.js")
+PAGES = ("/healthz", "/readyz", "/api/openapi.json", "/api/docs")
 NOUNS = (
     *(LOGINS, SESSIONS, READ_TOKENS, MINERS, CATALOGUE, INCOME_PER_TH, INCOME, EXCHANGE_RATES),
     *(USERS, ORDERS, UPGRADES, STATEMENT),
@@ -119,5 +119,5 @@ def _check_path(path: str) -> None:
         raise RouteAliasError(f"{path!r} holds a query; an alias is a path only")
     if PLAIN_PATH.fullmatch(path) is None or {".", ".."} & set(path.split("/")):
         raise RouteAliasError(f"{path!r} is no plain path of letters, digits and - _ ~ : . without a / at its end")
-    if path in PAGES:
+    if path.startswith(tuple(f"{page}/" for page in PAGES)) or path in PAGES:
         raise RouteAliasError(f"{path} is a page of every deployment")
