@@ -240,7 +240,14 @@ ROOMS = (
             "worker",
         ),
     ),
-    Room("api", "The API", ("app", "operations.routes", "serving.door", "serving.operation")),
+    Room(
+        "api",
+        "The API",
+        (
+            *("app", "document.openapi", "operations.routes"),
+            *("serving.call", "serving.door", "serving.errors", "serving.operation", "wire.models"),
+        ),
+    ),
     Room("pages", "Pages for people", ()),
     Room("cli", "The operator's command line", ()),
 )

@@ -26,7 +26,7 @@ POSTS = [name for name, one in ROUTES.items() if one.method == "POST" and not on
 UNSIGNED = [name for name in POSTS if CONTRACT[name][3] != "signed"]
 GETS = [name for name, one in ROUTES.items() if one.method == "GET"]
 # Readiness and metrics are answered by a listener of their own.
-PAGES = ["/healthz", "/api/openapi.json", "/api/docs"]
+PAGES = ["/healthz", "/api/openapi.json"]
 SIGNED_FIELDS = ("signature", "timestamp", "recvWindow")
 MINERS, LOGIN = CONTRACT["s2s_miners"][2], CONTRACT["s2s_login"][2]
 

@@ -21,8 +21,8 @@ from tests.support.programs import Running, free_port
 pytestmark = needs_browser
 # Bytes over the wire: a page with all that it loads.
 HEAVIEST = 300_000
-# Seconds from asking for a page until it can be read; it was 0.4 s on a machine with nothing else to do.
-SLOWEST = 2
+# Seconds from asking for a page until it can be read, on a machine that is busy with other tests.
+SLOWEST = 5
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ def test_hits_are_counted_marked_and_chosen_by_keys(opened: Browser, sandbox: Sa
         expect(page.locator(":target")).to_contain_text("nftCollectionId")
         search(page, "no such thing anywhere")
         expect(page.locator("#found")).to_have_text("Nothing matches.")
+        assert watched.complaints == []
 
 
 def test_keys_turn_pages(opened: Browser, sandbox: Sandbox) -> None:
@@ -113,6 +114,7 @@ def test_keys_turn_pages(opened: Browser, sandbox: Sandbox) -> None:
         expect(page.get_by_role("dialog")).to_be_visible()
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_be_hidden()
+        assert watched.complaints == []
 
 
 @pytest.mark.parametrize(
@@ -123,6 +125,7 @@ def test_links_of_the_one_page_lead_on(opened: Browser, sandbox: Sandbox, anchor
     with looking(opened) as watched:
         watched.page.goto(f"{sandbox.docs}#{anchor}")
         expect(watched.page).to_have_url(sandbox.docs + leads_to)
+        assert watched.complaints == []
 
 
 def test_examples_come_in_three_languages_and_are_copied(opened: Browser, sandbox: Sandbox) -> None:

@@ -172,6 +172,13 @@ def test_the_wheels_run_a_sandbox(programs: Path) -> None:
         assert process.returncode == 0
 
 
+def test_the_wheel_carries_the_guides_that_it_serves(wheels: dict[str, Path]) -> None:
+    """In a checkout they are a link to docs/."""
+    names = zipfile.ZipFile(wheels["hashrail"]).namelist()
+    docs = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert docs <= {name.removeprefix("hashrail/pages/reference/docs/") for name in names}
+
+
 def test_the_program_tells_its_version(programs: Path) -> None:
     assert VERSION in run(programs / "hashrail", "--version")
 

@@ -1,14 +1,13 @@
 """The document and the page: what they say, how they are served, and that the harness sees what they lack."""
 
 import json
-import re
 from typing import Any
 
 import httpx
 import jsonschema_rs
 import pytest
 
-from hashrail.api.document import openapi, openapi_words, reference_page, refusals, schemas
+from hashrail.api.document import openapi, openapi_words, refusals, schemas
 from hashrail.api.operations.routes import routes
 from hashrail.api.serving.operation import Auth
 from hashrail.settings import Settings
@@ -307,82 +306,3 @@ async def test_the_document_is_served(api: Api) -> None:
     changed = await api.http.get("/api/openapi.json", headers={"If-None-Match": '"another"'})
     assert changed.content == response.content
     check_refused(await api.http.post("/api/openapi.json"), 405, "METHOD_NOT_ALLOWED")
-
-
-async def test_the_page_needs_nothing_from_elsewhere(api: Api) -> None:
-    page = await api.http.get("/api/docs")
-    assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert page.headers["content-security-policy"].startswith("default-src 'self';")
-    loaded = re.findall(r'<(?:link|script|img|iframe)[^>]*(?:href|src)="([^"]*)"', page.text)
-    assert loaded == ["docs/page.css", "docs/page.js"]
-    # Nothing inline either: the policy would not let it run.
-    assert re.findall(r"<script(?! src)|<style|\son\w+=|\sstyle=", page.text) == []
-    for path in loaded:
-        asset = await api.http.get(f"/api/{path}")
-        assert asset.status_code == 200
-        assert asset.headers["content-type"].split(";")[0] in ("text/css", "text/javascript")
-        assert re.findall(r"https?://|url\(|@import|import\b", asset.text) == []
-    hosts = set(re.findall(r"https?://([\w.-]+)", page.text))
-    # A name that is nobody's stands for a partner's own server.
-    assert {host for host in hosts if not host.endswith(".example")} <= {"127.0.0.1"}
-
-
-async def test_the_page_has_every_operation(api: Api) -> None:
-    page = (await api.http.get("/api/docs")).text
-    for (method, path), described in operations().items():
-        name = described["operationId"]
-        assert page.count(f'<section id="{name}">') == 1
-        assert page.count(f'<li data-operation="{name}"><a href="#{name}">') == 1
-        section = page.split(f'<section id="{name}">')[1].split("</section>")[0]
-        assert f'<span class="method {method}">{method}</span><code>{path}</code>' in section
-    ids = re.findall(r'\sid="([^"]+)"', page)
-    assert len(set(ids)) == len(ids)
-    links = set(re.findall(r'href="#([^"]+)"', page))
-    assert links <= set(ids)
-    assert "$" not in re.sub(r"<code>[^<]*</code>", "", page)
-
-
-async def test_the_page_goes_by_the_contract_s_numbers(api: Api) -> None:
-    """Subjects in the order of their first number, and within each the contract's before what goes beyond it."""
-    page = (await api.http.get("/api/docs")).text
-    navigation = page.split("<nav")[1].split("</nav>")[0]
-    subjects = re.findall(r'<div data-tag="([^"]+)">(.*?)</div>', navigation, re.S)
-    assert [name for name, _ in subjects][:4] == ["Login", "Miners", "Catalogue", "Orders"]
-    firsts = []
-    for _, listed in subjects:
-        numbers = [int(each or 99) for each in re.findall(r"<li[^>]*><a[^>]*>(?:<span[^>]*>#(\d+)</span>)?", listed)]
-        assert numbers == sorted(numbers)
-        firsts.append(numbers[0])
-    assert firsts == sorted(firsts)
-    assert (firsts[0], firsts[-1]) == (1, 99)
-
-
-async def test_a_section_of_the_page(api: Api) -> None:
-    page = (await api.http.get("/api/docs")).text
-    section = page.split('<section id="s2s_income_by_day">')[1].split("</section>")[0]
-    assert '<span class="number">#18</span>' in section
-    assert "<tr><td><code>partnerUserId</code></td><td>string, query</td>" in section
-    assert "<tr><td><code>limit</code></td><td>integer, query, optional</td>" in section
-    assert "<code>data[].incomes[].c1Value</code>" in section
-    assert "<code>data[].toAddress</code></td><td>string or null</td>" in section
-    assert "<td>404</td><td><code>USER_NOT_FOUND</code></td>" in section
-    assert '<a href="#SIGNATURE_MISMATCH">' in section
-    body = page.split('<section id="s2s_payment_create">')[1].split("</section>")[0]
-    assert (
-        "<tr><td><code>userId</code></td><td>integer, body</td><td>at least 1, at most 9007199254740991</td></tr>"
-        in body
-    )
-    assert 'class="badge">extension' in page.split('<section id="sandbox_advance">')[1].split("</section>")[0]
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("a <b> & `c` **d**", "<p>a &lt;b&gt; &amp; <code>c</code> <strong>d</strong></p>"),
-        ("- a\n- b\n\nc", "<ul><li>a</li><li>b</li></ul><p>c</p>"),
-        ("1. a\n   b\n2. c", "<ol><li>a\n   b</li><li>c</li></ol>"),
-        ("not - a list", "<p>not - a list</p>"),
-    ],
-)
-def test_prose(text: str, shown: str) -> None:
-    assert reference_page.prose(text) == shown

@@ -47,7 +47,9 @@ from hashrail.settings import Settings
 PREFIX = "/api/partner"
 PREFIXED = ("/c2s/", "/s2s/")
 # What is served beside operations.
-PAGES = ("/healthz", "/readyz", "/api/openapi.json", "/api/docs")
+PAGES = ("/healthz", "/readyz", "/api/openapi.json")
+# Where pages for people stand, whether a deployment serves them or not.
+FOR_PEOPLE = ("/api/docs", "/assets")
 NOUNS = (
     *(LOGINS, SESSIONS, READ_TOKENS, MINERS, CATALOGUE, INCOME_PER_TH, INCOME, EXCHANGE_RATES),
     *(USERS, ORDERS, UPGRADES, STATEMENT),
@@ -119,5 +121,5 @@ def _check_path(path: str) -> None:
         raise RouteAliasError(f"{path!r} holds a query; an alias is a path only")
     if PLAIN_PATH.fullmatch(path) is None or {".", ".."} & set(path.split("/")):
         raise RouteAliasError(f"{path!r} is no plain path of letters, digits and - _ ~ : . without a / at its end")
-    if path.startswith(tuple(f"{page}/" for page in PAGES)) or path in PAGES:
+    if path in PAGES or any(path == page or path.startswith(f"{page}/") for page in FOR_PEOPLE):
         raise RouteAliasError(f"{path} is a page of every deployment")

@@ -27,13 +27,17 @@ def inline(text: str) -> Markup:
 
 
 def page(text: str, linked: Callable[[str], str | None]) -> Markup:
-    """A whole page whose headings have anchors. `linked` tells where a link leads here, None where there is no such
-    place: then its words stand alone."""
+    """A whole page: headings have anchors, and columns of figures a class in place of a style.
+
+    `linked` tells where a link leads here, None where there is no such place: then its words stand alone.
+    """
     reader = _reader()
     tokens = reader.parse(text)
     for number, token in enumerate(tokens):
         if token.type == "heading_open":
             token.attrSet("id", slug(tokens[number + 1].content))
+        if token.attrs.pop("style", None) == "text-align:right":
+            token.attrSet("class", "figure")
         if token.children is not None:
             token.children = _linked(token.children, linked)
     return Markup(reader.renderer.render(tokens, reader.options, {}))  # noqa: S704  its renderer escapes

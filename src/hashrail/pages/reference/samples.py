@@ -273,14 +273,14 @@ def _typescript_signed(request: Request, url: str) -> str:
     if request.method == "GET":
         pairs = "".join(f"{pair}&" for pair in [_query(request.fields)] if pair)
         lines += [
-            f"const query = `{pairs}timestamp=${{Date.now()}}`;",
+            f"const query = `{pairs}timestamp=${{new Date().getTime()}}`;",
             "const signature = await hexDigest(process.env.API_SECRET!, query);",
             f"const answer = await fetch(`{url}?${{query}}&signature=${{signature}}`, {{ headers: {{ {key} }} }});",
         ]
     else:
         fields = "".join(f"{name}: {_typescript_value(value)}, " for name, value in request.fields.items())
         lines += [
-            f"const body = JSON.stringify({{ {fields}timestamp: Date.now() }});",
+            f"const body = JSON.stringify({{ {fields}timestamp: new Date().getTime() }});",
             "const signature = await hexDigest(process.env.API_SECRET!, body);",
             f'const answer = await fetch("{url}", {{',
             '  method: "POST",',

@@ -94,8 +94,9 @@ def handlers(settings: Settings, templates: Templates) -> Iterator[HTTPRouteHand
     """What serves the reference."""
     reference = Reference(settings, templates)
 
-    async def send(request: AnyRequest, path: str = "") -> Response[bytes]:
+    async def send(request: AnyRequest) -> Response[bytes]:
         request.scope["state"]["operation"] = "reference"
+        path = request.scope["path"].removeprefix(PATH).rstrip("/")
         host = request.headers.get("host", "")
         # A sandbox's key is given to a browser of the same machine only; such a page is kept by nobody.
         box = front.facts(settings, host=host, address=request.scope["state"][ADDRESS])["box"]
@@ -107,19 +108,9 @@ def handlers(settings: Settings, templates: Templates) -> Iterator[HTTPRouteHand
         content = await asyncio.to_thread(lambda: reference.index)
         return _pressed(request, content, JSON, {"cache-control": "no-cache"})
 
-    async def send_section(request: AnyRequest, name: str) -> Response[bytes]:
-        return await send(request, f"/{name}")
-
-    async def send_guide(request: AnyRequest, name: str) -> Response[bytes]:
-        return await send(request, f"/guides{name}")
-
-    async def send_start(request: AnyRequest) -> Response[bytes]:
-        return await send(request)
-
-    yield _get(PATH, send_start)
+    for path in (PATH, f"{PATH}/{{name:str}}", f"{PATH}/guides/{{name:path}}"):
+        yield _get(path, send)
     yield _get(SEARCH_PATH, send_index)
-    yield _get(f"{PATH}/{{name:str}}", send_section)
-    yield _get(f"{PATH}/guides/{{name:path}}", send_guide)
 
 
 def base_of(request: AnyRequest) -> str:
