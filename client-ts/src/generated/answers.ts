@@ -135,6 +135,21 @@ export interface BalanceChanged {
 }
 
 /**
+ * A user's leaf in the tree of a day: BTC that were owed, spelled with 18 decimals, and the way to the root. The
+ * nonce makes the leaf theirs. Whoever is shown the proof learns the user's name and balance.
+ */
+export interface BalanceProof {
+  /** a day, UTC */
+  day: string;
+  partnerId: string;
+  partnerUserId: string;
+  nonce: string;
+  amount: string;
+  index: number;
+  path: Node[];
+}
+
+/**
  * Balances, newest users first. `position` is how far the partner's feed goes: what changes later stands behind
  * it. Of a list in pages, keep the position of the first page.
  */
@@ -632,6 +647,18 @@ export interface LastIncome {
   day: string;
 }
 
+/** What was owed to all users after a day: `content` is the text whose bytes are signed, with Ed25519. */
+export interface Liabilities {
+  /** a day, UTC */
+  day: string;
+  content: string;
+  sha256: string;
+  kid: string;
+  signature: string;
+  /** ISO 8601, UTC, with milliseconds and Z */
+  signedAt: string;
+}
+
 /**
  * A line of the statement, USD: what it adds to the debt, and the debt after it. A payment or refund is
  * negative. `reference` is the order's externalId, the post-payment's id, or the reference of the payment.
@@ -725,6 +752,12 @@ export interface NewReadToken {
   token: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   expiresAt: string;
+}
+
+/** A neighbour on the way to the root: its hash, and what is owed below it in BTC, spelled with 18 decimals. */
+export interface Node {
+  hash: string;
+  sum: string;
 }
 
 /** SHA-256 over the bytes of `salt` and of `text` is the partner's commitment in the day's document. */

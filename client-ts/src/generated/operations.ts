@@ -253,6 +253,19 @@ export const OPERATIONS = {
   "proofs.days": { id: "proof_days", method: "GET", path: "/api/proofs/days", signed: false },
   "proofs.day": { id: "proof_day", method: "GET", path: "/api/proofs/day", signed: false },
   "proofs.power": { id: "s2s_proof_power", method: "GET", path: "/s2s/proofs/power", signed: true },
+  "proofs.liabilities": {
+    id: "proof_liabilities",
+    method: "GET",
+    path: "/api/proofs/liabilities",
+    signed: false,
+  },
+  "proofs.liabilitiesDays": {
+    id: "proof_liabilities_days",
+    method: "GET",
+    path: "/api/proofs/liabilities/days",
+    signed: false,
+  },
+  "proofs.balance": { id: "s2s_proof_balance", method: "GET", path: "/s2s/proofs/balance", signed: true },
   "keys.get": { id: "s2s_key", method: "GET", path: "/s2s/key", signed: true },
   "sandbox.advance": {
     id: "sandbox_advance",
@@ -337,6 +350,7 @@ export const USER_OPERATIONS = {
     fixed: {"groupByDays": true},
   },
   "balances.list": { id: "c2s_balances", method: "GET", path: "/c2s/wallet/get-balances", signed: false },
+  "proofs.balance": { id: "c2s_proof_balance", method: "GET", path: "/c2s/proofs/balance", signed: false },
   "wallets.bind": {
     id: "c2s_wallet_bind",
     method: "POST",
@@ -490,6 +504,7 @@ export type OperationId =
   | "c2s_income_total"
   | "c2s_logout"
   | "c2s_miners"
+  | "c2s_proof_balance"
   | "c2s_read_token_create"
   | "c2s_read_token_revoke"
   | "c2s_read_tokens"
@@ -501,6 +516,8 @@ export type OperationId =
   | "proof_day"
   | "proof_days"
   | "proof_keys"
+  | "proof_liabilities"
+  | "proof_liabilities_days"
   | "s2s_balances"
   | "s2s_collections"
   | "s2s_deposit_address"
@@ -523,6 +540,7 @@ export type OperationId =
   | "s2s_payment_success"
   | "s2s_payments"
   | "s2s_post_payments"
+  | "s2s_proof_balance"
   | "s2s_proof_power"
   | "s2s_read_token_revoke"
   | "s2s_read_tokens"

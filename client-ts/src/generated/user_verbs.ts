@@ -7,6 +7,7 @@ import { iterate } from "../pages.ts";
 import type { Page } from "../pages.ts";
 import type {
   Balance,
+  BalanceProof,
   Collection,
   DayOfRecords,
   DepositAddress,
@@ -146,6 +147,22 @@ export class UserBalances {
     options: CallOptions & { limit?: number | undefined; offset?: number | undefined } = {},
   ): Promise<Page<Balance>> {
     return this.#send("balances.list", {}, options);
+  }
+}
+
+/** Days that the deployment signed, and what it owes. */
+export class UserProofs {
+  readonly #send: Send;
+
+  constructor(send: Send) {
+    this.#send = send;
+  }
+
+  /** The user's way into what was owed after a day, or the newest: {amount, nonce, index, path}. See liabilities. */
+  balance(
+    options: CallOptions & { day?: string | undefined } = {},
+  ): Promise<BalanceProof> {
+    return this.#send("proofs.balance", {}, options);
   }
 }
 
@@ -313,6 +330,7 @@ export class UserNouns {
   readonly collections: UserCollections;
   readonly income: UserIncome;
   readonly balances: UserBalances;
+  readonly proofs: UserProofs;
   readonly wallets: UserWallets;
   readonly exchange: UserExchange;
   readonly deposits: UserDeposits;
@@ -325,6 +343,7 @@ export class UserNouns {
     this.collections = new UserCollections(send);
     this.income = new UserIncome(send);
     this.balances = new UserBalances(send);
+    this.proofs = new UserProofs(send);
     this.wallets = new UserWallets(send);
     this.exchange = new UserExchange(send);
     this.deposits = new UserDeposits(send);

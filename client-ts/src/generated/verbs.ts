@@ -8,6 +8,7 @@ import type { AmountLike } from "../json.ts";
 import type { Page } from "../pages.ts";
 import type {
   Advance,
+  BalanceProof,
   Balances,
   Chain,
   Clock,
@@ -27,6 +28,7 @@ import type {
   IncomePerTh,
   IncomeRecord,
   Key,
+  Liabilities,
   Line,
   ListedUser,
   Miner,
@@ -855,7 +857,7 @@ export class ServerEvents {
   }
 }
 
-/** Days that the deployment signed. */
+/** Days that the deployment signed, and what it owes. */
 export class ServerProofs {
   readonly #send: Send;
 
@@ -891,6 +893,28 @@ export class ServerProofs {
     options: CallOptions = {},
   ): Promise<Opening> {
     return this.#send("proofs.power", { day }, options);
+  }
+
+  /** The signed document of what was owed to all users after a day, or the newest. Anybody may ask. */
+  liabilities(
+    options: CallOptions & { day?: string | undefined } = {},
+  ): Promise<Liabilities> {
+    return this.#send("proofs.liabilities", {}, options);
+  }
+
+  /** After which days, behind one, it was signed what is owed to all users. Anybody may ask. */
+  liabilitiesDays(
+    options: CallOptions & { after?: string | undefined } = {},
+  ): Promise<SignedDays> {
+    return this.#send("proofs.liabilitiesDays", {}, options);
+  }
+
+  /** A user's way into what was owed after a day, or the newest: {amount, nonce, index, path}. See liabilities. */
+  balance(
+    partnerUserId: string,
+    options: CallOptions & { day?: string | undefined } = {},
+  ): Promise<BalanceProof> {
+    return this.#send("proofs.balance", { partnerUserId }, options);
   }
 }
 

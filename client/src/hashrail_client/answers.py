@@ -613,6 +613,39 @@ class Opening(TypedDict):
     text: str
 
 
+class Liabilities(TypedDict):
+    """What was owed to all users after a day: `content` is the text whose bytes are signed, with Ed25519."""
+
+    day: str  # a day, UTC
+    content: str
+    sha256: str
+    kid: str
+    signature: str
+    signedAt: str  # ISO 8601, UTC, with milliseconds and Z
+
+
+class Node(TypedDict):
+    """A neighbour on the way to the root: its hash, and what is owed below it in BTC, spelled with 18 decimals."""
+
+    hash: str
+    sum: str
+
+
+class BalanceProof(TypedDict):
+    """A user's leaf in the tree of a day: BTC that were owed, spelled with 18 decimals, and the way to the root.
+
+    The nonce makes the leaf theirs. Whoever is shown the proof learns the user's name and balance.
+    """
+
+    day: str  # a day, UTC
+    partnerId: str
+    partnerUserId: str
+    nonce: str
+    amount: str
+    index: int
+    path: list[Node]
+
+
 class Key(TypedDict):
     """The key of the call. Without `allowedAddresses` it may be used from anywhere; `address` is where the call
     came from. `secretsSince` are the secrets that sign, newest first: two during a rotation.

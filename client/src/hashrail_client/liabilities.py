@@ -1,6 +1,7 @@
 """Checking that a user is in what a deployment says it owes: a tree whose root is signed, and a path up to it.
 
-    liabilities = verify_liabilities(client.call("proof_liabilities"), keys)
+    liabilities = verify_liabilities(client.proofs.liabilities(), keys)
+    proof = client.proofs.balance("alice")
     verify_balance(liabilities, proof, partner_user_id="alice", amount=Decimal("0.00012"))
 
 Each user whom bitcoin is owed to is one leaf, and each node adds up the two below it. A leaf's hash binds the day, the

@@ -74,7 +74,7 @@ NOUNS = {
     "keys": "The API key that you call with.",
     "miners": "What users own.",
     "payments": "Orders: opened, paid for, looked up.",
-    "proofs": "Days that the deployment signed.",
+    "proofs": "Days that the deployment signed, and what it owes.",
     "read_tokens": "What users gave to dashboards to read with.",
     "sandbox": "Time, money and the chain of a sandbox; no other deployment has these verbs.",
     "sessions": "Where users are logged in.",
@@ -376,6 +376,21 @@ OPERATIONS = (
         "s2s_proof_power", "proofs", "power", "GET", "/s2s/proofs/power",
         "What opens your own line of a signed day: {day, salt, text}.",
         ("day",),
+    ),
+    Operation(
+        "proof_liabilities", "proofs", "liabilities", "GET", "/api/proofs/liabilities",
+        "The signed document of what was owed to all users after a day, or the newest. Anybody may ask.",
+        (), ("day",), signed=False,
+    ),
+    Operation(
+        "proof_liabilities_days", "proofs", "liabilities_days", "GET", "/api/proofs/liabilities/days",
+        "After which days, behind one, it was signed what is owed to all users. Anybody may ask.",
+        (), ("after",), signed=False,
+    ),
+    Operation(
+        "s2s_proof_balance", "proofs", "balance", "GET", "/s2s/proofs/balance",
+        "A user's way into what was owed after a day, or the newest: {amount, nonce, index, path}. See liabilities.",
+        ("partner_user_id",), ("day",),
     ),
     Operation(
         "s2s_key", "keys", "get", "GET", "/s2s/key",

@@ -1,6 +1,6 @@
 """Checking what a deployment signs, with nothing but its documents and its published keys.
 
-    keys = read_keys(client.call("proof_keys"))
+    keys = read_keys(client.proofs.keys())
     day = verify_day(document, keys, previous=document_of_the_day_before)
     verify_record(day, record, power=Decimal(64), energy_efficiency=Decimal(15))
 

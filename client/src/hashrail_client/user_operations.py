@@ -42,6 +42,11 @@ USER_OPERATIONS = (
         (), ("limit", "offset"), signed=False,
     ),
     Operation(
+        "c2s_proof_balance", "proofs", "balance", "GET", "/c2s/proofs/balance",
+        "The user's way into what was owed after a day, or the newest: {amount, nonce, index, path}. See liabilities.",
+        (), ("day",), signed=False,
+    ),
+    Operation(
         "c2s_wallet_bind", "wallets", "bind", "POST", "/c2s/wallet/bind",
         "Bind a Bitcoin address to the user; again changes nothing: True.",
         ("address",), signed=False,

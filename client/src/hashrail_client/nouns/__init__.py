@@ -19,7 +19,7 @@ from hashrail_client.nouns.income import AsyncIncomeVerbs, AsyncUserIncomeVerbs,
 from hashrail_client.nouns.keys import AsyncKeysVerbs, KeysVerbs
 from hashrail_client.nouns.miners import AsyncMinersVerbs, AsyncUserMinersVerbs, MinersVerbs, UserMinersVerbs
 from hashrail_client.nouns.payments import AsyncPaymentsVerbs, PaymentsVerbs
-from hashrail_client.nouns.proofs import AsyncProofsVerbs, ProofsVerbs
+from hashrail_client.nouns.proofs import AsyncProofsVerbs, AsyncUserProofsVerbs, ProofsVerbs, UserProofsVerbs
 from hashrail_client.nouns.read_tokens import (
     AsyncReadTokensVerbs,
     AsyncUserReadTokensVerbs,
@@ -99,6 +99,7 @@ class UserNouns:
         self.exchange = UserExchangeVerbs(send)
         self.income = UserIncomeVerbs(send)
         self.miners = UserMinersVerbs(send)
+        self.proofs = UserProofsVerbs(send)
         self.read_tokens = UserReadTokensVerbs(send)
         self.wallets = UserWalletsVerbs(send)
 
@@ -113,5 +114,6 @@ class AsyncUserNouns:
         self.exchange = AsyncUserExchangeVerbs(send)
         self.income = AsyncUserIncomeVerbs(send)
         self.miners = AsyncUserMinersVerbs(send)
+        self.proofs = AsyncUserProofsVerbs(send)
         self.read_tokens = AsyncUserReadTokensVerbs(send)
         self.wallets = AsyncUserWalletsVerbs(send)
