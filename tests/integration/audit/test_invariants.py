@@ -77,9 +77,9 @@ SIGNED = """INSERT INTO day_document
 OF_DAY = hashlib.sha256(b"a").hexdigest()
 DAY_OF_OWED = SIGNED.format(day="2026-03-03", content="a", hashed="a", previous="NULL")
 OWED_TEXT = '{{"previous":{previous},"dayDocument":"{day}","sum":"1","count":1}}'
-OWED = """INSERT INTO liabilities_document
-          SELECT '2026-03-03', c, encode(sha256(convert_to(c || '{hashed}', 'UTF8')), 'hex'), NULL, 'k',
-                 repeat('0', 64)::bytea, now(), 1, {owed}, 0, {owed} FROM (SELECT '{content}' AS c) s"""
+SIGNED_OWED = """INSERT INTO liabilities_document
+                 SELECT '2026-03-03', c, encode(sha256(convert_to(c || '{hashed}', 'UTF8')), 'hex'), NULL, 'k',
+                        repeat('0', 64)::bytea, now(), 1, {owed}, 0, {owed} FROM (SELECT '{content}' AS c) s"""
 IN_PRODUCTION = ("UPDATE deployment SET mode = 'production'", "UPDATE business_clock SET offset_us = 0")
 BREAKS: dict[str, list[tuple[str, ...]]] = {
     "deployment-is-one": [("DELETE FROM deployment",)],
@@ -196,15 +196,15 @@ BREAKS: dict[str, list[tuple[str, ...]]] = {
         ),
     ],
     "signed-liabilities-follow": [
-        (DAY_OF_OWED, OWED.format(content=OWED_TEXT.format(previous="null", day="a"), hashed="b", owed=1)),
-        (DAY_OF_OWED, OWED.format(content=OWED_TEXT.format(previous="null", day="b"), hashed="", owed=1)),
-        (DAY_OF_OWED, OWED.format(content=OWED_TEXT.format(previous='"a"', day="a"), hashed="", owed=1)),
+        (DAY_OF_OWED, SIGNED_OWED.format(content=OWED_TEXT.format(previous="null", day="a"), hashed="b", owed=1)),
+        (DAY_OF_OWED, SIGNED_OWED.format(content=OWED_TEXT.format(previous="null", day="b"), hashed="", owed=1)),
+        (DAY_OF_OWED, SIGNED_OWED.format(content=OWED_TEXT.format(previous='"a"', day="a"), hashed="", owed=1)),
     ],
     "liabilities-equal-books": [
-        (DAY_OF_OWED, OWED.format(content=OWED_TEXT.format(previous="null", day=OF_DAY), hashed="", owed=2)),
+        (DAY_OF_OWED, SIGNED_OWED.format(content=OWED_TEXT.format(previous="null", day=OF_DAY), hashed="", owed=2)),
         (
             DAY_OF_OWED,
-            OWED.format(content=OWED_TEXT.format(previous="null", day=OF_DAY), hashed="", owed=1),
+            SIGNED_OWED.format(content=OWED_TEXT.format(previous="null", day=OF_DAY), hashed="", owed=1),
             """INSERT INTO liability_leaves
                SELECT '2026-03-03', 0, x, repeat('0', 48)::bytea, x, 2 FROM (SELECT repeat('0', 32)::bytea AS x) s""",
         ),
