@@ -8,10 +8,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 import typer.testing
+from argon2 import PasswordHasher
 from hypothesis import settings
 
 from hashrail import db
-from hashrail.parties import operators
+from hashrail.parties import operators, passwords
 from hashrail.parties.operators import Operator
 from tests.support import databases, folders
 from tests.support.bitcoin_node import Node, running
@@ -36,11 +37,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cheap_passwords() -> Iterator[int]:
-    """A digest costs a tenth of a second on purpose, and hundreds are made; answers what it really costs."""
-    real = operators.COST
+def cheap_passwords() -> Iterator[PasswordHasher]:
+    """A digest costs a twentieth of a second on purpose, and hundreds are made; answers what really makes them."""
+    real = passwords.HASHER
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(operators, "COST", 2)
+        patch.setattr(passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield real
 
 

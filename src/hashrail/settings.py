@@ -105,6 +105,9 @@ class ApiSettings(BaseModel):
     pages: bool = True
     """Whether the API's processes serve pages for people beside it."""
 
+    console_codes: bool = False
+    """Whether the console of a sandbox asks for codes of a generator too; that of production always does."""
+
     log_reads: bool = True
     """Whether reads that were answered have a line in the log; writes and refusals always have."""
 

@@ -14,7 +14,7 @@ from hashrail.custody import deposits, withdrawals
 from hashrail.deployment import facts
 from hashrail.events import deliveries, endpoints
 from hashrail.exports import columns, export, kinds
-from hashrail.parties import alone, changes, operators, people
+from hashrail.parties import alone, changes, operator_sessions, operators, people, sign_in_attempts
 from hashrail.payouts import batches
 from hashrail.rewards import day_sources, tariffs
 from hashrail.sandbox import scenarios
@@ -44,6 +44,7 @@ CLOSED: dict[str, Iterable[str]] = {
     "export.kind": get_args(kinds.Name),
     "export.state": get_args(export.State),
     "operator_account.role": get_args(operators.Role),
+    "operator_session.stage": get_args(operator_sessions.Stage),
     "operator_change.state": get_args(changes.State),
     "operator_tie.kind": get_args(people.Kind),
     "partner_standing.standing": get_args(fence.Standing),
@@ -55,6 +56,7 @@ CLOSED: dict[str, Iterable[str]] = {
     "sandbox_chain.scenario": get_args(simulated_chain.Scenario),
     "sandbox_days.scenario": list(scenarios.Scenario),
     "sandbox_transaction.state": get_args(simulated_blocks.State),
+    "sign_in_attempt.kind": list(sign_in_attempts.MOST),
     "signer_descriptor.side": get_args(public_descriptors.Side),
     "tariff.kind": tariffs.KINDS,
     "transfer.kind": list(TransferKind),
@@ -126,6 +128,7 @@ OPEN = {
                 "operator_action.subject",
                 "operator_change.act",
                 "operator_change.subject",
+                "operator_view.subject",
                 "mining_day.held",
             ),
         ),
@@ -179,6 +182,7 @@ OPEN = {
                 *("webhook_delivery.object_kind", "webhook_endpoint.types"),
                 *("event_draft.name", "event_draft.type", "event_draft.object_kind"),
                 "deployment.epoch",
+                *("operator_session.epoch", "operator_view.page", "sign_in_attempt.place"),
                 "deployment.signer",
                 "journal_entry.kind",
                 "journal_entry.name",
@@ -203,6 +207,7 @@ OPEN = {
         ("event.object_id", "event_draft.object_id", "webhook_delivery.object_id"),
         "a name that the program or the partner gives",
     ),
+    **dict.fromkeys(("operator_session.address", "operator_session.agent"), "what a browser and the network say"),
     **dict.fromkeys(("webhook_attempt.error", "webhook_attempt.answer", "webhook_delivery.error"), "what others said"),
     **dict.fromkeys(("alone_done.currency", "alone_done.kind"), "what alone_limit lists"),
     **dict.fromkeys(

@@ -111,6 +111,7 @@ def test_the_words_of_a_column_are_words() -> None:
             "scopes",
             "side",
             "speed",
+            "stage",
         ),
         *("state", "severity", "told_severity", "what", "source", "standing", "reason"),
     }

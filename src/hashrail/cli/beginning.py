@@ -23,7 +23,7 @@ from hashrail.deployment import comparing, journal_file, opened
 from hashrail.deployment.comparing import Difference, NodeNotNamedError
 from hashrail.deployment.facts import Facts
 from hashrail.money import ZERO
-from hashrail.parties import operators
+from hashrail.parties import operators, passwords
 from hashrail.rewards import closing, fetching, node_words
 from hashrail.selling import beginnings
 from hashrail.selling.beginnings import Part, Standing, Wanted
@@ -153,7 +153,7 @@ async def _made(settings: Settings, dsn: str, given: Given, *, asks: bool) -> tu
         digest = None
         if given.admin is not None and there.admin is None:
             password = os.environ.get(NEW_PASSWORD) or ask("Password", NEW_PASSWORD, confirm=True)
-            digest = await operators.digest_of(password)
+            digest = await passwords.digest_of(password)
         _, known = await migrate(settings, dsn, asks_node=True)
         # The master key is made with the deployment, so that there is one to keep before the first backup.
         await opened.on_pool(pool, settings)

@@ -13,7 +13,7 @@ from hashrail.cli.printing import in_a_line, in_camel_case, prints, show_json
 from hashrail.cli.shared import DataOption, JsonOption, amount, in_transaction, say, table
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.parties import alone, operators, people
+from hashrail.parties import alone, operators, passwords, people
 from hashrail.parties.operators import ROLES, Operator, Role
 
 app = typer.Typer()
@@ -42,7 +42,7 @@ def add(
 
     async def work(tx: Tx, act: Acting) -> None:
         await operators.assert_new(tx, name)
-        digest, after = await operators.digest_of(password), {"name": name, "role": wanted}
+        digest, after = await passwords.digest_of(password), {"name": name, "role": wanted}
         if not await act.waits(tx, f"{name} as {wanted}", before={}, after=after, secret=digest):
             await operators.add_digested(tx, name=name, role=wanted, digest=digest, by=act.operator)
         _tell(f"{name} is {wanted}.", act, password, generate=generate)
@@ -94,7 +94,7 @@ def set_password(
     password = _new_password(operator, generate=generate)
 
     async def work(tx: Tx, act: Acting) -> None:
-        found, digest = await operators.find(tx, name), await operators.digest_of(password)
+        found, digest = await operators.find(tx, name), await passwords.digest_of(password)
         own = act.operator is not None and act.operator.id == found.id
         if own or not await act.waits(tx, name, before={"name": name}, after={"name": name}, secret=digest):
             await operators.give_digest(tx, name, digest, by=act.operator)

@@ -193,6 +193,10 @@ def _show_summary(sandbox: sandboxes.Sandbox, *, beside: bool) -> None:
         f"Users {', '.join(name for name, _ in sandbox.users)}",
         f"Business time {clock.iso(sandbox.clock)}; the rates of its days are generated, not recorded",
         f"Everything a program needs stands in {sandbox.data / 'demo.json'}",
+        *(
+            f"Console {sandbox.base_url}/console: sign in as {name} with {password}"
+            for name, password in sandbox.operators
+        ),
         "",
         "Try a signed call (copy and paste):",
         "",

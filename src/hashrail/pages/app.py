@@ -15,6 +15,8 @@ from hashrail.api import app as api
 from hashrail.api.serving.door import ADDRESS
 from hashrail.pages import front
 from hashrail.pages.assets import CACHE, PATH, Asset, Assets, PagesNotBuiltError
+from hashrail.pages.console import words
+from hashrail.pages.console.door import ConsoleDoor
 from hashrail.pages.reference import serving as reference
 from hashrail.pages.rendering import HEADERS, HTML, Templates
 from hashrail.settings import Settings, assert_names_known
@@ -44,8 +46,15 @@ def build(settings: Settings) -> ASGIApp:
         log.error("serving without pages", code=error.code, advice=error.advice)  # noqa: TRY400
         return api.build(settings)
     templates = Templates(settings, assets)
+    console = ConsoleDoor(settings, Templates(settings, assets, written=words.written, filters=words.FILTERS))
     return api.build(
-        settings, [*_served(assets), _front(settings, templates), *reference.handlers(settings, templates)]
+        settings,
+        [
+            *_served(assets),
+            _front(settings, templates),
+            *reference.handlers(settings, templates),
+            *console.handlers(),
+        ],
     )
 
 

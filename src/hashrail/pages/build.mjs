@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { build } from "esbuild";
 
-const ENTRIES = ["scripts/front.ts", "scripts/reference.ts", "scripts/try_it.ts", "styles/page.css"];
+const ENTRIES = ["scripts/console.ts", "scripts/front.ts", "scripts/reference.ts", "scripts/try_it.ts", "styles/page.css"];
 
 rmSync("built", { recursive: true, force: true });
 const { metafile } = await build({

@@ -1,6 +1,6 @@
 """Pages from templates: every value is escaped, and a name that nobody gave is an error."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -27,9 +27,19 @@ HTML = "text/html; charset=utf-8"
 
 
 class Templates:
-    """The templates of this program, with what stands on every page."""
+    """The templates of this program, with what stands on every page.
 
-    def __init__(self, settings: Settings, assets: Assets) -> None:
+    `written` says how any value that a template names is written, `filters` how one is that the template says so of.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        assets: Assets,
+        *,
+        written: Callable[[object], object] | None = None,
+        filters: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
         self._environment = Environment(
             loader=PackageLoader("hashrail.pages"),
             autoescape=True,
@@ -37,8 +47,9 @@ class Templates:
             auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
+            finalize=written,
         )
-        self._environment.filters.update(prose=prose.shown, printed=printed)
+        self._environment.filters.update(prose=prose.shown, printed=printed, **(filters or {}))
         self._environment.globals.update(
             asset=assets.url, mode=settings.mode, network=settings.network, version=VERSION
         )

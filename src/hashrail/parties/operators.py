@@ -1,8 +1,12 @@
 """Operators: the people who look after a deployment, each with a role and a password, and the log of what they did.
 
-- `viewer` may look;
+- `viewer` may see figures and states, and stop payouts;
+- `support` may also see persons: users, their withdrawals and addresses, and write notes on them;
+- `operator` may also look after the day's work: close days, take offers away, have events told again;
 - `approver` may also approve and refuse withdrawals, export, record and attest;
-- `admin` may also change policy, let payouts go on, and manage operators.
+- `admin` may also change policy, let payouts go on, manage operators, and read who saw what.
+
+What a role may see is held by the console; whoever has the shell sees everything.
 
 A deployment begins without an admin: until it has one, whoever has the shell may do what an admin may. From then on it
 always has one, and whoever changes anything says who they are (`admit`); which role that takes stands in
@@ -10,17 +14,16 @@ always has one, and whoever changes anything says who they are (`admit`); which 
 
 Whoever makes an account, raises its role or sets its password is tied to it for a while (`parties/people.py`).
 
-Passwords are kept as scrypt digests. An unknown name costs as much time as a wrong password, and is the same refusal.
+An unknown name costs as much time as a wrong password (`parties/passwords.py`), and is the same refusal. A new password
+or role ends the operator's sessions in the console, and so does being disabled (`parties/operator_sessions.py`).
 """
 
-import asyncio
 import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from hashlib import scrypt
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -32,15 +35,11 @@ from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
 from hashrail.money import plain
-from hashrail.parties import people
+from hashrail.parties import operator_sessions, passwords, people, second_factors
 
-Role = Literal["viewer", "approver", "admin"]
-ROLES: tuple[Role, ...] = ("viewer", "approver", "admin")
-LEAST_PASSWORD = 12
+Role = Literal["viewer", "support", "operator", "approver", "admin"]
+ROLES: tuple[Role, ...] = ("viewer", "support", "operator", "approver", "admin")
 MAX_NAME_LENGTH = 255
-# 2^15 rounds of 8 blocks: 32 MiB and about a tenth of a second.
-COST, BLOCKS, LANES, SALT_BYTES, DIGEST_BYTES = 2**15, 8, 1, 16, 32
-MAX_MEMORY = 64 * 2**20
 # What was there, by name; amounts, days and times as texts.
 Values: TypeAlias = dict[str, Any]
 log = structlog.get_logger()
@@ -102,13 +101,6 @@ class ReasonMissingError(BadRequestError):
     advice = "Say why, in a few words; whoever reads the log later should understand it."
 
 
-class PasswordTooShortError(BadRequestError):
-    """A password has at least 12 characters."""
-
-    code = "PASSWORD_TOO_SHORT"
-    advice = "Take a longer one, or let the command make one."
-
-
 @dataclass(frozen=True, slots=True)
 class Operator:
     """One operator; times are wall time."""
@@ -140,7 +132,7 @@ async def add(tx: Tx, *, name: str, role: Role, password: str, by: Operator | No
     Raises OperatorNameError, OperatorExistsError, PasswordTooShortError.
     """
     await assert_new(tx, name)
-    return await add_digested(tx, name=name, role=role, digest=await digest_of(password), by=by)
+    return await add_digested(tx, name=name, role=role, digest=await passwords.digest_of(password), by=by)
 
 
 async def assert_new(tx: Reader, name: str) -> None:
@@ -200,8 +192,7 @@ async def authenticate(tx: Reader, name: str, password: str, *, least: Role = "v
            WHERE name = $1 AND disabled_at IS NULL""",
         name,
     )
-    kept = f"{COST}:{BLOCKS}:{LANES}:{'00' * SALT_BYTES}:{'00' * DIGEST_BYTES}" if row is None else row["password"]
-    matches = await asyncio.to_thread(_matches, password, kept)
+    matches = await passwords.matches(password, None if row is None else row["password"])
     if row is None or not matches:
         raise OperatorCredentialsError("no operator has this name and password")
     found = Operator(
@@ -263,6 +254,7 @@ async def set_role(tx: Tx, name: str, role: Role, *, by: Operator | None = None)
         return before
     await tx.execute("UPDATE operator_account SET role = $2 WHERE name = $1", name, role)
     await _check_an_admin_is_left(tx, before)
+    await operator_sessions.end_all(tx, before.id)
     await journal.note(tx, Kind.OPERATOR_ROLE, operator=name, role=role)
     if is_more(role, before.role):
         await people.tie(tx, before.id, None if by is None else by.id, "role")
@@ -274,13 +266,19 @@ async def set_role(tx: Tx, name: str, role: Role, *, by: Operator | None = None)
 
 async def set_password(tx: Tx, name: str, password: str, *, by: Operator | None = None) -> None:
     """A new password; an operator who was disabled stays so. Raises OperatorNotFoundError, PasswordTooShortError."""
-    await give_digest(tx, name, await digest_of(password), by=by)
+    await give_digest(tx, name, await passwords.digest_of(password), by=by)
 
 
 async def give_digest(tx: Tx, name: str, digest: str, *, by: Operator | None) -> None:
-    """A new password, by its digest. Raises OperatorNotFoundError."""
+    """A new password, by its digest; its owner signs in anew. Raises OperatorNotFoundError.
+
+    One that somebody else gives takes the owner's code generator away as well: they may have lost it.
+    """
     found = await find(tx, name)
     await set_digest(tx, name, digest)
+    await operator_sessions.end_all(tx, found.id)
+    if by is None or by.id != found.id:
+        await second_factors.forget(tx, found.id)
     await people.tie(tx, found.id, None if by is None else by.id, "password")
     await note(tx, by, "password changed", name)
 
@@ -290,6 +288,23 @@ async def set_digest(tx: Tx, name: str, digest: str) -> None:
     await find(tx, name)
     await tx.execute("UPDATE operator_account SET password = $2 WHERE name = $1", name, digest)
     await journal.note(tx, Kind.OPERATOR_PASSWORD, operator=name, digest=digest)
+
+
+async def renew_digest(tx: Tx, name: str, was: str, digest: str) -> None:
+    """The same password by a digest of another kind, unless somebody has changed it meanwhile."""
+    same = await tx.fetchval("SELECT password FROM operator_account WHERE name = $1 FOR UPDATE", name)
+    if same is not None and hmac.compare_digest(same, was):
+        await set_digest(tx, name, digest)
+
+
+async def by_id(tx: Reader, operator_id: int) -> Operator:
+    """The operator of that number. Raises OperatorNotFoundError."""
+    row = await tx.fetchrow(
+        "SELECT id, name, role, created_at, disabled_at FROM operator_account WHERE id = $1", operator_id
+    )
+    if row is None:
+        raise OperatorNotFoundError(f"no operator {operator_id}", field="id")
+    return record(Operator, row)
 
 
 async def disable(tx: Tx, name: str, *, by: Operator | None = None) -> Operator:
@@ -302,6 +317,7 @@ async def disable(tx: Tx, name: str, *, by: Operator | None = None) -> Operator:
     if before.disabled_at is None:
         await tx.execute("UPDATE operator_account SET disabled_at = $2 WHERE name = $1", name, clock.wall_now())
         await _check_an_admin_is_left(tx, before)
+        await operator_sessions.end_all(tx, before.id)
         await journal.note(tx, Kind.OPERATOR_DISABLED, operator=name)
         if before.role == "admin":
             await people.tie(tx, before.id, None if by is None else by.id, "ended")
@@ -356,13 +372,15 @@ async def note(
     )
 
 
-async def actions(tx: Reader, limit: int) -> list[Action]:
-    """The newest actions first."""
+async def actions(tx: Reader, limit: int, after: int | None = None) -> list[Action]:
+    """The newest actions first; `after` is the last number of the page before."""
     rows = await tx.fetch(
         """SELECT a.id, o.name AS operator, a.action, a.subject, a.reason, a.done_at,
                   a.values_before AS before, a.values_after AS after
-           FROM operator_action a LEFT JOIN operator_account o ON o.id = a.operator_id ORDER BY a.id DESC LIMIT $1""",
+           FROM operator_action a LEFT JOIN operator_account o ON o.id = a.operator_id
+           WHERE $2::bigint IS NULL OR a.id < $2 ORDER BY a.id DESC LIMIT $1""",
         limit,
+        after,
     )
     return [read_action(row) for row in rows]
 
@@ -419,22 +437,3 @@ def plainly(value: object) -> object:
 
 def _read(text: str | None) -> Values | None:
     return None if text is None else msgspec.json.decode(text, type=Values)
-
-
-async def digest_of(password: str) -> str:
-    """What is kept of a password. Raises PasswordTooShortError."""
-    if len(password) < LEAST_PASSWORD:
-        raise PasswordTooShortError(f"a password has at least {LEAST_PASSWORD} characters", field="password")
-    salt = secrets.token_bytes(SALT_BYTES)
-    digest = await asyncio.to_thread(_scrypt, password, salt, COST, BLOCKS, LANES)
-    return f"{COST}:{BLOCKS}:{LANES}:{salt.hex()}:{digest.hex()}"
-
-
-def _scrypt(password: str, salt: bytes, cost: int, blocks: int, lanes: int) -> bytes:
-    return scrypt(password.encode(), salt=salt, n=cost, r=blocks, p=lanes, maxmem=MAX_MEMORY, dklen=DIGEST_BYTES)
-
-
-def _matches(password: str, kept: str) -> bool:
-    cost, blocks, lanes, salt, digest = kept.split(":")
-    made = _scrypt(password, bytes.fromhex(salt), int(cost), int(blocks), int(lanes))
-    return hmac.compare_digest(made, bytes.fromhex(digest))

@@ -3,8 +3,9 @@
 An act is named like the command that does it. Once a deployment has an admin, whoever does one says who they are, and
 the log keeps it with what was there before and after (`parties/operators.py`).
 
-What takes something away at once (a key, a domain, a user's right to write) is open to approvers, who are there when it
-is night; what gives, prices, pays or lets go on is an admin's. Anybody may stop payouts.
+The day's work (close a day, take an offer away, have events told again) is an operator's. What takes something away at
+once (a key, a domain, a user's right to write) is open to approvers, who are there when it is night; what gives,
+prices, pays or lets go on is an admin's. Anybody may stop payouts.
 """
 
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ class Act:
     pays: bool = False
 
 
-_ADMINS, _APPROVERS, _ANYBODYS = Act("admin"), Act("approver"), Act("viewer")
+_ADMINS, _APPROVERS, _OPERATORS, _ANYBODYS = Act("admin"), Act("approver"), Act("operator"), Act("viewer")
 _MANAGERS = Act("admin", manages=True)
 ACTS: dict[str, Act] = {
     "deployment change": _ADMINS,
@@ -58,16 +59,16 @@ ACTS: dict[str, Act] = {
     "session end": _APPROVERS,
     "webhook disable": _APPROVERS,
     "webhook enable": _ADMINS,
-    "webhook replay": _APPROVERS,
-    "webhook test": _APPROVERS,
+    "webhook replay": _OPERATORS,
+    "webhook test": _OPERATORS,
     "user block": _APPROVERS,
     "user unblock": _ADMINS,
     "user credit": _ADMINS,
     "user debit": _ADMINS,
-    "user note add": Act("viewer", named=True),
+    "user note add": Act("support", named=True),
     "catalogue seed": _ADMINS,
     "catalogue put": _ADMINS,
-    "catalogue withdraw": _APPROVERS,
+    "catalogue withdraw": _OPERATORS,
     "catalogue offer": _ADMINS,
     "catalogue upgrades": _ADMINS,
     "catalogue capacity": _ADMINS,
@@ -80,7 +81,7 @@ ACTS: dict[str, Act] = {
     "rates policy": _ADMINS,
     "rates fetch": _ADMINS,
     "tariff set": _ADMINS,
-    "day close": _APPROVERS,
+    "day close": _OPERATORS,
     "day adjust": _ADMINS,
     "day take-back": _ADMINS,
     "day bring-back": _ADMINS,

@@ -7,19 +7,22 @@ from hashrail.books import ledger
 from hashrail.custody import bound_wallets, withdrawal_sums
 from hashrail.events import deliveries
 from hashrail.exports import export
-from hashrail.parties import partners
+from hashrail.parties import operator_sessions, partners, sign_in_attempts, views
 from hashrail.selling import orders
 
 
 async def housekeeping(pool: db.Pool) -> dict[str, int]:
     """Expire orders, forget old answers, sessions, wallets taken off, payloads of logins, counts of rate limits, what
-    became of webhooks, and the files of exports."""
-    names = ("orders", "answers", "sessions", "wallets", "payloads", "budgets", "deliveries", "exports")
+    became of webhooks, the files of exports, and what the console keeps of operators."""
+    names = ("orders", "answers", "sessions", "wallets", "payloads", "budgets", "deliveries", "exports", "console")
     counts = dict.fromkeys(names, 0)
     async with db.transaction(pool) as tx:
         counts["payloads"] += await ton_payloads.forget_expired(tx)
     async with db.transaction(pool) as tx:
         counts["budgets"] += await rate_budgets.forget_expired(tx)
+    async with db.transaction(pool) as tx:
+        for forget in (operator_sessions.forget_expired, sign_in_attempts.forget_past, views.forget_past):
+            counts["console"] += await forget(tx)
     for partner_id in await partners.ids(pool):
         async with db.transaction(pool) as tx:
             counts["orders"] += await orders.expire_due(tx, partner_id)

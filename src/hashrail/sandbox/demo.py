@@ -24,7 +24,8 @@ from hashrail.deployment.facts import Facts
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import ConflictError
 from hashrail.money import BTC_DECIMALS, floor_to
-from hashrail.parties import partners, users
+from hashrail.parties import operators, partners, passwords, users
+from hashrail.parties.operators import OperatorNotFoundError, Role
 from hashrail.payouts import processor
 from hashrail.proofs import day_documents, liabilities
 from hashrail.rewards import closing, discounts, settling
@@ -68,6 +69,9 @@ WITHDRAWALS: tuple[tuple[str, int, Speed], ...] = (
     ("alice", 88, "daily"),
 )
 
+# Who may try the console: two people, since large withdrawals take two. There is no admin, so whoever has the shell is.
+OPERATORS: tuple[tuple[str, Role], ...] = (("anna", "approver"), ("ben", "approver"))
+
 Tick = Callable[[date], None]
 
 
@@ -87,6 +91,7 @@ class Sandbox:
     api_key: str
     api_secret: str
     users: tuple[tuple[str, int], ...]
+    operators: tuple[tuple[str, str], ...]
     clock: datetime
     data: Path
 
@@ -98,6 +103,7 @@ class Sandbox:
             "apiKey": self.api_key,
             "apiSecret": self.api_secret,
             "users": [{"partnerUserId": name, "userId": user_id} for name, user_id in self.users],
+            "operators": [{"name": name, "password": password} for name, password in self.operators],
             "clock": clock.iso(self.clock),
             "dataDir": str(self.data.resolve()),
         }
@@ -125,6 +131,7 @@ async def prepare(dsn: str, settings: Settings, *, base_url: str, days: int, tic
             api_key=key,
             api_secret=secret,
             users=tuple((row["partner_user_id"], row["id"]) for row in rows),
+            operators=await _passwords(pool, settings.data),
             clock=await business_clock.now(pool),
             data=settings.data,
         )
@@ -163,6 +170,9 @@ async def _open(pool: db.Pool, days: int) -> partners.Partner:
             await ton_domains.add_ton_domain(tx, partner.id, domain)
         for origin in ORIGINS:
             await origins.add(tx, partner.id, origin)
+        # At the sandbox's beginning, so that by now nobody takes both for whoever made them.
+        for name, role in OPERATORS:
+            await operators.add(tx, name=name, role=role, password=operators.new_password())
         return partner
 
 
@@ -261,3 +271,22 @@ async def _credentials(pool: db.Pool, vault: Vault, partner: partners.Partner, d
         made = await api_keys.create_key(tx, vault, partner_id=partner.id, kind="full", label="demo")
     assert made.secret is not None, "a full key has a secret"
     return made.key, made.secret
+
+
+async def _passwords(pool: db.Pool, data: Path) -> tuple[tuple[str, str], ...]:
+    """Names and passwords of those who may try the console: as demo.json has them, otherwise new ones.
+
+    A sandbox of an older release has nobody.
+    """
+    path = data / "demo.json"
+    known = json.loads(path.read_text()).get("operators") if path.exists() else None
+    if known is not None:
+        return tuple((each["name"], each["password"]) for each in known)
+    made = {name: operators.new_password() for name, _ in OPERATORS}
+    try:
+        async with db.transaction(pool) as tx:
+            for name, password in made.items():
+                await operators.set_digest(tx, name, await passwords.digest_of(password))
+    except OperatorNotFoundError:
+        return ()
+    return tuple(made.items())

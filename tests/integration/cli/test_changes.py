@@ -383,7 +383,7 @@ def test_what_loosens_takes_two(shell: Shell, act: str) -> None:
     assert shell.rows(query) == [before]
     (listed,) = shell.json("change", "list")
     assert (listed["id"], listed["act"], listed["askedBy"]) == (1, act, "olga")
-    assert "scrypt" not in json.dumps(listed)
+    assert "argon2" not in json.dumps(listed)
     assert "32768:" not in json.dumps(listed)
     assert "olga" in shell.ok("change", "list")
     shell.refused("SAME_PERSON", "change", "confirm", 1, **OLGA)

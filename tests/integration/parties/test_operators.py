@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from argon2 import PasswordHasher
 
 from hashrail import db
 from hashrail.books import fence
@@ -16,7 +17,7 @@ from hashrail.custody import approvals, payout_policy, withdrawals
 from hashrail.custody.payout_policy import PayoutPolicyError
 from hashrail.custody.withdrawals import Withdrawal
 from hashrail.db import Tx
-from hashrail.parties import operators
+from hashrail.parties import operators, passwords
 from hashrail.parties.operators import Operator, Role
 from tests.support.api_client import check_books
 from tests.support.locks import until_blocked
@@ -93,22 +94,22 @@ async def test_name_and_password(world: World) -> None:
 
 
 async def test_a_password_is_kept_as_a_digest(
-    world: World, cheap_passwords: int, monkeypatch: pytest.MonkeyPatch
+    world: World, cheap_passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a salt of its own; a new one ends the old."""
-    monkeypatch.setattr(operators, "COST", cheap_passwords)
+    monkeypatch.setattr(passwords, "HASHER", cheap_passwords)
     await added(world, "olga")
     await added(world, "otto")
     rows = await world.pool.fetch("SELECT password FROM operator_account")
     kept = {row["password"] for row in rows}
     assert len(kept) == 2
-    assert all(PASSWORD not in text and text.startswith("32768:8:1:") for text in kept)
+    assert all(PASSWORD not in text and text.startswith("$argon2id$v=19$m=65536,t=3,p=4$") for text in kept)
     async with db.transaction(world.pool) as tx:
         await operators.set_password(tx, "olga", "another long one")
     with pytest.raises(operators.OperatorCredentialsError):
         await operators.authenticate(world.pool, "olga", PASSWORD)
     await operators.authenticate(world.pool, "olga", "another long one")
-    assert len(operators.new_password()) >= operators.LEAST_PASSWORD
+    assert len(operators.new_password()) >= passwords.LEAST_PASSWORD
     assert operators.new_password() != operators.new_password()
 
 
@@ -138,7 +139,7 @@ async def test_managing_operators(world: World) -> None:
     with pytest.raises(operators.OperatorExistsError):
         await added(world, "olga")
     async with db.transaction(world.pool) as tx:
-        with pytest.raises(operators.PasswordTooShortError):
+        with pytest.raises(passwords.PasswordTooShortError):
             await operators.add(tx, name="otto", role="admin", password="eleven char")
         assert (await operators.set_role(tx, "olga", "admin")).role == "admin"
         for verb in (operators.find(tx, "x"), operators.set_role(tx, "x", "admin"), operators.disable(tx, "x")):

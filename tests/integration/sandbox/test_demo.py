@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 
 from hashrail import clock, db
 from hashrail.clock import ONE_DAY
+from hashrail.parties import operators
 from hashrail.sandbox import demo
 from hashrail.settings import Settings
 from hashrail.vault import Vault
@@ -156,7 +157,7 @@ async def test_demo_json_has_what_a_program_needs(dsn: str, tmp_path: Path) -> N
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in data.iterdir()] == ["demo.json"]
     found = json.loads(path.read_text())
-    assert list(found) == ["baseUrl", "partnerId", "apiKey", "apiSecret", "users", "clock", "dataDir"]
+    assert list(found) == ["baseUrl", "partnerId", "apiKey", "apiSecret", "users", "operators", "clock", "dataDir"]
     assert (found["baseUrl"], found["dataDir"]) == (URL, str(data.resolve()))
     assert (found["apiKey"], found["apiSecret"]) == (made.api_key, made.api_secret)
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -169,6 +170,14 @@ async def test_demo_json_has_what_a_program_needs(dsn: str, tmp_path: Path) -> N
     assert VAULT.open(sealed).decode() == found["apiSecret"]
     assert kinds == [(found["apiKey"], "full")]
     assert clock.parse_iso(found["clock"], "clock") - made.clock < ONE_DAY
+    assert [each["name"] for each in found["operators"]] == ["anna", "ben"]
+    await prepare(dsn, data)
+    again = json.loads(path.read_text())
+    assert again["operators"] == found["operators"]
+    pool = await db.open_pool(dsn)
+    for each in found["operators"]:
+        assert (await operators.authenticate(pool, each["name"], each["password"])).role == "approver"
+    await pool.close()
 
 
 async def test_what_was_cut_off_ends_as_if_it_had_not_been(server: str, template: str, tmp_path: Path) -> None:

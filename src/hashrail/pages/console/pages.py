@@ -1,0 +1,30 @@
+"""Every page and every deed of the console, with the least role of each."""
+
+from hashrail.pages.console import home, log, own, searching, users, withdrawals
+from hashrail.pages.console.visit import ROOT, Deed, View
+
+USER = f"{ROOT}/users/{{partner:int}}/{{user:int}}"
+WITHDRAWAL = f"{ROOT}/withdrawals/{{partner:int}}/{{withdrawal:int}}"
+
+VIEWS = (
+    View(ROOT, "home", "viewer", home.home),
+    View(f"{ROOT}/sessions", "sessions", "viewer", own.sessions),
+    View(f"{ROOT}/search", "search", "support", searching.search),
+    View(f"{ROOT}/users", "users", "support", users.by_name),
+    View(USER, "user", "support", users.user),
+    View(f"{ROOT}/income", "income", "support", users.income),
+    View(f"{ROOT}/withdrawals", "withdrawals", "support", withdrawals.listed),
+    View(WITHDRAWAL, "withdrawal", "support", withdrawals.one),
+    View(f"{WITHDRAWAL}/approve", "approve", "approver", withdrawals.ask_to_approve),
+    View(f"{WITHDRAWAL}/refuse", "refuse", "approver", withdrawals.ask_to_refuse),
+    View(f"{ROOT}/log", "log", "admin", log.log),
+    View(f"{ROOT}/operators", "operators", "admin", log.people),
+)
+DEEDS = (
+    Deed(f"{ROOT}/sign-out", "sign_out", None, own.sign_out),
+    Deed(f"{ROOT}/sessions", "end_session", None, own.end),
+    Deed(f"{ROOT}/pause", "pause", "payouts pause", home.pause),
+    Deed(f"{USER}/notes", "add_note", "user note add", users.add_note),
+    Deed(f"{WITHDRAWAL}/approve", "approve", "payouts approve", withdrawals.approve),
+    Deed(f"{WITHDRAWAL}/refuse", "refuse", "payouts refuse", withdrawals.refuse),
+)

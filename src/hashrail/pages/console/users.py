@@ -1,0 +1,116 @@
+"""A user on one page: balances and why, income, miners on a line of time, what came and went, what was said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from hashrail import business_clock, clock
+from hashrail.audit import explain
+from hashrail.db import Tx
+from hashrail.errors import BadRequestError
+from hashrail.money import plain
+from hashrail.pages.console.visit import Elsewhere, Shown, Visit, link
+from hashrail.parties import operators, partners, users
+from hashrail.parties.partners import PartnerNotFoundError
+from hashrail.parties.users import User
+from hashrail.support import lists, notes, user_pages
+from hashrail.support.lists import Miner, Page, Stint
+
+# Of each list, the newest.
+LISTED = 20
+DAYS_DRAWN = 366
+# The line of time in its own units.
+WIDTH, HEIGHT, GAP = 1000, 22, 6
+
+
+class DayNotReadError(BadRequestError):
+    """A day is written like 2026-09-09; `details.field` names it."""
+
+    code = "DAY_NOT_READ"
+    advice = "Give the UTC day that was mined, like 2026-09-09."
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A stint as it is drawn: `x` and `width` in parts of the line's width, `is_other` where it was not this user's."""
+
+    x: int
+    width: int
+    y: int
+    stint: Stint
+    is_other: bool
+
+
+async def by_name(tx: Tx, visit: Visit) -> Elsewhere:
+    """The user whom a partner calls so has a page under their number."""
+    partner = await partners.find(tx, visit.asked("partner"))
+    found = await users.find(tx, partner.id, visit.asked("user"), field="user")
+    return Elsewhere(link(f"/users/{partner.id}/{found.id}"))
+
+
+async def user(tx: Tx, visit: Visit) -> Shown:
+    """Everything about a user."""
+    found = await _found(tx, visit)
+    page = await user_pages.of(tx, visit.deployment, found, limit=LISTED)
+    drawn = await lists.income(tx, found.partner_id, found.id, Page(DAYS_DRAWN, user_id=found.id))
+    today = clock.day_of(await business_clock.now(tx))
+    first = min((each.from_day for _, stints in page.miners for each in stints), default=today)
+    return Shown(
+        {
+            "page": page,
+            "user": found,
+            "partner": await partners.by_number(tx, found.partner_id),
+            "income": [{"day": one.day.isoformat(), "net": plain(one.net_btc)} for one in reversed(drawn)],
+            "lines": [(miner, bars(miner, stints, found, first, today)) for miner, stints in page.miners],
+            "first": first,
+            "today": today,
+            "last_day": page.income[0].day if page.income else None,
+            "box": (WIDTH, HEIGHT),
+        },
+        subject_of(found),
+    )
+
+
+def bars(_miner: Miner, stints: Sequence[Stint], user: User, first: date, today: date) -> list[Bar]:
+    """A miner's stints on a line that reaches from the first day to today."""
+    whole = max((today - first).days + 1, 1)
+    drawn = []
+    for one in stints:
+        begins = (one.from_day - first).days
+        ends = ((one.to_day or today + timedelta(days=1)) - first).days
+        x = max(0, begins * WIDTH // whole)
+        width = max(2, ends * WIDTH // whole - x - 1)
+        drawn.append(Bar(x, width, 0, one, one.partner_user_id != user.partner_user_id))
+    return drawn
+
+
+async def add_note(tx: Tx, visit: Visit) -> str:
+    """Write a note on a user; the same again is the same note."""
+    found = await _found(tx, visit)
+    made, is_new = await notes.add(tx, visit.operator, found.partner_id, found.id, visit.form.get("text", ""))
+    if is_new:
+        await operators.note(tx, visit.operator, "user note add", subject_of(found), after={"note": made.id})
+    return link(f"/users/{found.partner_id}/{found.id}", done="noted") + "#notes"
+
+
+async def income(tx: Tx, visit: Visit) -> Shown:
+    """One income record with its whole calculation."""
+    miner_id = visit.number("miner")
+    try:
+        day = clock.day_from(visit.asked("day"))
+    except ValueError as error:
+        raise DayNotReadError("it is no day", field="day") from error
+    explained = await explain.income(tx, miner_id or 0, day)
+    return Shown({"one": explained}, f"income of miner {explained.miner_id} on {day}")
+
+
+def subject_of(user: User) -> str:
+    """What the log calls a user."""
+    return f"user {user.partner_id}:{user.partner_user_id}"
+
+
+async def _found(tx: Tx, visit: Visit) -> User:
+    """Raises PartnerNotFoundError, UserNotFoundError."""
+    if await partners.by_number(tx, visit.numbers["partner"]) is None:
+        raise PartnerNotFoundError("no such partner", field="partner")
+    return await users.get(tx, visit.numbers["partner"], visit.numbers["user"])

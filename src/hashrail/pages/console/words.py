@@ -1,0 +1,66 @@
+"""How the console writes values: amounts with every digit, times in UTC that a script adds the local time to.
+
+Whatever a partner, a user or an operator has written is shown as one line without anything that acts on it; the
+template engine escapes it for HTML after that.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+from hashrail import clock, texts
+from hashrail.money import BTC_DECIMALS, decimals, plain
+from hashrail.parties.operators import plainly
+
+# What was done, after a form has led to a page.
+DONE = {
+    "approved": "Your approval is noted.",
+    "refused": "The withdrawal is refused, and what it held is the user's again.",
+    "noted": "The note is written.",
+    "ended": "The session has ended.",
+    "paused": "Payouts are paused: nothing is signed or sent until an admin lets them go on.",
+}
+
+
+def written(value: object) -> object:
+    """What stands on a page for any value that a template names."""
+    if value is None:
+        return "–"
+    if isinstance(value, Markup | int):
+        return value
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return texts.shown(str(value), limit=4000)
+
+
+def btc(value: Decimal) -> str:
+    """An amount with at least 8 decimals, and as many as it has."""
+    return f"{value:,.{max(BTC_DECIMALS, decimals(value))}f}"
+
+
+def moment(value: datetime | None) -> Markup:
+    """A time to the second, UTC; a script adds the reader's own."""
+    if value is None:
+        return Markup("–")
+    said = clock.iso(value)
+    return Markup('<time datetime="{}">{} UTC</time>').format(said, said[:19].replace("T", " "))
+
+
+def lines(text: str) -> Markup:
+    """A text of several lines."""
+    return Markup("<br>").join(texts.shown(line, limit=4000) for line in text.splitlines())
+
+
+def values(of: Mapping[str, object] | None) -> str:
+    """What there was before or after, in a line."""
+    return "" if of is None else ", ".join(f"{name}: {plainly(value)}" for name, value in of.items())
+
+
+FILTERS: dict[str, Callable[..., Any]] = {"btc": btc, "moment": moment, "lines": lines, "values": values}

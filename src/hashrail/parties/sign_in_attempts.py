@@ -1,0 +1,81 @@
+"""Attempts to sign in: counted before anything is looked at, by name and by address, whether the name exists or not.
+
+Five are free; from then on each has to wait twice as long after the one before, for a name up to a minute, for an
+address up to a quarter of an hour. So nobody who guesses gets far, and nobody who knows a name keeps its owner out for
+long. What came too early is not counted, and costs nobody the computing of a digest. A sign-in that succeeds forgets
+both, and so does a day without an attempt.
+"""
+
+import hashlib
+from datetime import timedelta
+
+from hashrail import clock
+from hashrail.db import Tx
+from hashrail.errors import HashrailError
+
+FREE = 5
+MOST = {"name": timedelta(minutes=1), "address": timedelta(minutes=15)}
+REMEMBERED = timedelta(days=1)
+
+
+class TooManySignInsError(HashrailError):
+    """There were many attempts with this name or from this address; `details.seconds` is how long to wait."""
+
+    status = 429
+    code = "TOO_MANY_SIGN_INS"
+    advice = "Wait for as long as it says, and try again. An admin sees who tries in the console's log."
+
+
+async def count(tx: Tx, *, name: str, place: str) -> None:
+    """Count an attempt with a name from a place on the network; one that is too early raises TooManySignInsError."""
+    for kind, what in (("address", place), ("name", _hidden(name))):
+        await _count(tx, kind, what)
+
+
+async def succeeded(tx: Tx, *, name: str, place: str) -> None:
+    """The name's owner is in."""
+    await tx.execute(
+        """DELETE FROM sign_in_attempt WHERE (kind = 'address' AND place = $1) OR (kind = 'name' AND place = $2)""",
+        place,
+        _hidden(name),
+    )
+
+
+async def forget_past(tx: Tx) -> int:
+    """Let attempts go that no longer count; answers how many rows."""
+    past = "DELETE FROM sign_in_attempt WHERE newest_at < $1 RETURNING kind"
+    return len(await tx.fetch(past, clock.wall_now() - REMEMBERED))
+
+
+def wait_after(attempts: int, kind: str) -> timedelta:
+    """How long the next attempt waits after so many."""
+    if attempts < FREE:
+        return timedelta(0)
+    # Beyond the sixteenth every wait is the longest.
+    return min(timedelta(seconds=2 ** min(attempts - FREE, 16)), MOST[kind])
+
+
+async def _count(tx: Tx, kind: str, what: str) -> None:
+    now = clock.wall_now()
+    await tx.execute(
+        """INSERT INTO sign_in_attempt (kind, place, attempts, newest_at) VALUES ($1, $2, 0, $3)
+           ON CONFLICT DO NOTHING""",
+        *(kind, what, now),
+    )
+    row = await tx.fetchrow(
+        "SELECT attempts, newest_at FROM sign_in_attempt WHERE kind = $1 AND place = $2 FOR UPDATE", kind, what
+    )
+    # Housekeeping may have taken it in between: then there is nothing to hold against anybody.
+    attempts = 0 if row is None or row["newest_at"] < now - REMEMBERED else row["attempts"]
+    if row is not None and attempts and row["newest_at"] + wait_after(attempts, kind) > now:
+        seconds = -((now - row["newest_at"] - wait_after(attempts, kind)) // timedelta(seconds=1))
+        raise TooManySignInsError(f"too many attempts: wait {seconds} seconds", seconds=seconds)
+    await tx.execute(
+        "UPDATE sign_in_attempt SET attempts = $3, newest_at = $4 WHERE kind = $1 AND place = $2",
+        *(kind, what, attempts + 1, now),
+    )
+
+
+def _hidden(name: str) -> str:
+    """People type passwords where their name belongs; no table keeps those."""
+    return hashlib.sha256(name.encode()).hexdigest()

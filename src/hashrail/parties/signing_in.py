@@ -1,0 +1,72 @@
+"""Signing in to the console: name and password, then a code, then a session.
+
+Each step commits by itself, the count of attempts before anything is looked at. Whoever fails learns nothing of what
+was wrong: an unknown name, a disabled operator and a wrong password are one refusal that takes one time.
+"""
+
+from dataclasses import dataclass
+
+from hashrail import db
+from hashrail.db import Pool
+from hashrail.errors import UnauthorizedError
+from hashrail.parties import operator_sessions, operators, passwords, second_factors, sign_in_attempts
+from hashrail.parties.operator_sessions import Session, Stage
+from hashrail.vault import Vault
+
+
+class OperatorCodeError(UnauthorizedError):
+    """The code is not the one that the operator's generator shows, or it was used already."""
+
+    code = "OPERATOR_CODE"
+    advice = (
+        "Wait for the next code of your generator. Is its clock right? An admin's new password takes a lost one away."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """Where an attempt comes from: the address, the place that it counts for, what the browser calls itself."""
+
+    address: str
+    place: str
+    agent: str
+
+
+async def by_password(pool: Pool, name: str, password: str, *, asks_codes: bool, where: From) -> tuple[str, Stage]:
+    """A session's token, and whether a code is still to come. A digest of an older kind is made anew.
+
+    `asks_codes`: also who has no generator yet. Raises TooManySignInsError, OperatorCredentialsError.
+    """
+    async with db.transaction(pool) as tx:
+        await sign_in_attempts.count(tx, name=name, place=where.place)
+    # A name that PostgreSQL cannot hold is nobody's.
+    operator = await operators.authenticate(pool, name.replace("\0", ""), password)
+    kept = await pool.fetchval("SELECT password FROM operator_account WHERE id = $1", operator.id)
+    digest = await passwords.digest_of(password) if passwords.is_outdated(kept) else None
+    async with db.transaction(pool) as tx:
+        if digest is not None:
+            await operators.renew_digest(tx, name, kept, digest)
+        if asks_codes or await second_factors.is_confirmed(tx, operator.id):
+            return await operator_sessions.begin(
+                tx, operator.id, "password", address=where.address, agent=where.agent
+            ), "password"
+        await sign_in_attempts.succeeded(tx, name=name, place=where.place)
+        await operators.note(tx, operator, "signed in", f"console from {where.address}")
+        token = await operator_sessions.begin(tx, operator.id, "whole", address=where.address, agent=where.agent)
+        return token, "whole"
+
+
+async def by_code(pool: Pool, vault: Vault, session: Session, name: str, code: str, *, where: From) -> str:
+    """The token of the whole session that takes the place of one which waits for its code.
+
+    Raises TooManySignInsError, OperatorCodeError.
+    """
+    async with db.transaction(pool) as tx:
+        await sign_in_attempts.count(tx, name=name, place=where.place)
+    async with db.transaction(pool) as tx:
+        if not await second_factors.accept(tx, vault, session.operator_id, code):
+            raise OperatorCodeError("this code does not count", field="code")
+        await operator_sessions.end(tx, session.operator_id, session.id)
+        await sign_in_attempts.succeeded(tx, name=name, place=where.place)
+        await operators.note(tx, await operators.find(tx, name), "signed in", f"console from {where.address}")
+        return await operator_sessions.begin(tx, session.operator_id, "whole", address=where.address, agent=where.agent)

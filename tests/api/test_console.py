@@ -1,0 +1,463 @@
+"""The console in process: who sees and does what, and what becomes of attacks on its door."""
+
+import datetime as dt
+import re
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pyotp
+import pytest
+
+from hashrail import clock, db
+from hashrail.custody import approvals, payout_policy, withdrawals
+from hashrail.custody.withdrawals import Withdrawal
+from hashrail.pages.console.pages import DEEDS, VIEWS
+from hashrail.pages.console.visit import Deed, View
+from hashrail.parties import operator_sessions, operators, sign_in_attempts, users
+from hashrail.parties.operators import ROLES
+from hashrail.support import notes
+from tests.support.api_client import check_books
+from tests.support.books import deployment as opened_world
+from tests.support.console import HOST, Office, Person, forget_attempts, open_office, texts_of
+from tests.support.databases import with_database
+from tests.support.hostile import HOSTILE, acting
+from tests.support.operators import PASSWORD, hired
+from tests.support.payouts import ADDRESSES, asked, funded, policy
+from tests.support.world import World
+
+NUMBER_OF = "SELECT id FROM operator_account WHERE name ="
+SCRIPT = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+@pytest.fixture(scope="module")
+async def office(server: str, template: str) -> AsyncIterator[Office]:
+    """A sandbox whose user Mallory is called like a script, with a withdrawal that waits for two."""
+    async with opened_world(server, template) as world:
+        dsn = with_database(server, await world.pool.fetchval("SELECT current_database()"))
+        mallory = await world.user(SCRIPT)
+        await funded(world, mallory.id)
+        await policy(world, 0)
+        async with open_office(world, dsn) as made:
+            await approve_above(world, "0.001")
+            for person in made.people.values():
+                assert (await person.sign_in()).status_code == 303
+            yield made
+            await check_books(world)
+
+
+async def approve_above(world: World, btc: str) -> None:
+    async with db.transaction(world.pool) as tx:
+        was = await payout_policy.hold(tx)
+        await payout_policy.put(tx, None, type(was)(**{**vars_of(was), "approval_threshold_btc": Decimal(btc)}))
+
+
+def vars_of(one: Any) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in one.__slots__}
+
+
+async def waiting_one(office: Office) -> Withdrawal:
+    """A new withdrawal of Mallory's that two have to approve."""
+    user = await mallory(office)
+    number = await office.world.pool.fetchval("SELECT count(*) FROM withdrawal")
+    return await asked(office.world, user.id, Decimal("0.002") + Decimal(number).scaleb(-8), ADDRESSES[0])
+
+
+async def mallory(office: Office) -> users.User:
+    return await users.find(office.world.pool, office.world.partner.id, SCRIPT)
+
+
+def filled(row: View | Deed, user: users.User, withdrawal: int) -> str:
+    """The path of a page or deed about Mallory."""
+    return (
+        row.path.replace("{partner:int}", str(user.partner_id))
+        .replace("{user:int}", str(user.id))
+        .replace("{withdrawal:int}", str(withdrawal))
+    )
+
+
+# Roles
+
+
+async def test_roles_hold_for_every_page_and_deed(office: Office) -> None:
+    """Whose role suffices sees it; everybody else is told which role does, and sees and changes nothing."""
+    user, one = await mallory(office), await waiting_one(office)
+    miner = await office.world.pool.fetchval("SELECT id FROM miner")
+    queries = {"users": f"?partner=1&user={SCRIPT}", "income": f"?miner={miner}&day=2026-03-02", "search": "?q=1"}
+    fields = {"reason": "a drill", "text": "called", "session": "0"}
+    for role in ROLES:
+        person = office.people[role]
+        for view in VIEWS:
+            made = await person.get(filled(view, user, one.id) + queries.get(view.name, ""))
+            if operators.is_more(view.least, role):
+                assert made.status_code == 403, (role, view)
+                assert f"{view.least} is needed" in made.text
+                assert ADDRESSES[0] not in made.text
+            else:
+                assert made.status_code in (200, 303), (role, view, made.text)
+        for deed in DEEDS:
+            if operators.is_more(deed.least, role):
+                made = await person.post(filled(deed, user, one.id), **fields)
+                assert made.status_code == 403, (role, deed)
+    assert (await withdrawals.get(office.world.pool, user.partner_id, one.id)).state == "awaiting_approval"
+    assert await notes.of_user(office.world.pool, user.partner_id, user.id, limit=1) == []
+
+
+async def test_nobody_who_is_not_signed_in_sees_or_does_anything(office: Office) -> None:
+    user, one = await mallory(office), await waiting_one(office)
+    stranger = office.browser("nobody")
+    for view in VIEWS:
+        made = await stranger.get(filled(view, user, one.id))
+        assert (made.status_code, made.headers["location"].partition("?")[0]) == (303, "/console/sign-in")
+        assert made.content == b""
+    for deed in DEEDS:
+        made = await stranger.post(filled(deed, user, one.id), reason="x")
+        assert made.status_code == 401
+        assert "NOT_SIGNED_IN" in made.text
+
+
+async def test_what_was_seen_and_done_is_in_the_log(office: Office) -> None:
+    """Who looked at a person, and who did what: each with the name, for an admin to read."""
+    user, support = await mallory(office), office.people["support"]
+    await support.get(f"/console/users/{user.partner_id}/{user.id}")
+    await support.post(f"/console/users/{user.partner_id}/{user.id}/notes", text="called, case 88")
+    seen = texts_of(await office.people["admin"].get("/console/log?of=views"))
+    assert re.search(r"support\s+user\s+user 1:", seen)
+    done = texts_of(await office.people["admin"].get("/console/log"))
+    assert "user note add" in done
+    assert "signed in" in done
+    page = texts_of(await support.get(f"/console/users/{user.partner_id}/{user.id}"))
+    assert "called, case 88" in page
+
+
+# What others have written
+
+
+async def test_texts_of_others_are_neither_markup_nor_do_they_act(office: Office) -> None:
+    """A user's id, notes and reasons that try to be scripts, and every text that acts on a screen."""
+    world, support = office.world, office.people["support"]
+    script, one = await mallory(office), await waiting_one(office)
+    address = f"/console/users/{script.partner_id}/{script.id}"
+    await support.post(f"{address}/notes", text=SCRIPT)
+    pages = [address, f"/console/withdrawals/1/{one.id}", "/console/withdrawals", f"/console/search?q={SCRIPT}x"]
+    for path in (*pages, "/console/search?q=%00%C3%A9%F0%9F%92%A3", "/console?done=%3Cscript%3E"):
+        page = await support.get(path)
+        assert page.status_code == 200
+        for live in ("<script>alert", "<img", "'><"):
+            assert live not in page.text.replace('<script type="application/json"', ""), (path, live)
+    for number, text in enumerate(HOSTILE.values()):
+        made = await world.user(f"{number}{text}"[:255])
+        page = await support.get(f"/console/users/{made.partner_id}/{made.id}")
+        assert page.status_code == 200
+        assert acting(page.text.replace("\t", "")) == [], text
+
+
+# At the door
+
+
+async def test_headers_keep_the_page_to_itself(office: Office) -> None:
+    for path in ("/console/sign-in", "/console", "/console/sessions"):
+        made = await office.people["admin"].get(path)
+        assert "frame-ancestors 'none'" in made.headers["content-security-policy"]
+        assert "'unsafe" not in made.headers["content-security-policy"]
+        assert made.headers["x-frame-options"] == "DENY"
+        assert made.headers["cache-control"] == "no-store"
+        assert not re.search(r"<script(?![^>]*(src=|application/json))|\son\w+=|style=", made.text), path
+
+
+async def test_a_session_is_new_with_every_sign_in(office: Office) -> None:
+    """A token that somebody has put into a browser before is none after it, and its cookie is out of scripts' reach."""
+    await forget_attempts(office.world.pool)
+    person = office.browser("viewer")
+    person.http.cookies.set("hashrail_console", "known-to-the-attacker", domain=HOST, path="/console")
+    made = await person.send("/console/sign-in", {"name": "viewer", "password": PASSWORD})
+    cookie = made.headers["set-cookie"]
+    assert re.fullmatch(r"hashrail_console=[\w-]{43}; Path=/console; HttpOnly; SameSite=Strict", cookie)
+    assert "known-to-the-attacker" not in cookie
+    thief = office.browser("thief")
+    thief.http.cookies.set("hashrail_console", "known-to-the-attacker", domain=HOST, path="/console")
+    assert (await thief.get("/console")).status_code == 303
+    token = cookie.partition(";")[0].partition("=")[2]
+    kept = [row["digest"] for row in await office.world.pool.fetch("SELECT digest FROM operator_session")]
+    assert token.encode() not in kept
+    assert all(token not in repr(one) for one in kept)
+
+
+@pytest.mark.parametrize(
+    ("headers", "word"),
+    [
+        ({"origin": "https://evil.example"}, True),
+        ({"origin": "null"}, True),
+        ({"sec_fetch_site": "cross-site"}, True),
+        ({"sec_fetch_site": "same-site"}, True),
+        ({"origin": "", "sec_fetch_site": ""}, True),
+        ({}, False),
+    ],
+    ids=repr,
+)
+async def test_forms_of_others_are_refused(office: Office, headers: dict[str, str], word: bool) -> None:
+    one = await waiting_one(office)
+    person = office.people["approver"]
+    fields = {"word": person.word if word else "0" * 64}
+    made = await person.send(f"/console/withdrawals/1/{one.id}/approve", fields, **headers)
+    assert (made.status_code, "FORM_NOT_OURS" in made.text) == (403, True)
+    assert (await withdrawals.get(office.world.pool, 1, one.id)).state == "awaiting_approval"
+    assert await approvals.count(office.world.pool, 1, one.id) == 0
+    if word:
+        signed = await office.browser("x").send("/console/sign-in", {"name": "admin", "password": PASSWORD}, **headers)
+        assert (signed.status_code, "set-cookie" in signed.headers) == (403, False)
+
+
+async def test_another_sessions_word_does_not_count(office: Office) -> None:
+    one, person = await waiting_one(office), office.people["approver"]
+    made = await person.send(f"/console/withdrawals/1/{one.id}/approve", {"word": office.people["admin"].word})
+    assert made.status_code == 403
+
+
+async def test_guessing_gets_slower_whether_the_name_exists_or_not(office: Office) -> None:
+    """The same refusals for a name that nobody has; the right password has to wait as well, and another's does not."""
+    answers: dict[str, list[int]] = {}
+    for name in ("viewer", "nobody of this name"):
+        await forget_attempts(office.world.pool)
+        guesser = office.browser(name, address="203.0.113.7")
+        answers[name] = [(await guesser.sign_in(f"wrong password {n}")).status_code for n in range(7)]
+    assert answers["viewer"] == answers["nobody of this name"] == [401] * 5 + [429] * 2
+    page = await office.browser("nobody of this name", address="203.0.113.7").sign_in()
+    assert (page.status_code, int(page.headers["retry-after"]) >= 1) == (429, True)
+    # From the same address another name waits too; from elsewhere the owner of that name does not.
+    assert (await office.browser("viewer", address="203.0.113.7").sign_in()).status_code == 429
+    assert (await office.browser("viewer", address="203.0.113.8").sign_in()).status_code == 303
+    await forget_attempts(office.world.pool)
+
+
+def test_waits_double_and_end() -> None:
+    waits = [sign_in_attempts.wait_after(n, "name").total_seconds() for n in (0, 4, 5, 6, 7, 10, 11, 1000)]
+    assert waits == [0, 0, 1, 2, 4, 32, 60, 60]
+    assert sign_in_attempts.wait_after(1000, "address") == dt.timedelta(minutes=15)
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "led_to"),
+    [
+        ("/console/withdrawals?state=queued", "/console/withdrawals?state=queued"),
+        ("//evil.example/console", "/console"),
+        ("https://evil.example/", "/console"),
+        ("/console\\@evil.example", "/console"),
+        ("/console/\r\nset-cookie: x=y", "/console"),
+        ("/consolex", "/console"),
+        ("/console/sign-in", "/console"),
+    ],
+)
+async def test_a_sign_in_leads_to_our_pages_only(office: Office, asked_for: str, led_to: str) -> None:
+    await forget_attempts(office.world.pool)
+    fields = {"name": "viewer", "password": PASSWORD, "next": asked_for}
+    made = await office.browser("viewer").send("/console/sign-in", fields)
+    assert (made.status_code, made.headers["location"]) == (303, led_to)
+
+
+async def test_a_link_of_another_site_asks_for_itself_anew(office: Office) -> None:
+    """It carries no cookie; the page that is sent then does, and nobody signs in twice."""
+    made = await office.browser("viewer").get("/console/withdrawals", **{"sec-fetch-site": "cross-site"})
+    assert (made.status_code, 'http-equiv="refresh"' in made.text) == (200, True)
+
+
+# Sessions end
+
+
+async def ended(office: Office, person: Person) -> bool:
+    made = await person.get("/console")
+    return made.status_code == 303
+
+
+async def test_sessions_end(office: Office) -> None:
+    """With a sign-out, a password, a role, the account, by another session, by time, and with the epoch."""
+    world = office.world
+    await forget_attempts(world.pool)
+
+    async def temporary(name: str) -> Person:
+        await hired(world.pool, name, "support")
+        person = office.browser(name)
+        assert (await person.sign_in()).status_code == 303
+        return person
+
+    people = {name: await temporary(name) for name in ("t-out", "t-word", "t-role", "t-gone", "t-time", "t-idle")}
+    await people["t-out"].post("/console/sign-out")
+    async with db.transaction(world.pool) as tx:
+        await operators.set_password(tx, "t-word", "another long one")
+    async with db.transaction(world.pool) as tx:
+        await operators.set_role(tx, "t-role", "viewer")
+    async with db.transaction(world.pool) as tx:
+        await operators.disable(tx, "t-gone")
+    aged = f"UPDATE operator_session SET {{0}} = {{0}} - $1::interval WHERE operator_id = ({NUMBER_OF} $2)"
+    await world.pool.execute(aged.format("opened_at"), operator_sessions.LIFE, "t-time")
+    await world.pool.execute(aged.format("seen_at"), operator_sessions.IDLE, "t-idle")
+    assert {name: await ended(office, person) for name, person in people.items()} == dict.fromkeys(people, True)
+    one, other = office.browser("viewer"), office.browser("viewer")
+    for each in (one, other):
+        await each.sign_in()
+    newest = await world.pool.fetchval("SELECT max(id) FROM operator_session")
+    assert (await one.post("/console/sessions", session=str(newest))).status_code == 303
+    assert (await ended(office, one), await ended(office, other)) == (False, True)
+    of_the_admin = f"SELECT min(id) FROM operator_session WHERE operator_id = ({NUMBER_OF} 'admin')"
+    strangers_own = await world.pool.fetchval(of_the_admin)
+    assert (await one.post("/console/sessions", session=str(strangers_own))).status_code == 404
+    restored = f"UPDATE operator_session SET epoch = 'before the restore' WHERE operator_id = ({NUMBER_OF} 'viewer')"
+    await world.pool.execute(restored)
+    assert await ended(office, one)
+    await office.people["viewer"].sign_in()
+
+
+# Two people
+
+
+async def test_two_operators_approve(office: Office) -> None:
+    """Each in a browser of their own; one of them twice is one."""
+    one, user = await waiting_one(office), await mallory(office)
+    path = f"/console/withdrawals/{user.partner_id}/{one.id}"
+    first, second = office.people["approver"], office.people["admin"]
+    question = texts_of(await first.get(f"{path}/approve"))
+    assert ADDRESSES[0] in question
+    assert f"{one.amount_btc:.8f} BTC" in question
+    for _ in range(2):
+        made = await first.post(f"{path}/approve")
+        assert (made.status_code, made.headers["location"]) == (303, f"{path}?done=approved")
+    assert "awaiting approval" in texts_of(await first.get(path))
+    assert re.search(r"approved by\s+approver", texts_of(await second.get(path)))
+    await second.post(f"{path}/approve")
+    assert (await withdrawals.get(office.world.pool, user.partner_id, one.id)).state == "queued"
+    assert "Refuse …" in texts_of(await second.get(path))
+    assert (await second.post(f"{path}/refuse", reason=" ")).status_code == 400
+    await second.post(f"{path}/refuse", reason="the address is on a list")
+    gone = texts_of(await second.get(path))
+    assert "the address is on a list" in gone
+    assert "Refuse …" not in gone
+
+
+async def test_payouts_are_paused_by_anybody(office: Office) -> None:
+    made = await office.people["viewer"].post("/console/pause", reason="the node is looked at")
+    assert made.headers["location"] == "/console?done=paused"
+    assert "the node is looked at" in texts_of(await office.people["viewer"].get("/console"))
+
+
+# Finding, and what cannot be shown
+
+
+async def test_search_leads_to_what_a_text_names(office: Office) -> None:
+    one, user, support = await waiting_one(office), await mallory(office), office.people["support"]
+    made = await support.get(f"/console/search?q=1:{one.id}")
+    assert (made.status_code, made.headers["location"]) == (303, f"/console/withdrawals/1/{one.id}")
+    made = await support.get("/console/users")
+    assert (made.status_code, "FIELD_EMPTY" in made.text) == (400, True)
+    made = await support.http.get("/console/users", params={"partner": "1", "user": SCRIPT})
+    assert made.headers["location"] == f"/console/users/1/{user.id}"
+    assert "Nothing is called" in texts_of(await support.get("/console/search?q=nothing-is-called-so"))
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/console/users/1/99999", 404, "USER_NOT_FOUND"),
+        ("/console/users/99/1", 404, "PARTNER_NOT_FOUND"),
+        ("/console/users/1/99999999999999999999", 400, "FIELD_NOT_A_NUMBER"),
+        ("/console/withdrawals/1/99999", 404, "WITHDRAWAL_NOT_FOUND"),
+        ("/console/withdrawals?state=nothing", 400, "STATE_UNKNOWN"),
+        ("/console/withdrawals?partner=x", 400, "FIELD_NOT_A_NUMBER"),
+        ("/console/income?miner=1&day=yesterday", 400, "DAY_NOT_READ"),
+        ("/console/income?miner=1&day=2026-03-01", 404, "RECORD_NOT_FOUND"),
+    ],
+)
+async def test_what_is_refused_is_a_page_with_an_advice(office: Office, path: str, status: int, code: str) -> None:
+    made = await office.people["support"].get(path)
+    assert (made.status_code, code in made.text) == (status, True), made.text
+    assert made.headers["content-type"].startswith("text/html")
+
+
+# The second factor
+
+
+async def test_a_code_is_asked_for_and_counts_once(world: World, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the first sign-in a secret is shown, sealed in the books; later ones ask for a code, and none counts twice."""
+    async with open_office(world, dsn, console_codes=True) as office:
+        person = office.browser("admin")
+        made = await person.sign_in()
+        assert made.headers["location"] == "/console/code?next=%2Fconsole"
+        half = person.http.cookies["hashrail_console"]
+        assert (await person.get("/console")).status_code == 303
+        page = await person.get(made.headers["location"])
+        secret = secret_of(page)
+        assert secret_of(await person.get("/console/code")) == secret
+        sealed = await world.pool.fetchval("SELECT sealed FROM operator_code")
+        assert secret.encode() not in sealed
+        assert (await person.send("/console/code", {"code": "000000"})).status_code == 401
+        code = pyotp.TOTP(secret).now()
+        made = await person.send("/console/code", {"code": f"{code[:3]} {code[3:]}", "next": "/console/sessions"})
+        assert (made.status_code, made.headers["location"]) == (303, "/console/sessions")
+        assert person.http.cookies["hashrail_console"] != half
+        assert (await person.get("/console/sessions")).status_code == 200
+        other = office.browser("admin")
+        made = await other.sign_in()
+        page = await other.get(made.headers["location"])
+        assert "secret" not in texts_of(page)
+        again = await other.send("/console/code", {"code": code})
+        assert (again.status_code, "OPERATOR_CODE" in again.text) == (401, True)
+        later = clock.wall_millis() + 60_000
+        monkeypatch.setattr(clock, "wall_millis", lambda: later)
+        assert (await other.send("/console/code", {"code": pyotp.TOTP(secret).at(later // 1000)})).status_code == 303
+        # Whoever has the password of somebody may not guess codes for long.
+        await forget_attempts(world.pool)
+        guesser = office.browser("admin", address="203.0.113.7")
+        await guesser.sign_in()
+        tried = [(await guesser.send("/console/code", {"code": f"{n:06}"})).status_code for n in range(6)]
+        assert tried == [401] * 4 + [429] * 2
+        # A password that somebody else gives takes the generator away.
+        async with db.transaction(world.pool) as tx:
+            await operators.set_password(tx, "admin", PASSWORD)
+        await forget_attempts(world.pool)
+        fresh = office.browser("admin")
+        assert secret_of(await fresh.get((await fresh.sign_in()).headers["location"])) != secret
+
+
+def secret_of(page: httpx.Response) -> str:
+    found = re.search(r"<code>([A-Z2-7]{32})</code>", page.text)
+    assert found is not None, page.text
+    return found[1]
+
+
+async def test_production_asks_for_tls_and_codes(world: World, dsn: str) -> None:
+    async with open_office(world, dsn, mode="production", trusted_proxies=["10.0.0.0/8"]) as office:
+        far = office.browser("admin", address="203.0.113.7")
+        made = await far.get("/console/sign-in")
+        assert (made.status_code, "CONSOLE_NEEDS_HTTPS" in made.text) == (403, True)
+        assert (await far.get("/console/sign-in", **{"x-forwarded-proto": "https"})).status_code == 403
+        proxied = office.browser("admin", address="10.0.0.1")
+        headers = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.7"}
+        made = await proxied.send("/console/sign-in", {"name": "admin", "password": PASSWORD}, **headers)
+        assert made.headers["location"].startswith("/console/code")
+        assert re.fullmatch(
+            r"__Host-hashrail=[\w-]{43}; Path=/; HttpOnly; SameSite=Strict; Secure", made.headers["set-cookie"]
+        )
+
+
+# Passwords of before
+
+
+async def test_an_older_digest_is_made_anew(world: World, dsn: str) -> None:
+    """scrypt, as releases before kept it: it opens, and is argon2id from then on."""
+    kept = "2:8:1:00112233445566778899aabbccddeeff:" + scrypt_of(PASSWORD)
+    async with open_office(world, dsn) as office:
+        await world.pool.execute("UPDATE operator_account SET password = $1 WHERE name = 'viewer'", kept)
+        person = office.browser("viewer")
+        assert (await person.sign_in("not the password")).status_code == 401
+        assert (await person.sign_in()).status_code == 303
+        now = await world.pool.fetchval("SELECT password FROM operator_account WHERE name = 'viewer'")
+        assert now.startswith("$argon2id$")
+        assert (await office.browser("viewer").sign_in()).status_code == 303
+        assert (await person.get("/console")).status_code == 200
+
+
+def scrypt_of(password: str) -> str:
+    import hashlib  # noqa: PLC0415
+
+    salt = bytes.fromhex("00112233445566778899aabbccddeeff")
+    return hashlib.scrypt(password.encode(), salt=salt, n=2, r=8, p=1, dklen=32).hex()

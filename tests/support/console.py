@@ -1,0 +1,120 @@
+"""The console in this process: browsers without a screen, whose forms are read out of the pages."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+
+from hashrail import db
+from hashrail.api.serving.state import Serving
+from hashrail.pages import app, assets
+from hashrail.pages.assets import Asset, Assets
+from hashrail.parties.operators import Role
+from tests.support.api_client import lifespan, settings_of
+from tests.support.deployments import become
+from tests.support.operators import PASSWORD, hired, strangers
+from tests.support.world import World
+
+HOST = "console.test"
+ROLES: tuple[Role, ...] = ("viewer", "support", "operator", "approver", "admin")
+WORD = re.compile(r'name="word" value="([0-9a-f]+)"')
+
+
+@contextmanager
+def built_pages() -> Iterator[None]:
+    """Bundles as a build leaves them, without a build."""
+    names = ("console.js", "front.js", "page.css", "reference.js", "try_it.js")
+    found = Assets({name: Asset(f"X-{name}", "text/plain", name.encode()) for name in names})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assets.Assets, "built", lambda: found)
+        yield
+
+
+@dataclass
+class Person:
+    """An operator at a browser; `word` is what the forms of their session carry."""
+
+    http: httpx.AsyncClient
+    name: str
+    word: str = ""
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        """A page."""
+        return await self.http.get(path, headers=headers)
+
+    async def post(self, path: str, **fields: str) -> httpx.Response:
+        """A form of one of our pages."""
+        return await self.send(path, {"word": self.word} | fields)
+
+    async def send(self, path: str, fields: dict[str, str], **headers: str) -> httpx.Response:
+        """A form with these fields alone; as a browser says it, it is of this site unless a header says otherwise."""
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        said = {"origin": f"http://{HOST}", "sec-fetch-site": "same-origin"} | told
+        sent = {name: value for name, value in said.items() if value}
+        return await self.http.post(path, data=fields, headers=sent)
+
+    async def sign_in(self, password: str = PASSWORD) -> httpx.Response:
+        """Give name and password; in a sandbox that is all."""
+        made = await self.send("/console/sign-in", {"name": self.name, "password": password})
+        if made.status_code == 303 and made.headers["location"] == "/console":
+            await self.read_word()
+        return made
+
+    async def read_word(self) -> None:
+        """The word of this session, out of a page."""
+        found = WORD.search((await self.get("/console")).text)
+        assert found is not None
+        self.word = found[1]
+
+
+@dataclass
+class Office:
+    """A deployment with its console, and who works there."""
+
+    asgi: Any
+    world: World
+    people: dict[str, Person] = field(default_factory=dict)
+
+    @property
+    def serving(self) -> Serving:
+        """What the process holds."""
+        found: Serving = self.asgi.app.app.state.serving
+        return found
+
+    def browser(self, name: str, *, address: str = "127.0.0.1", scheme: str = "http") -> Person:
+        """A new browser of somebody."""
+        transport = httpx.ASGITransport(self.asgi, client=(address, 50_000))
+        return Person(httpx.AsyncClient(transport=transport, base_url=f"{scheme}://{HOST}"), name)
+
+
+@asynccontextmanager
+async def open_office(world: World, dsn: str, **changes: Any) -> AsyncIterator[Office]:
+    """The console on a world's database; an operator of each role is there for a while, named like the role."""
+    settings = settings_of(dsn, **changes)
+    become(dsn, mode=settings.mode, bitcoin_network=settings.bitcoin_network, bitcoin_rpc_url=settings.bitcoin_rpc_url)
+    with built_pages():
+        asgi: Any = app.build(settings)
+    for role in ROLES:
+        if not await world.pool.fetchval("SELECT count(*) FROM operator_account WHERE name = $1", role):
+            await hired(world.pool, role, role)
+    await strangers(world.pool)
+    async with lifespan(asgi):
+        office = Office(asgi, world)
+        for role in ROLES:
+            office.people[role] = office.browser(role)
+        yield office
+
+
+async def forget_attempts(pool: db.Pool) -> None:
+    """As if nobody had tried to sign in."""
+    await pool.execute("DELETE FROM sign_in_attempt")
+
+
+def texts_of(page: httpx.Response) -> str:
+    """What a page says, without its markup."""
+    return unescape(re.sub(r"<[^>]*>", " ", page.text))
