@@ -253,7 +253,7 @@ ROOMS = (
         "api",
         "The API",
         (
-            *("app", "document.openapi", "operations.routes"),
+            *("app", "document.field_words", "document.openapi", "operations.routes"),
             *("serving.call", "serving.door", "serving.errors", "serving.operation", "serving.state", "wire.models"),
         ),
     ),

@@ -116,6 +116,7 @@ def test_the_body_of_a_post() -> None:
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["userId", "nftCollectionId", "externalId"]
     assert schema["properties"]["externalId"] == {
+        "description": "your own number of the order: the same one again is the same order",
         "pattern": r"^[^\u0000]*$",
         "type": "string",
         "maxLength": 255,

@@ -27,6 +27,7 @@ export interface AdjustmentPublished {
   c1Value: Amount;
   /** BTC */
   c2Value: Amount;
+  /** the correction that this income comes from; null for income of the day itself */
   adjustmentId: number;
   /** a day, UTC */
   effectiveDay: string;
@@ -38,21 +39,27 @@ export interface Advance {
   businessTime: string;
   publishedThrough: string | null;
   closedThrough: string | null;
+  /** how many days closed on the way */
   daysClosed: number;
 }
 
 /** Something needs attention, and `message` says what, with its figures. */
 export interface AlarmBegan {
+  /** its number or name, which never changes */
   id: number;
+  /** the error's stable code */
   code: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   since: string;
+  /** words for people */
   message: string;
 }
 
 /** It is so no more. */
 export interface AlarmEnded {
+  /** its number or name, which never changes */
   id: number;
+  /** the error's stable code */
   code: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   since: string;
@@ -60,58 +67,83 @@ export interface AlarmEnded {
 
 /** A key was made; `scopes` are what it may do. */
 export interface ApiKeyCreated {
+  /** its number or name, which never changes */
   id: number;
+  /** how the operator calls it */
   label: string;
+  /** of what kind it is */
   kind: "full" | "publishable" | "secret";
+  /** what the key may do */
   scopes: string[];
 }
 
 /** The key has ended for good, and so have the sessions that it opened. */
 export interface ApiKeyRevoked {
+  /** its number or name, which never changes */
   id: number;
+  /** how the operator calls it */
   label: string;
+  /** of what kind it is */
   kind: "full" | "publishable" | "secret";
 }
 
 /** The key has a new secret; the one before it goes on signing until it is revoked. */
 export interface ApiKeyRotated {
+  /** its number or name, which never changes */
   id: number;
+  /** how the operator calls it */
   label: string;
+  /** of what kind it is */
   kind: "full" | "publishable" | "secret";
 }
 
 /** The key may do other things now: `scopes` are all of them. */
 export interface ApiKeyScopesChanged {
+  /** its number or name, which never changes */
   id: number;
+  /** how the operator calls it */
   label: string;
+  /** of what kind it is */
   kind: "full" | "publishable" | "secret";
+  /** what the key may do */
   scopes: string[];
 }
 
 /** Older secrets of the key sign no more, `count` of them. */
 export interface ApiKeySecretsRevoked {
+  /** its number or name, which never changes */
   id: number;
+  /** how the operator calls it */
   label: string;
+  /** of what kind it is */
   kind: "full" | "publishable" | "secret";
+  /** how many there are */
   count: number;
 }
 
 /** An attempt: a status, or an error where nobody answered, and how the answer begins. */
 export interface Attempt {
+  /** the attempt's number, from 1 */
   number: number;
   /** ISO 8601, UTC, with milliseconds and Z */
   attemptedAt: string;
+  /** the HTTP status that the endpoint answered; null where no answer came */
   status: number | null;
+  /** why the attempt failed; null where it did not */
   error: string | null;
+  /** how long the endpoint took, milliseconds */
   tookMs: number;
+  /** the beginning of what the endpoint answered */
   answer: string;
 }
 
 /** What the user can spend. */
 export interface Balance {
+  /** its number or name, which never changes */
   id: number;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
+  /** the currency, such as BTC */
   currency: string;
   /** in the row's currency */
   balance: Amount;
@@ -123,14 +155,19 @@ export interface Balance {
  * caused it is named: a withdrawal, deposit or correction by its number, the refunded order by its externalId.
  */
 export interface BalanceChanged {
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** the currency, such as BTC */
   currency: string;
   /** in the currency that is named */
   change: Amount;
   /** in the currency that is named */
   reservedChange: Amount;
+  /** why it is so */
   cause: "correction" | "deposit" | "refund" | "withdrawal";
+  /** what it belongs to: an order, an upgrade or a payment */
   reference: string;
 }
 
@@ -141,11 +178,17 @@ export interface BalanceChanged {
 export interface BalanceProof {
   /** a day, UTC */
   day: string;
+  /** the partner's public id */
   partnerId: string;
+  /** your own name of the user */
   partnerUserId: string;
+  /** what hides who the leaf belongs to, in hexadecimal */
   nonce: string;
+  /** as it is in the document, digits as text */
   amount: string;
+  /** the leaf's place in the tree, from 0 */
   index: number;
+  /** what the leaf is hashed with, from the leaf to the root */
   path: Node[];
 }
 
@@ -154,16 +197,23 @@ export interface BalanceProof {
  * it. Of a list in pages, keep the position of the first page.
  */
 export interface Balances {
+  /** the rows */
   array: UserBalance[];
+  /** its place in the partner's feed */
   position: number;
+  /** where the next page begins; the last page has none */
   nextCursor?: string | undefined;
 }
 
 /** The simulated chain: no bitcoin moves. */
 export interface Chain {
+  /** whether no bitcoin moves: a sandbox plays it */
   simulated: true;
+  /** what the chain plays */
   scenario: "confirm" | "double_spend" | "evicted" | "reorg" | "stuck";
+  /** the newest block's number */
   height: number;
+  /** payments that wait for a block */
   mempool: Waiting[];
 }
 
@@ -176,15 +226,18 @@ export interface Clock {
   businessTime: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   wallTime: string;
+  /** how far the sandbox's clock is ahead */
   offsetSeconds: number;
   publishedThrough: string | null;
   closedThrough: string | null;
   scenario: Scenario;
+  /** what the simulated chain plays */
   chainScenario: "confirm" | "double_spend" | "evicted" | "reorg" | "stuck" | null;
 }
 
 /** Value USD; annualROI percent; poolReward BTC a day and costs USD a day, all for the whole miner. */
 export interface Collection {
+  /** its number or name, which never changes */
   id: number;
   /** TH/s */
   power: Amount;
@@ -232,9 +285,13 @@ export interface DayClosed {
 export interface DayDocument {
   /** a day, UTC */
   day: string;
+  /** exactly the bytes that are signed, as text */
   content: string;
+  /** the SHA-256 in hexadecimal */
   sha256: string;
+  /** the name of the key that signed */
   kid: string;
+  /** the signature */
   signature: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   signedAt: string;
@@ -250,7 +307,9 @@ export interface DayOfRecords {
   createdAt: string;
   /** BTC */
   value: Amount;
+  /** the records of the day's miners */
   incomes: IncomeRecord[];
+  /** where the records go on, where they are too many for one answer */
   incomesCursor?: string | undefined;
 }
 
@@ -263,6 +322,7 @@ export interface DayOfRecords {
 export interface DayTotals {
   /** a day, UTC */
   day: string;
+  /** users with a row of that day */
   users: number;
   /** TH/s */
   totalPower: Amount;
@@ -276,12 +336,15 @@ export interface DayTotals {
   value: Amount;
   /** BTC */
   settled: Amount;
+  /** how many orders were issued */
   orders: number;
   /** USD */
   ordersValue: Amount;
+  /** how many orders were taken back */
   refunds: number;
   /** USD */
   refundsValue: Amount;
+  /** how many withdrawals were paid */
   withdrawals: number;
   /** BTC */
   withdrawalsAmount: Amount;
@@ -291,6 +354,7 @@ export interface DayTotals {
   paidAmount: Amount;
   /** BTC */
   paidFee: Amount;
+  /** how many deposits were credited */
   deposits: number;
   /** BTC */
   depositsAmount: Amount;
@@ -301,14 +365,22 @@ export interface DayTotals {
  * earlier event of its object.
  */
 export interface Delivery {
+  /** its place in the partner's feed */
   position: number;
+  /** the event's id, the same in the feed and in webhooks */
   eventId: string;
+  /** of what type it is */
   type: string;
+  /** the kind of object that the event is about */
   objectKind: string;
+  /** the number or name of the object */
   objectId: string;
+  /** where it stands; see the states of each object */
   state: "delivered" | "given_up" | "waiting";
+  /** how often it was tried */
   attempts: number;
   nextAttemptAt: string | null;
+  /** the attempts, the newest first */
   log: Attempt[];
 }
 
@@ -317,16 +389,25 @@ export interface Delivery {
  * `confirmationsNeeded` are those that its own amount asks for; where one block brings more, it may take more.
  */
 export interface Deposit {
+  /** its number or name, which never changes */
   id: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** a bitcoin address */
   address: string;
+  /** the bitcoin transaction; null until there is one */
   txid: string;
+  /** which output of the transaction */
   vout: number;
   /** BTC */
   amount: Amount;
+  /** where it stands; see the states of each object */
   state: "credited" | "gone" | "lost" | "pending";
+  /** blocks on top of the payment, its own included */
   confirmations: number;
+  /** confirmations from which it counts */
   confirmationsNeeded: number;
+  /** whether no bitcoin moves: a sandbox plays it */
   simulated: boolean;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
@@ -335,12 +416,15 @@ export interface Deposit {
 
 /** The user's own address; `simulated` says that no bitcoin arrives there: the chain of a sandbox without a node. */
 export interface DepositAddress {
+  /** a bitcoin address */
   address: string;
+  /** whether no bitcoin moves: a sandbox plays it */
   simulated: boolean;
 }
 
 /** Somebody pays an address: `amount` in BTC. */
 export interface DepositBody {
+  /** a bitcoin address */
   address: string;
   /** BTC, at most 8 decimals */
   amount: AmountLike;
@@ -348,59 +432,89 @@ export interface DepositBody {
 
 /** It is the user's to spend; after `deposit.lost` it came back, and was theirs all along. */
 export interface DepositCredited {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** a bitcoin address */
   address: string;
+  /** the bitcoin transaction; null until there is one */
   txid: string;
+  /** which output of the transaction */
   vout: number;
   /** BTC */
   amount: Amount;
+  /** where it stands; see the states of each object */
   state: "credited" | "gone" | "lost" | "pending";
 }
 
 /** It was never credited and never will be, since the chain has spent its coins otherwise. */
 export interface DepositGone {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** a bitcoin address */
   address: string;
+  /** the bitcoin transaction; null until there is one */
   txid: string;
+  /** which output of the transaction */
   vout: number;
   /** BTC */
   amount: Amount;
+  /** where it stands; see the states of each object */
   state: "credited" | "gone" | "lost" | "pending";
 }
 
 /** A reorg took it back after it was credited: the user keeps it, the operator bears the loss. */
 export interface DepositLost {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** a bitcoin address */
   address: string;
+  /** the bitcoin transaction; null until there is one */
   txid: string;
+  /** which output of the transaction */
   vout: number;
   /** BTC */
   amount: Amount;
+  /** where it stands; see the states of each object */
   state: "credited" | "gone" | "lost" | "pending";
 }
 
 /** Bitcoin for the user was seen, and is not deep enough yet; again where it came back, or is of another amount. */
 export interface DepositPending {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** a bitcoin address */
   address: string;
+  /** the bitcoin transaction; null until there is one */
   txid: string;
+  /** which output of the transaction */
   vout: number;
   /** BTC */
   amount: Amount;
+  /** where it stands; see the states of each object */
   state: "credited" | "gone" | "lost" | "pending";
 }
 
 /** From the miner's present W/TH to fewer. */
 export interface EfficiencyUpgrade {
+  /** of what type it is */
   type: "nftEnergyEfficiencyUpgrade";
+  /** the miner's number */
   nftId: number;
   /** TH with at most 4 decimals, or W/TH with at most 2 */
   fromEnergyEfficiency: AmountLike;
@@ -410,25 +524,33 @@ export interface EfficiencyUpgrade {
 
 /** How many sessions were open and are not any more. */
 export interface Ended {
+  /** how many sessions ended */
   ended: number;
 }
 
 /** What an event is about. `sequence` counts the events of the object from 1, in the order of what happened. */
 export interface EventObject {
+  /** what kind of thing it happened to */
   kind: string;
+  /** the number or name of what it happened to */
   id: string;
+  /** the number of the object's event, from 1 */
   sequence: number;
 }
 
 /** Events by their positions. `last` is the position to go on after, also where no event was wanted up to it. */
 export interface Events {
+  /** the events, oldest first */
   events: HashrailEvent[];
+  /** the newest position of this answer: go on after it */
   last: number;
+  /** whether more events follow already */
   hasMore: boolean;
 }
 
 /** What one of a currency is worth. */
 export interface ExchangeRate {
+  /** the currency, such as BTC */
   symbol: string;
   /** USD */
   price: Amount;
@@ -440,23 +562,33 @@ export interface ExchangeRate {
  * `reason` is the code of what it failed with. `sha256` is of the whole file, in hexadecimal.
  */
 export interface Export {
+  /** its number or name, which never changes */
   id: number;
+  /** what the file tells */
   kind: "balances" | "deposits" | "income" | "orders" | "withdrawals";
+  /** the kind of file */
   format: "csv" | "ndjson" | "parquet";
   /** a day, UTC */
   startDay: string;
   /** a day, UTC */
   endDay: string;
+  /** where it stands; see the states of each object */
   state: "done" | "expired" | "failed" | "running" | "waiting";
+  /** how many rows the file has */
   rows: number;
+  /** size of the file */
   bytes: number;
+  /** the SHA-256 in hexadecimal */
   sha256: string | null;
+  /** what each column adds up to */
   totals: Total[];
   closedThrough: string | null;
+  /** why, in words or in one */
   reason: string | null;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
   endedAt: string | null;
+  /** when it ends */
   expiresAt: string | null;
 }
 
@@ -543,11 +675,15 @@ export interface IncomeDay {
   serviceFee: Amount;
   /** a fraction: 0.2 is 20 % */
   totalDiscount: Amount;
+  /** where it was paid to; income is credited here, so it is null */
   toAddress: string | null;
+  /** the state, as the vendor's API calls it */
   status: string;
+  /** the records of the day's miners */
   incomes: IncomeRecord[] | null;
   /** a day, UTC */
   day: string;
+  /** where the records go on, where they are too many for one answer */
   incomesCursor?: string | undefined;
 }
 
@@ -585,14 +721,17 @@ export interface IncomeRecord {
   c3Value?: Amount | undefined;
   /** BTC */
   c4Value?: Amount | undefined;
+  /** the miner's number */
   nftId: number;
   /** a day, UTC */
   day: string;
+  /** the correction that this income comes from; null for income of the day itself */
   adjustmentId?: number | null | undefined;
 }
 
 /** BTC. `nextCursor` is there when further miners follow; the sums are of all of them. */
 export interface IncomeTotal {
+  /** the rows */
   array: MinerTotal[];
   /** BTC */
   totalIncome: Amount;
@@ -601,6 +740,7 @@ export interface IncomeTotal {
   withdrawnAmount: Amount;
   /** BTC */
   onBalanceAmount: Amount;
+  /** where the next page begins; the last page has none */
   nextCursor?: string | undefined;
 }
 
@@ -610,22 +750,36 @@ export interface IncomeTotal {
  * some minutes. `requestsPerMinute` is a limit of the key's own, 0 for none and null for the deployment's.
  */
 export interface Key {
+  /** the key, as calls carry it */
   key: string;
+  /** for servers, for clients, or for both */
   kind: "full" | "publishable" | "secret";
+  /** how the operator calls it */
   label: string;
+  /** what the key may do */
   scopes: string[];
+  /** addresses and networks from which the key may call; empty: from everywhere */
   allowedAddresses: string[];
+  /** a bitcoin address */
   address: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
+  /** when it ends */
   expiresAt: string | null;
   lastUsedAt: string | null;
+  /** when each secret of the key began to count */
   secretsSince: string[];
+  /** how many requests the key may send a minute; null: as many as the deployment lets through */
   requestsPerMinute: number | null;
+  /** whether upgrades may be asked for without a signature */
   unsignedUpgrades: boolean;
+  /** the partner's public id */
   partnerId: string;
+  /** how the operator calls the partner */
   partnerName: string;
+  /** whether the partner is open, suspended or closed */
   partnerStanding: "closed" | "open" | "suspended";
+  /** sandbox or production */
   mode: "production" | "sandbox";
 }
 
@@ -651,9 +805,13 @@ export interface LastIncome {
 export interface Liabilities {
   /** a day, UTC */
   day: string;
+  /** exactly the bytes that are signed, as text */
   content: string;
+  /** the SHA-256 in hexadecimal */
   sha256: string;
+  /** the name of the key that signed */
   kid: string;
+  /** the signature */
   signature: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   signedAt: string;
@@ -666,8 +824,11 @@ export interface Liabilities {
 export interface Line {
   /** ISO 8601, UTC, with milliseconds and Z */
   date: string;
+  /** of what type it is */
   type: "order" | "orderRefund" | "payment" | "paymentReversal" | "upgrade" | "upgradeRefund";
+  /** what it belongs to: an order, an upgrade or a payment */
   reference: string;
+  /** the miner's number */
   nftId: number | null;
   /** USD */
   amountUsd: Amount;
@@ -677,11 +838,15 @@ export interface Line {
 
 /** A user of a list. `blockedAt` is since when the operator has blocked them; `levelDiscount` is their level's. */
 export interface ListedUser {
+  /** its number or name, which never changes */
   id: number;
+  /** your own name of the user */
   partnerUserId: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
+  /** the user's mail address, as you gave it */
   email: string | null;
+  /** where it stands; see the states of each object */
   state: "active" | "blocked";
   blockedAt: string | null;
   /** a fraction: 0.2 is 20 % */
@@ -690,9 +855,11 @@ export interface ListedUser {
 
 /** Power TH/s, energyEfficiency W/TH. */
 export interface Miner {
+  /** its number or name, which never changes */
   id: number;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
+  /** its name */
   name: string;
   /** TH/s */
   power: Amount;
@@ -702,15 +869,21 @@ export interface Miner {
 
 /** A miner earns this UTC day for the last time, and is in no list any more. */
 export interface MinerEnded {
+  /** the miner's number */
   nftId: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** why it is so */
   cause: "partner_closed" | "refunded";
 }
 
 /** A miner came into a user's hands by an order, and earns from the next UTC day on. */
 export interface MinerIssued {
+  /** the miner's number */
   nftId: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own number of the order: the same one again is the same order */
   externalId: string;
   /** TH/s */
   power: Amount;
@@ -722,22 +895,31 @@ export interface MinerIssued {
 export interface MinerTotal {
   /** BTC */
   totalValue: Amount;
+  /** the miner's number */
   nftId: number;
 }
 
 /** A miner went from one user to another, who is `userId` and earns by it from the next UTC day on. */
 export interface MinerTransferred {
+  /** the miner's number */
   nftId: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** the user who had it before */
   fromUserId: number;
+  /** your own name of the user who had it before */
   fromPartnerUserId: string;
+  /** your own name of the user who gets it */
   toPartnerUserId: string;
 }
 
 /** A miner is better from the next UTC day on: `power` and `energyEfficiency` are what it has then. */
 export interface MinerUpgraded {
+  /** the miner's number */
   nftId: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** the number of what is owed for the upgrade */
   postPaymentId: string;
   /** TH/s */
   power: Amount;
@@ -747,8 +929,11 @@ export interface MinerUpgraded {
 
 /** The token itself, which is not shown again: `Authorization: Bearer <token>`. */
 export interface NewReadToken {
+  /** its number or name, which never changes */
   id: string;
+  /** how the user calls it */
   name: string;
+  /** the token; shown this once */
   token: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   expiresAt: string;
@@ -756,7 +941,9 @@ export interface NewReadToken {
 
 /** A neighbour on the way to the root: its hash, and what is owed below it in BTC, spelled with 18 decimals. */
 export interface Node {
+  /** SHA-256 in hexadecimal */
   hash: string;
+  /** what the leaves below add up to */
   sum: string;
 }
 
@@ -764,7 +951,9 @@ export interface Node {
 export interface Opening {
   /** a day, UTC */
   day: string;
+  /** what hides the figures, in hexadecimal */
   salt: string;
+  /** exactly the text that was hashed */
   text: string;
 }
 
@@ -773,9 +962,13 @@ export interface Opening {
  * order was issued, and its miner has ended since.
  */
 export interface Order {
+  /** your own number of the order: the same one again is the same order */
   externalId: string;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** the offer of the catalogue: `id` of a collection */
   nftCollectionId: number;
+  /** where it stands; see the states of each object */
   state: "cancelled" | "created" | "expired" | "issued" | "refunded";
   /** USD */
   value: Amount;
@@ -783,6 +976,7 @@ export interface Order {
   power: Amount;
   /** W/TH */
   energyEfficiency: Amount;
+  /** the miner's number */
   nftId: number | null;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
@@ -794,8 +988,11 @@ export interface Order {
 
 /** The operator took it back: what it reserved is released. */
 export interface OrderCancelled {
+  /** your own number of the order: the same one again is the same order */
   externalId: string;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** the offer of the catalogue: `id` of a collection */
   nftCollectionId: number;
   /** TH/s */
   power: Amount;
@@ -807,8 +1004,11 @@ export interface OrderCancelled {
 
 /** An order was opened: its price is fixed and its credit reserved. */
 export interface OrderCreated {
+  /** your own number of the order: the same one again is the same order */
   externalId: string;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** the offer of the catalogue: `id` of a collection */
   nftCollectionId: number;
   /** TH/s */
   power: Amount;
@@ -820,8 +1020,11 @@ export interface OrderCreated {
 
 /** Nobody told its payment in time: what it reserved is released. */
 export interface OrderExpired {
+  /** your own number of the order: the same one again is the same order */
   externalId: string;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** the offer of the catalogue: `id` of a collection */
   nftCollectionId: number;
   /** TH/s */
   power: Amount;
@@ -833,8 +1036,11 @@ export interface OrderExpired {
 
 /** Its payment was told: the miner exists, and earns from the next day on. */
 export interface OrderIssued {
+  /** your own number of the order: the same one again is the same order */
   externalId: string;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** the offer of the catalogue: `id` of a collection */
   nftCollectionId: number;
   /** TH/s */
   power: Amount;
@@ -842,13 +1048,17 @@ export interface OrderIssued {
   energyEfficiency: Amount;
   /** USD */
   value: Amount;
+  /** the miner's number */
   nftId: number;
 }
 
 /** An issued order was refunded and its miner ended; `refunded` is owed no more, upgrades of the miner included. */
 export interface OrderRefunded {
+  /** your own number of the order: the same one again is the same order */
   externalId: string;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** the offer of the catalogue: `id` of a collection */
   nftCollectionId: number;
   /** TH/s */
   power: Amount;
@@ -856,6 +1066,7 @@ export interface OrderRefunded {
   energyEfficiency: Amount;
   /** USD */
   value: Amount;
+  /** the miner's number */
   nftId: number;
   /** USD */
   refunded: Amount;
@@ -866,8 +1077,11 @@ export interface OrderRefunded {
  * list in pages, keep the position of the first page.
  */
 export interface Orders {
+  /** the rows */
   array: Order[];
+  /** its place in the partner's feed */
   position: number;
+  /** where the next page begins; the last page has none */
   nextCursor?: string | undefined;
 }
 
@@ -883,18 +1097,23 @@ export interface Owed {
 
 /** The partner is closed for good: its miners and keys have ended, what its users hold stays theirs. */
 export interface PartnerClosed {
+  /** the partner's public id */
   partnerId: string;
 }
 
 /** Other browser pages may call for the partner's users now; `origins` are all that may. */
 export interface PartnerOriginsChanged {
+  /** the partner's public id */
   partnerId: string;
+  /** sites whose pages may call */
   origins: string[];
 }
 
 /** The operator has recorded that the partner paid: so much less is owed. */
 export interface PartnerPaymentRecorded {
+  /** its number or name, which never changes */
   id: number;
+  /** what it belongs to: an order, an upgrade or a payment */
   reference: string;
   /** USD */
   amount: Amount;
@@ -902,7 +1121,9 @@ export interface PartnerPaymentRecorded {
 
 /** A recorded payment counts no more: so much is owed again. */
 export interface PartnerPaymentReversed {
+  /** its number or name, which never changes */
   id: number;
+  /** what it belongs to: an order, an upgrade or a payment */
   reference: string;
   /** USD */
   amount: Amount;
@@ -910,29 +1131,37 @@ export interface PartnerPaymentReversed {
 
 /** A suspended partner goes on as before. */
 export interface PartnerReopened {
+  /** the partner's public id */
   partnerId: string;
 }
 
 /** Sessions of many users ended at once, `count` of them: all of the partner's, or those that one key had opened. */
 export interface PartnerSessionsEnded {
+  /** the partner's public id */
   partnerId: string;
+  /** how many there are */
   count: number;
+  /** the key's number; null for all keys */
   keyId: number | null;
 }
 
 /** Nothing new is written for the partner; its users go on earning, and everything can be read. */
 export interface PartnerSuspended {
+  /** the partner's public id */
   partnerId: string;
 }
 
 /** TON wallets may log users in for other domains now; `domains` are all that count. */
 export interface PartnerTonDomainsChanged {
+  /** the partner's public id */
   partnerId: string;
+  /** domains whose TON logins are accepted */
   domains: string[];
 }
 
 /** What the wallet is to sign: 64 hex digits. */
 export interface Payload {
+  /** the text that the wallet has to sign */
   payload: string;
 }
 
@@ -940,13 +1169,17 @@ export interface Payload {
 export interface Payment {
   /** USD */
   value: Amount;
+  /** your own number of the order: the same one again is the same order */
   externalId: string;
 }
 
 /** What the partner owes for an upgrade: value USD; from and to are TH or W/TH. */
 export interface PostPayment {
+  /** its number or name, which never changes */
   id: string;
+  /** of what type it is */
   type: "nftEnergyEfficiencyUpgrade" | "nftPowerUpgrade";
+  /** the miner's number */
   nftId: number;
   /** TH/s or W/TH, by the type */
   from: Amount;
@@ -960,25 +1193,33 @@ export interface PostPayment {
 
 /** An upgrade was bought, and is owed. */
 export interface PostPaymentCreated {
+  /** its number or name, which never changes */
   id: string;
+  /** the miner's number */
   nftId: number;
   /** USD */
   value: Amount;
+  /** of what type it is */
   type: "nftEnergyEfficiencyUpgrade" | "nftPowerUpgrade";
 }
 
 /** It is owed no more, since the miner's order was refunded. */
 export interface PostPaymentReversed {
+  /** its number or name, which never changes */
   id: string;
+  /** the miner's number */
   nftId: number;
   /** USD */
   value: Amount;
+  /** your own number of the order: the same one again is the same order */
   externalId: string;
 }
 
 /** From the miner's present TH to more. */
 export interface PowerUpgrade {
+  /** of what type it is */
   type: "nftPowerUpgrade";
+  /** the miner's number */
   nftId: number;
   /** TH with at most 4 decimals, or W/TH with at most 2 */
   fromPower: AmountLike;
@@ -994,7 +1235,9 @@ export interface Price {
 
 /** A key that signs documents: Ed25519, 32 bytes in hex. */
 export interface ProofKey {
+  /** the name of the key that signed */
   kid: string;
+  /** the public key */
   publicKey: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
@@ -1002,12 +1245,15 @@ export interface ProofKey {
 
 /** Every key that has ever signed, the newest first. */
 export interface ProofKeys {
+  /** the keys */
   keys: ProofKey[];
 }
 
 /** A read token that lives. `lastUsedOn` is the day of its last use, null until there is one. */
 export interface ReadToken {
+  /** its number or name, which never changes */
   id: string;
+  /** how the user calls it */
   name: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
@@ -1018,16 +1264,23 @@ export interface ReadToken {
 
 /** A user made a read token; `expiresAt` is when it ends by itself. */
 export interface ReadTokenCreated {
+  /** its number or name, which never changes */
   id: string;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** its name */
   name: string;
+  /** when it ends */
   expiresAt: string;
 }
 
 /** A read token opens nothing any more: somebody revoked it, or its user's sessions or its key were ended. */
 export interface ReadTokenRevoked {
+  /** its number or name, which never changes */
   id: string;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** its name */
   name: string;
 }
 
@@ -1036,19 +1289,25 @@ export interface ReadTokenRevoked {
  * whether what the miner earned stays with the users or is taken back, as `takings` tell.
  */
 export interface Refund {
+  /** your own number of the order: the same one again is the same order */
   externalId: string;
+  /** the miner's number */
   nftId: number;
   /** USD */
   value: Amount;
+  /** what becomes of the income that the miner earned */
   income: "keep" | "take";
+  /** why, in words or in one */
   reason: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   refundedAt: string;
+  /** what was taken back, by currency */
   takings: Taking[];
 }
 
 /** How many events are sent again. */
 export interface Replayed {
+  /** how many events are sent once more */
   events: number;
 }
 
@@ -1056,7 +1315,9 @@ export type Scenario = "crash" | "growth" | "halving" | "steady";
 
 /** An open session. `apiKey` opened it; null where a TON wallet did. It ends at `endsAt` unless it is renewed. */
 export interface Session {
+  /** its number or name, which never changes */
   id: string;
+  /** the key that opened the session */
   apiKey: string | null;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
@@ -1072,8 +1333,11 @@ export interface Session {
  * place.
  */
 export interface SessionEnded {
+  /** its number or name, which never changes */
   id: string;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** why it is so */
   cause: "ended" | "logged_out" | "token_reused" | "too_many";
 }
 
@@ -1081,17 +1345,21 @@ export interface SessionEnded {
 export interface SignedDay {
   /** a day, UTC */
   day: string;
+  /** the SHA-256 in hexadecimal */
   sha256: string;
+  /** the name of the key that signed */
   kid: string;
 }
 
 /** At most 366 signed days, in order. */
 export interface SignedDays {
+  /** the days */
   days: SignedDay[];
 }
 
 /** Lines oldest first; USD owed before the first day and after the last one; owed, reserved and allowed now. */
 export interface Statement {
+  /** the rows */
   array: Line[];
   /** USD */
   openingUsd: Amount;
@@ -1103,6 +1371,7 @@ export interface Statement {
   reservedUsd: Amount;
   /** USD */
   creditLimitUsd: Amount;
+  /** where the next page begins; the last page has none */
   nextCursor?: string | undefined;
 }
 
@@ -1117,7 +1386,9 @@ export interface Statistics {
  * user's TH give now.
  */
 export interface Stats {
+  /** addresses that the user has bound */
   walletsCount: number;
+  /** miners that the user owns */
   nftsCount: number;
   /** TH/s */
   totalPowerTH: Amount;
@@ -1133,6 +1404,7 @@ export interface Stats {
 
 /** What a miner earned in a user's hands, and what of it was there to be taken back, BTC. */
 export interface Taking {
+  /** your own name of the user */
   partnerUserId: string;
   /** BTC */
   earned: Amount;
@@ -1142,19 +1414,26 @@ export interface Taking {
 
 /** A pair of tokens; `userId` is the internal id that #11 needs. */
 export interface Tokens {
+  /** what the user's client shows with each call, for 15 minutes */
   jwtToken: string;
+  /** what is changed for the next pair of tokens, once */
   refreshToken: string;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
 }
 
+/** the wallet, as TON Connect hands it over */
 export interface TonWallet {
+  /** the wallet's account */
   account: {
     address: string;
     chain: string;
     walletStateInit: string;
     publicKey?: string | null | undefined;
   };
+  /** what the wallet answered */
   connectItems: {
     tonProof: {
       name: "ton_proof";
@@ -1170,7 +1449,9 @@ export interface TonWallet {
 
 /** What a column of the file adds up to, in a currency. */
 export interface Total {
+  /** the column that is added up */
   field: string;
+  /** the currency, such as BTC */
   currency: string;
   /** in the row's currency */
   total: Amount;
@@ -1178,37 +1459,50 @@ export interface Total {
 
 /** Days, oldest first. Days after `closedThrough` have no income yet. */
 export interface Totals {
+  /** the rows */
   array: DayTotals[];
   closedThrough: string | null;
 }
 
 /** What is told: its `id` begins with `test_`, in the feed and as `webhook-id`. */
 export interface Triggered {
+  /** the event's id, the same in the feed and in webhooks */
   eventId: string;
+  /** of what type it is */
   type: string;
+  /** the kind of object that the event is about */
   objectKind: string;
+  /** the number or name of the object */
   objectId: string;
 }
 
 /** The number of the post-payment. */
 export interface Upgrade {
+  /** its number or name, which never changes */
   id: string;
 }
 
 /** A partner's user. */
 export interface User {
+  /** the user's number here */
   id: number;
+  /** your own name of the user */
   partnerUserId: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
+  /** the user's mail address, as you gave it */
   email: string | null;
 }
 
 /** What a user can spend of a currency, and what is reserved for withdrawals; `id` is the account's. */
 export interface UserBalance {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** the currency, such as BTC */
   currency: string;
   /** in the row's currency */
   available: Amount;
@@ -1220,14 +1514,19 @@ export interface UserBalance {
 
 /** Nothing of the user's is written any more; `payoutsGoOn` says whether withdrawals that wait are paid. */
 export interface UserBlocked {
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** whether payouts go on all the same */
   payoutsGoOn: boolean;
 }
 
 /** The user has another e-mail address or another level; `levelDiscount` is what the level takes off maintenance. */
 export interface UserChanged {
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
   /** a fraction: 0.2 is 20 % */
   levelDiscount: Amount;
@@ -1235,13 +1534,17 @@ export interface UserChanged {
 
 /** The user is registered, with accounts that hold nothing yet. */
 export interface UserCreated {
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
 }
 
 /** The user may write again. */
 export interface UserUnblocked {
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
 }
 
@@ -1250,13 +1553,17 @@ export interface UserUnblocked {
  * list in pages, keep the position of the first page.
  */
 export interface Users {
+  /** the rows */
   array: ListedUser[];
+  /** its place in the partner's feed */
   position: number;
+  /** where the next page begins; the last page has none */
   nextCursor?: string | undefined;
 }
 
 /** Why a withdrawal waits, and until when, if that ends by itself. */
 export interface Wait {
+  /** why it is so */
   cause:
     | "ADDRESS_REFUSED"
     | "APPROVAL"
@@ -1279,12 +1586,14 @@ export interface Wait {
     | "TO_BE_SENT"
     | "USER_BLOCKED"
     | "WALLET_SHORT";
+  /** why, in words or in one */
   reason: string;
   until: string | null;
 }
 
 /** A transaction in the mempool; its fee in BTC. */
 export interface Waiting {
+  /** the bitcoin transaction; null until there is one */
   txid: string;
   /** BTC */
   fee: Amount;
@@ -1295,20 +1604,27 @@ export interface Waiting {
  * was bound beside another; null is at once.
  */
 export interface Wallet {
+  /** its number or name, which never changes */
   id: number;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
+  /** a bitcoin address */
   address: string;
+  /** of what type it is */
   type?: "BTC" | undefined;
   usableAt: string | null;
 }
 
 /** Decimal texts. */
 export interface WalletBalance {
+  /** its number or name, which never changes */
   id: number;
+  /** the currency, such as BTC */
   currency: string;
   gmtValueAtSyncDateNumeric?: string | null | undefined;
+  /** there is no such thing here: null */
   timeLockedValueAtSyncDateNumeric?: null | undefined;
+  /** there is no such thing here: null */
   flexibleStakingValueAtSyncDateNumeric?: null | undefined;
   /** in the row's currency, a decimal as text */
   freezedValueNumericAtSyncDate: string;
@@ -1318,16 +1634,22 @@ export interface WalletBalance {
 
 /** An address was bound; `usableAt` is from when it is paid where only bound ones are, null is at once. */
 export interface WalletBound {
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** a bitcoin address */
   address: string;
   usableAt: string | null;
 }
 
 /** An address was taken off; withdrawals to it that were asked for go their way. */
 export interface WalletUnbound {
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** a bitcoin address */
   address: string;
 }
 
@@ -1336,46 +1658,67 @@ export interface WalletUnbound {
  * read up to `plannedThrough`; what happens while it is disabled waits.
  */
 export interface Webhook {
+  /** its number or name, which never changes */
   id: number;
+  /** where events are sent to */
   url: string;
+  /** words of your own */
   description: string;
+  /** types of events that are sent; a type that ends with a dot stands for all that begin so */
   types: string[];
+  /** where it stands; see the states of each object */
   state: "deleted" | "disabled" | "enabled";
+  /** why, in words or in one */
   reason: "failing" | "gone" | "operator" | "partner" | null;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
+  /** the position up to which deliveries are planned */
   plannedThrough: number;
   failingSince: string | null;
+  /** deliveries that failed one after the other */
   failures: number;
   oldSecretUntil: string | null;
 }
 
 /** Nothing is sent there any more; `reason` is `gone` (it answered 410), `failing`, `partner` or `operator`. */
 export interface WebhookEndpointDisabled {
+  /** the webhook endpoint's number */
   endpointId: number;
+  /** where events are sent to */
   url: string;
+  /** why, in words or in one */
   reason: string;
 }
 
 /** Somebody tries the endpoint: it is sent to this one, whatever its types are, and to no other. */
 export interface WebhookEndpointTest {
+  /** the webhook endpoint's number */
   endpointId: number;
 }
 
 /** An endpoint and its secret, which is shown this once. */
 export interface WebhookWithSecret {
+  /** its number or name, which never changes */
   id: number;
+  /** where events are sent to */
   url: string;
+  /** words of your own */
   description: string;
+  /** types of events that are sent; a type that ends with a dot stands for all that begin so */
   types: string[];
+  /** where it stands; see the states of each object */
   state: "deleted" | "disabled" | "enabled";
+  /** why, in words or in one */
   reason: "failing" | "gone" | "operator" | "partner" | null;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
+  /** the position up to which deliveries are planned */
   plannedThrough: number;
   failingSince: string | null;
+  /** deliveries that failed one after the other */
   failures: number;
   oldSecretUntil: string | null;
+  /** what signs deliveries; shown this once */
   secret: string;
 }
 
@@ -1386,14 +1729,19 @@ export interface WebhookWithSecret {
  * sandbox without a node.
  */
 export interface Withdrawal {
+  /** its number or name, which never changes */
   id: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** within 24 hours without a commission, or within the hour with one */
   speed: "daily" | "fast";
+  /** the bitcoin address that is paid */
   walletAddress: string;
   /** BTC */
   amount: Amount;
   /** BTC */
   fee: Amount;
+  /** where it stands; see the states of each object */
   state:
     | "awaiting_approval"
     | "broadcast"
@@ -1404,11 +1752,16 @@ export interface Withdrawal {
     | "queued"
     | "refused"
     | "signed";
+  /** the bitcoin transaction; null until there is one */
   txid: string | null;
+  /** blocks on top of the payment, its own included */
   confirmations: number;
+  /** why, in words or in one */
   reason: string | null;
+  /** what it waits for */
   waits: Wait[];
   waitsUntil: string | null;
+  /** whether no bitcoin moves: a sandbox plays it */
   simulated: boolean;
   /** ISO 8601, UTC, with milliseconds and Z */
   createdAt: string;
@@ -1418,15 +1771,21 @@ export interface Withdrawal {
 
 /** Two people of the operator have to approve it first. */
 export interface WithdrawalAwaitingApproval {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** within 24 hours without a commission, or within the hour with one */
   speed: "daily" | "fast";
+  /** the bitcoin address that is paid */
   walletAddress: string;
   /** BTC */
   amount: Amount;
   /** BTC */
   fee: Amount;
+  /** where it stands; see the states of each object */
   state:
     | "awaiting_approval"
     | "broadcast"
@@ -1437,21 +1796,29 @@ export interface WithdrawalAwaitingApproval {
     | "queued"
     | "refused"
     | "signed";
+  /** the bitcoin transaction; null until there is one */
   txid: string | null;
+  /** why, in words or in one */
   reason: string | null;
 }
 
 /** Its transaction is sent and waits for a block; again after a reorg, and where a higher fee makes another one. */
 export interface WithdrawalBroadcast {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** within 24 hours without a commission, or within the hour with one */
   speed: "daily" | "fast";
+  /** the bitcoin address that is paid */
   walletAddress: string;
   /** BTC */
   amount: Amount;
   /** BTC */
   fee: Amount;
+  /** where it stands; see the states of each object */
   state:
     | "awaiting_approval"
     | "broadcast"
@@ -1462,21 +1829,29 @@ export interface WithdrawalBroadcast {
     | "queued"
     | "refused"
     | "signed";
+  /** the bitcoin transaction; null until there is one */
   txid: string | null;
+  /** why, in words or in one */
   reason: string | null;
 }
 
 /** It was taken back before it was paid: what it reserved is the user's again. */
 export interface WithdrawalCancelled {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** within 24 hours without a commission, or within the hour with one */
   speed: "daily" | "fast";
+  /** the bitcoin address that is paid */
   walletAddress: string;
   /** BTC */
   amount: Amount;
   /** BTC */
   fee: Amount;
+  /** where it stands; see the states of each object */
   state:
     | "awaiting_approval"
     | "broadcast"
@@ -1487,21 +1862,29 @@ export interface WithdrawalCancelled {
     | "queued"
     | "refused"
     | "signed";
+  /** the bitcoin transaction; null until there is one */
   txid: string | null;
+  /** why, in words or in one */
   reason: string | null;
 }
 
 /** Its transaction is in a block; a reorg may still take it back. */
 export interface WithdrawalConfirmed {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** within 24 hours without a commission, or within the hour with one */
   speed: "daily" | "fast";
+  /** the bitcoin address that is paid */
   walletAddress: string;
   /** BTC */
   amount: Amount;
   /** BTC */
   fee: Amount;
+  /** where it stands; see the states of each object */
   state:
     | "awaiting_approval"
     | "broadcast"
@@ -1512,21 +1895,29 @@ export interface WithdrawalConfirmed {
     | "queued"
     | "refused"
     | "signed";
+  /** the bitcoin transaction; null until there is one */
   txid: string | null;
+  /** why, in words or in one */
   reason: string | null;
 }
 
 /** It is queued, and no batch takes it before `until`, since its address is too new. */
 export interface WithdrawalDelayed {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** within 24 hours without a commission, or within the hour with one */
   speed: "daily" | "fast";
+  /** the bitcoin address that is paid */
   walletAddress: string;
   /** BTC */
   amount: Amount;
   /** BTC */
   fee: Amount;
+  /** where it stands; see the states of each object */
   state:
     | "awaiting_approval"
     | "broadcast"
@@ -1537,8 +1928,11 @@ export interface WithdrawalDelayed {
     | "queued"
     | "refused"
     | "signed";
+  /** the bitcoin transaction; null until there is one */
   txid: string | null;
+  /** why, in words or in one */
   reason: string | null;
+  /** why it is so */
   cause: "BINDING_COOL_DOWN" | "COOL_DOWN";
   /** ISO 8601, UTC, with milliseconds and Z */
   until: string;
@@ -1546,15 +1940,21 @@ export interface WithdrawalDelayed {
 
 /** The operator pays it with another program. */
 export interface WithdrawalExported {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** within 24 hours without a commission, or within the hour with one */
   speed: "daily" | "fast";
+  /** the bitcoin address that is paid */
   walletAddress: string;
   /** BTC */
   amount: Amount;
   /** BTC */
   fee: Amount;
+  /** where it stands; see the states of each object */
   state:
     | "awaiting_approval"
     | "broadcast"
@@ -1565,21 +1965,29 @@ export interface WithdrawalExported {
     | "queued"
     | "refused"
     | "signed";
+  /** the bitcoin transaction; null until there is one */
   txid: string | null;
+  /** why, in words or in one */
   reason: string | null;
 }
 
 /** It is paid and posted: what was reserved has left the user's balance. */
 export interface WithdrawalFinal {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** within 24 hours without a commission, or within the hour with one */
   speed: "daily" | "fast";
+  /** the bitcoin address that is paid */
   walletAddress: string;
   /** BTC */
   amount: Amount;
   /** BTC */
   fee: Amount;
+  /** where it stands; see the states of each object */
   state:
     | "awaiting_approval"
     | "broadcast"
@@ -1590,21 +1998,29 @@ export interface WithdrawalFinal {
     | "queued"
     | "refused"
     | "signed";
+  /** the bitcoin transaction; null until there is one */
   txid: string | null;
+  /** why, in words or in one */
   reason: string | null;
 }
 
 /** It waits for a batch that pays it; again where the one that had it can never be mined any more. */
 export interface WithdrawalQueued {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** within 24 hours without a commission, or within the hour with one */
   speed: "daily" | "fast";
+  /** the bitcoin address that is paid */
   walletAddress: string;
   /** BTC */
   amount: Amount;
   /** BTC */
   fee: Amount;
+  /** where it stands; see the states of each object */
   state:
     | "awaiting_approval"
     | "broadcast"
@@ -1615,21 +2031,29 @@ export interface WithdrawalQueued {
     | "queued"
     | "refused"
     | "signed";
+  /** the bitcoin transaction; null until there is one */
   txid: string | null;
+  /** why, in words or in one */
   reason: string | null;
 }
 
 /** The operator refused it, for the `reason`: what it reserved is the user's again. */
 export interface WithdrawalRefused {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** within 24 hours without a commission, or within the hour with one */
   speed: "daily" | "fast";
+  /** the bitcoin address that is paid */
   walletAddress: string;
   /** BTC */
   amount: Amount;
   /** BTC */
   fee: Amount;
+  /** where it stands; see the states of each object */
   state:
     | "awaiting_approval"
     | "broadcast"
@@ -1640,21 +2064,29 @@ export interface WithdrawalRefused {
     | "queued"
     | "refused"
     | "signed";
+  /** the bitcoin transaction; null until there is one */
   txid: string | null;
+  /** why, in words or in one */
   reason: string | null;
 }
 
 /** A withdrawal was asked for, and what it takes is reserved. */
 export interface WithdrawalRequested {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** within 24 hours without a commission, or within the hour with one */
   speed: "daily" | "fast";
+  /** the bitcoin address that is paid */
   walletAddress: string;
   /** BTC */
   amount: Amount;
   /** BTC */
   fee: Amount;
+  /** where it stands; see the states of each object */
   state:
     | "awaiting_approval"
     | "broadcast"
@@ -1665,21 +2097,29 @@ export interface WithdrawalRequested {
     | "queued"
     | "refused"
     | "signed";
+  /** the bitcoin transaction; null until there is one */
   txid: string | null;
+  /** why, in words or in one */
   reason: string | null;
 }
 
 /** A transaction that pays it is signed, and cannot be taken back; again where a higher fee makes another one. */
 export interface WithdrawalSigned {
+  /** its number or name, which never changes */
   id: number;
+  /** the user's number here, which their first login answered */
   userId: number;
+  /** your own name of the user */
   partnerUserId: string;
+  /** within 24 hours without a commission, or within the hour with one */
   speed: "daily" | "fast";
+  /** the bitcoin address that is paid */
   walletAddress: string;
   /** BTC */
   amount: Amount;
   /** BTC */
   fee: Amount;
+  /** where it stands; see the states of each object */
   state:
     | "awaiting_approval"
     | "broadcast"
@@ -1690,6 +2130,8 @@ export interface WithdrawalSigned {
     | "queued"
     | "refused"
     | "signed";
+  /** the bitcoin transaction; null until there is one */
   txid: string | null;
+  /** why, in words or in one */
   reason: string | null;
 }

@@ -10,17 +10,17 @@ from hashrail_client.event_data import Event
 class Tokens(TypedDict):
     """A pair of tokens; `userId` is the internal id that #11 needs."""
 
-    jwtToken: str
-    refreshToken: str
-    userId: int
-    partnerUserId: str
+    jwtToken: str  # what the user's client shows with each call, for 15 minutes
+    refreshToken: str  # what is changed for the next pair of tokens, once
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
 
 
 class Session(TypedDict):
     """An open session. `apiKey` opened it; null where a TON wallet did. It ends at `endsAt` unless it is renewed."""
 
-    id: str
-    apiKey: str | None
+    id: str  # its number or name, which never changes
+    apiKey: str | None  # the key that opened the session
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
     renewedAt: str  # ISO 8601, UTC, with milliseconds and Z
     endsAt: str  # ISO 8601, UTC, with milliseconds and Z
@@ -29,14 +29,14 @@ class Session(TypedDict):
 class Ended(TypedDict):
     """How many sessions were open and are not any more."""
 
-    ended: int
+    ended: int  # how many sessions ended
 
 
 class ReadToken(TypedDict):
     """A read token that lives. `lastUsedOn` is the day of its last use, null until there is one."""
 
-    id: str
-    name: str
+    id: str  # its number or name, which never changes
+    name: str  # how the user calls it
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
     expiresAt: str  # ISO 8601, UTC, with milliseconds and Z
     lastUsedOn: str | None
@@ -45,7 +45,7 @@ class ReadToken(TypedDict):
 class Payload(TypedDict):
     """What the wallet is to sign: 64 hex digits."""
 
-    payload: str
+    payload: str  # the text that the wallet has to sign
 
 
 class Stats(TypedDict):
@@ -55,8 +55,8 @@ class Stats(TypedDict):
     is the part of it that the user's TH give now.
     """
 
-    walletsCount: int
-    nftsCount: int
+    walletsCount: int  # addresses that the user has bound
+    nftsCount: int  # miners that the user owns
     totalPowerTH: Amount  # TH/s
     avgEnergyEfficiency: Amount  # W/TH
     totalIncome: Amount  # BTC
@@ -67,10 +67,10 @@ class Stats(TypedDict):
 class User(TypedDict):
     """A partner's user."""
 
-    id: int
-    partnerUserId: str
+    id: int  # the user's number here
+    partnerUserId: str  # your own name of the user
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
-    email: str | None
+    email: str | None  # the user's mail address, as you gave it
 
 
 class Statistics(TypedDict):
@@ -83,11 +83,11 @@ class Statistics(TypedDict):
 class ListedUser(TypedDict):
     """A user of a list. `blockedAt` is since when the operator has blocked them; `levelDiscount` is their level's."""
 
-    id: int
-    partnerUserId: str
+    id: int  # its number or name, which never changes
+    partnerUserId: str  # your own name of the user
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
-    email: str | None
-    state: Literal["active", "blocked"]
+    email: str | None  # the user's mail address, as you gave it
+    state: Literal["active", "blocked"]  # where it stands; see the states of each object
     blockedAt: str | None
     levelDiscount: Amount  # a fraction: 0.2 is 20 %
 
@@ -98,17 +98,17 @@ class Users(TypedDict):
     Of a list in pages, keep the position of the first page.
     """
 
-    array: list[ListedUser]
-    position: int
-    nextCursor: NotRequired[str]
+    array: list[ListedUser]  # the rows
+    position: int  # its place in the partner's feed
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class Miner(TypedDict):
     """Power TH/s, energyEfficiency W/TH."""
 
-    id: int
+    id: int  # its number or name, which never changes
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
-    name: str
+    name: str  # its name
     power: Amount  # TH/s
     energyEfficiency: Amount  # W/TH
 
@@ -116,7 +116,7 @@ class Miner(TypedDict):
 class Collection(TypedDict):
     """Value USD; annualROI percent; poolReward BTC a day and costs USD a day, all for the whole miner."""
 
-    id: int
+    id: int  # its number or name, which never changes
     power: Amount  # TH/s
     energyEfficiency: Amount  # W/TH
     value: Amount  # USD
@@ -131,7 +131,7 @@ class Payment(TypedDict):
     """Value USD, fixed."""
 
     value: Amount  # USD
-    externalId: str
+    externalId: str  # your own number of the order: the same one again is the same order
 
 
 class Order(TypedDict):
@@ -140,14 +140,15 @@ class Order(TypedDict):
     A refunded order was issued, and its miner has ended since.
     """
 
-    externalId: str
-    userId: int
-    nftCollectionId: int
+    externalId: str  # your own number of the order: the same one again is the same order
+    userId: int  # the user's number here, which their first login answered
+    nftCollectionId: int  # the offer of the catalogue: `id` of a collection
+    # where it stands; see the states of each object
     state: Literal["cancelled", "created", "expired", "issued", "refunded"]
     value: Amount  # USD
     power: Amount  # TH/s
     energyEfficiency: Amount  # W/TH
-    nftId: int | None
+    nftId: int | None  # the miner's number
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
     expiresAt: str  # ISO 8601, UTC, with milliseconds and Z
     paidAt: str | None
@@ -160,9 +161,9 @@ class Orders(TypedDict):
     Of a list in pages, keep the position of the first page.
     """
 
-    array: list[Order]
-    position: int
-    nextCursor: NotRequired[str]
+    array: list[Order]  # the rows
+    position: int  # its place in the partner's feed
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class Price(TypedDict):
@@ -174,7 +175,7 @@ class Price(TypedDict):
 class Upgrade(TypedDict):
     """The number of the post-payment."""
 
-    id: str
+    id: str  # its number or name, which never changes
 
 
 PostPayment = TypedDict(
@@ -200,9 +201,10 @@ class Line(TypedDict):
     """
 
     date: str  # ISO 8601, UTC, with milliseconds and Z
+    # of what type it is
     type: Literal["order", "orderRefund", "payment", "paymentReversal", "upgrade", "upgradeRefund"]
-    reference: str
-    nftId: int | None
+    reference: str  # what it belongs to: an order, an upgrade or a payment
+    nftId: int | None  # the miner's number
     amountUsd: Amount  # USD
     balanceUsd: Amount  # USD
 
@@ -210,13 +212,13 @@ class Line(TypedDict):
 class Statement(TypedDict):
     """Lines oldest first; USD owed before the first day and after the last one; owed, reserved and allowed now."""
 
-    array: list[Line]
+    array: list[Line]  # the rows
     openingUsd: Amount  # USD
     closingUsd: Amount  # USD
     owedUsd: Amount  # USD
     reservedUsd: Amount  # USD
     creditLimitUsd: Amount  # USD
-    nextCursor: NotRequired[str]
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class DayTotals(TypedDict):
@@ -228,38 +230,38 @@ class DayTotals(TypedDict):
     """
 
     day: str  # a day, UTC
-    users: int
+    users: int  # users with a row of that day
     totalPower: Amount  # TH/s
     poolReward: Amount  # BTC
     c1Value: Amount  # BTC
     c2Value: Amount  # BTC
     value: Amount  # BTC
     settled: Amount  # BTC
-    orders: int
+    orders: int  # how many orders were issued
     ordersValue: Amount  # USD
-    refunds: int
+    refunds: int  # how many orders were taken back
     refundsValue: Amount  # USD
-    withdrawals: int
+    withdrawals: int  # how many withdrawals were paid
     withdrawalsAmount: Amount  # BTC
     withdrawalsFee: Amount  # BTC
     paidAmount: Amount  # BTC
     paidFee: Amount  # BTC
-    deposits: int
+    deposits: int  # how many deposits were credited
     depositsAmount: Amount  # BTC
 
 
 class Totals(TypedDict):
     """Days, oldest first. Days after `closedThrough` have no income yet."""
 
-    array: list[DayTotals]
+    array: list[DayTotals]  # the rows
     closedThrough: str | None
 
 
 class Total(TypedDict):
     """What a column of the file adds up to, in a currency."""
 
-    field: str
-    currency: str
+    field: str  # the column that is added up
+    currency: str  # the currency, such as BTC
     total: Amount  # in the row's currency
 
 
@@ -270,27 +272,28 @@ class Export(TypedDict):
     `reason` is the code of what it failed with. `sha256` is of the whole file, in hexadecimal.
     """
 
-    id: int
-    kind: Literal["balances", "deposits", "income", "orders", "withdrawals"]
-    format: Literal["csv", "ndjson", "parquet"]
+    id: int  # its number or name, which never changes
+    kind: Literal["balances", "deposits", "income", "orders", "withdrawals"]  # what the file tells
+    format: Literal["csv", "ndjson", "parquet"]  # the kind of file
     startDay: str  # a day, UTC
     endDay: str  # a day, UTC
+    # where it stands; see the states of each object
     state: Literal["done", "expired", "failed", "running", "waiting"]
-    rows: int
-    bytes: int
-    sha256: str | None
-    totals: list[Total]
+    rows: int  # how many rows the file has
+    bytes: int  # size of the file
+    sha256: str | None  # the SHA-256 in hexadecimal
+    totals: list[Total]  # what each column adds up to
     closedThrough: str | None
-    reason: str | None
+    reason: str | None  # why, in words or in one
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
     endedAt: str | None
-    expiresAt: str | None
+    expiresAt: str | None  # when it ends
 
 
 class ExchangeRate(TypedDict):
     """What one of a currency is worth."""
 
-    symbol: str
+    symbol: str  # the currency, such as BTC
     price: Amount  # USD
 
 
@@ -316,8 +319,9 @@ class Record(TypedDict):
     c2Value: Amount  # BTC
     c3Value: Amount  # BTC
     c4Value: Amount  # BTC
-    nftId: int
+    nftId: int  # the miner's number
     day: str  # a day, UTC
+    # the correction that this income comes from; null for income of the day itself
     adjustmentId: NotRequired[int | None]
 
 
@@ -338,21 +342,21 @@ class IncomeDay(TypedDict):
     avgEnergyEfficiency: Amount  # W/TH
     serviceFee: Amount  # USD
     totalDiscount: Amount  # a fraction: 0.2 is 20 %
-    toAddress: str | None
-    status: str
-    incomes: list[Record] | None
+    toAddress: str | None  # where it was paid to; income is credited here, so it is null
+    status: str  # the state, as the vendor's API calls it
+    incomes: list[Record] | None  # the records of the day's miners
     day: str  # a day, UTC
-    incomesCursor: NotRequired[str]
+    incomesCursor: NotRequired[str]  # where the records go on, where they are too many for one answer
 
 
 class WalletBalance(TypedDict):
     """Decimal texts."""
 
-    id: int
-    currency: str
+    id: int  # its number or name, which never changes
+    currency: str  # the currency, such as BTC
     gmtValueAtSyncDateNumeric: NotRequired[str | None]
-    timeLockedValueAtSyncDateNumeric: NotRequired[None]
-    flexibleStakingValueAtSyncDateNumeric: NotRequired[None]
+    timeLockedValueAtSyncDateNumeric: NotRequired[None]  # there is no such thing here: null
+    flexibleStakingValueAtSyncDateNumeric: NotRequired[None]  # there is no such thing here: null
     freezedValueNumericAtSyncDate: str  # in the row's currency, a decimal as text
     valueNumericAtSyncDate: str  # in the row's currency, a decimal as text
 
@@ -360,10 +364,10 @@ class WalletBalance(TypedDict):
 class UserBalance(TypedDict):
     """What a user can spend of a currency, and what is reserved for withdrawals; `id` is the account's."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    currency: str
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    currency: str  # the currency, such as BTC
     available: Amount  # in the row's currency
     reserved: Amount  # in the row's currency
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
@@ -376,9 +380,9 @@ class Balances(TypedDict):
     Of a list in pages, keep the position of the first page.
     """
 
-    array: list[UserBalance]
-    position: int
-    nextCursor: NotRequired[str]
+    array: list[UserBalance]  # the rows
+    position: int  # its place in the partner's feed
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class Wallet(TypedDict):
@@ -388,10 +392,10 @@ class Wallet(TypedDict):
     at once.
     """
 
-    id: int
+    id: int  # its number or name, which never changes
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
-    address: str
-    type: Literal["BTC"]
+    address: str  # a bitcoin address
+    type: Literal["BTC"]  # of what type it is
     usableAt: str | None
 
 
@@ -405,6 +409,7 @@ class Commission(TypedDict):
 class Wait(TypedDict):
     """Why a withdrawal waits, and until when, if that ends by itself."""
 
+    # why it is so
     cause: Literal[
         "ADDRESS_REFUSED",
         "APPROVAL",
@@ -428,7 +433,7 @@ class Wait(TypedDict):
         "USER_BLOCKED",
         "WALLET_SHORT",
     ]
-    reason: str
+    reason: str  # why, in words or in one
     until: str | None
 
 
@@ -441,21 +446,22 @@ class Withdrawal(TypedDict):
     `simulated` says that no bitcoin moves: the chain of a sandbox without a node.
     """
 
-    id: int
-    partnerUserId: str
-    speed: Literal["daily", "fast"]
-    walletAddress: str
+    id: int  # its number or name, which never changes
+    partnerUserId: str  # your own name of the user
+    speed: Literal["daily", "fast"]  # within 24 hours without a commission, or within the hour with one
+    walletAddress: str  # the bitcoin address that is paid
     amount: Amount  # BTC
     fee: Amount  # BTC
+    # where it stands; see the states of each object
     state: Literal[
         "awaiting_approval", "broadcast", "cancelled", "confirmed", "exported", "final", "queued", "refused", "signed"
     ]
-    txid: str | None
-    confirmations: int
-    reason: str | None
-    waits: list[Wait]
+    txid: str | None  # the bitcoin transaction; null until there is one
+    confirmations: int  # blocks on top of the payment, its own included
+    reason: str | None  # why, in words or in one
+    waits: list[Wait]  # what it waits for
     waitsUntil: str | None
-    simulated: bool
+    simulated: bool  # whether no bitcoin moves: a sandbox plays it
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
     changedAt: str  # ISO 8601, UTC, with milliseconds and Z
 
@@ -463,18 +469,18 @@ class Withdrawal(TypedDict):
 class WebhookWithSecret(TypedDict):
     """An endpoint and its secret, which is shown this once."""
 
-    id: int
-    url: str
-    description: str
-    types: list[str]
-    state: Literal["deleted", "disabled", "enabled"]
-    reason: Literal["failing", "gone", "operator", "partner"] | None
+    id: int  # its number or name, which never changes
+    url: str  # where events are sent to
+    description: str  # words of your own
+    types: list[str]  # types of events that are sent; a type that ends with a dot stands for all that begin so
+    state: Literal["deleted", "disabled", "enabled"]  # where it stands; see the states of each object
+    reason: Literal["failing", "gone", "operator", "partner"] | None  # why, in words or in one
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
-    plannedThrough: int
+    plannedThrough: int  # the position up to which deliveries are planned
     failingSince: str | None
-    failures: int
+    failures: int  # deliveries that failed one after the other
     oldSecretUntil: str | None
-    secret: str
+    secret: str  # what signs deliveries; shown this once
 
 
 class Webhook(TypedDict):
@@ -483,28 +489,28 @@ class Webhook(TypedDict):
     Its events are read up to `plannedThrough`; what happens while it is disabled waits.
     """
 
-    id: int
-    url: str
-    description: str
-    types: list[str]
-    state: Literal["deleted", "disabled", "enabled"]
-    reason: Literal["failing", "gone", "operator", "partner"] | None
+    id: int  # its number or name, which never changes
+    url: str  # where events are sent to
+    description: str  # words of your own
+    types: list[str]  # types of events that are sent; a type that ends with a dot stands for all that begin so
+    state: Literal["deleted", "disabled", "enabled"]  # where it stands; see the states of each object
+    reason: Literal["failing", "gone", "operator", "partner"] | None  # why, in words or in one
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
-    plannedThrough: int
+    plannedThrough: int  # the position up to which deliveries are planned
     failingSince: str | None
-    failures: int
+    failures: int  # deliveries that failed one after the other
     oldSecretUntil: str | None
 
 
 class Attempt(TypedDict):
     """An attempt: a status, or an error where nobody answered, and how the answer begins."""
 
-    number: int
+    number: int  # the attempt's number, from 1
     attemptedAt: str  # ISO 8601, UTC, with milliseconds and Z
-    status: int | None
-    error: str | None
-    tookMs: int
-    answer: str
+    status: int | None  # the HTTP status that the endpoint answered; null where no answer came
+    error: str | None  # why the attempt failed; null where it did not
+    tookMs: int  # how long the endpoint took, milliseconds
+    answer: str  # the beginning of what the endpoint answered
 
 
 class Delivery(TypedDict):
@@ -512,21 +518,21 @@ class Delivery(TypedDict):
     earlier event of its object.
     """
 
-    position: int
-    eventId: str
-    type: str
-    objectKind: str
-    objectId: str
-    state: Literal["delivered", "given_up", "waiting"]
-    attempts: int
+    position: int  # its place in the partner's feed
+    eventId: str  # the event's id, the same in the feed and in webhooks
+    type: str  # of what type it is
+    objectKind: str  # the kind of object that the event is about
+    objectId: str  # the number or name of the object
+    state: Literal["delivered", "given_up", "waiting"]  # where it stands; see the states of each object
+    attempts: int  # how often it was tried
     nextAttemptAt: str | None
-    log: list[Attempt]
+    log: list[Attempt]  # the attempts, the newest first
 
 
 class Replayed(TypedDict):
     """How many events are sent again."""
 
-    events: int
+    events: int  # how many events are sent once more
 
 
 class DepositAddress(TypedDict):
@@ -534,8 +540,8 @@ class DepositAddress(TypedDict):
     node.
     """
 
-    address: str
-    simulated: bool
+    address: str  # a bitcoin address
+    simulated: bool  # whether no bitcoin moves: a sandbox plays it
 
 
 class Deposit(TypedDict):
@@ -544,16 +550,16 @@ class Deposit(TypedDict):
     `confirmationsNeeded` are those that its own amount asks for; where one block brings more, it may take more.
     """
 
-    id: int
-    partnerUserId: str
-    address: str
-    txid: str
-    vout: int
+    id: int  # its number or name, which never changes
+    partnerUserId: str  # your own name of the user
+    address: str  # a bitcoin address
+    txid: str  # the bitcoin transaction; null until there is one
+    vout: int  # which output of the transaction
     amount: Amount  # BTC
-    state: Literal["credited", "gone", "lost", "pending"]
-    confirmations: int
-    confirmationsNeeded: int
-    simulated: bool
+    state: Literal["credited", "gone", "lost", "pending"]  # where it stands; see the states of each object
+    confirmations: int  # blocks on top of the payment, its own included
+    confirmationsNeeded: int  # confirmations from which it counts
+    simulated: bool  # whether no bitcoin moves: a sandbox plays it
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
     creditedAt: str | None
 
@@ -561,47 +567,47 @@ class Deposit(TypedDict):
 class Events(TypedDict):
     """Events by their positions. `last` is the position to go on after, also where no event was wanted up to it."""
 
-    events: list[Event]
-    last: int
-    hasMore: bool
+    events: list[Event]  # the events, oldest first
+    last: int  # the newest position of this answer: go on after it
+    hasMore: bool  # whether more events follow already
 
 
 class ProofKey(TypedDict):
     """A key that signs documents: Ed25519, 32 bytes in hex."""
 
-    kid: str
-    publicKey: str
+    kid: str  # the name of the key that signed
+    publicKey: str  # the public key
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
 
 
 class ProofKeys(TypedDict):
     """Every key that has ever signed, the newest first."""
 
-    keys: list[ProofKey]
+    keys: list[ProofKey]  # the keys
 
 
 class SignedDay(TypedDict):
     """A signed day: SHA-256 of its document, and which key signed it."""
 
     day: str  # a day, UTC
-    sha256: str
-    kid: str
+    sha256: str  # the SHA-256 in hexadecimal
+    kid: str  # the name of the key that signed
 
 
 class SignedDays(TypedDict):
     """At most 366 signed days, in order."""
 
-    days: list[SignedDay]
+    days: list[SignedDay]  # the days
 
 
 class DayDocument(TypedDict):
     """A day's document: `content` is the text whose bytes are signed, as JSON; the signature is Ed25519, in hex."""
 
     day: str  # a day, UTC
-    content: str
-    sha256: str
-    kid: str
-    signature: str
+    content: str  # exactly the bytes that are signed, as text
+    sha256: str  # the SHA-256 in hexadecimal
+    kid: str  # the name of the key that signed
+    signature: str  # the signature
     signedAt: str  # ISO 8601, UTC, with milliseconds and Z
 
 
@@ -609,26 +615,26 @@ class Opening(TypedDict):
     """SHA-256 over the bytes of `salt` and of `text` is the partner's commitment in the day's document."""
 
     day: str  # a day, UTC
-    salt: str
-    text: str
+    salt: str  # what hides the figures, in hexadecimal
+    text: str  # exactly the text that was hashed
 
 
 class Liabilities(TypedDict):
     """What was owed to all users after a day: `content` is the text whose bytes are signed, with Ed25519."""
 
     day: str  # a day, UTC
-    content: str
-    sha256: str
-    kid: str
-    signature: str
+    content: str  # exactly the bytes that are signed, as text
+    sha256: str  # the SHA-256 in hexadecimal
+    kid: str  # the name of the key that signed
+    signature: str  # the signature
     signedAt: str  # ISO 8601, UTC, with milliseconds and Z
 
 
 class Node(TypedDict):
     """A neighbour on the way to the root: its hash, and what is owed below it in BTC, spelled with 18 decimals."""
 
-    hash: str
-    sum: str
+    hash: str  # SHA-256 in hexadecimal
+    sum: str  # what the leaves below add up to
 
 
 class BalanceProof(TypedDict):
@@ -638,12 +644,12 @@ class BalanceProof(TypedDict):
     """
 
     day: str  # a day, UTC
-    partnerId: str
-    partnerUserId: str
-    nonce: str
-    amount: str
-    index: int
-    path: list[Node]
+    partnerId: str  # the partner's public id
+    partnerUserId: str  # your own name of the user
+    nonce: str  # what hides who the leaf belongs to, in hexadecimal
+    amount: str  # as it is in the document, digits as text
+    index: int  # the leaf's place in the tree, from 0
+    path: list[Node]  # what the leaf is hashed with, from the leaf to the root
 
 
 class Key(TypedDict):
@@ -654,22 +660,23 @@ class Key(TypedDict):
     for the deployment's.
     """
 
-    key: str
-    kind: Literal["full", "publishable", "secret"]
-    label: str
-    scopes: list[str]
-    allowedAddresses: list[str]
-    address: str
+    key: str  # the key, as calls carry it
+    kind: Literal["full", "publishable", "secret"]  # for servers, for clients, or for both
+    label: str  # how the operator calls it
+    scopes: list[str]  # what the key may do
+    allowedAddresses: list[str]  # addresses and networks from which the key may call; empty: from everywhere
+    address: str  # a bitcoin address
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
-    expiresAt: str | None
+    expiresAt: str | None  # when it ends
     lastUsedAt: str | None
-    secretsSince: list[str]
+    secretsSince: list[str]  # when each secret of the key began to count
+    # how many requests the key may send a minute; null: as many as the deployment lets through
     requestsPerMinute: int | None
-    unsignedUpgrades: bool
-    partnerId: str
-    partnerName: str
-    partnerStanding: Literal["closed", "open", "suspended"]
-    mode: Literal["production", "sandbox"]
+    unsignedUpgrades: bool  # whether upgrades may be asked for without a signature
+    partnerId: str  # the partner's public id
+    partnerName: str  # how the operator calls the partner
+    partnerStanding: Literal["closed", "open", "suspended"]  # whether the partner is open, suspended or closed
+    mode: Literal["production", "sandbox"]  # sandbox or production
 
 
 class Advance(TypedDict):
@@ -678,7 +685,7 @@ class Advance(TypedDict):
     businessTime: str  # ISO 8601, UTC, with milliseconds and Z
     publishedThrough: str | None
     closedThrough: str | None
-    daysClosed: int
+    daysClosed: int  # how many days closed on the way
 
 
 class Clock(TypedDict):
@@ -690,33 +697,34 @@ class Clock(TypedDict):
 
     businessTime: str  # ISO 8601, UTC, with milliseconds and Z
     wallTime: str  # ISO 8601, UTC, with milliseconds and Z
-    offsetSeconds: int
+    offsetSeconds: int  # how far the sandbox's clock is ahead
     publishedThrough: str | None
     closedThrough: str | None
     scenario: Literal["crash", "growth", "halving", "steady"]
+    # what the simulated chain plays
     chainScenario: Literal["confirm", "double_spend", "evicted", "reorg", "stuck"] | None
 
 
 class Waiting(TypedDict):
     """A transaction in the mempool; its fee in BTC."""
 
-    txid: str
+    txid: str  # the bitcoin transaction; null until there is one
     fee: Amount  # BTC
 
 
 class Chain(TypedDict):
     """The simulated chain: no bitcoin moves."""
 
-    simulated: Literal[True]
-    scenario: Literal["confirm", "double_spend", "evicted", "reorg", "stuck"]
-    height: int
-    mempool: list[Waiting]
+    simulated: Literal[True]  # whether no bitcoin moves: a sandbox plays it
+    scenario: Literal["confirm", "double_spend", "evicted", "reorg", "stuck"]  # what the chain plays
+    height: int  # the newest block's number
+    mempool: list[Waiting]  # payments that wait for a block
 
 
 class Taking(TypedDict):
     """What a miner earned in a user's hands, and what of it was there to be taken back, BTC."""
 
-    partnerUserId: str
+    partnerUserId: str  # your own name of the user
     earned: Amount  # BTC
     taken: Amount  # BTC
 
@@ -727,13 +735,13 @@ class Refund(TypedDict):
     `income` says whether what the miner earned stays with the users or is taken back, as `takings` tell.
     """
 
-    externalId: str
-    nftId: int
+    externalId: str  # your own number of the order: the same one again is the same order
+    nftId: int  # the miner's number
     value: Amount  # USD
-    income: Literal["keep", "take"]
-    reason: str
+    income: Literal["keep", "take"]  # what becomes of the income that the miner earned
+    reason: str  # why, in words or in one
     refundedAt: str  # ISO 8601, UTC, with milliseconds and Z
-    takings: list[Taking]
+    takings: list[Taking]  # what was taken back, by currency
 
 
 class Owed(TypedDict):
@@ -747,10 +755,10 @@ class Owed(TypedDict):
 class Triggered(TypedDict):
     """What is told: its `id` begins with `test_`, in the feed and as `webhook-id`."""
 
-    eventId: str
-    type: str
-    objectKind: str
-    objectId: str
+    eventId: str  # the event's id, the same in the feed and in webhooks
+    type: str  # of what type it is
+    objectKind: str  # the kind of object that the event is about
+    objectId: str  # the number or name of the object
 
 
 class LastIncome(TypedDict):
@@ -769,18 +777,18 @@ class MinerTotal(TypedDict):
     """BTC that one miner earned in this user's hands."""
 
     totalValue: Amount  # BTC
-    nftId: int
+    nftId: int  # the miner's number
 
 
 class IncomeTotal(TypedDict):
     """BTC. `nextCursor` is there when further miners follow; the sums are of all of them."""
 
-    array: list[MinerTotal]
+    array: list[MinerTotal]  # the rows
     totalIncome: Amount  # BTC
     lastIncome: LastIncome | None
     withdrawnAmount: Amount  # BTC
     onBalanceAmount: Amount  # BTC
-    nextCursor: NotRequired[str]
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class DayOfRecords(TypedDict):
@@ -793,142 +801,142 @@ class DayOfRecords(TypedDict):
 
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
     value: Amount  # BTC
-    incomes: list[Record]
-    incomesCursor: NotRequired[str]
+    incomes: list[Record]  # the records of the day's miners
+    incomesCursor: NotRequired[str]  # where the records go on, where they are too many for one answer
 
 
 class Balance(TypedDict):
     """What the user can spend."""
 
-    id: int
+    id: int  # its number or name, which never changes
     createdAt: str  # ISO 8601, UTC, with milliseconds and Z
-    currency: str
+    currency: str  # the currency, such as BTC
     balance: Amount  # in the row's currency
 
 
 class NewReadToken(TypedDict):
     """The token itself, which is not shown again: `Authorization: Bearer <token>`."""
 
-    id: str
-    name: str
-    token: str
+    id: str  # its number or name, which never changes
+    name: str  # how the user calls it
+    token: str  # the token; shown this once
     expiresAt: str  # ISO 8601, UTC, with milliseconds and Z
 
 
 class SessionPage(TypedDict):
-    """SessionPage, as the API tells it."""
+    """the answer"""
 
-    array: list[Session]
-    nextCursor: NotRequired[str]
+    array: list[Session]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class ReadTokenPage(TypedDict):
-    """ReadTokenPage, as the API tells it."""
+    """the answer"""
 
-    array: list[ReadToken]
-    nextCursor: NotRequired[str]
+    array: list[ReadToken]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class MinerPage(TypedDict):
-    """MinerPage, as the API tells it."""
+    """the answer"""
 
-    array: list[Miner]
-    nextCursor: NotRequired[str]
+    array: list[Miner]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class CollectionPage(TypedDict):
-    """CollectionPage, as the API tells it."""
+    """the answer"""
 
-    array: list[Collection]
-    nextCursor: NotRequired[str]
+    array: list[Collection]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class PostPaymentPage(TypedDict):
-    """PostPaymentPage, as the API tells it."""
+    """the answer"""
 
-    array: list[PostPayment]
-    nextCursor: NotRequired[str]
+    array: list[PostPayment]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class ExportPage(TypedDict):
-    """ExportPage, as the API tells it."""
+    """the answer"""
 
-    array: list[Export]
-    nextCursor: NotRequired[str]
+    array: list[Export]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class ExchangeRatePage(TypedDict):
-    """ExchangeRatePage, as the API tells it."""
+    """the answer"""
 
-    array: list[ExchangeRate]
-    nextCursor: NotRequired[str]
+    array: list[ExchangeRate]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class RecordPage(TypedDict):
-    """RecordPage, as the API tells it."""
+    """the answer"""
 
-    array: list[Record]
-    nextCursor: NotRequired[str]
+    array: list[Record]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class IncomeByDay(TypedDict):
     """IncomeByDay, as the API tells it."""
 
-    data: list[IncomeDay]
-    totalCount: int
+    data: list[IncomeDay]  # the answer
+    totalCount: int  # how many there are in all
 
 
 class WalletBalancePage(TypedDict):
-    """WalletBalancePage, as the API tells it."""
+    """the answer"""
 
-    array: list[WalletBalance]
-    nextCursor: NotRequired[str]
+    array: list[WalletBalance]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class WalletPage(TypedDict):
-    """WalletPage, as the API tells it."""
+    """the answer"""
 
-    array: list[Wallet]
-    nextCursor: NotRequired[str]
+    array: list[Wallet]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class WithdrawalPage(TypedDict):
-    """WithdrawalPage, as the API tells it."""
+    """the answer"""
 
-    array: list[Withdrawal]
-    nextCursor: NotRequired[str]
+    array: list[Withdrawal]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class WebhookPage(TypedDict):
-    """WebhookPage, as the API tells it."""
+    """the answer"""
 
-    array: list[Webhook]
-    nextCursor: NotRequired[str]
+    array: list[Webhook]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class DeliveryPage(TypedDict):
-    """DeliveryPage, as the API tells it."""
+    """the answer"""
 
-    array: list[Delivery]
-    nextCursor: NotRequired[str]
+    array: list[Delivery]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class DepositPage(TypedDict):
-    """DepositPage, as the API tells it."""
+    """the answer"""
 
-    array: list[Deposit]
-    nextCursor: NotRequired[str]
+    array: list[Deposit]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class DayOfRecordsPage(TypedDict):
-    """DayOfRecordsPage, as the API tells it."""
+    """the answer"""
 
-    array: list[DayOfRecords]
-    nextCursor: NotRequired[str]
+    array: list[DayOfRecords]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none
 
 
 class BalancePage(TypedDict):
-    """BalancePage, as the API tells it."""
+    """the answer"""
 
-    array: list[Balance]
-    nextCursor: NotRequired[str]
+    array: list[Balance]  # the rows
+    nextCursor: NotRequired[str]  # where the next page begins; the last page has none

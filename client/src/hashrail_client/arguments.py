@@ -9,8 +9,8 @@ from hashrail_client.amounts import Amount
 class EfficiencyUpgrade(TypedDict):
     """From the miner's present W/TH to fewer."""
 
-    type: Literal["nftEnergyEfficiencyUpgrade"]
-    nftId: int
+    type: Literal["nftEnergyEfficiencyUpgrade"]  # of what type it is
+    nftId: int  # the miner's number
     fromEnergyEfficiency: Amount  # TH with at most 4 decimals, or W/TH with at most 2
     toEnergyEfficiency: Amount  # TH with at most 4 decimals, or W/TH with at most 2
 
@@ -18,8 +18,8 @@ class EfficiencyUpgrade(TypedDict):
 class PowerUpgrade(TypedDict):
     """From the miner's present TH to more."""
 
-    type: Literal["nftPowerUpgrade"]
-    nftId: int
+    type: Literal["nftPowerUpgrade"]  # of what type it is
+    nftId: int  # the miner's number
     fromPower: Amount  # TH with at most 4 decimals, or W/TH with at most 2
     toPower: Amount  # TH with at most 4 decimals, or W/TH with at most 2
 
@@ -27,5 +27,5 @@ class PowerUpgrade(TypedDict):
 class DepositBody(TypedDict):
     """Somebody pays an address: `amount` in BTC."""
 
-    address: str
+    address: str  # a bitcoin address
     amount: Amount  # BTC, at most 8 decimals

@@ -15,68 +15,68 @@ class AdjustmentPublished(TypedDict):
     value: Amount  # BTC
     c1Value: Amount  # BTC
     c2Value: Amount  # BTC
-    adjustmentId: int
+    adjustmentId: int  # the correction that this income comes from; null for income of the day itself
     effectiveDay: str  # a day, UTC
 
 
 class AlarmBegan(TypedDict):
     """Something needs attention, and `message` says what, with its figures."""
 
-    id: int
-    code: str
+    id: int  # its number or name, which never changes
+    code: str  # the error's stable code
     since: str  # ISO 8601, UTC, with milliseconds and Z
-    message: str
+    message: str  # words for people
 
 
 class AlarmEnded(TypedDict):
     """It is so no more."""
 
-    id: int
-    code: str
+    id: int  # its number or name, which never changes
+    code: str  # the error's stable code
     since: str  # ISO 8601, UTC, with milliseconds and Z
 
 
 class ApiKeyCreated(TypedDict):
     """A key was made; `scopes` are what it may do."""
 
-    id: int
-    label: str
-    kind: Literal["full", "publishable", "secret"]
-    scopes: list[str]
+    id: int  # its number or name, which never changes
+    label: str  # how the operator calls it
+    kind: Literal["full", "publishable", "secret"]  # of what kind it is
+    scopes: list[str]  # what the key may do
 
 
 class ApiKeyRevoked(TypedDict):
     """The key has ended for good, and so have the sessions that it opened."""
 
-    id: int
-    label: str
-    kind: Literal["full", "publishable", "secret"]
+    id: int  # its number or name, which never changes
+    label: str  # how the operator calls it
+    kind: Literal["full", "publishable", "secret"]  # of what kind it is
 
 
 class ApiKeyRotated(TypedDict):
     """The key has a new secret; the one before it goes on signing until it is revoked."""
 
-    id: int
-    label: str
-    kind: Literal["full", "publishable", "secret"]
+    id: int  # its number or name, which never changes
+    label: str  # how the operator calls it
+    kind: Literal["full", "publishable", "secret"]  # of what kind it is
 
 
 class ApiKeyScopesChanged(TypedDict):
     """The key may do other things now: `scopes` are all of them."""
 
-    id: int
-    label: str
-    kind: Literal["full", "publishable", "secret"]
-    scopes: list[str]
+    id: int  # its number or name, which never changes
+    label: str  # how the operator calls it
+    kind: Literal["full", "publishable", "secret"]  # of what kind it is
+    scopes: list[str]  # what the key may do
 
 
 class ApiKeySecretsRevoked(TypedDict):
     """Older secrets of the key sign no more, `count` of them."""
 
-    id: int
-    label: str
-    kind: Literal["full", "publishable", "secret"]
-    count: int
+    id: int  # its number or name, which never changes
+    label: str  # how the operator calls it
+    kind: Literal["full", "publishable", "secret"]  # of what kind it is
+    count: int  # how many there are
 
 
 class BalanceChanged(TypedDict):
@@ -87,13 +87,13 @@ class BalanceChanged(TypedDict):
     caused it is named: a withdrawal, deposit or correction by its number, the refunded order by its externalId.
     """
 
-    userId: int
-    partnerUserId: str
-    currency: str
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    currency: str  # the currency, such as BTC
     change: Amount  # in the currency that is named
     reservedChange: Amount  # in the currency that is named
-    cause: Literal["correction", "deposit", "refund", "withdrawal"]
-    reference: str
+    cause: Literal["correction", "deposit", "refund", "withdrawal"]  # why it is so
+    reference: str  # what it belongs to: an order, an upgrade or a payment
 
 
 class DayClosed(TypedDict):
@@ -110,40 +110,40 @@ class DayClosed(TypedDict):
 class DepositCredited(TypedDict):
     """It is the user's to spend; after `deposit.lost` it came back, and was theirs all along."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    address: str
-    txid: str
-    vout: int
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    address: str  # a bitcoin address
+    txid: str  # the bitcoin transaction; null until there is one
+    vout: int  # which output of the transaction
     amount: Amount  # BTC
-    state: Literal["credited", "gone", "lost", "pending"]
+    state: Literal["credited", "gone", "lost", "pending"]  # where it stands; see the states of each object
 
 
 class DepositGone(TypedDict):
     """It was never credited and never will be, since the chain has spent its coins otherwise."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    address: str
-    txid: str
-    vout: int
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    address: str  # a bitcoin address
+    txid: str  # the bitcoin transaction; null until there is one
+    vout: int  # which output of the transaction
     amount: Amount  # BTC
-    state: Literal["credited", "gone", "lost", "pending"]
+    state: Literal["credited", "gone", "lost", "pending"]  # where it stands; see the states of each object
 
 
 class DepositLost(TypedDict):
     """A reorg took it back after it was credited: the user keeps it, the operator bears the loss."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    address: str
-    txid: str
-    vout: int
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    address: str  # a bitcoin address
+    txid: str  # the bitcoin transaction; null until there is one
+    vout: int  # which output of the transaction
     amount: Amount  # BTC
-    state: Literal["credited", "gone", "lost", "pending"]
+    state: Literal["credited", "gone", "lost", "pending"]  # where it stands; see the states of each object
 
 
 class DepositPending(TypedDict):
@@ -151,30 +151,30 @@ class DepositPending(TypedDict):
     amount.
     """
 
-    id: int
-    userId: int
-    partnerUserId: str
-    address: str
-    txid: str
-    vout: int
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    address: str  # a bitcoin address
+    txid: str  # the bitcoin transaction; null until there is one
+    vout: int  # which output of the transaction
     amount: Amount  # BTC
-    state: Literal["credited", "gone", "lost", "pending"]
+    state: Literal["credited", "gone", "lost", "pending"]  # where it stands; see the states of each object
 
 
 class MinerEnded(TypedDict):
     """A miner earns this UTC day for the last time, and is in no list any more."""
 
-    nftId: int
-    userId: int
-    cause: Literal["partner_closed", "refunded"]
+    nftId: int  # the miner's number
+    userId: int  # the user's number here, which their first login answered
+    cause: Literal["partner_closed", "refunded"]  # why it is so
 
 
 class MinerIssued(TypedDict):
     """A miner came into a user's hands by an order, and earns from the next UTC day on."""
 
-    nftId: int
-    userId: int
-    externalId: str
+    nftId: int  # the miner's number
+    userId: int  # the user's number here, which their first login answered
+    externalId: str  # your own number of the order: the same one again is the same order
     power: Amount  # TH/s
     energyEfficiency: Amount  # W/TH
 
@@ -182,19 +182,19 @@ class MinerIssued(TypedDict):
 class MinerTransferred(TypedDict):
     """A miner went from one user to another, who is `userId` and earns by it from the next UTC day on."""
 
-    nftId: int
-    userId: int
-    fromUserId: int
-    fromPartnerUserId: str
-    toPartnerUserId: str
+    nftId: int  # the miner's number
+    userId: int  # the user's number here, which their first login answered
+    fromUserId: int  # the user who had it before
+    fromPartnerUserId: str  # your own name of the user who had it before
+    toPartnerUserId: str  # your own name of the user who gets it
 
 
 class MinerUpgraded(TypedDict):
     """A miner is better from the next UTC day on: `power` and `energyEfficiency` are what it has then."""
 
-    nftId: int
-    userId: int
-    postPaymentId: str
+    nftId: int  # the miner's number
+    userId: int  # the user's number here, which their first login answered
+    postPaymentId: str  # the number of what is owed for the upgrade
     power: Amount  # TH/s
     energyEfficiency: Amount  # W/TH
 
@@ -202,9 +202,9 @@ class MinerUpgraded(TypedDict):
 class OrderCancelled(TypedDict):
     """The operator took it back: what it reserved is released."""
 
-    externalId: str
-    userId: int
-    nftCollectionId: int
+    externalId: str  # your own number of the order: the same one again is the same order
+    userId: int  # the user's number here, which their first login answered
+    nftCollectionId: int  # the offer of the catalogue: `id` of a collection
     power: Amount  # TH/s
     energyEfficiency: Amount  # W/TH
     value: Amount  # USD
@@ -213,9 +213,9 @@ class OrderCancelled(TypedDict):
 class OrderCreated(TypedDict):
     """An order was opened: its price is fixed and its credit reserved."""
 
-    externalId: str
-    userId: int
-    nftCollectionId: int
+    externalId: str  # your own number of the order: the same one again is the same order
+    userId: int  # the user's number here, which their first login answered
+    nftCollectionId: int  # the offer of the catalogue: `id` of a collection
     power: Amount  # TH/s
     energyEfficiency: Amount  # W/TH
     value: Amount  # USD
@@ -224,9 +224,9 @@ class OrderCreated(TypedDict):
 class OrderExpired(TypedDict):
     """Nobody told its payment in time: what it reserved is released."""
 
-    externalId: str
-    userId: int
-    nftCollectionId: int
+    externalId: str  # your own number of the order: the same one again is the same order
+    userId: int  # the user's number here, which their first login answered
+    nftCollectionId: int  # the offer of the catalogue: `id` of a collection
     power: Amount  # TH/s
     energyEfficiency: Amount  # W/TH
     value: Amount  # USD
@@ -235,13 +235,13 @@ class OrderExpired(TypedDict):
 class OrderIssued(TypedDict):
     """Its payment was told: the miner exists, and earns from the next day on."""
 
-    externalId: str
-    userId: int
-    nftCollectionId: int
+    externalId: str  # your own number of the order: the same one again is the same order
+    userId: int  # the user's number here, which their first login answered
+    nftCollectionId: int  # the offer of the catalogue: `id` of a collection
     power: Amount  # TH/s
     energyEfficiency: Amount  # W/TH
     value: Amount  # USD
-    nftId: int
+    nftId: int  # the miner's number
 
 
 class OrderRefunded(TypedDict):
@@ -249,33 +249,33 @@ class OrderRefunded(TypedDict):
     included.
     """
 
-    externalId: str
-    userId: int
-    nftCollectionId: int
+    externalId: str  # your own number of the order: the same one again is the same order
+    userId: int  # the user's number here, which their first login answered
+    nftCollectionId: int  # the offer of the catalogue: `id` of a collection
     power: Amount  # TH/s
     energyEfficiency: Amount  # W/TH
     value: Amount  # USD
-    nftId: int
+    nftId: int  # the miner's number
     refunded: Amount  # USD
 
 
 class PartnerClosed(TypedDict):
     """The partner is closed for good: its miners and keys have ended, what its users hold stays theirs."""
 
-    partnerId: str
+    partnerId: str  # the partner's public id
 
 
 class PartnerOriginsChanged(TypedDict):
     """Other browser pages may call for the partner's users now; `origins` are all that may."""
 
-    partnerId: str
-    origins: list[str]
+    partnerId: str  # the partner's public id
+    origins: list[str]  # sites whose pages may call
 
 
 class PartnerReopened(TypedDict):
     """A suspended partner goes on as before."""
 
-    partnerId: str
+    partnerId: str  # the partner's public id
 
 
 class PartnerSessionsEnded(TypedDict):
@@ -283,73 +283,73 @@ class PartnerSessionsEnded(TypedDict):
     opened.
     """
 
-    partnerId: str
-    count: int
-    keyId: int | None
+    partnerId: str  # the partner's public id
+    count: int  # how many there are
+    keyId: int | None  # the key's number; null for all keys
 
 
 class PartnerSuspended(TypedDict):
     """Nothing new is written for the partner; its users go on earning, and everything can be read."""
 
-    partnerId: str
+    partnerId: str  # the partner's public id
 
 
 class PartnerTonDomainsChanged(TypedDict):
     """TON wallets may log users in for other domains now; `domains` are all that count."""
 
-    partnerId: str
-    domains: list[str]
+    partnerId: str  # the partner's public id
+    domains: list[str]  # domains whose TON logins are accepted
 
 
 class PartnerPaymentRecorded(TypedDict):
     """The operator has recorded that the partner paid: so much less is owed."""
 
-    id: int
-    reference: str
+    id: int  # its number or name, which never changes
+    reference: str  # what it belongs to: an order, an upgrade or a payment
     amount: Amount  # USD
 
 
 class PartnerPaymentReversed(TypedDict):
     """A recorded payment counts no more: so much is owed again."""
 
-    id: int
-    reference: str
+    id: int  # its number or name, which never changes
+    reference: str  # what it belongs to: an order, an upgrade or a payment
     amount: Amount  # USD
 
 
 class PostPaymentCreated(TypedDict):
     """An upgrade was bought, and is owed."""
 
-    id: str
-    nftId: int
+    id: str  # its number or name, which never changes
+    nftId: int  # the miner's number
     value: Amount  # USD
-    type: Literal["nftEnergyEfficiencyUpgrade", "nftPowerUpgrade"]
+    type: Literal["nftEnergyEfficiencyUpgrade", "nftPowerUpgrade"]  # of what type it is
 
 
 class PostPaymentReversed(TypedDict):
     """It is owed no more, since the miner's order was refunded."""
 
-    id: str
-    nftId: int
+    id: str  # its number or name, which never changes
+    nftId: int  # the miner's number
     value: Amount  # USD
-    externalId: str
+    externalId: str  # your own number of the order: the same one again is the same order
 
 
 class ReadTokenCreated(TypedDict):
     """A user made a read token; `expiresAt` is when it ends by itself."""
 
-    id: str
-    userId: int
-    name: str
-    expiresAt: str
+    id: str  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    name: str  # its name
+    expiresAt: str  # when it ends
 
 
 class ReadTokenRevoked(TypedDict):
     """A read token opens nothing any more: somebody revoked it, or its user's sessions or its key were ended."""
 
-    id: str
-    userId: int
-    name: str
+    id: str  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    name: str  # its name
 
 
 class SessionEnded(TypedDict):
@@ -359,17 +359,17 @@ class SessionEnded(TypedDict):
     place.
     """
 
-    id: str
-    userId: int
-    cause: Literal["ended", "logged_out", "token_reused", "too_many"]
+    id: str  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    cause: Literal["ended", "logged_out", "token_reused", "too_many"]  # why it is so
 
 
 class UserBlocked(TypedDict):
     """Nothing of the user's is written any more; `payoutsGoOn` says whether withdrawals that wait are paid."""
 
-    userId: int
-    partnerUserId: str
-    payoutsGoOn: bool
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    payoutsGoOn: bool  # whether payouts go on all the same
 
 
 class UserChanged(TypedDict):
@@ -377,71 +377,72 @@ class UserChanged(TypedDict):
     maintenance.
     """
 
-    userId: int
-    partnerUserId: str
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
     levelDiscount: Amount  # a fraction: 0.2 is 20 %
 
 
 class UserCreated(TypedDict):
     """The user is registered, with accounts that hold nothing yet."""
 
-    userId: int
-    partnerUserId: str
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
 
 
 class UserUnblocked(TypedDict):
     """The user may write again."""
 
-    userId: int
-    partnerUserId: str
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
 
 
 class WalletBound(TypedDict):
     """An address was bound; `usableAt` is from when it is paid where only bound ones are, null is at once."""
 
-    userId: int
-    partnerUserId: str
-    address: str
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    address: str  # a bitcoin address
     usableAt: str | None
 
 
 class WalletUnbound(TypedDict):
     """An address was taken off; withdrawals to it that were asked for go their way."""
 
-    userId: int
-    partnerUserId: str
-    address: str
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    address: str  # a bitcoin address
 
 
 class WebhookEndpointDisabled(TypedDict):
     """Nothing is sent there any more; `reason` is `gone` (it answered 410), `failing`, `partner` or `operator`."""
 
-    endpointId: int
-    url: str
-    reason: str
+    endpointId: int  # the webhook endpoint's number
+    url: str  # where events are sent to
+    reason: str  # why, in words or in one
 
 
 class WebhookEndpointTest(TypedDict):
     """Somebody tries the endpoint: it is sent to this one, whatever its types are, and to no other."""
 
-    endpointId: int
+    endpointId: int  # the webhook endpoint's number
 
 
 class WithdrawalAwaitingApproval(TypedDict):
     """Two people of the operator have to approve it first."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    speed: Literal["daily", "fast"]
-    walletAddress: str
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    speed: Literal["daily", "fast"]  # within 24 hours without a commission, or within the hour with one
+    walletAddress: str  # the bitcoin address that is paid
     amount: Amount  # BTC
     fee: Amount  # BTC
+    # where it stands; see the states of each object
     state: Literal[
         "awaiting_approval", "broadcast", "cancelled", "confirmed", "exported", "final", "queued", "refused", "signed"
     ]
-    txid: str | None
-    reason: str | None
+    txid: str | None  # the bitcoin transaction; null until there is one
+    reason: str | None  # why, in words or in one
 
 
 class WithdrawalBroadcast(TypedDict):
@@ -449,181 +450,191 @@ class WithdrawalBroadcast(TypedDict):
     one.
     """
 
-    id: int
-    userId: int
-    partnerUserId: str
-    speed: Literal["daily", "fast"]
-    walletAddress: str
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    speed: Literal["daily", "fast"]  # within 24 hours without a commission, or within the hour with one
+    walletAddress: str  # the bitcoin address that is paid
     amount: Amount  # BTC
     fee: Amount  # BTC
+    # where it stands; see the states of each object
     state: Literal[
         "awaiting_approval", "broadcast", "cancelled", "confirmed", "exported", "final", "queued", "refused", "signed"
     ]
-    txid: str | None
-    reason: str | None
+    txid: str | None  # the bitcoin transaction; null until there is one
+    reason: str | None  # why, in words or in one
 
 
 class WithdrawalCancelled(TypedDict):
     """It was taken back before it was paid: what it reserved is the user's again."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    speed: Literal["daily", "fast"]
-    walletAddress: str
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    speed: Literal["daily", "fast"]  # within 24 hours without a commission, or within the hour with one
+    walletAddress: str  # the bitcoin address that is paid
     amount: Amount  # BTC
     fee: Amount  # BTC
+    # where it stands; see the states of each object
     state: Literal[
         "awaiting_approval", "broadcast", "cancelled", "confirmed", "exported", "final", "queued", "refused", "signed"
     ]
-    txid: str | None
-    reason: str | None
+    txid: str | None  # the bitcoin transaction; null until there is one
+    reason: str | None  # why, in words or in one
 
 
 class WithdrawalConfirmed(TypedDict):
     """Its transaction is in a block; a reorg may still take it back."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    speed: Literal["daily", "fast"]
-    walletAddress: str
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    speed: Literal["daily", "fast"]  # within 24 hours without a commission, or within the hour with one
+    walletAddress: str  # the bitcoin address that is paid
     amount: Amount  # BTC
     fee: Amount  # BTC
+    # where it stands; see the states of each object
     state: Literal[
         "awaiting_approval", "broadcast", "cancelled", "confirmed", "exported", "final", "queued", "refused", "signed"
     ]
-    txid: str | None
-    reason: str | None
+    txid: str | None  # the bitcoin transaction; null until there is one
+    reason: str | None  # why, in words or in one
 
 
 class WithdrawalDelayed(TypedDict):
     """It is queued, and no batch takes it before `until`, since its address is too new."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    speed: Literal["daily", "fast"]
-    walletAddress: str
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    speed: Literal["daily", "fast"]  # within 24 hours without a commission, or within the hour with one
+    walletAddress: str  # the bitcoin address that is paid
     amount: Amount  # BTC
     fee: Amount  # BTC
+    # where it stands; see the states of each object
     state: Literal[
         "awaiting_approval", "broadcast", "cancelled", "confirmed", "exported", "final", "queued", "refused", "signed"
     ]
-    txid: str | None
-    reason: str | None
-    cause: Literal["BINDING_COOL_DOWN", "COOL_DOWN"]
+    txid: str | None  # the bitcoin transaction; null until there is one
+    reason: str | None  # why, in words or in one
+    cause: Literal["BINDING_COOL_DOWN", "COOL_DOWN"]  # why it is so
     until: str  # ISO 8601, UTC, with milliseconds and Z
 
 
 class WithdrawalExported(TypedDict):
     """The operator pays it with another program."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    speed: Literal["daily", "fast"]
-    walletAddress: str
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    speed: Literal["daily", "fast"]  # within 24 hours without a commission, or within the hour with one
+    walletAddress: str  # the bitcoin address that is paid
     amount: Amount  # BTC
     fee: Amount  # BTC
+    # where it stands; see the states of each object
     state: Literal[
         "awaiting_approval", "broadcast", "cancelled", "confirmed", "exported", "final", "queued", "refused", "signed"
     ]
-    txid: str | None
-    reason: str | None
+    txid: str | None  # the bitcoin transaction; null until there is one
+    reason: str | None  # why, in words or in one
 
 
 class WithdrawalFinal(TypedDict):
     """It is paid and posted: what was reserved has left the user's balance."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    speed: Literal["daily", "fast"]
-    walletAddress: str
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    speed: Literal["daily", "fast"]  # within 24 hours without a commission, or within the hour with one
+    walletAddress: str  # the bitcoin address that is paid
     amount: Amount  # BTC
     fee: Amount  # BTC
+    # where it stands; see the states of each object
     state: Literal[
         "awaiting_approval", "broadcast", "cancelled", "confirmed", "exported", "final", "queued", "refused", "signed"
     ]
-    txid: str | None
-    reason: str | None
+    txid: str | None  # the bitcoin transaction; null until there is one
+    reason: str | None  # why, in words or in one
 
 
 class WithdrawalQueued(TypedDict):
     """It waits for a batch that pays it; again where the one that had it can never be mined any more."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    speed: Literal["daily", "fast"]
-    walletAddress: str
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    speed: Literal["daily", "fast"]  # within 24 hours without a commission, or within the hour with one
+    walletAddress: str  # the bitcoin address that is paid
     amount: Amount  # BTC
     fee: Amount  # BTC
+    # where it stands; see the states of each object
     state: Literal[
         "awaiting_approval", "broadcast", "cancelled", "confirmed", "exported", "final", "queued", "refused", "signed"
     ]
-    txid: str | None
-    reason: str | None
+    txid: str | None  # the bitcoin transaction; null until there is one
+    reason: str | None  # why, in words or in one
 
 
 class WithdrawalRefused(TypedDict):
     """The operator refused it, for the `reason`: what it reserved is the user's again."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    speed: Literal["daily", "fast"]
-    walletAddress: str
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    speed: Literal["daily", "fast"]  # within 24 hours without a commission, or within the hour with one
+    walletAddress: str  # the bitcoin address that is paid
     amount: Amount  # BTC
     fee: Amount  # BTC
+    # where it stands; see the states of each object
     state: Literal[
         "awaiting_approval", "broadcast", "cancelled", "confirmed", "exported", "final", "queued", "refused", "signed"
     ]
-    txid: str | None
-    reason: str | None
+    txid: str | None  # the bitcoin transaction; null until there is one
+    reason: str | None  # why, in words or in one
 
 
 class WithdrawalRequested(TypedDict):
     """A withdrawal was asked for, and what it takes is reserved."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    speed: Literal["daily", "fast"]
-    walletAddress: str
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    speed: Literal["daily", "fast"]  # within 24 hours without a commission, or within the hour with one
+    walletAddress: str  # the bitcoin address that is paid
     amount: Amount  # BTC
     fee: Amount  # BTC
+    # where it stands; see the states of each object
     state: Literal[
         "awaiting_approval", "broadcast", "cancelled", "confirmed", "exported", "final", "queued", "refused", "signed"
     ]
-    txid: str | None
-    reason: str | None
+    txid: str | None  # the bitcoin transaction; null until there is one
+    reason: str | None  # why, in words or in one
 
 
 class WithdrawalSigned(TypedDict):
     """A transaction that pays it is signed, and cannot be taken back; again where a higher fee makes another one."""
 
-    id: int
-    userId: int
-    partnerUserId: str
-    speed: Literal["daily", "fast"]
-    walletAddress: str
+    id: int  # its number or name, which never changes
+    userId: int  # the user's number here, which their first login answered
+    partnerUserId: str  # your own name of the user
+    speed: Literal["daily", "fast"]  # within 24 hours without a commission, or within the hour with one
+    walletAddress: str  # the bitcoin address that is paid
     amount: Amount  # BTC
     fee: Amount  # BTC
+    # where it stands; see the states of each object
     state: Literal[
         "awaiting_approval", "broadcast", "cancelled", "confirmed", "exported", "final", "queued", "refused", "signed"
     ]
-    txid: str | None
-    reason: str | None
+    txid: str | None  # the bitcoin transaction; null until there is one
+    reason: str | None  # why, in words or in one
 
 
 class EventObject(TypedDict):
     """What an event is about. `sequence` counts the events of the object from 1, in the order of what happened."""
 
-    kind: str
-    id: str
-    sequence: int
+    kind: str  # what kind of thing it happened to
+    id: str  # the number or name of what it happened to
+    sequence: int  # the number of the object's event, from 1
 
 
 class EventFacts(TypedDict):

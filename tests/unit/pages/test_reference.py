@@ -15,6 +15,7 @@ import httpx
 import msgspec
 import pytest
 
+from hashrail.api.document.field_words import WORDS
 from hashrail.api.serving.errors import RouteNotFoundError
 from hashrail.pages import app, assets
 from hashrail.pages.assets import Asset, Assets
@@ -134,6 +135,26 @@ def test_what_comes_first(reference: Reference, shown: dict[str, str]) -> None:
             assert numbers == sorted(numbers)
     start = shown["/api/docs"]
     assert start.index("Get a key") < start.index("Sign and send") < start.index("Log a user in") < start.index("Nouns")
+
+
+def test_every_field_has_a_meaning(reference: Reference) -> None:
+    silent = {
+        f"{section.name}: {field.path}"
+        for section in reference.book.sections.values()
+        for field in (*section.taken, *section.given)
+        if not field.about
+    }
+    assert silent == set()
+
+
+def test_no_word_stands_for_a_field_that_is_gone(reference: Reference) -> None:
+    rows = [row for section in reference.book.sections.values() for row in (*section.taken, *section.given)]
+    models = set(reference.book.document["components"]["schemas"])
+    names = {row.name for row in rows}
+    for word in WORDS:
+        model, _, name = word.rpartition(".")
+        assert name in names
+        assert model in ("", *models)
 
 
 def test_a_field_is_told_in_few_words(shown: dict[str, str]) -> None:

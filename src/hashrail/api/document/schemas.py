@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 
+from hashrail.api.document.field_words import WORDS
 from hashrail.api.wire import texts
 from hashrail.api.wire.models import MAX_ID, Body, Query
 
@@ -73,6 +74,8 @@ class Schemas:
             plain["title"] = _plain(plain["title"])
         if isinstance(plain.get("description"), str) and "title" in plain:
             plain["description"] = story(plain["description"])
+        if "properties" in plain:
+            plain["properties"] = _told(plain["properties"], str(schema.get("title", "")))
         return {name: value for name, value in plain.items() if value is not None and (name != "description" or value)}
 
     def _referred(self, schema: Schema) -> Schema:
@@ -98,6 +101,16 @@ def _typed(schema: Schema) -> Schema:
         return found | {"type": "boolean", "const": words[0], "enum": None}
     if words and all(isinstance(word, str) for word in words):
         found["type"] = "string"
+    return found
+
+
+def _told(properties: Schema, model: str) -> Schema:
+    """The fields of a model, each with what it means; what refers to a component has that one's words."""
+    found = {}
+    for name, facts in properties.items():
+        words = WORDS.get(f"{_plain(model)}.{name}", WORDS.get(name))
+        is_silent = words is not None and "description" not in facts and "$ref" not in facts
+        found[name] = {"description": words} | facts if is_silent else facts
     return found
 
 

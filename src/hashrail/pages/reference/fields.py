@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from hashrail.api.document.field_words import WORDS
 from hashrail.api.wire.models import MAX_ID
 from hashrail.pages.reference import prose
 
@@ -106,7 +107,7 @@ def _field(name: str, path: str, depth: int, place: str, schema: Any, *, is_opti
         place=place,
         kind=_kind(schema),
         is_optional=is_optional,
-        about=prose.inline(schema.get("description", "")),
+        about=prose.inline(schema.get("description", WORDS.get(name, ""))),
         bounds=prose.inline(_bounds(schema)),
         exactly=tuple(
             prose.inline(words.format(schema[key]))
