@@ -84,7 +84,12 @@ async def test_roles_hold_for_every_page_and_deed(office: Office) -> None:
     """Whose role suffices sees it; everybody else is told which role does, and sees and changes nothing."""
     user, one = await mallory(office), await waiting_one(office)
     miner = await office.world.pool.fetchval("SELECT id FROM miner")
-    queries = {"users": f"?partner=1&user={SCRIPT}", "income": f"?miner={miner}&day=2026-03-02", "search": "?q=1"}
+    queries = {
+        "day": "?day=2026-03-02",
+        "users": f"?partner=1&user={SCRIPT}",
+        "income": f"?miner={miner}&day=2026-03-02",
+        "search": "?q=1",
+    }
     fields = {"reason": "a drill", "text": "called", "session": "0"}
     for role in ROLES:
         person = office.people[role]
@@ -141,7 +146,12 @@ async def test_texts_of_others_are_neither_markup_nor_do_they_act(office: Office
     address = f"/console/users/{script.partner_id}/{script.id}"
     await support.post(f"{address}/notes", text=SCRIPT)
     pages = [address, f"/console/withdrawals/1/{one.id}", "/console/withdrawals", f"/console/search?q={SCRIPT}x"]
-    for path in (*pages, "/console/search?q=%00%C3%A9%F0%9F%92%A3", "/console?done=%3Cscript%3E"):
+    for path in (
+        *pages,
+        "/console/search?q=%00%C3%A9%F0%9F%92%A3",
+        "/console?done=%3Cscript%3E",
+        "/console/partners/1/users",
+    ):
         page = await support.get(path)
         assert page.status_code == 200
         for live in ("<script>alert", "<img", "'><"):
@@ -364,6 +374,8 @@ async def test_search_leads_to_what_a_text_names(office: Office) -> None:
         ("/console/withdrawals?state=nothing", 400, "STATE_UNKNOWN"),
         ("/console/withdrawals?partner=x", 400, "FIELD_NOT_A_NUMBER"),
         ("/console/income?miner=1&day=yesterday", 400, "DAY_NOT_READ"),
+        ("/console/day?day=2019-01-01", 404, "RATES_MISSING"),
+        ("/console/partners/99", 404, "PARTNER_NOT_FOUND"),
         ("/console/income?miner=1&day=2026-03-01", 404, "RECORD_NOT_FOUND"),
     ],
 )

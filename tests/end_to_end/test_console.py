@@ -130,9 +130,22 @@ def test_support_finds_a_user_and_writes_a_note(opened: Browser, sandbox: Sandbo
         check_page(watched, "income")
         page.set_viewport_size(PHONE)
         check_page(watched, "income-phone")
-        for path in ("", "/withdrawals", "/sessions", "/search?q=demo-1"):
+        for path in (
+            "",
+            "/withdrawals",
+            "/sessions",
+            "/search?q=demo-1",
+            "/days",
+            "/partners",
+            "/partners/1",
+            "/partners/1/users",
+        ):
             page.goto(f"{sandbox.url}/console{path}")
             check_page(watched, f"phone{path.partition('?')[0].replace('/', '-')}")
+        page.goto(f"{sandbox.url}/console/days")
+        page.locator("#entered + .scroll tbody a").first.click()
+        expect(page.get_by_role("heading", name="Rates of each class")).to_be_visible()
+        check_page(watched, "phone-day")
         page.get_by_role("button", name="Sign out").click()
         page.goto(f"{sandbox.url}/console")
         expect(page.get_by_role("heading", name="Sign in to the console")).to_be_visible()

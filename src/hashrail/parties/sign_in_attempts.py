@@ -23,7 +23,7 @@ class TooManySignInsError(HashrailError):
 
     status = 429
     code = "TOO_MANY_SIGN_INS"
-    advice = "Wait for as long as it says, and try again. An admin sees who tries in the console's log."
+    advice = "Wait for as long as it says, and try again."
 
 
 async def count(tx: Tx, *, name: str, place: str) -> None:

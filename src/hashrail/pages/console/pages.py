@@ -1,14 +1,20 @@
 """Every page and every deed of the console, with the least role of each."""
 
-from hashrail.pages.console import home, log, own, searching, users, withdrawals
+from hashrail.pages.console import days, home, log, own, partners, searching, users, withdrawals
 from hashrail.pages.console.visit import ROOT, Deed, View
 
+PARTNER = f"{ROOT}/partners/{{partner:int}}"
 USER = f"{ROOT}/users/{{partner:int}}/{{user:int}}"
 WITHDRAWAL = f"{ROOT}/withdrawals/{{partner:int}}/{{withdrawal:int}}"
 
 VIEWS = (
     View(ROOT, "home", "viewer", home.home),
     View(f"{ROOT}/sessions", "sessions", "viewer", own.sessions),
+    View(f"{ROOT}/days", "days", "viewer", days.listed),
+    View(f"{ROOT}/day", "day", "viewer", days.one),
+    View(f"{ROOT}/partners", "partners", "viewer", partners.listed),
+    View(PARTNER, "partner", "viewer", partners.one),
+    View(f"{PARTNER}/users", "partner_users", "support", partners.people),
     View(f"{ROOT}/search", "search", "support", searching.search),
     View(f"{ROOT}/users", "users", "support", users.by_name),
     View(USER, "user", "support", users.user),

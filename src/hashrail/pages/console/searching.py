@@ -37,7 +37,7 @@ def _found(hit: Hit) -> Found:
     pages = {
         "user": link(f"/users/{hit.partner_id}/{hit.name}"),
         "withdrawal": link(f"/withdrawals/{hit.partner_id}/{hit.name}"),
-        "partner": link("/withdrawals", partner=hit.partner_id),
+        "partner": link(f"/partners/{hit.partner_id}"),
     }
     whose = hit.partner_user_id
     user = None if whose is None else link("/users", partner=hit.partner_id, user=whose)

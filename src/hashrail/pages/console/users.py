@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from hashrail import business_clock, clock
 from hashrail.audit import explain
 from hashrail.db import Tx
-from hashrail.errors import BadRequestError
 from hashrail.money import plain
+from hashrail.pages.console import days
+from hashrail.pages.console.partners import numbered
 from hashrail.pages.console.visit import Elsewhere, Shown, Visit, link
 from hashrail.parties import operators, partners, users
-from hashrail.parties.partners import PartnerNotFoundError
 from hashrail.parties.users import User
 from hashrail.support import lists, notes, user_pages
 from hashrail.support.lists import Miner, Page, Stint
@@ -21,13 +21,6 @@ LISTED = 20
 DAYS_DRAWN = 366
 # The line of time in its own units.
 WIDTH, HEIGHT, GAP = 1000, 22, 6
-
-
-class DayNotReadError(BadRequestError):
-    """A day is written like 2026-09-09; `details.field` names it."""
-
-    code = "DAY_NOT_READ"
-    advice = "Give the UTC day that was mined, like 2026-09-09."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +52,7 @@ async def user(tx: Tx, visit: Visit) -> Shown:
         {
             "page": page,
             "user": found,
-            "partner": await partners.by_number(tx, found.partner_id),
+            "partner": await numbered(tx, found.partner_id),
             "income": [{"day": one.day.isoformat(), "net": plain(one.net_btc)} for one in reversed(drawn)],
             "lines": [(miner, bars(miner, stints, found, first, today)) for miner, stints in page.miners],
             "first": first,
@@ -96,10 +89,7 @@ async def add_note(tx: Tx, visit: Visit) -> str:
 async def income(tx: Tx, visit: Visit) -> Shown:
     """One income record with its whole calculation."""
     miner_id = visit.number("miner")
-    try:
-        day = clock.day_from(visit.asked("day"))
-    except ValueError as error:
-        raise DayNotReadError("it is no day", field="day") from error
+    day = days.asked(visit)
     explained = await explain.income(tx, miner_id or 0, day)
     return Shown({"one": explained}, f"income of miner {explained.miner_id} on {day}")
 
@@ -111,6 +101,4 @@ def subject_of(user: User) -> str:
 
 async def _found(tx: Tx, visit: Visit) -> User:
     """Raises PartnerNotFoundError, UserNotFoundError."""
-    if await partners.by_number(tx, visit.numbers["partner"]) is None:
-        raise PartnerNotFoundError("no such partner", field="partner")
-    return await users.get(tx, visit.numbers["partner"], visit.numbers["user"])
+    return await users.get(tx, (await numbered(tx, visit.numbers["partner"])).id, visit.numbers["user"])

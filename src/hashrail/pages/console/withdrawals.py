@@ -11,9 +11,9 @@ from hashrail.books import fence
 from hashrail.custody import approvals, withdrawals
 from hashrail.db import Tx
 from hashrail.errors import BadRequestError
+from hashrail.pages.console.partners import numbered
 from hashrail.pages.console.visit import Shown, Visit, link
 from hashrail.parties import partners
-from hashrail.parties.partners import Partner, PartnerNotFoundError
 from hashrail.support import histories, lists, waiting
 
 LISTED = 50
@@ -36,7 +36,7 @@ async def listed(tx: Tx, visit: Visit) -> Shown:
     state = visit.query.get("state") or None
     if state is not None and state not in STATES:
         raise StateUnknownError(f"{state!r} is no state", field="state")
-    chosen = known[0] if asked is None and known else None if asked is None else await _partner(tx, asked)
+    chosen = known[0] if asked is None and known else None if asked is None else await numbered(tx, asked)
     found, waits = [], {}
     if chosen is not None:
         found = await withdrawals.of_partner(tx, chosen.id, limit=LISTED + 1, before=visit.number("after"), state=state)
@@ -78,20 +78,20 @@ async def ask_to_refuse(tx: Tx, visit: Visit) -> Shown:
 
 async def approve(tx: Tx, visit: Visit) -> str:
     """Approve it; with the second person it goes into the queue."""
-    books = await fence.share(tx, await _number(tx, visit))
+    books = await fence.share(tx, (await numbered(tx, visit.numbers["partner"])).id)
     await approvals.approve(tx, books, visit.operator, visit.numbers["withdrawal"])
     return _page_of(visit, "approved")
 
 
 async def refuse(tx: Tx, visit: Visit) -> str:
     """End it before it is signed; again is a no-op."""
-    books = await fence.share(tx, await _number(tx, visit))
+    books = await fence.share(tx, (await numbered(tx, visit.numbers["partner"])).id)
     await approvals.refuse(tx, books, visit.operator, visit.numbers["withdrawal"], visit.given("reason"))
     return _page_of(visit, "refused")
 
 
 async def _whole(tx: Tx, visit: Visit) -> tuple[Mapping[str, Any], str]:
-    partner = await _partner(tx, visit.numbers["partner"])
+    partner = await numbered(tx, visit.numbers["partner"])
     found = await withdrawals.get(tx, partner.id, visit.numbers["withdrawal"])
     named = [f"withdrawal {partner.id}:{found.id}", f"{partner.id}:{found.id}"]
     approved = [
@@ -108,17 +108,6 @@ async def _whole(tx: Tx, visit: Visit) -> tuple[Mapping[str, Any], str]:
         "simulated": visit.deployment.simulates_chain,
     }
     return facts, f"withdrawal {partner.id}:{found.id}"
-
-
-async def _number(tx: Tx, visit: Visit) -> int:
-    return (await _partner(tx, visit.numbers["partner"])).id
-
-
-async def _partner(tx: Tx, number: int) -> Partner:
-    found = await partners.by_number(tx, number)
-    if found is None:
-        raise PartnerNotFoundError("no such partner", field="partner")
-    return found
 
 
 def _page_of(visit: Visit, done: str) -> str:

@@ -5,7 +5,14 @@ import { makeCopyable } from "./page.ts";
 import { makeSortable } from "./sorting.ts";
 
 // After `g`: where a letter leads.
-const GO: Readonly<Record<string, string>> = { h: "/console", w: "/console/withdrawals", l: "/console/log", s: "/console/sessions" };
+const GO: Readonly<Record<string, string>> = {
+  h: "/console",
+  d: "/console/days",
+  p: "/console/partners",
+  w: "/console/withdrawals",
+  l: "/console/log",
+  s: "/console/sessions",
+};
 
 /** Times stand in UTC; the reader's own comes as their title. */
 function addLocalTimes(): void {
