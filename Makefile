@@ -5,6 +5,7 @@
 # make fuzz      random input for ten minutes, other than the tests'; MINUTES=60 for longer
 # make bench     the benchmarks; writes docs/benchmarks.md
 # make pages     the scripts and styles of the pages, anew
+# make pictures  the pictures of the README, of a new sandbox
 # make wheel     the two distributions, in dist/
 # make tarball   the TypeScript SDK as an npm package, in dist/
 
@@ -22,10 +23,10 @@ QUICK := client/tests tests/unit tests/integration $(addprefix tests/house/test_
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quick test failover check format fuzz bench pages reference wheel tarball lock clean
+.PHONY: help setup run quick test failover check format fuzz bench pages pictures reference wheel tarball lock clean
 
 help:
-	@sed -n '1,9s/^# //p' Makefile
+	@sed -n '1,10s/^# //p' Makefile
 
 # What Hashrail needs to run; the dev mark below adds what checks and tests need.
 $(VENV)/.runs: requirements.lock pyproject.toml client/pyproject.toml
@@ -141,6 +142,9 @@ bench: setup $(VENV)/.bitcoind
 pages: $(VENV)/.runs
 	rm -f $(VENV)/.pages
 	$(MAKE) $(VENV)/.pages
+
+pictures: $(VENV)/.pages $(VENV)/.chromium
+	$(BIN)/python -m tools.pictures
 
 # The examples first: the document and its page show them.
 reference: setup
