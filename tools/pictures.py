@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page
-
 from tests.support import folders
 from tests.support.browser import DESKTOP, browser, looking
 from tests.support.programs import Running, free_port
