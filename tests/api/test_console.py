@@ -157,10 +157,11 @@ async def test_texts_of_others_are_neither_markup_nor_do_they_act(office: Office
         for live in ("<script>alert", "<img", "'><"):
             assert live not in page.text.replace('<script type="application/json"', ""), (path, live)
     for number, text in enumerate(HOSTILE.values()):
-        made = await world.user(f"{number}{text}"[:255])
-        page = await support.get(f"/console/users/{made.partner_id}/{made.id}")
-        assert page.status_code == 200
-        assert acting(page.text.replace("\t", "")) == [], text
+        newest = await world.user(f"{number}{text}"[:255])
+    first = await support.get("/console/partners/1/users")
+    second = await support.get(re.findall(r'href="(/console/partners/1/users\?after=[0-9]+)"', first.text)[0])
+    for page in (first, second, await support.get(f"/console/users/1/{newest.id}")):
+        assert acting(page.text) == []
 
 
 # At the door
@@ -342,6 +343,24 @@ async def test_two_operators_approve(office: Office) -> None:
     gone = texts_of(await second.get(path))
     assert "the address is on a list" in gone
     assert "Refuse …" not in gone
+
+
+async def test_a_user_is_blocked_and_let_go_on(office: Office) -> None:
+    """The page says what they have; who did it and why is in the log; again is a no-op."""
+    user = await office.world.user("blocked-one")
+    page = f"/console/users/{user.partner_id}/{user.id}"
+    approver, admin = office.people["approver"], office.people["admin"]
+    assert "Block blocked-one?" in texts_of(await approver.get(f"{page}/block"))
+    assert (await approver.post(f"{page}/block", reason="")).status_code == 400
+    for _ in range(2):
+        made = await approver.post(f"{page}/block", reason="case 88", payouts="go-on")
+        assert made.headers["location"] == f"{page}?done=blocked"
+    shown = texts_of(await approver.get(page))
+    assert "payouts go on" in shown
+    assert shown.count("case 88") == 1
+    assert (await approver.post(f"{page}/unblock", reason="a mistake")).status_code == 403
+    await admin.post(f"{page}/unblock", reason="a mistake")
+    assert (await users.get(office.world.pool, user.partner_id, user.id)).blocked_at is None
 
 
 async def test_payouts_are_paused_by_anybody(office: Office) -> None:

@@ -1,6 +1,6 @@
 """Every page and every deed of the console, with the least role of each."""
 
-from hashrail.pages.console import days, home, log, own, partners, searching, users, withdrawals
+from hashrail.pages.console import blocking, days, home, log, own, partners, searching, users, withdrawals
 from hashrail.pages.console.visit import ROOT, Deed, View
 
 PARTNER = f"{ROOT}/partners/{{partner:int}}"
@@ -18,6 +18,8 @@ VIEWS = (
     View(f"{ROOT}/search", "search", "support", searching.search),
     View(f"{ROOT}/users", "users", "support", users.by_name),
     View(USER, "user", "support", users.user),
+    View(f"{USER}/block", "block", "approver", blocking.ask),
+    View(f"{USER}/unblock", "unblock", "admin", blocking.ask),
     View(f"{ROOT}/income", "income", "support", users.income),
     View(f"{ROOT}/withdrawals", "withdrawals", "support", withdrawals.listed),
     View(WITHDRAWAL, "withdrawal", "support", withdrawals.one),
@@ -31,6 +33,8 @@ DEEDS = (
     Deed(f"{ROOT}/sessions", "end_session", None, own.end),
     Deed(f"{ROOT}/pause", "pause", "payouts pause", home.pause),
     Deed(f"{USER}/notes", "add_note", "user note add", users.add_note),
+    Deed(f"{USER}/block", "block", "user block", blocking.block),
+    Deed(f"{USER}/unblock", "unblock", "user unblock", blocking.unblock),
     Deed(f"{WITHDRAWAL}/approve", "approve", "payouts approve", withdrawals.approve),
     Deed(f"{WITHDRAWAL}/refuse", "refuse", "payouts refuse", withdrawals.refuse),
 )

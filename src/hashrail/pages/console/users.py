@@ -14,7 +14,7 @@ from hashrail.pages.console.visit import Elsewhere, Shown, Visit, link
 from hashrail.parties import operators, partners, users
 from hashrail.parties.users import User
 from hashrail.support import lists, notes, user_pages
-from hashrail.support.lists import Miner, Page, Stint
+from hashrail.support.lists import Page, Stint
 
 # Of each list, the newest.
 LISTED = 20
@@ -29,7 +29,6 @@ class Bar:
 
     x: int
     width: int
-    y: int
     stint: Stint
     is_other: bool
 
@@ -43,7 +42,7 @@ async def by_name(tx: Tx, visit: Visit) -> Elsewhere:
 
 async def user(tx: Tx, visit: Visit) -> Shown:
     """Everything about a user."""
-    found = await _found(tx, visit)
+    found = await whom(tx, visit)
     page = await user_pages.of(tx, visit.deployment, found, limit=LISTED)
     drawn = await lists.income(tx, found.partner_id, found.id, Page(DAYS_DRAWN, user_id=found.id))
     today = clock.day_of(await business_clock.now(tx))
@@ -54,7 +53,7 @@ async def user(tx: Tx, visit: Visit) -> Shown:
             "user": found,
             "partner": await numbered(tx, found.partner_id),
             "income": [{"day": one.day.isoformat(), "net": plain(one.net_btc)} for one in reversed(drawn)],
-            "lines": [(miner, bars(miner, stints, found, first, today)) for miner, stints in page.miners],
+            "lines": [(miner, bars(stints, found, first, today)) for miner, stints in page.miners],
             "first": first,
             "today": today,
             "last_day": page.income[0].day if page.income else None,
@@ -64,7 +63,7 @@ async def user(tx: Tx, visit: Visit) -> Shown:
     )
 
 
-def bars(_miner: Miner, stints: Sequence[Stint], user: User, first: date, today: date) -> list[Bar]:
+def bars(stints: Sequence[Stint], user: User, first: date, today: date) -> list[Bar]:
     """A miner's stints on a line that reaches from the first day to today."""
     whole = max((today - first).days + 1, 1)
     drawn = []
@@ -73,13 +72,13 @@ def bars(_miner: Miner, stints: Sequence[Stint], user: User, first: date, today:
         ends = ((one.to_day or today + timedelta(days=1)) - first).days
         x = max(0, begins * WIDTH // whole)
         width = max(2, ends * WIDTH // whole - x - 1)
-        drawn.append(Bar(x, width, 0, one, one.partner_user_id != user.partner_user_id))
+        drawn.append(Bar(x, width, one, one.partner_user_id != user.partner_user_id))
     return drawn
 
 
 async def add_note(tx: Tx, visit: Visit) -> str:
     """Write a note on a user; the same again is the same note."""
-    found = await _found(tx, visit)
+    found = await whom(tx, visit)
     made, is_new = await notes.add(tx, visit.operator, found.partner_id, found.id, visit.form.get("text", ""))
     if is_new:
         await operators.note(tx, visit.operator, "user note add", subject_of(found), after={"note": made.id})
@@ -88,17 +87,16 @@ async def add_note(tx: Tx, visit: Visit) -> str:
 
 async def income(tx: Tx, visit: Visit) -> Shown:
     """One income record with its whole calculation."""
-    miner_id = visit.number("miner")
     day = days.asked(visit)
-    explained = await explain.income(tx, miner_id or 0, day)
+    explained = await explain.income(tx, visit.number("miner") or 0, day)
     return Shown({"one": explained}, f"income of miner {explained.miner_id} on {day}")
+
+
+async def whom(tx: Tx, visit: Visit) -> User:
+    """The user whom the path names. Raises PartnerNotFoundError, UserNotFoundError."""
+    return await users.get(tx, (await numbered(tx, visit.numbers["partner"])).id, visit.numbers["user"])
 
 
 def subject_of(user: User) -> str:
     """What the log calls a user."""
     return f"user {user.partner_id}:{user.partner_user_id}"
-
-
-async def _found(tx: Tx, visit: Visit) -> User:
-    """Raises PartnerNotFoundError, UserNotFoundError."""
-    return await users.get(tx, (await numbered(tx, visit.numbers["partner"])).id, visit.numbers["user"])

@@ -19,6 +19,8 @@ from hashrail.parties.operators import plainly
 DONE = {
     "approved": "Your approval is noted.",
     "refused": "The withdrawal is refused, and what it held is the user's again.",
+    "blocked": "The user is blocked.",
+    "unblocked": "The user is not blocked any more.",
     "noted": "The note is written.",
     "ended": "The session has ended.",
     "paused": "Payouts are paused: nothing is signed or sent until an admin lets them go on.",
