@@ -20,7 +20,7 @@ from hashrail.api.serving.errors import RouteNotFoundError
 from hashrail.pages import app, assets
 from hashrail.pages.assets import Asset, Assets
 from hashrail.pages.reference import guides, prose, samples
-from hashrail.pages.reference.fields import SIGNED_FIELDS
+from hashrail.pages.reference.fields import SIGNED_FIELDS, _bounds
 from hashrail.pages.reference.serving import Reference
 from hashrail.pages.rendering import Templates
 from hashrail.settings import Settings
@@ -155,6 +155,24 @@ def test_no_word_stands_for_a_field_that_is_gone(reference: Reference) -> None:
         model, _, name = word.rpartition(".")
         assert name in names
         assert model in ("", *models)
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"minLength": 1, "maxLength": 255}, "1 to 255 characters"),
+        ({"minLength": 88, "maxLength": 88}, "88 characters"),
+        ({"minimum": 1, "maximum": 2**53 - 1}, "at least 1"),
+        ({"maximum": 0}, "at most 0"),
+        ({"minimum": 0, "maximum": 25, "default": 0}, "0 to 25, default `0`"),
+        ({"default": False}, "default `false`"),
+        ({"default": []}, ""),
+        ({"enum": ["a", None]}, "one of `a`"),
+        ({"exclusiveMinimum": 0, "exclusiveMaximum": 10**20}, "more than 0"),
+    ],
+)
+def test_bounds(schema: dict[str, Any], words: str) -> None:
+    assert _bounds(schema) == words
 
 
 def test_a_field_is_told_in_few_words(shown: dict[str, str]) -> None:

@@ -14,11 +14,9 @@ from hashrail.pages.reference import prose
 SIGNED_FIELDS = ("signature", "timestamp", "recvWindow")
 DEEPEST = 6
 REF = "#/components/schemas/"
+# From and to, and how each is said where the other is not.
+RANGES = (("minLength", "maxLength", " characters"), ("minimum", "maximum", ""))
 BOUNDS = (
-    ("minLength", "at least {} characters"),
-    ("maxLength", "at most {} characters"),
-    ("minimum", "at least {}"),
-    ("maximum", "at most {}"),
     ("exclusiveMinimum", "more than {}"),
     ("exclusiveMaximum", "less than {}"),
     ("const", "`{}`"),
@@ -129,10 +127,31 @@ def _kind(schema: Any) -> str:
 
 
 def _bounds(schema: Any) -> str:
-    found = [words.format(schema[key]) for key, words in BOUNDS if key in schema and not _is_seldom(schema[key])]
+    found = [words for least, most, unit in RANGES for words in _range(schema.get(least), schema.get(most), unit)]
+    found += [words.format(_spelled(schema[key])) for key, words in BOUNDS if _is_told(schema.get(key))]
     if "enum" in schema:
         found.append("one of " + ", ".join(f"`{value}`" for value in schema["enum"] if value is not None))
     return ", ".join(found)
+
+
+def _range(least: object, most: object, unit: str) -> Iterator[str]:
+    if most is None or _is_seldom(most):
+        if least is not None:
+            yield f"at least {least}{unit}"
+    elif least is None:
+        yield f"at most {most}{unit}"
+    else:
+        yield f"{least}{unit}" if least == most else f"{least} to {most}{unit}"
+
+
+def _is_told(bound: object) -> bool:
+    """Whether there is something to say: not of a default that is empty."""
+    return bound not in (None, "", [], ()) and not _is_seldom(bound)
+
+
+def _spelled(value: object) -> str:
+    """As JSON has it, texts without their quotes."""
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
 
 
 def _is_seldom(bound: object) -> bool:

@@ -33,7 +33,8 @@ def _chapters() -> Iterator[Entry]:
 def _operations(book: Book) -> Iterator[Entry]:
     for section in book.sections.values():
         number = "" if section.number is None else f"#{section.number} {section.number}"
-        text = f"{number} {section.method} {section.path} {section.tag} {section.caller}"
+        taken = " ".join(field.name for field in section.taken)
+        text = f"{number} {section.method} {section.path} {section.tag} {section.caller} {taken}"
         yield Entry(kind="operation", title=section.title, name=section.name, url=section.url, text=text)
 
 

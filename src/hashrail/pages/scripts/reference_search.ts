@@ -5,6 +5,8 @@ import { element, made, wordsOf } from "./page.ts";
 
 const INDEX = "/api/docs/search.json";
 const SHOWN = 30;
+const BETWEEN_WORDS = /[\s\p{P}]+/u;
+const CAMEL_HUMP = /(?<=[a-z])(?=[A-Z])/;
 const KINDS = ["page", "operation", "error", "field", "guide"] as const;
 
 interface Entry {
@@ -138,6 +140,7 @@ async function load(): Promise<(query: string) => Hit[]> {
   const entries = (await answer.json()) as readonly Entry[];
   const search = new MiniSearch<Entry & { id: number }>({
     fields: ["name", "title", "text"],
+    tokenize: wordsIn,
     searchOptions: {
       boost: { name: 4, title: 2 },
       prefix: true,
@@ -153,6 +156,14 @@ async function load(): Promise<(query: string) => Hit[]> {
     const first = exact.map((entry): Hit => ({ ...entry, terms: [] }));
     return [...first, ...others.filter(({ url }) => !exact.some((entry) => entry.url === url))];
   };
+}
+
+/** `walletAddress` is found as a whole and by each of its words. */
+function wordsIn(text: string): string[] {
+  return text.split(BETWEEN_WORDS).flatMap((word) => {
+    const parts = word.split(CAMEL_HUMP);
+    return parts.length > 1 ? [word, ...parts] : [word];
+  });
 }
 
 function hitOf(found: SearchResult, entries: readonly Entry[]): Hit[] {
