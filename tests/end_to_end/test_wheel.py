@@ -39,6 +39,8 @@ BUNDLED_FROM = [
     for each in (
         *("node_modules", "scripts", "styles", "build.mjs", ".npmrc"),
         *("package.json", "package-lock.json", "tsconfig.json"),
+        # Of docs/, the wheel has the guides.
+        *("reference/docs/pictures", "reference/docs/reference/hashrail.postman_collection.json"),
     )
 ]
 WHERE = "import hashrail, hashrail_client; print(hashrail.__file__, hashrail_client.__file__, sep='\\n')"

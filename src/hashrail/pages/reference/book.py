@@ -24,7 +24,7 @@ EVENTS_PATH = f"{PATH}/guides/reference/events"
 SIGNATURE_PATH = f"{PATH}/signature"
 SERVER, CLIENT, ANYBODY = "server", "client", "anybody"
 CALLERS = {"signed": SERVER, "key": SERVER, "bearer": CLIENT, "anybody": ANYBODY}
-# Whatever its number, it comes first.
+# Whatever its number, this noun comes first.
 FIRST = "Login"
 
 
@@ -88,10 +88,10 @@ class Section:
 
     @property
     def writes(self) -> bool:
-        """Whether it changes something, as far as its method tells."""
-        return self.method == "POST" and any(
-            part["name"] == "Idempotency-Key" for part in self.described.get("parameters", [])
-        )
+        """Whether it changes something: what can be sent twice under one name, and what opens or ends a session."""
+        parameters = self.described.get("parameters", [])
+        is_named = any(part["name"] == "Idempotency-Key" for part in parameters)
+        return self.method == "POST" and (is_named or self.tag == FIRST)
 
     @cached_property
     def story(self) -> Markup:

@@ -8,7 +8,7 @@ import {
   readExactly,
   UserHashrail,
 } from "../../../../client-ts/src/index.ts";
-import { box } from "./box.ts";
+import { box, client } from "./box.ts";
 import { indented } from "./indented.ts";
 import { element, made, makeCopyable, wordsOf } from "./page.ts";
 
@@ -52,23 +52,22 @@ async function send(form: HTMLFormElement, text: string): Promise<void> {
 }
 
 async function call(of: DOMStringMap, text: string): Promise<void> {
-  const server = new Hashrail(location.origin, box.apiKey, box.apiSecret, { fetch: watching, retries: 0 });
   const fields = fieldsOf(text);
   const [noun, verb] = [inCamelCase(of["noun"] ?? ""), inCamelCase(of["verb"] ?? "")];
-  if (noun === "") return callPlainly(of, text, server);
-  const client = of["users"] === "yes" ? await userOf(server) : server;
-  const called = (client as unknown as Verbs)[noun]?.[verb];
+  if (noun === "") return callPlainly(of, text);
+  const verbs = ((of["users"] === "yes" ? await user() : server()) as unknown as Verbs)[noun];
+  const called = verbs?.[verb];
   if (called === undefined) throw new TypeError(`the SDK has no ${noun}.${verb}`);
   const names = (of["required"] ?? "").split(" ").filter(Boolean).map(inCamelCase);
   const options = Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
-  await called.apply((client as unknown as Verbs)[noun], [...names.map((name) => fields[name]), options]);
+  await called.apply(verbs, [...names.map((name) => fields[name]), options]);
 }
 
 /** For what the SDK has no verb: public operations, what a user's token opens, and some that are signed. */
-async function callPlainly(of: DOMStringMap, text: string, server: Hashrail): Promise<void> {
+async function callPlainly(of: DOMStringMap, text: string): Promise<void> {
   const [path = "", method = "GET", caller] = [of["path"], of["method"], of["caller"]];
   const headers = new Headers(method === "GET" ? {} : { "Content-Type": "application/json" });
-  if (caller === "bearer") headers.set("Authorization", `Bearer ${(await server.users.login(userName())).jwtToken}`);
+  if (caller === "bearer") headers.set("Authorization", `Bearer ${(await client.users.login(userName())).jwtToken}`);
   if (caller === "signed" || caller === "key") headers.set("X-PARTNER-API-KEY", box.apiKey);
   const sent = method === "GET" ? queryOf(fieldsOf(text)) : text;
   const proved = caller === "signed" ? await signed(sent, method) : sent;
@@ -105,8 +104,14 @@ function fieldsOf(text: string): Fields {
   return fields;
 }
 
-async function userOf(server: Hashrail): Promise<UserHashrail> {
-  const tokens = await server.users.login(userName());
+/** The partner's server, whose calls are seen. */
+function server(): Hashrail {
+  return new Hashrail(location.origin, box.apiKey, box.apiSecret, { fetch: watching, retries: 0 });
+}
+
+/** The client of the sandbox's first user, whose calls are seen. The login before them is not. */
+async function user(): Promise<UserHashrail> {
+  const tokens = await client.users.login(userName());
   return new UserHashrail(location.origin, { tokens, fetch: watching, retries: 0 });
 }
 
@@ -124,9 +129,7 @@ async function readable(answer: Response): Promise<string> {
 
 /** The example's user is this sandbox's first one. */
 function withOwnUser(text: string): string {
-  const fields = JSON.parse(text) as Record<string, unknown>;
-  if (typeof fields["partnerUserId"] === "string") fields["partnerUserId"] = userName();
-  return JSON.stringify(fields, null, 2);
+  return text.replace(/("partnerUserId": )"[^"]*"/, (_, name: string) => name + JSON.stringify(userName()));
 }
 
 function userName(): string {
