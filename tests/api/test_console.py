@@ -17,6 +17,7 @@ from hashrail.pages.console.pages import DEEDS, VIEWS
 from hashrail.pages.console.visit import Deed, View
 from hashrail.parties import operator_sessions, operators, sign_in_attempts, users
 from hashrail.parties.operators import ROLES
+from hashrail.processes import housekeeping
 from hashrail.support import notes
 from tests.support.api_client import check_books
 from tests.support.books import deployment as opened_world
@@ -236,6 +237,8 @@ async def test_guessing_gets_slower_whether_the_name_exists_or_not(office: Offic
     assert answers["viewer"] == answers["nobody of this name"] == [401] * 5 + [429] * 2
     page = await office.browser("nobody of this name", address="203.0.113.7").sign_in()
     assert (page.status_code, int(page.headers["retry-after"]) >= 1) == (429, True)
+    tried = texts_of(await office.people["admin"].get("/console/operators"))
+    assert re.search(r"203\.0\.113\.7\s+5\s", tried)
     # From the same address another name waits too; from elsewhere the owner of that name does not.
     assert (await office.browser("viewer", address="203.0.113.7").sign_in()).status_code == 429
     assert (await office.browser("viewer", address="203.0.113.8").sign_in()).status_code == 303
@@ -468,6 +471,27 @@ async def test_production_asks_for_tls_and_codes(world: World, dsn: str) -> None
         assert re.fullmatch(
             r"__Host-hashrail=[\w-]{43}; Path=/; HttpOnly; SameSite=Strict; Secure", made.headers["set-cookie"]
         )
+
+
+# What is let go
+
+
+async def test_what_is_past_is_let_go(office: Office) -> None:
+    """Sessions that are over, attempts of the day before, and views after thirteen months; nothing else."""
+    pool = office.world.pool
+    await office.people["support"].get("/console/withdrawals")
+    await office.browser("viewer", address="203.0.113.9").sign_in("a wrong password")
+    await office.browser("viewer", address="203.0.113.10").sign_in()
+    await housekeeping.housekeeping(pool)
+    for table, column in (
+        ("operator_session", "seen_at"),
+        ("sign_in_attempt", "newest_at"),
+        ("operator_view", "seen_at"),
+    ):
+        newest = f"SELECT ctid FROM {table} ORDER BY {column} DESC LIMIT 1"
+        await pool.execute(f"UPDATE {table} SET {column} = {column} - interval '400 days' WHERE ctid IN ({newest})")
+    assert (await housekeeping.housekeeping(pool))["console"] == 3
+    assert (await housekeeping.housekeeping(pool))["console"] == 0
 
 
 # Passwords of before

@@ -139,6 +139,7 @@ def test_support_finds_a_user_and_writes_a_note(opened: Browser, sandbox: Sandbo
             "/partners",
             "/partners/1",
             "/partners/1/users",
+            "/users/1/1/block",
         ):
             page.goto(f"{sandbox.url}/console{path}")
             check_page(watched, f"phone{path.partition('?')[0].replace('/', '-')}")

@@ -7,10 +7,11 @@ both, and so does a day without an attempt.
 """
 
 import hashlib
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from hashrail import clock
-from hashrail.db import Tx
+from hashrail.db import Reader, Tx, record
 from hashrail.errors import HashrailError
 
 FREE = 5
@@ -26,6 +27,15 @@ class TooManySignInsError(HashrailError):
     advice = "Wait for as long as it says, and try again."
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Attempts from a place on the network since the last that succeeded there; `newest_at` is wall time."""
+
+    place: str
+    attempts: int
+    newest_at: datetime
+
+
 async def count(tx: Tx, *, name: str, place: str) -> None:
     """Count an attempt with a name from a place on the network; one that is too early raises TooManySignInsError."""
     for kind, what in (("address", place), ("name", _hidden(name))):
@@ -39,6 +49,16 @@ async def succeeded(tx: Tx, *, name: str, place: str) -> None:
         place,
         _hidden(name),
     )
+
+
+async def of_addresses(tx: Reader, *, limit: int) -> list[Tried]:
+    """From where was tried lately without success, the newest first."""
+    rows = await tx.fetch(
+        """SELECT place, attempts, newest_at FROM sign_in_attempt WHERE kind = 'address'
+           ORDER BY newest_at DESC, place LIMIT $1""",
+        limit,
+    )
+    return [record(Tried, row) for row in rows]
 
 
 async def forget_past(tx: Tx) -> int:

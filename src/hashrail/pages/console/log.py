@@ -2,7 +2,7 @@
 
 from hashrail.db import Tx
 from hashrail.pages.console.visit import Shown, Visit, link
-from hashrail.parties import operators, views
+from hashrail.parties import operators, sign_in_attempts, views
 
 LISTED = 100
 
@@ -26,5 +26,6 @@ async def log(tx: Tx, visit: Visit) -> Shown:
 
 
 async def people(tx: Tx, visit: Visit) -> Shown:
-    """Every operator with their role; changes are commands, which may take two."""
-    return Shown({"operators": await operators.every(tx)})
+    """Every operator with their role, and from where was tried in vain; changes are commands, which may take two."""
+    tried = await sign_in_attempts.of_addresses(tx, limit=LISTED)
+    return Shown({"operators": await operators.every(tx), "tried": tried})
