@@ -289,7 +289,7 @@ def test_the_javascript_of(page: Path, block: Block, sandbox: Place) -> None:
 
 
 def test_what_is_run() -> None:
-    names = {name_of(page) for page in RUN}
+    names = {name_of(page) for page in [*RUN, *(page for page, _ in SCRIPTS)]}
     assert {"README.md", "docs/tutorial.md", "docs/why/rewards.md"} <= names
     assert {page for page in names if page.startswith("docs/how-to/")} == {
         name_of(page) for page in (DOCS / "how-to").glob("*.md")
@@ -382,7 +382,7 @@ SAID = [
     ("operations.md", "\nCaller: key of a partner's server.\n"),
     ("operations.md", "| `partnerUserId` | text, 1 to 255 characters | required |"),
     ("operations.md", "| `includeIncomesByNfts` | text, `^(true\\|false)$` | optional |"),
-    ("operations.md", "| `scenario` | one of `steady`, `halving`, `crash` | default `steady` |"),
+    ("operations.md", "| `scenario` | one of `steady`, `growth`, `halving`, `crash` | required |"),
     ("operations.md", "| `days` | integer, 1 to 3660 | optional |"),
     ("operations.md", '{"data": {"value": number, "externalId": text}}'),
 ]
