@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from tests.support import ton
+from tests.support import signed_reserves, ton
 from tests.support.api_client import Api, Caller, an_offer, answered, exact, open_api
 from tests.support.payouts import ADDRESSES
 from tests.support.world import World
@@ -198,6 +198,8 @@ async def _prove(story: Story) -> None:
     await liabilities.take_due(world.pool, story.api.deployment.vault, every_days=1)
     await story.call("proof_liabilities")
     await story.call("proof_liabilities_days")
+    await signed_reserves.kept(world, story.api.deployment.vault)
+    await story.call("proof_reserves")
     await story.call("s2s_proof_balance", partnerUserId="alice")
     story.token = (await story.api.user("alice")).token or ""
     await story.call("c2s_proof_balance")

@@ -49,7 +49,9 @@ ROOMS = (
         (
             *("addresses", "amounts", "block_proofs", "chain", "coin_selection", "evidence", "findings", "look_back"),
             *(
+                "coin_proofs",
                 "node",
+                "node_chain",
                 "node_checks",
                 "opening",
                 "public_descriptors",
@@ -194,7 +196,7 @@ ROOMS = (
         "Holding the books against themselves",
         ("explain", "invariants", "reconciliation", "reconciliation_lines"),
     ),
-    Room("proofs", "What others can check without trust", ("day_documents", "keys", "liabilities")),
+    Room("proofs", "What others can check without trust", ("day_documents", "keys", "liabilities", "reserves")),
     Room(
         "accounting",
         "For accountants: journal, trial balance, invoices, statements, and what the pool has paid",

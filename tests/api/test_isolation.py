@@ -21,6 +21,7 @@ from hashrail.bitcoin.opening import open_for
 from hashrail.payouts import watch
 from hashrail.proofs import day_documents, liabilities
 from hashrail.rewards import closing
+from tests.support import signed_reserves
 from tests.support.api_client import (
     CONTRACT,
     Api,
@@ -174,6 +175,13 @@ async def same_liabilities(two: Two) -> None:
     document = answered(await two.server.call("proof_liabilities"))
     assert document == answered(await two.victim.server.call("proof_liabilities"))
     assert two.victim.world.partner.public_id not in document["content"]
+
+
+async def same_reserves(two: Two) -> None:
+    """Coins are the operator's, and proven for everybody."""
+    await same_liabilities(two)
+    await signed_reserves.kept(two.victim.world, two.victim.world.vault)
+    await nothing_of_anybody("proof_reserves")(two)
 
 
 async def foreign_balance(two: Two) -> None:
@@ -588,6 +596,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "s2s_proof_power": own_power,
     "proof_liabilities": same_liabilities,
     "proof_liabilities_days": nothing_of_anybody("proof_liabilities_days"),
+    "proof_reserves": same_reserves,
     "s2s_proof_balance": foreign_balance,
     "c2s_proof_balance": token_beside_own_key("c2s_proof_balance"),
     "c2s_deposit_address": token_beside_own_key("c2s_deposit_address"),

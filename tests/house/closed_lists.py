@@ -196,6 +196,8 @@ OPEN = {
                 *("day_document.content", "day_document.sha256", "day_document.previous_sha256"),
                 *("liabilities_document.content", "liabilities_document.sha256"),
                 *("liabilities_document.previous_sha256", "liabilities_document.kid"),
+                *("reserves_document.content", "reserves_document.sha256"),
+                *("reserves_document.previous_sha256", "reserves_document.kid"),
                 *("day_document.kid", "proof_key.kid"),
                 "signing_key.kid",
                 "ton_payload.payload",

@@ -38,7 +38,7 @@ LOOK = {
     *("deployment show", "verify-backup"),
     *("alarms list", "alarms history", "alarms silences", "alarms test"),
     *("signature sign", "signature verify", "ton-proof explain"),
-    *("verify day", "verify income", "verify power", "verify liabilities", "verify balance"),
+    *("verify day", "verify income", "verify power", "verify liabilities", "verify balance", "verify reserves"),
     # They call a deployment over HTTP, as a partner's key may.
     *("login", "logout", "call", "doctor", "events listen", "events trigger", "events types"),
     *("sandbox clock", "sandbox advance", "sandbox scenario", "sandbox chain", "sandbox pay", "sandbox late-notice"),
@@ -53,6 +53,7 @@ OTHERS = {
     "backup": "it reads, and notes itself; a timer does it every night",
     "restore": "it makes a database of what is nobody's, before anybody can be looked up",
     "migrate": "a release does it, before anybody can be looked up",
+    "proofs reserves": "it proves what is there and moves nothing; a timer may do it every night",
     "payouts watch": "it opens no books: it is done to a node before anything is deployed",
 }
 

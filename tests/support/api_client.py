@@ -129,6 +129,7 @@ CONTRACT: dict[str, tuple[int | None, str, str, str]] = {
     "s2s_proof_power": (None, "GET", f"{S2S}/proofs/power", "signed"),
     "proof_liabilities": (None, "GET", "/api/proofs/liabilities", "none"),
     "proof_liabilities_days": (None, "GET", "/api/proofs/liabilities/days", "none"),
+    "proof_reserves": (None, "GET", "/api/proofs/reserves", "none"),
     "s2s_proof_balance": (None, "GET", f"{S2S}/proofs/balance", "signed"),
     "c2s_proof_balance": (None, "GET", f"{C2S}/proofs/balance", "bearer"),
     "c2s_deposit_address": (None, "GET", f"{C2S}/deposit/address", "bearer"),

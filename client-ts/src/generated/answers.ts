@@ -1311,6 +1311,18 @@ export interface Replayed {
   events: number;
 }
 
+/** Coins that the wallet could spend after a day: `content` is the text whose bytes are signed, with Ed25519. */
+export interface Reserves {
+  /** a day, UTC */
+  day: string;
+  content: string;
+  sha256: string;
+  kid: string;
+  signature: string;
+  /** ISO 8601, UTC, with milliseconds and Z */
+  signedAt: string;
+}
+
 export type Scenario = "crash" | "growth" | "halving" | "steady";
 
 /** An open session. `apiKey` opened it; null where a TON wallet did. It ends at `endsAt` unless it is renewed. */

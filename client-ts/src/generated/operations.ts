@@ -265,6 +265,7 @@ export const OPERATIONS = {
     path: "/api/proofs/liabilities/days",
     signed: false,
   },
+  "proofs.reserves": { id: "proof_reserves", method: "GET", path: "/api/proofs/reserves", signed: false },
   "proofs.balance": { id: "s2s_proof_balance", method: "GET", path: "/s2s/proofs/balance", signed: true },
   "keys.get": { id: "s2s_key", method: "GET", path: "/s2s/key", signed: true },
   "sandbox.advance": {
@@ -518,6 +519,7 @@ export type OperationId =
   | "proof_keys"
   | "proof_liabilities"
   | "proof_liabilities_days"
+  | "proof_reserves"
   | "s2s_balances"
   | "s2s_collections"
   | "s2s_deposit_address"
@@ -692,6 +694,7 @@ export type ErrorCode =
   | "ORDER_NOT_FOUND"
   | "PARTNER_UNKNOWN"
   | "READ_TOKEN_NOT_FOUND"
+  | "RESERVES_NOT_TAKEN"
   | "SESSION_NOT_FOUND"
   | "USER_NOT_FOUND"
   | "WALLET_NOT_BOUND"

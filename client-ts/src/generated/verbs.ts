@@ -45,6 +45,7 @@ import type {
   ReadToken,
   Refund,
   Replayed,
+  Reserves,
   Scenario,
   Session,
   SignedDays,
@@ -907,6 +908,13 @@ export class ServerProofs {
     options: CallOptions & { after?: string | undefined } = {},
   ): Promise<SignedDays> {
     return this.#send("proofs.liabilitiesDays", {}, options);
+  }
+
+  /** The coins that the wallet could spend after a day, or the newest, signed by their keys. Anybody may ask. */
+  reserves(
+    options: CallOptions & { day?: string | undefined } = {},
+  ): Promise<Reserves> {
+    return this.#send("proofs.reserves", {}, options);
   }
 
   /** A user's way into what was owed after a day, or the newest: {amount, nonce, index, path}. See liabilities. */

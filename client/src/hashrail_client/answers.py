@@ -630,6 +630,17 @@ class Liabilities(TypedDict):
     signedAt: str  # ISO 8601, UTC, with milliseconds and Z
 
 
+class Reserves(TypedDict):
+    """Coins that the wallet could spend after a day: `content` is the text whose bytes are signed, with Ed25519."""
+
+    day: str  # a day, UTC
+    content: str
+    sha256: str
+    kid: str
+    signature: str
+    signedAt: str  # ISO 8601, UTC, with milliseconds and Z
+
+
 class Node(TypedDict):
     """A neighbour on the way to the root: its hash, and what is owed below it in BTC, spelled with 18 decimals."""
 

@@ -388,6 +388,11 @@ OPERATIONS = (
         (), ("after",), signed=False,
     ),
     Operation(
+        "proof_reserves", "proofs", "reserves", "GET", "/api/proofs/reserves",
+        "The coins that the wallet could spend after a day, or the newest, signed by their keys. Anybody may ask.",
+        (), ("day",), signed=False,
+    ),
+    Operation(
         "s2s_proof_balance", "proofs", "balance", "GET", "/s2s/proofs/balance",
         "A user's way into what was owed after a day, or the newest: {amount, nonce, index, path}. See liabilities.",
         ("partner_user_id",), ("day",),

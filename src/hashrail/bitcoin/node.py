@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 
@@ -134,6 +134,15 @@ class BitcoinNode(NodeRpc):
         """Whether an output exists and nothing in the chain, or in the mempool too, spends it."""
         found = await self.call("gettxout", outpoint.txid, outpoint.vout, with_mempool, kind=msgspec.Raw)
         return bytes(found) != b"null"
+
+    async def output(self, outpoint: Outpoint) -> answers.Unspent | None:
+        """An output that the best chain has and has not spent; None for any other."""
+        with_mempool, kind = False, cast("type[answers.Unspent | None]", answers.Unspent | None)
+        return await self.call("gettxout", outpoint.txid, outpoint.vout, with_mempool, kind=kind)
+
+    async def height(self) -> int:
+        """The height of the newest block."""
+        return await self.call("getblockcount", kind=int)
 
     async def spends(self, outpoints: Sequence[Outpoint]) -> dict[Outpoint, str]:
         """Which of the outputs a transaction of the mempool spends, and its txid."""

@@ -153,6 +153,12 @@ class Paid(msgspec.Struct):
     script: Script = msgspec.field(name="scriptPubKey")
 
 
+class Unspent(Paid):
+    """What `gettxout` tells of an output that nothing has spent."""
+
+    confirmations: int
+
+
 class Input(msgspec.Struct):
     """An input."""
 

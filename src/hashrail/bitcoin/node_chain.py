@@ -166,6 +166,14 @@ class NodeChain:
         )
         return await self._signer.sign(funded.psbt, Intent(frozenset(spent), payment.outputs_btc, payment.max_fee_btc))
 
+    async def sign_proof(self, psbt: str, txid: str) -> str:
+        """The signed transaction in hexadecimal, exactly the one of this txid. Raises SigningRefusedError.
+
+        The wallet on the node adds what signers need to know of its coins, also where it only watches.
+        """
+        known = psbt if self._keys is None else (await self._node.process_psbt(psbt)).psbt
+        return await self._signer.sign_as_it_is(known, txid)
+
     async def acceptance(self, raw: str) -> Acceptance:
         """Whether the mempool would take a transaction now."""
         return await self._node.test_accept(raw)

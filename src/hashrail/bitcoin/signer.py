@@ -116,14 +116,26 @@ class KeySigner:
         outputs = zip(payment.scripts, opened.output(), strict=True)
         ours = {script for script, output in outputs if self._derives(script, output)}
         _check(payment, intent, ours, self._network)
+        self._complete(opened)
+        signed = opened.extract_tx_unchecked_fee_rate()
+        return Signed(signed.serialize().hex(), str(signed.compute_txid()), to_btc(payment.fee_sat), signed.vsize())
+
+    async def sign_as_it_is(self, psbt: str, txid: str) -> str:
+        """The signed transaction in hexadecimal: exactly the one of this txid. Raises SigningRefusedError."""
+        opened = _open(psbt)
+        _check_txid(str(opened.extract_tx_unchecked_fee_rate().compute_txid()), txid)
+        self._complete(opened)
+        signed = opened.extract_tx_unchecked_fee_rate()
+        _check_txid(str(signed.compute_txid()), txid)
+        return bytes(signed.serialize()).hex()
+
+    def _complete(self, opened: bdk.Psbt) -> None:
         try:
             complete = self._wallet.sign(opened, SIGNING)
         except bdk.SignerError as error:
             _refuse("keys", f"the signer cannot sign: {type(error).__name__}")
         if not complete:
             _refuse("keys", "an input is not the signer's")
-        signed = opened.extract_tx_unchecked_fee_rate()
-        return Signed(signed.serialize().hex(), str(signed.compute_txid()), to_btc(payment.fee_sat), signed.vsize())
 
     def _derives(self, script: bytes, output: bdk.Output) -> bool:
         """Whether a script is change of ours at an index that the PSBT names; the claim is derived anew.
@@ -149,12 +161,9 @@ class NodeSigner:
 
     async def sign(self, psbt: str, intent: Intent) -> Signed:
         """The signed transaction. Raises SigningRefusedError where the PSBT is not what was meant."""
-        processed = await self._node.process_psbt(psbt)
-        final = await self._node.finalize_psbt(processed.psbt)
-        if final.raw is None:
-            _refuse("keys", "the wallet on the node cannot sign every input")
-        _, asked = _read(processed.psbt)
-        decoded = await self._node.decode_raw(final.raw)
+        processed, raw = await self._signed(psbt)
+        _, asked = _read(processed)
+        decoded = await self._node.decode_raw(raw)
         amounts_sat = [to_sat(each.amount_btc) for each in decoded.outputs]
         payment = _Payment(
             list(decoded.inputs),
@@ -164,7 +173,22 @@ class NodeSigner:
             asked.fee_sat + sum(asked.amounts_sat) - sum(amounts_sat),
         )
         _check(payment, intent, await self._ours(decoded, intent), self._network)
-        return Signed(final.raw, decoded.txid, to_btc(payment.fee_sat), decoded.vsize)
+        return Signed(raw, decoded.txid, to_btc(payment.fee_sat), decoded.vsize)
+
+    async def sign_as_it_is(self, psbt: str, txid: str) -> str:
+        """The signed transaction in hexadecimal: exactly the one of this txid. Raises SigningRefusedError."""
+        _check_txid(str(_open(psbt).extract_tx_unchecked_fee_rate().compute_txid()), txid)
+        _, raw = await self._signed(psbt)
+        _check_txid(str(bdk.Transaction(bytes.fromhex(raw)).compute_txid()), txid)
+        return raw
+
+    async def _signed(self, psbt: str) -> tuple[str, str]:
+        """What the wallet made of a PSBT, and the transaction."""
+        processed = await self._node.process_psbt(psbt)
+        final = await self._node.finalize_psbt(processed.psbt)
+        if final.raw is None:
+            _refuse("keys", "the wallet on the node cannot sign every input")
+        return processed.psbt, final.raw
 
     async def _ours(self, decoded: RawTransaction, intent: Intent) -> set[bytes]:
         """Scripts of change: outputs that were not meant, and belong to the wallet."""
@@ -197,11 +221,24 @@ class _Payment:
     fee_sat: int
 
 
-def _read(text: str) -> tuple[bdk.Psbt, _Payment]:
+def _open(text: str) -> bdk.Psbt:
     try:
-        psbt = bdk.Psbt(text)
+        return bdk.Psbt(text)
+    except bdk.PsbtParseError as error:
+        _refuse("psbt", f"the PSBT cannot be read: {type(error).__name__}")
+
+
+def _check_txid(found: str, meant: str) -> None:
+    """The txid covers everything but the signatures."""
+    if found != meant:
+        _refuse("transaction", f"it is the transaction {found}, and {meant} was meant")
+
+
+def _read(text: str) -> tuple[bdk.Psbt, _Payment]:
+    psbt = _open(text)
+    try:
         fee_sat = psbt.fee()
-    except (bdk.PsbtParseError, bdk.PsbtError) as error:
+    except bdk.PsbtError as error:
         _refuse("psbt", f"the PSBT cannot be read: {type(error).__name__}")
     transaction = psbt.extract_tx_unchecked_fee_rate()
     spent = [each.previous_output for each in transaction.input()]

@@ -105,6 +105,7 @@ PANELS: dict[str, dict[str, Command | Group]] = {
             "Pay out in bitcoin: how it stands, who approves it, the node that pays.",
             ("payout_batches:app", "payout_policy:app", "payout_exports:app", "payout_node:app"),
         ),
+        "proofs": Group("Prove with the wallet's keys which coins it could spend.", ("reserves:app",)),
         "operator": Group("Manage operators: who may do what, and what they did.", ("operators:app",)),
         "change": Group("List, confirm and withdraw changes that wait for a second admin.", ("changes:app",)),
     },
@@ -128,7 +129,7 @@ PANELS: dict[str, dict[str, Command | Group]] = {
         ),
     },
     "Help those who call": {
-        "verify": Group("Check what a deployment has signed, from files alone.", ("verify:app",)),
+        "verify": Group("Check what a deployment has signed, from files alone.", ("verify:app", "verify_reserves:app")),
         "signature": Group("Sign a request by hand, or find out why a signature is not accepted.", ("signature:app",)),
         "ton-proof": Group("Find out why a TON Connect proof is not accepted.", ("ton_proof:app",)),
     },

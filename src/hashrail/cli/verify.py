@@ -19,8 +19,10 @@ from hashrail.cli.shared import amount, say
 from hashrail_client import liabilities, proofs
 from hashrail_client.liabilities import VerifiedLiabilities
 from hashrail_client.proofs import ProofError, VerifiedDay
+from hashrail_client.reserves import VerifiedReserves
 
 app = typer.Typer(no_args_is_help=True)
+Held = VerifiedDay | VerifiedLiabilities | VerifiedReserves
 
 
 class Verified(Shape, kw_only=True):
@@ -49,14 +51,16 @@ def day(
     Several documents have to follow each other without a gap. Ends with 1 at the first that does not hold.
     """
     held: list[VerifiedDay] = []
-    known = proofs.read_keys(_read(keys))
+    known = proofs.read_keys(read_file(keys))
     try:
         for each in documents:
-            held.append(proofs.verify_day(_read(each), known, previous=held[-1] if held else None))
+            held.append(proofs.verify_day(read_file(each), known, previous=held[-1] if held else None))
     except ProofError as error:
-        _show(error, held, as_json=as_json)
+        show_verdict(error, held, as_json=as_json)
     rates = sum(len(each.content["classes"]) for each in held)
-    _show(f"{len(held)} day(s), {rates} rates: they follow from their inputs and each other", held, as_json=as_json)
+    show_verdict(
+        f"{len(held)} day(s), {rates} rates: they follow from their inputs and each other", held, as_json=as_json
+    )
 
 
 @app.command(
@@ -78,13 +82,15 @@ def income(
     """Check a user's record of income against the day's signed rates."""
     held: list[VerifiedDay] = []
     try:
-        held.append(proofs.verify_day(_read(document), proofs.read_keys(_read(keys))))
+        held.append(proofs.verify_day(read_file(document), proofs.read_keys(read_file(keys))))
         paid = proofs.verify_record(
-            held[0], _read(record), power=power, energy_efficiency=efficiency, discount=discount
+            held[0], read_file(record), power=power, energy_efficiency=efficiency, discount=discount
         )
     except ProofError as error:
-        _show(error, held, as_json=as_json)
-    _show(f"{power:f} TH x {paid['net']:f} BTC per TH, at a discount of {paid['discount']}", held, as_json=as_json)
+        show_verdict(error, held, as_json=as_json)
+    show_verdict(
+        f"{power:f} TH x {paid['net']:f} BTC per TH, at a discount of {paid['discount']}", held, as_json=as_json
+    )
 
 
 @app.command("power", epilog=example("hashrail verify power day.json opening.json --keys keys.json"))
@@ -98,12 +104,12 @@ def power(
     """Check a partner's power by class against its commitment in the day's document, and reckon what it earned."""
     held: list[VerifiedDay] = []
     try:
-        held.append(proofs.verify_day(_read(document), proofs.read_keys(_read(keys))))
-        lines = proofs.verify_power(held[0], _read(opening))
+        held.append(proofs.verify_day(read_file(document), proofs.read_keys(read_file(keys))))
+        lines = proofs.verify_power(held[0], read_file(opening))
     except ProofError as error:
-        _show(error, held, as_json=as_json)
+        show_verdict(error, held, as_json=as_json)
     total, earned = (sum((Decimal(line[name]) for line in lines), Decimal(0)) for name in ("power", "net"))
-    _show(f"{total:f} TH in {len(lines)} class(es) earned {earned:f} BTC", held, as_json=as_json)
+    show_verdict(f"{total:f} TH in {len(lines)} class(es) earned {earned:f} BTC", held, as_json=as_json)
 
 
 @app.command(
@@ -121,22 +127,22 @@ def owed(
     None may be left out between them. Ends with 1 at the first that does not hold.
     """
     held: list[VerifiedLiabilities] = []
-    known = proofs.read_keys(_read(keys))
+    known = proofs.read_keys(read_file(keys))
     try:
-        verified = None if day is None else proofs.verify_day(_read(day), known)
+        verified = None if day is None else proofs.verify_day(read_file(day), known)
         for place, each in enumerate(documents, start=1):
             held.append(
                 liabilities.verify_liabilities(
-                    _read(each),
+                    read_file(each),
                     known,
                     day=verified if place == len(documents) else None,
                     previous=held[-1] if held else None,
                 )
             )
     except ProofError as error:
-        _show(error, held, as_json=as_json)
+        show_verdict(error, held, as_json=as_json)
     newest = held[-1]
-    _show(f"{newest.total:f} BTC were owed to {newest.count} user(s) after {newest.day}", held, as_json=as_json)
+    show_verdict(f"{newest.total:f} BTC were owed to {newest.count} user(s) after {newest.day}", held, as_json=as_json)
 
 
 @app.command(
@@ -159,15 +165,15 @@ def balance(
     """Check that what a user was owed is part of the signed sum of what is owed to all."""
     held: list[VerifiedLiabilities] = []
     try:
-        held.append(liabilities.verify_liabilities(_read(document), proofs.read_keys(_read(keys))))
-        proven = liabilities.verify_balance(held[0], _read(proof), partner_user_id=partner_user_id, amount=owing)
+        held.append(liabilities.verify_liabilities(read_file(document), proofs.read_keys(read_file(keys))))
+        proven = liabilities.verify_balance(held[0], read_file(proof), partner_user_id=partner_user_id, amount=owing)
     except ProofError as error:
-        _show(error, held, as_json=as_json)
+        show_verdict(error, held, as_json=as_json)
     message = f"{proven:f} BTC of {partner_user_id} are part of {held[0].total:f} BTC owed to {held[0].count} user(s)"
-    _show(message, held, as_json=as_json)
+    show_verdict(message, held, as_json=as_json)
 
 
-def _read(path: Path) -> Any:
+def read_file(path: Path) -> Any:
     """What a file holds, without the envelope that answers of the API have."""
     try:
         found = proofs.read(path.read_text("utf-8"))
@@ -177,7 +183,7 @@ def _read(path: Path) -> Any:
     return found.get("data", found) if isinstance(found, dict) else found
 
 
-def _show(outcome: str | ProofError, held: Sequence[VerifiedDay | VerifiedLiabilities], *, as_json: bool) -> NoReturn:
+def show_verdict(outcome: str | ProofError, held: Sequence[Held], *, as_json: bool) -> NoReturn:
     """Say what was found, and end with 0 or 1."""
     failed = isinstance(outcome, ProofError)
     code = outcome.code if isinstance(outcome, ProofError) else None

@@ -87,7 +87,7 @@ def test_every_command_that_reads_the_books_takes_data() -> None:
     options = {words: {opt for param in each.params for opt in param.opts} for words, each in with_books.items()}
     without = {words for words, known in options.items() if "--data" not in known}
     assert without <= {("signature", "sign"), ("signature", "verify"), ("reference",), ("log",)} | {
-        *(("verify", name) for name in ("day", "income", "power", "liabilities", "balance")),
+        *(("verify", name) for name in ("day", "income", "power", "liabilities", "balance", "reserves")),
         # They call a deployment, as integrators do.
         *(("login",), ("logout",), ("call",), ("doctor",)),
         *(("events", name) for name in ("listen", "trigger", "types")),

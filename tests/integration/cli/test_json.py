@@ -110,8 +110,8 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("operator", "alone"): (),
     ("change", "list"): (),
 }
-# Where the command asks a node: tests/node/cli/test_node.py.
-ON_A_NODE = {("payouts", "node")}
+# Where the command asks a node: tests/node/cli/test_node.py, tests/node/proofs/test_reserves.py.
+ON_A_NODE = {("payouts", "node"), ("proofs", "reserves")}
 # Where the command asks exchanges, or shows what they said: tests/integration/cli/test_market.py.
 OF_MARKETS = {("rates", "fetch"), ("rates", "sources")}
 # With nobody else connected, or with a server of their own: tests/integration/recovery.
@@ -127,7 +127,7 @@ OF_TWO = {
 # Of files, without a deployment: tests/unit/cli/test_request_log.py.
 OF_LOGS = {("log",)}
 # Of signed documents: tests/unit/cli/test_verify.py.
-OF_PROOFS = {("verify", name) for name in ("day", "income", "power", "liabilities", "balance")}
+OF_PROOFS = {("verify", name) for name in ("day", "income", "power", "liabilities", "balance", "reserves")}
 # On books where a month is over, and the pool has paid: test_books.py and test_pool.py here.
 OF_ACCOUNTANTS = {
     *(("books", "chart"), ("books", "balance"), ("books", "user-statement")),

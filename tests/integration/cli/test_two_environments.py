@@ -31,7 +31,7 @@ ALONE: set[Words] = {
     ("verify-backup",),
     ("restore",),
     ("log",),
-    *(("verify", name) for name in ("day", "income", "power", "liabilities", "balance")),
+    *(("verify", name) for name in ("day", "income", "power", "liabilities", "balance", "reserves")),
     *(("login",), ("logout",), ("call",), ("doctor",)),
     *(("events", name) for name in ("listen", "trigger", "types")),
     *(words for words in COMMANDS if words[0] == "sandbox"),
@@ -45,6 +45,8 @@ PAYS: set[Words] = {
     *(("payouts", name) for name in ("run", "bump", "reconcile", "status", "export", "record", "acknowledge")),
     *(("payouts", name) for name in ("cancel", "approve", "refuse", "resume", "adopt")),
     ("withdrawal", "cancel"),
+    # It moves nothing, but only a node has what it proves.
+    ("proofs", "reserves"),
 }
 # They ask the node itself, and so say in their own way that it is not named.
 ASKS: set[Words] = {("payouts", "node"), ("payouts", "watch")}

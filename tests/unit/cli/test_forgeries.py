@@ -6,18 +6,25 @@ files alone, with no database and no server named.
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from hashrail.cli.verify import app
-from hashrail_client import liabilities, proofs
-from tests.support import signed_liabilities
+from hashrail.cli import verify, verify_reserves
+from hashrail_client import liabilities, proofs, reserves
+from hashrail_client.reserves import Coin
+from tests.support import signed_liabilities, signed_reserves
 from tests.support.signed_days import CONTENT, FIRST, KEYS, OPENING, RECORD, SECOND, signed
 from tests.support.signed_liabilities import LIABILITIES, proof
+from tests.support.signed_reserves import COINS, RAW, RESERVES, SEGWIT_PUBLIC, transaction
 
+APP = typer.Typer()
+APP.add_typer(verify.app)
+APP.add_typer(verify_reserves.app)
 Kept = dict[str, Any]
 KEPT: Kept = {
     "first": FIRST,
@@ -27,6 +34,7 @@ KEPT: Kept = {
     "owed": LIABILITIES,
     "proof": proof("alice"),
     "last": proof("carol"),
+    "coins": RESERVES,
 }
 DAY = ("day", "first", "day")
 INCOME = ("income", "day", "record", "--power", "2", "--efficiency", "20")
@@ -34,7 +42,15 @@ POWER = ("power", "day", "opening")
 OWED = ("liabilities", "owed", "--day", "day")
 BALANCE = ("balance", "owed", "proof", "--partner-user-id", "alice", "--amount", "0.5")
 LAST = ("balance", "owed", "last", "--partner-user-id", "carol")
-EVERY = (DAY, INCOME, POWER, OWED, BALANCE, LAST)
+HELD = ("reserves", "coins", "owed")
+EVERY = (DAY, INCOME, POWER, OWED, BALANCE, LAST, HELD)
+SEGWIT, TAPROOT = COINS
+DEARER = (SEGWIT._replace(amount_sat=300_000_000), TAPROOT)
+# The last signature of the transaction, of the taproot coin, stands before its lock time.
+UNSIGNED = RAW[: -8 - 128] + "00" * 64 + RAW[-8:]
+PAYS_MORE = RAW.replace((360_000_000).to_bytes(8, "little").hex(), (460_000_000).to_bytes(8, "little").hex())
+WITH_A_STRANGERS = (SEGWIT._replace(script="0014" + "11" * 20), TAPROOT)
+ON_P2SH = (SEGWIT._replace(script="a914" + "11" * 20 + "87"), TAPROOT)
 
 
 def resigned(name: str, old: str, new: str) -> Callable[[Kept], None]:
@@ -78,6 +94,20 @@ def less_for_bob(kept: Kept) -> None:
     kept["last"] = proof("bob")
 
 
+def proven(coins: tuple[Coin, ...] = COINS, **members: Any) -> Callable[[Kept], None]:
+    """The operator signs a document of other coins, or with other members."""
+
+    def forge(kept: Kept) -> None:
+        kept["coins"] = signed_reserves.document(coins, **members)
+
+    return forge
+
+
+def other_debts(kept: Kept) -> None:
+    """The same day's debts, signed again in other words."""
+    resigned("owed", '"takenAt":"2026-03-03T00:10', '"takenAt":"2026-03-03T00:11')(kept)
+
+
 def without_a_neighbour(kept: Kept) -> None:
     kept["proof"] = kept["proof"] | {"path": kept["proof"]["path"][1:]}
 
@@ -119,6 +149,10 @@ FORGERIES: dict[str, tuple[tuple[str, ...], str, Callable[[Kept], None]]] = {
     "a neighbour's hash": (BALANCE, "PATH", neighbour(hash="00" * 32)),
     "a shorter way": (BALANCE, "PATH", without_a_neighbour),
     "a longer way": (BALANCE, "PATH", one_neighbour_more),
+    "the text of reserves": (HELD, "SIGNATURE", changed("coins", content="{}")),
+    "the signature of reserves": (HELD, "SIGNATURE", changed("coins", signature="00" * 64)),
+    "the hash of reserves": (HELD, "HASH", changed("coins", sha256="00" * 32)),
+    "reserves of another day": (HELD, "CONTENT", changed("coins", day="2026-03-01")),
     # The operator, who has the key
     "a class's rate": (DAY, "RATES", resigned("day", '"net":0.000000194', '"net":0.000000195')),
     "a class's discount": (DAY, "DISCOUNT", resigned("day", '"discount":0.10', '"discount":0.2')),
@@ -133,6 +167,41 @@ FORGERIES: dict[str, tuple[tuple[str, ...], str, Callable[[Kept], None]]] = {
     "a smaller sum": (BALANCE, "SUM", resigned("owed", '"sum":"3.5', '"sum":"2.5')),
     "a smaller sum, below the document's own leaf": (LAST, "SUM", resigned("owed", '"sum":"3.5', '"sum":"0.5')),
     "a sum below nothing": (OWED, "CONTENT", resigned("owed", '"sum":"3.5', '"sum":"-3.5')),
+    "a coin's amount": (HELD, "TOTAL", proven(DEARER, total="3.60000000")),
+    "a coin's amount, and the total": (HELD, "TRANSACTION", proven(DEARER)),
+    "a coin's amount, in what was signed too": (
+        HELD,
+        "COIN_SIGNATURE",
+        proven(DEARER, transaction=PAYS_MORE),
+    ),
+    "a total": (HELD, "TOTAL", proven(total="4.00000000")),
+    "an amount below nothing": (HELD, "CONTENT", proven(total="-3.60000000")),
+    "a coin twice": (HELD, "COIN_TWICE", proven((*COINS, SEGWIT), transaction=transaction(coins=(*COINS, SEGWIT)))),
+    "a coin that was not signed for": (HELD, "COIN_SIGNATURE", proven(transaction=UNSIGNED)),
+    "a coin that another key signed for": (
+        HELD,
+        "COIN_SIGNATURE",
+        proven(transaction=RAW.replace(SEGWIT_PUBLIC.hex(), "03" + "11" * 32)),
+    ),
+    "somebody else's coin": (
+        HELD,
+        "COIN_SIGNATURE",
+        proven(WITH_A_STRANGERS, transaction=transaction(coins=WITH_A_STRANGERS)),
+    ),
+    "a coin of another kind": (HELD, "COIN_KIND", proven(ON_P2SH, transaction=transaction(coins=ON_P2SH))),
+    "a coin that is left out of what was signed": (
+        HELD,
+        "TRANSACTION",
+        proven(transaction=transaction(coins=(SEGWIT,))),
+    ),
+    "signatures for another day": (HELD, "MESSAGE", proven(transaction=transaction("hashrail reserves\n2026-03-01"))),
+    "another block": (HELD, "MESSAGE", proven(height=961_641)),
+    "another network": (HELD, "MESSAGE", proven(network="signet")),
+    "no transaction": (HELD, "TRANSACTION", proven(transaction="")),
+    "reserves against other debts": (HELD, "LIABILITIES", other_debts),
+    "another sum of debts": (HELD, "LIABILITIES", proven(owed="1.000000000000000000")),
+    "less than is owed": (HELD, "NOT_COVERED", proven((SEGWIT,), transaction=transaction(coins=(SEGWIT,)))),
+    "no coins at all": (HELD, "NOT_COVERED", proven((), transaction=transaction(coins=()))),
     "a root": (BALANCE, "PATH", resigned("owed", signed_liabilities.ROOT.hash.hex(), "00" * 32)),
     "fewer leaves": (LAST, "PATH", resigned("owed", '"count":3', '"count":2')),
     "more leaves": (LAST, "PATH", resigned("owed", '"count":3', '"count":4')),
@@ -156,7 +225,7 @@ def judged(folder: Path, words: tuple[str, ...], kept: Kept) -> dict[str, Any]:
     # The first word is the command's name, also where a file is called so.
     command, *rest = words
     given = [command, *(str(paths.get(word, word)) for word in rest), "--keys", str(paths["keys"]), "--json"]
-    made = CliRunner().invoke(app, given)
+    made = CliRunner().invoke(APP, given)
     verdict: dict[str, Any] = json.loads(made.stdout)
     assert made.exit_code == (0 if verdict["holds"] else 1)
     return verdict
@@ -188,6 +257,10 @@ def test_what_is_said(tmp_path: Path) -> None:
     assert judged(tmp_path, BALANCE, KEPT)["message"] == (
         "0.500000000000000000 BTC of alice are part of 3.500000000000000001 BTC owed to 3 user(s)"
     )
+    assert judged(tmp_path, HELD, KEPT)["message"] == (
+        "2 coin(s), 3.60000000 BTC, cover 3.500000000000000001 BTC owed after 2026-03-02; "
+        "no node was asked whether they are on the chain"
+    )
 
 
 def test_documents_of_liabilities_follow_each_other(tmp_path: Path) -> None:
@@ -197,3 +270,13 @@ def test_documents_of_liabilities_follow_each_other(tmp_path: Path) -> None:
     assert judged(tmp_path, ("liabilities", "owed", "owed"), kept)["code"] == "CHAIN"
     known = proofs.read_keys(KEYS)
     assert liabilities.verify_liabilities(kept["later"], known).count == 3
+
+
+def test_documents_of_reserves_follow_each_other() -> None:
+    known = proofs.read_keys(KEYS)
+    debts = liabilities.verify_liabilities(LIABILITIES, known)
+    first = reserves.verify_reserves(RESERVES, known, debts)
+    second = signed_reserves.document(previous=first.sha256)
+    assert reserves.verify_reserves(second, known, debts, previous=first).total == Decimal("3.6")
+    with pytest.raises(proofs.ProofError, match="does not follow"):
+        reserves.verify_reserves(RESERVES, known, debts, previous=first)

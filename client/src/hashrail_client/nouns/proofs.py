@@ -2,7 +2,7 @@
 """Days that the deployment signed, and what it owes."""
 
 from hashrail_client.amounts import Day
-from hashrail_client.answers import BalanceProof, DayDocument, Liabilities, Opening, ProofKeys, SignedDays
+from hashrail_client.answers import BalanceProof, DayDocument, Liabilities, Opening, ProofKeys, Reserves, SignedDays
 from hashrail_client.tables import ROWS, USER_ROWS
 from hashrail_client.verbs import AsyncVerbs, Verbs
 
@@ -40,6 +40,11 @@ class ProofsVerbs(Verbs):
     def liabilities_days(self, *, after: Day | None = None) -> SignedDays:
         """After which days, behind one, it was signed what is owed to all users. Anybody may ask."""
         answer: SignedDays = self._send("liabilities_days", after=after)
+        return answer
+
+    def reserves(self, *, day: Day | None = None) -> Reserves:
+        """The coins that the wallet could spend after a day, or the newest, signed by their keys. Anybody may ask."""
+        answer: Reserves = self._send("reserves", day=day)
         return answer
 
     def balance(self, partner_user_id: str, *, day: Day | None = None) -> BalanceProof:
@@ -83,6 +88,11 @@ class AsyncProofsVerbs(AsyncVerbs):
     async def liabilities_days(self, *, after: Day | None = None) -> SignedDays:
         """After which days, behind one, it was signed what is owed to all users. Anybody may ask."""
         answer: SignedDays = await self._send("liabilities_days", after=after)
+        return answer
+
+    async def reserves(self, *, day: Day | None = None) -> Reserves:
+        """The coins that the wallet could spend after a day, or the newest, signed by their keys. Anybody may ask."""
+        answer: Reserves = await self._send("reserves", day=day)
         return answer
 
     async def balance(self, partner_user_id: str, *, day: Day | None = None) -> BalanceProof:

@@ -16,7 +16,7 @@ from hashrail.api.wire.fields import one_day
 from hashrail.api.wire.models import Answer, Data, Day, Moment, Query, SignedQuery, SomeDay, UserQuery
 from hashrail.parties import users
 from hashrail.parties.users import UserNotFoundError
-from hashrail.proofs import day_documents, keys, liabilities
+from hashrail.proofs import day_documents, keys, liabilities, reserves
 from hashrail.proofs.day_documents import DayDocument, DayNotSignedError
 from hashrail.proofs.liabilities import (
     LiabilitiesDocument,
@@ -24,6 +24,7 @@ from hashrail.proofs.liabilities import (
     LiabilityTreeGoneError,
     NothingOwedError,
 )
+from hashrail.proofs.reserves import ReservesNotTakenError
 
 PROOFS = Noun("Proofs")
 # So many hashes are listed at once.
@@ -113,6 +114,17 @@ class UserProofQuery(UserQuery, kw_only=True):
 
 class LiabilitiesOut(Answer, kw_only=True):
     """What was owed to all users after a day: `content` is the text whose bytes are signed, with Ed25519."""
+
+    day: Day
+    content: str
+    sha256: Hex
+    kid: str
+    signature: Hex
+    signed_at: Moment
+
+
+class ReservesOut(Answer, kw_only=True):
+    """Coins that the wallet could spend after a day: `content` is the text whose bytes are signed, with Ed25519."""
 
     day: Day
     content: str
@@ -226,6 +238,29 @@ async def proof_liabilities_days(call: Call, query: SignedDaysQuery) -> Data[Sig
     """After which days it was signed what is owed to all users, with the hashes of these documents."""
     found = await liabilities.listed(call.pool, after=_day(query.after, "after"), limit=MOST_DAYS)
     return Data(SignedDaysOut(days=[_listed(one) for one in found]))
+
+
+@PROOFS.read(
+    None,
+    "proof_reserves",
+    "GET",
+    "/api/proofs/reserves",
+    Auth.NONE,
+    refuses=(clock.BadDateTimeError, ReservesNotTakenError),
+)
+async def proof_reserves(call: Call, query: NewestQuery) -> Data[ReservesOut]:
+    """The coins that the wallet could spend after a day, signed by their keys in a transaction that cannot be sent."""
+    found = await reserves.find(call.pool, _day(query.day))
+    return Data(
+        ReservesOut(
+            day=found.day.isoformat(),
+            content=found.content,
+            sha256=found.sha256,
+            kid=found.kid,
+            signature=found.signature,
+            signed_at=clock.iso(found.signed_at),
+        )
+    )
 
 
 @PROOFS.read(
