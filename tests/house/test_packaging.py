@@ -42,11 +42,15 @@ def test_the_server_needs_what_is_locked_and_its_own_client() -> None:
     assert set(project(SERVER)["dependencies"]) == (locked - BUILDS) | {f"hashrail-client=={VERSION}"}
 
 
+# What the extra of the client is for.
+OF_PROOFS = ("/proofs.py", "/coin_signatures.py")
+
+
 def test_the_client_needs_nothing_of_the_server() -> None:
     assert project(CLIENT)["dependencies"] == ["httpx"]
     assert project(CLIENT)["optional-dependencies"] == {"proofs": ["cryptography"]}
     for found in files_below("client/src"):
-        own = {"httpx", "hashrail_client"} | ({"cryptography"} if found.path.endswith("/proofs.py") else set())
+        own = {"httpx", "hashrail_client"} | ({"cryptography"} if found.path.endswith(OF_PROOFS) else set())
         assert {module.split(".")[0] for _, module, _ in imports(found)} - sys.stdlib_module_names <= own, found.path
 
 
