@@ -1315,9 +1315,13 @@ export interface Replayed {
 export interface Reserves {
   /** a day, UTC */
   day: string;
+  /** exactly the bytes that are signed, as text */
   content: string;
+  /** the SHA-256 in hexadecimal */
   sha256: string;
+  /** the name of the key that signed */
   kid: string;
+  /** the signature */
   signature: string;
   /** ISO 8601, UTC, with milliseconds and Z */
   signedAt: string;

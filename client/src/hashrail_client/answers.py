@@ -634,10 +634,10 @@ class Reserves(TypedDict):
     """Coins that the wallet could spend after a day: `content` is the text whose bytes are signed, with Ed25519."""
 
     day: str  # a day, UTC
-    content: str
-    sha256: str
-    kid: str
-    signature: str
+    content: str  # exactly the bytes that are signed, as text
+    sha256: str  # the SHA-256 in hexadecimal
+    kid: str  # the name of the key that signed
+    signature: str  # the signature
     signedAt: str  # ISO 8601, UTC, with milliseconds and Z
 
 

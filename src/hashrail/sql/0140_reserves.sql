@@ -1,5 +1,5 @@
 -- What the wallet could spend after a day, signed: a transaction over its coins that can never be sent.
--- depends: 0125_sandbox_days
+-- depends: 0131_console_roles_hold
 
 CREATE TABLE reserves_document (
     day date PRIMARY KEY REFERENCES liabilities_document,
