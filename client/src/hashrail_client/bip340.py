@@ -24,7 +24,7 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
     if point is None or r >= FIELD or s >= ORDER:
         return False
     challenge = int.from_bytes(tagged_hash("BIP0340/challenge", signature[:32] + public_key + message)) % ORDER
-    found = _add(_times(GENERATOR, s), _times(point, ORDER - challenge))
+    found = _sum(GENERATOR, s, point, ORDER - challenge)
     return found is not None and found[1] % 2 == 0 and found[0] == r
 
 
@@ -57,10 +57,13 @@ def _add(one: Point, other: Point) -> Point:
     return x, (slope * (x1 - x) - y1) % FIELD
 
 
-def _times(point: Point, factor: int) -> Point:
+def _sum(one: Point, factor: int, other: Point, other_factor: int) -> Point:
+    """Both points, each so many times: bit by bit for both at once, which is half the work."""
+    both = _add(one, other)
     total: Point = None
-    while factor:
-        if factor & 1:
-            total = _add(total, point)
-        point, factor = _add(point, point), factor >> 1
+    for place in reversed(range(256)):
+        total = _add(total, total)
+        bits = factor >> place & 1, other_factor >> place & 1
+        if bits != (0, 0):
+            total = _add(total, both if bits == (1, 1) else one if bits[0] else other)
     return total
