@@ -549,7 +549,7 @@ HARD_TO_GET_WRONG = {
         "c2s_deposit_address",
         "c2s_income_total",
     ),
-    *("app_token_price", "app_platform", "app_marketplace", "app_home", "app_collections", "app_user"),
+    *("app_token_price", "app_platform", "app_marketplace", "app_home", "app_collections", "app_user", "app_nothing"),
     *("market_last_income", "market_collections", "market_upgrade_rates", "api_time", "api_errors", "proof_keys"),
     "s2s_key",
 }
@@ -559,8 +559,8 @@ HARD_TO_GET_RIGHT = {
     *("s2s_payment_create", "s2s_payment_success", "s2s_transfer", "s2s_upgrade", "s2s_upgrade_price"),
     # Nobody makes the file of what was asked for.
     *("s2s_export", "s2s_export_content"),
-    # Nothing was signed of what is owed.
-    *("proof_liabilities", "s2s_proof_balance", "c2s_proof_balance"),
+    # No day was signed, and nothing of what is owed.
+    *("proof_day", "proof_liabilities", "s2s_proof_balance", "c2s_proof_balance"),
     # A chain that is simulated has no coins to prove.
     "proof_reserves",
     # There is no endpoint of that number.

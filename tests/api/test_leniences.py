@@ -88,6 +88,13 @@ NULLS = [(name, field.encode_name) for name in POSTS for field in fields_of(name
 WHOLE = [(name, other) for name in POSTS for other in as_floats(numbers_of(name))]
 
 
+async def test_a_signature_of_a_wrong_type_is_told_beside_null(api: Api) -> None:
+    """The headers sign, so that nothing else looks at it."""
+    for more in ({}, {"timestamp": None, "recvWindow": None}):
+        response = await raw_call(api.server, "s2s_income_per_th", {"signature": [1], **more})
+        check_refused(response, 400, "FIELD_TYPE", "signature")
+
+
 @pytest.mark.parametrize(("name", "field"), NULLS)
 async def test_null_is_as_if_left_out(api: Api, alice: Caller, name: str, field: str) -> None:
     caller = alice if CONTRACT[name][3] == "bearer" else api.server

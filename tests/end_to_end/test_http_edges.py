@@ -238,8 +238,8 @@ async def test_what_the_headers_are(line: Line, case: tuple[bytes, str | None]) 
 
 LINES: dict[str, tuple[bytes, list[bytes]]] = {
     "the absolute form": (keyed(path=b"http://elsewhere.example" + OFFERS), [b"200"]),
-    "the absolute form without a path": (keyed(path=b"http://elsewhere.example"), [b"404"]),
-    "an authority": (b"CONNECT elsewhere.example:443 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [b"404"]),
+    "the absolute form without a path": (keyed(path=b"http://elsewhere.example"), [b"200"]),
+    "an authority": (b"CONNECT elsewhere.example:443 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [b"405"]),
     "an asterisk": (b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", [b"404"]),
     "a way up": (keyed(path=b"/api/partner/s2s/../c2s" + OFFERS[16:]), [b"404"]),
     "a host that is none": (keyed().replace(b"Host: here", b"Host: a/b@c"), [b"400"]),

@@ -203,7 +203,7 @@ def check_models(raw: bytes) -> None:
     """A body becomes its model, or is refused with a code that names the field."""
     for model in (LoginBody, UpgradeBody, ChainBody):
         with suppress(SignatureFault, BadRequestError):
-            read_json(raw, model, read_body(raw).members)
+            read_json(raw, model, read_body(raw))
     with suppress(SignatureFault, BadRequestError):
         read_parameters(read_query(raw).pairs.items(), UpgradePriceQuery)
 

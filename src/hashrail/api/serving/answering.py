@@ -42,7 +42,7 @@ async def answer(operation: Operation[F], serving: Serving, arrival: Arrival) ->
         fields = (
             read_query(sent.pairs.items(), operation.model)
             if isinstance(sent, SentQuery)
-            else read_json(arrival.body, operation.model, sent.members)
+            else read_json(arrival.body, operation.model, sent)
         )
         arrival.notes.asked(fields)
         call = Call(serving, caller, arrival, operation.name)

@@ -15,6 +15,7 @@ from hashrail.api.wire import faults, leniences, texts
 from hashrail.api.wire.faults import FieldBoundsError, FieldTextError, FieldTypeError, FieldUnknownError
 from hashrail.errors import BadRequestError
 from hashrail.money import ONE, is_amount
+from hashrail_client.wire import SentBody
 
 S = TypeVar("S", bound=Struct)
 MAX_DAYS = 366
@@ -47,10 +48,10 @@ class BodyMalformedError(BadRequestError):
 DAY_RANGE = (clock.DateTimeWithoutZoneError, clock.BadDateTimeError, RangeBackwardsError, RangeTooLongError)
 
 
-def read_json(raw: bytes, model: type[S], members: Mapping[str, object]) -> S:
-    """A body as its model; numbers keep every digit. `members` is the body as it was read for the signature."""
+def read_json(raw: bytes, model: type[S], sent: SentBody) -> S:
+    """A body as its model; numbers keep every digit. `sent` is the body as it was read for the signature."""
     try:
-        raw = leniences.plainly(raw or b"{}", model, members)
+        raw = leniences.plainly(raw or b"{}", model, sent)
         decoded: S = _decoder(model).decode(raw)
     except msgspec.ValidationError as error:
         faults.check(model, json.loads(raw, parse_float=Decimal))
@@ -59,7 +60,7 @@ def read_json(raw: bytes, model: type[S], members: Mapping[str, object]) -> S:
         raise BodyMalformedError(f"the body cannot be read: {error}") from error
     except RecursionError as error:
         raise BodyMalformedError("the body is nested too deeply") from error
-    _check_numbers(decoded, members)
+    _check_numbers(decoded, sent.members)
     return _without_nul(decoded)
 
 

@@ -11,16 +11,20 @@ import msgspec
 from msgspec import inspect as models
 
 from hashrail.api.wire import faults
-from hashrail_client.wire import number_exactly, stringify
+from hashrail_client.wire import SentBody, number_exactly, stringify
 
 
-def plainly(raw: bytes, model: type[msgspec.Struct], members: Mapping[str, object]) -> bytes:
+def plainly(raw: bytes, model: type[msgspec.Struct], sent: SentBody) -> bytes:
     """The body as its model documents it: `raw` itself, unless something of it was written otherwise.
 
-    `members` is the body as it was read, without the signature. Raises RecursionError, for what is nested too deeply.
+    `sent` is the body as it was read. Raises RecursionError, for what is nested too deeply.
     """
-    meant = _members(faults.described(model), members)
-    return raw if meant is members else stringify(meant, number_exactly).encode()
+    meant = _members(faults.described(model), sent.members)
+    if meant is sent.members:
+        return raw
+    # A signature of a wrong type is refused as it is beside anything else.
+    signed = meant if sent.signature is None else {**meant, "signature": sent.signature}
+    return stringify(signed, number_exactly).encode()
 
 
 def _members(kind: models.StructType, members: Mapping[str, object]) -> Mapping[str, object]:
