@@ -15,6 +15,7 @@ from hashrail.api.operations.sandbox import NOT_FAR, check_reach, telling_the_ti
 from hashrail.api.serving.call import Call
 from hashrail.api.serving.operation import Auth, Noun
 from hashrail.api.serving.running import Steps
+from hashrail.api.wire.faults import FieldBoundsError
 from hashrail.api.wire.fields import number
 from hashrail.api.wire.models import ANY_AMOUNT, Answer, Btc, Data, Id, Moment, SignedBody, Text, Usd
 from hashrail.books import fence
@@ -222,7 +223,7 @@ async def chargeback(call: Call, tx: Tx, books: OpenBooks, body: ChargebackBody)
     "/api/sandbox/partner-payment",
     Auth.SIGNED,
     scope="order",
-    refuses=(billing.BadAmountError, billing.PaymentConflictError, bounds.ImplausibleFigureError),
+    refuses=(FieldBoundsError, billing.BadAmountError, billing.PaymentConflictError, bounds.ImplausibleFigureError),
     while_suspended=True,
 )
 async def partner_payment(call: Call, tx: Tx, books: OpenBooks, body: PartnerPaymentBody) -> Data[OwedOut]:
