@@ -54,10 +54,12 @@ with Hashrail(box["baseUrl"], box["apiKey"], box["apiSecret"]) as client:
 # Of all libraries the client's wheel finds these: httpx, and what httpx stands on.
 HTTPX = ("anyio", "certifi", "h11", "httpcore", "httpx", "idna", "sniffio", "typing_extensions.py")
 ALONE = """
+# Those of the extra `proofs`.
+OF_PROOFS = {"proofs", "liabilities", "reserves", "coin_signatures", "bip340"}
 import importlib, pkgutil, sys, httpx, hashrail_client.causes
 assert not {"hashrail_client.client", "hashrail_client.answers"} & {*sys.modules}, "the server loads no client"
 for module in pkgutil.walk_packages(hashrail_client.__path__, "hashrail_client."):
-    if module.name.rpartition(".")[2] not in {"proofs", "reserves", "coin_signatures", "bip340"}:  # their extra
+    if module.name.rpartition(".")[2] not in OF_PROOFS:
         importlib.import_module(module.name)
 answers = httpx.MockTransport(lambda request: httpx.Response(200, json={"data": {"array": [{"power": 1.50}]}}))
 with hashrail_client.Hashrail("https://h.example", "k", "s", transport=answers) as client:
