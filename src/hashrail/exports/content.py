@@ -209,7 +209,7 @@ async def read(tx: Reader, partner_id: int, one: Export, first: int, last: int) 
 async def _pressed(chunk: bytes) -> bytes:
     """The chunk as it is stored, made in a thread; it is smaller wherever it holds lines.
 
-    What presses it is four times as fast as zlib, and zlib reads it.
+    What presses it is much faster than zlib, and zlib reads it.
     """
     from isal import isal_zlib  # noqa: PLC0415  # only who makes a file needs it
 
