@@ -1,6 +1,6 @@
-"""Columns of exports: how PostgreSQL writes each of them, so that Python touches no row.
+"""Columns of exports: how PostgreSQL writes each of them, so that Python looks at no value.
 
-A file is written by `COPY`: in CSV as it comes, in NDJSON as one column of finished lines, for Parquet as CSV that
+A file is written by `COPY`: in CSV as it comes, for NDJSON as cells that are JSON already, for Parquet as CSV that
 pyarrow reads on. Amounts are written exact, without exponent and without trailing zeros, as the API shows them.
 """
 
@@ -61,19 +61,19 @@ class Column:
 
     @property
     def json(self) -> str:
-        """SQL of the value in a JSON object, as a text."""
-        written = {
+        """SQL of the value in a JSON object, as a text; it holds no control character."""
+        return {
             Type.TEXT: f"to_json({self.value})::text",
             Type.WHOLE: self.text,
             Type.NUMBER: self.text,
         }.get(self.type, f"""'"' || {self.text} || '"'""")
-        return f"coalesce({written}, 'null')"
 
 
 def selected(columns: tuple[Column, ...], source: str, format_: Format) -> str:
     """The query whose rows are the file's: `source` is what follows SELECT's columns."""
-    if format_ == "ndjson":
-        members = " || ',".join(f""""{each.name}":' || {each.json}""" for each in columns)
-        return f"SELECT '{{{members} || '}}' {source}"
-    written = [each.csv if format_ == "csv" else each.text for each in columns]
-    return f"SELECT {', '.join(written)} {source}"
+    written = {
+        "csv": [each.csv for each in columns],
+        "ndjson": [each.json for each in columns],
+        "parquet": [each.text for each in columns],
+    }
+    return f"SELECT {', '.join(written[format_])} {source}"

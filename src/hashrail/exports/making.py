@@ -23,8 +23,6 @@ from hashrail.exports.kinds import KINDS, Kind
 from hashrail.money import ZERO
 from hashrail.parties import partners
 
-# A line of NDJSON comes as the one cell of a sheet, which these two never part or quote: JSON has no such characters.
-NO_DELIMITER, NO_QUOTE = "\x02", "\x01"
 # After so many attempts an export is given up: a worker may have died of it each time.
 MAX_ATTEMPTS = 5
 # How long PostgreSQL may take for one day, or for the whole of what is not read by days.
@@ -153,8 +151,9 @@ async def _copy(tx: Tx, wanted: Wanted, partner_id: int, first: date, last: date
         timeout=COPY_SECONDS,
         format="csv",
         encoding="UTF8",
-        delimiter=NO_DELIMITER if is_of_lines else None,
-        quote=NO_QUOTE if is_of_lines else None,
+        delimiter=files.DELIMITER if is_of_lines else None,
+        quote=files.QUOTE if is_of_lines else None,
+        null=files.NULL if is_of_lines else None,
     )
     return int(status.removeprefix("COPY "))
 
