@@ -135,6 +135,7 @@ ROOMS = (
                 "people",
                 "permissions",
                 "second_factors",
+                "sent_forms",
                 "sign_in_attempts",
                 "signing_in",
                 "standings",
@@ -232,6 +233,7 @@ ROOMS = (
             *("states", "workers"),
         ),
     ),
+    Room("acts", "What operators do", ("acting", "partners", "second_look")),
     Room("sandbox", "A sandbox", ("demo", "journey", "rates", "scenarios")),
     Room(
         "processes",

@@ -13,7 +13,8 @@ import pytest
 from hashrail import clock, db
 from hashrail.custody import approvals, payout_policy, withdrawals
 from hashrail.custody.withdrawals import Withdrawal
-from hashrail.pages.console.pages import DEEDS, VIEWS
+from hashrail.pages.console.asking import Form
+from hashrail.pages.console.pages import DEEDS, FORMS, VIEWS
 from hashrail.pages.console.visit import Deed, View
 from hashrail.parties import operator_sessions, operators, sign_in_attempts, users
 from hashrail.parties.operators import ROLES
@@ -69,7 +70,7 @@ async def mallory(office: Office) -> users.User:
     return await users.find(office.world.pool, office.world.partner.id, SCRIPT)
 
 
-def filled(row: View | Deed, user: users.User, withdrawal: int) -> str:
+def filled(row: View | Deed | Form, user: users.User, withdrawal: int) -> str:
     """The path of a page or deed about Mallory."""
     return (
         row.path.replace("{partner:int}", str(user.partner_id))
@@ -102,7 +103,11 @@ async def test_roles_hold_for_every_page_and_deed(office: Office) -> None:
                 assert ADDRESSES[0] not in made.text
             else:
                 assert made.status_code in (200, 303), (role, view, made.text)
-        for deed in DEEDS:
+        for form in FORMS:
+            made = await person.get(filled(form, user, one.id) + queries.get(form.name, ""))
+            may = not operators.is_more(form.least, role)
+            assert made.status_code == (200 if may else 403), (role, form, made.text)
+        for deed in (*DEEDS, *FORMS):
             if operators.is_more(deed.least, role):
                 made = await person.post(filled(deed, user, one.id), **fields)
                 assert made.status_code == 403, (role, deed)
@@ -113,11 +118,11 @@ async def test_roles_hold_for_every_page_and_deed(office: Office) -> None:
 async def test_nobody_who_is_not_signed_in_sees_or_does_anything(office: Office) -> None:
     user, one = await mallory(office), await waiting_one(office)
     stranger = office.browser("nobody")
-    for view in VIEWS:
+    for view in (*VIEWS, *FORMS):
         made = await stranger.get(filled(view, user, one.id))
         assert (made.status_code, made.headers["location"].partition("?")[0]) == (303, "/console/sign-in")
         assert made.content == b""
-    for deed in DEEDS:
+    for deed in (*DEEDS, *FORMS):
         made = await stranger.post(filled(deed, user, one.id), reason="x")
         assert made.status_code == 401
         assert "NOT_SIGNED_IN" in made.text
@@ -370,6 +375,42 @@ async def test_payouts_are_paused_by_anybody(office: Office) -> None:
     made = await office.people["viewer"].post("/console/pause", reason="the node is looked at")
     assert made.headers["location"] == "/console?done=paused"
     assert "the node is looked at" in texts_of(await office.people["viewer"].get("/console"))
+
+
+# Forms
+
+
+async def test_a_form_shows_what_it_comes_to_and_is_done_once(office: Office) -> None:
+    """Looking changes nothing, a doubtful figure is named once more, and what is sent twice is done once."""
+    pool, admin, path = office.world.pool, office.people["admin"], "/console/partners/new"
+
+    async def count() -> int:
+        found: int = await pool.fetchval("SELECT count(*) FROM partner")
+        return found
+
+    was, logged = await count(), await pool.fetchval("SELECT count(*) FROM operator_action")
+    empty = await admin.post(path, name="", credit_limit="5")
+    assert (empty.status_code, "FIELD_EMPTY" in empty.text, 'aria-invalid="true"' in empty.text) == (400, True, True)
+    wrong = await admin.post(path, name="Formed", credit_limit="a lot")
+    assert (wrong.status_code, "no number: a lot" in wrong.text, 'value="Formed"' in wrong.text) == (400, True, True)
+    far = {"name": "Formed", "credit_limit": "50000000"}
+    doubted = texts_of(await admin.post(path, **far))
+    assert "50000000 is meant" in doubted
+    assert "Open the partner" not in doubted
+    sure = far | {"confirm:50000000": "yes"}
+    looked = await admin.post(path, **sure)
+    assert re.search(r"credit_limit_usd\s+–\s+50000000", texts_of(looked))
+    assert (await count(), await pool.fetchval("SELECT count(*) FROM operator_action")) == (was, logged)
+    once = re.search(r'name="once" value="([^"]+)"', looked.text)
+    assert once is not None
+    refused = await admin.post(path, **far, once=once[1], step="do")
+    assert (refused.status_code, "CONFIRMATION_NEEDED" in refused.text) == (409, True)
+    made = await admin.post(path, **sure, once=once[1], step="do")
+    assert (made.status_code, made.headers["location"].partition("?")[2]) == (303, "done=created")
+    again = await admin.post(path, **sure, once=once[1], step="do")
+    assert (again.status_code, "FORM_SENT" in again.text) == (409, True)
+    unnamed = await admin.post(path, **sure, step="do")
+    assert (unnamed.status_code, await count()) == (400, was + 1)
 
 
 # Finding, and what cannot be shown

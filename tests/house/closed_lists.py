@@ -182,7 +182,7 @@ OPEN = {
                 *("webhook_delivery.object_kind", "webhook_endpoint.types"),
                 *("event_draft.name", "event_draft.type", "event_draft.object_kind"),
                 "deployment.epoch",
-                *("operator_session.epoch", "operator_view.page", "sign_in_attempt.place"),
+                *("operator_form.once", "operator_session.epoch", "operator_view.page", "sign_in_attempt.place"),
                 "deployment.signer",
                 "journal_entry.kind",
                 "journal_entry.name",

@@ -7,10 +7,7 @@ whoever has the shell may do everything, and the log names nobody.
 
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
@@ -18,12 +15,12 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 
 from hashrail import clock, db
+from hashrail.acts.acting import Acting
 from hashrail.cli.shared import fail, run
 from hashrail.db import Tx
 from hashrail.deployment import journal_file
 from hashrail.deployment.opened import Deployment
-from hashrail.parties import alone, changes, operators
-from hashrail.parties.alone import Kind
+from hashrail.parties import operators
 from hashrail.parties.changes import Change, SecondNeededError
 from hashrail.parties.operators import Operator
 from hashrail.parties.permissions import ACTS
@@ -54,79 +51,6 @@ NamedOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Acting:
-    """An act that is under way: on which deployment, and for whom; None is whoever has the shell.
-
-    What waits for a second instead of being done is `asked`; the command ends with it once that is committed.
-    """
-
-    act: str
-    deployment: Deployment
-    operator: Operator | None
-    admit: Callable[[Tx], Awaitable[Operator | None]]
-    asked: list[Change] = field(default_factory=list)
-
-    @property
-    def named(self) -> Operator:
-        """Who acts, where the act asks for somebody in any case."""
-        assert self.operator is not None, f"{self.act} is not done without a name"
-        return self.operator
-
-    @asynccontextmanager
-    async def step(self) -> AsyncIterator[Tx]:
-        """A transaction of an act that commits in steps. Who acts is let in once more: they may have been disabled."""
-        async with db.transaction(self.deployment.pool) as tx:
-            await self.admit(tx)
-            yield tx
-
-    async def note(
-        self,
-        tx: Tx,
-        subject: str,
-        *,
-        before: Mapping[str, object] | None = None,
-        after: Mapping[str, object] | None = None,
-        reason: str | None = None,
-    ) -> None:
-        """Keep what was changed. What is the same before and after was not."""
-        if before is None or before != after:
-            await operators.note(tx, self.operator, self.act, subject, reason or None, before=before, after=after)
-
-    async def waits(
-        self,
-        tx: Tx,
-        subject: str,
-        *,
-        before: Mapping[str, object],
-        after: Mapping[str, object],
-        secret: str | None = None,
-    ) -> bool:
-        """Let a second confirm it, where it takes two; then it is not done now."""
-        made = await changes.ask(tx, self.operator, self.act, subject, before=before, after=after, secret=secret)
-        if made is not None:
-            self.asked.append(made)
-        return made is not None
-
-    async def waits_beyond(
-        self,
-        tx: Tx,
-        subject: str,
-        of: tuple[Kind, str, Decimal],
-        *,
-        before: Mapping[str, object],
-        after: Mapping[str, object],
-    ) -> bool:
-        """Let a second confirm what goes beyond what one does alone in a day; what does not is counted.
-
-        `of` says of which kind it is, its currency and how much. Where nobody else could confirm it, it is done.
-        """
-        if await alone.is_beyond(tx, self.operator, *of) and await self.waits(tx, subject, before=before, after=after):
-            return True
-        await alone.count(tx, self.operator, *of)
-        return False
-
-
 def acting(
     data: Path | None,
     act: str,
@@ -135,11 +59,12 @@ def acting(
     *,
     password: str | None = None,
     about: str | None = None,
+    tries: bool = False,
 ) -> T:
     """Open the deployment and do the work in one transaction, for the operator of that name.
 
     The password is asked for where it is not given. Whom alone the work is `about` may do it with any role. What is
-    asked for and waits for a second ends the command with 1, once that is committed.
+    asked for and waits for a second ends the command with 1, once that is committed. What only `tries` is undone.
     """
     given = acting_password(name) if password is None else password
 
@@ -147,8 +72,11 @@ def acting(
         journal_file.check(deployment.settings.journal_file)
         admit = partial(let_in, act=act, name=name, password=given, about=about)
         async with db.transaction(deployment.pool) as tx:
-            made = Acting(act, deployment, await admit(tx), admit)
-            return await work(tx, made), made.asked
+            made = Acting(act, deployment, await admit(tx), admit, tries=tries)
+            if not tries:
+                return await work(tx, made), made.asked
+            async with db.undone(tx):
+                return await work(tx, made), []
 
     return _done_or_asked(*run(data, whole, pays=ACTS[act].pays))
 

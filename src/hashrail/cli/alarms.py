@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from hashrail import business_clock, clock
+from hashrail.acts.acting import Acting
 from hashrail.alarms import delivery, messages, silences, states
 from hashrail.alarms.delivery import Receivers
 from hashrail.alarms.messages import Message, Told
 from hashrail.alarms.silences import Silence
 from hashrail.alarms.states import Ringing
 from hashrail.cli import alarm_shapes as shapes
-from hashrail.cli.acting import Acting, AsOption, acting
+from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import MAX_ID, DataOption, JsonOption, in_transaction, run, say, table, warn

@@ -9,14 +9,16 @@ import msgspec
 import typer
 
 from hashrail import bounds, db
+from hashrail.acts.acting import Acting
+from hashrail.acts.second_look import may_be_done
 from hashrail.books import fence
 from hashrail.bounds import Doubt
 from hashrail.cli import preview_shapes, shapes
-from hashrail.cli.acting import Acting, AsOption, acting
+from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.rates import doubt_shapes
-from hashrail.cli.second_look import ConfirmOption, DryRunOption, may_be_done
+from hashrail.cli.second_look import ConfirmOption, DryRunOption
 from hashrail.cli.shared import MAX_ID, DataOption, JsonOption, PartnerOption, amount, in_transaction, say, table
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment

@@ -11,12 +11,13 @@ import typer
 from hashrail import business_clock, clock
 from hashrail.access import api_keys
 from hashrail.accounting import pool_files, pool_receipts
+from hashrail.acts.acting import Acting
 from hashrail.books import fence, ledger
 from hashrail.cli import keys as cli_keys
 from hashrail.cli import pool as cli_pool
 from hashrail.cli import shapes, withdrawals
 from hashrail.cli import standings as cli_standings
-from hashrail.cli.acting import Acting, NamedOption, acting, acting_in_steps
+from hashrail.cli.acting import NamedOption, acting, acting_in_steps
 from hashrail.cli.catalogue import offer_words, offers_on_sale, tariff_facts
 from hashrail.cli.examples import example
 from hashrail.cli.printing import in_a_line, in_camel_case, prints, show_json

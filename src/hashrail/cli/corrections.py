@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from hashrail.acts.acting import Acting
 from hashrail.books import fence
-from hashrail.cli.acting import Acting, AsOption, acting
+from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.shared import DataOption, PartnerOption, amount, say
 from hashrail.custody import corrections

@@ -9,9 +9,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hashrail import bounds, business_clock, clock
+from hashrail.acts.acting import Acting
 from hashrail.bounds import Doubt
 from hashrail.cli import shapes
-from hashrail.cli.acting import Acting, AsOption, acting, acting_in_steps
+from hashrail.cli.acting import AsOption, acting, acting_in_steps
 from hashrail.cli.examples import example
 from hashrail.cli.market import SOURCE_COLUMNS, source_rows, source_shape
 from hashrail.cli.printing import prints, show_json

@@ -12,9 +12,10 @@ from hashrail.accounting import invoice_page, invoices, periods, user_statement,
 from hashrail.accounting.invoices import Invoice
 from hashrail.accounting.periods import Period
 from hashrail.accounting.user_statement import Statement
+from hashrail.acts.acting import Acting
 from hashrail.books.chart import TransferKind
 from hashrail.cli import books_shapes as shapes
-from hashrail.cli.acting import Acting, AsOption, acting
+from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.books import OnePartnerOption, ToOption, partner_number
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json

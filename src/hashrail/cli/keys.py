@@ -10,9 +10,10 @@ import typer
 from hashrail import clock
 from hashrail.access import api_keys, scopes
 from hashrail.access.api_keys import KeyKind, NewKey
+from hashrail.acts.acting import Acting
 from hashrail.books import fence
 from hashrail.cli import shapes, shared
-from hashrail.cli.acting import Acting, AsOption, acting
+from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import DataOption, JsonOption, PartnerOption, in_transaction, say, table, warn

@@ -10,13 +10,15 @@ from typing import Annotated, Any
 import typer
 
 from hashrail import business_clock, clock, db
+from hashrail.acts.acting import Acting
+from hashrail.acts.second_look import may_be_done
 from hashrail.bounds import Doubt
 from hashrail.cli import market_shapes, preview_shapes, shapes
-from hashrail.cli.acting import Acting, AsOption, acting, acting_in_steps
+from hashrail.cli.acting import AsOption, acting, acting_in_steps
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.rates import doubt_shapes, effect_shape
-from hashrail.cli.second_look import ConfirmOption, DryRunOption, may_be_done
+from hashrail.cli.second_look import ConfirmOption, DryRunOption
 from hashrail.cli.shared import DataOption, JsonOption, amount, day, fail, in_transaction, run, say, table
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment

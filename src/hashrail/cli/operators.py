@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from hashrail.acts.acting import Acting
 from hashrail.cli import shapes, shared
-from hashrail.cli.acting import PASSWORD, Acting, AsOption, acting, acting_password, ask
+from hashrail.cli.acting import PASSWORD, AsOption, acting, acting_password, ask
 from hashrail.cli.examples import example
 from hashrail.cli.printing import in_a_line, in_camel_case, prints, show_json
 from hashrail.cli.shared import DataOption, JsonOption, amount, in_transaction, say, table

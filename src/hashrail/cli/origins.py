@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from hashrail.access import origins
-from hashrail.cli.acting import Acting, AsOption, acting
+from hashrail.acts.acting import Acting
+from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import DataOption, JsonOption, PartnerOption, in_transaction, say, table

@@ -9,15 +9,18 @@ import typer
 
 from hashrail import bounds, business_clock, db
 from hashrail.access import ton_domains
+from hashrail.acts import partners as acts
+from hashrail.acts.acting import Acting
+from hashrail.acts.second_look import with_effect
 from hashrail.books import ledger
 from hashrail.bounds import Doubt
 from hashrail.cli import preview_shapes, shapes
-from hashrail.cli.acting import Acting, AsOption, acting
+from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.payments import credit_shape
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.rates import doubt_shapes
-from hashrail.cli.second_look import ConfirmOption, DryRunOption, with_effect
+from hashrail.cli.second_look import ConfirmOption, DryRunOption
 from hashrail.cli.shared import DataOption, JsonOption, PartnerOption, amount, in_transaction, say, table
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
@@ -63,22 +66,17 @@ def create(
     """Open a partner with its books."""
 
     async def work(tx: Tx, act: Acting) -> preview_shapes.CreatedPartner:
-        at = await business_clock.now(tx)
-        doubts = billing.doubt_credit_limit(None, credit_limit)
-        told = {"dry_run": dry_run, "doubts": doubt_shapes(doubts)}
+        named = [each.figure for each in billing.doubt_credit_limit(None, credit_limit)] if dry_run else confirm or ()
+        made = await acts.create(tx, act, name=name, credit_limit=credit_limit, confirm=named)
+        told = {"dry_run": dry_run, "doubts": doubt_shapes(made.doubts)}
         if dry_run:
-            # It gets no number by being asked for, so that no number is missing later.
-            new = await partners.check(tx, name=name, credit_limit_usd=credit_limit, at=at)
             due = billing.Receivable(ZERO, ZERO, credit_limit)
             nobody = {"id": None, "partner_id": None}
-            open_ = msgspec.structs.asdict(shape(new, due, Present("open", None, None)))
+            open_ = msgspec.structs.asdict(shape(made.partner, due, Present("open", None, None)))
             return preview_shapes.CreatedPartner(**open_ | nobody | told)
-        bounds.assert_confirmed(doubts, confirm or ())
-        made = await partners.create(tx, name=name, credit_limit_usd=credit_limit, at=at)
-        await act.note(tx, f"partner {made.id}", after={"name": made.name, "credit_limit_usd": credit_limit})
-        return preview_shapes.CreatedPartner(**msgspec.structs.asdict(shape(*await seen(tx, made))) | told)
+        return preview_shapes.CreatedPartner(**msgspec.structs.asdict(shape(*await seen(tx, made.partner))) | told)
 
-    made = acting(data, "partner create", operator, work)
+    made = acting(data, "partner create", operator, work, tries=dry_run)
     if as_json:
         show_json(made)
     elif dry_run:

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from hashrail import clock
+from hashrail.acts.acting import Acting
 from hashrail.alarms import noting
 from hashrail.audit import reconciliation
 from hashrail.audit.reconciliation_lines import Line
@@ -16,7 +17,7 @@ from hashrail.bitcoin.findings import Finding
 from hashrail.bitcoin.node import NoNodeError
 from hashrail.cli import payout_shapes as shapes
 from hashrail.cli import shared
-from hashrail.cli.acting import Acting, AsOption, acting_in_steps
+from hashrail.cli.acting import AsOption, acting_in_steps
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import MAX_ID, DataOption, JsonOption, say, table

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from hashrail import db, private_files, sheets
+from hashrail.acts.acting import Acting
 from hashrail.books import fence
 from hashrail.cli import payout_shapes as shapes
-from hashrail.cli.acting import Acting, NamedOption, acting, acting_in_steps
+from hashrail.cli.acting import NamedOption, acting, acting_in_steps
 from hashrail.cli.examples import example
 from hashrail.cli.printing import as_json
 from hashrail.cli.shared import MAX_ID, DataOption, PartnerOption, say

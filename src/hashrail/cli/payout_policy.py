@@ -8,10 +8,11 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from hashrail.acts.acting import Acting
 from hashrail.books import fence
 from hashrail.books.fence import OpenBooks
 from hashrail.cli import payout_shapes as shapes
-from hashrail.cli.acting import Acting, AsOption, NamedOption, acting
+from hashrail.cli.acting import AsOption, NamedOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import MAX_ID, DataOption, JsonOption, PartnerOption, amount, in_transaction, say, table

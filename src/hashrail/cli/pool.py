@@ -13,9 +13,10 @@ from hashrail.accounting import periods, pool_files, pool_payments, pool_promise
 from hashrail.accounting.pool_files import BadPoolFileError
 from hashrail.accounting.pool_promises import Day
 from hashrail.accounting.pool_receipts import Entered, Receipt
+from hashrail.acts.acting import Acting
 from hashrail.bitcoin.findings import Finding
 from hashrail.cli import books_shapes as shapes
-from hashrail.cli.acting import Acting, AsOption, NamedOption, acting, acting_in_steps
+from hashrail.cli.acting import AsOption, NamedOption, acting, acting_in_steps
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import (

@@ -9,14 +9,16 @@ import typer
 from rich.progress import Progress
 
 from hashrail import bounds, db
+from hashrail.acts.acting import Acting
+from hashrail.acts.second_look import may_be_done
 from hashrail.books import fence
 from hashrail.bounds import Doubt
 from hashrail.cli import preview_shapes, shapes
-from hashrail.cli.acting import Acting, AsOption, acting, acting_in_steps
+from hashrail.cli.acting import AsOption, acting, acting_in_steps
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.rates import doubt_shapes, effect_shape
-from hashrail.cli.second_look import ConfirmOption, DryRunOption, may_be_done
+from hashrail.cli.second_look import ConfirmOption, DryRunOption
 from hashrail.cli.shared import DataOption, JsonOption, PartnerOption, amount, day, err, in_transaction, say, table
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment

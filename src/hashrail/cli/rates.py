@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from hashrail import bounds, business_clock, clock
+from hashrail.acts.acting import Acting
 from hashrail.cli import shapes
-from hashrail.cli.acting import Acting, AsOption, acting, acting_in_steps
+from hashrail.cli.acting import AsOption, acting, acting_in_steps
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.second_look import ConfirmOption, DryRunOption

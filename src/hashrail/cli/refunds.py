@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from hashrail.acts.acting import Acting
 from hashrail.books import fence
 from hashrail.cli import shapes
-from hashrail.cli.acting import Acting, AsOption, acting
+from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import DataOption, JsonOption, PartnerOption, in_transaction, say, table

@@ -8,8 +8,9 @@ import typer
 from hashrail.access import api_keys, open_sessions, read_tokens, session_grants
 from hashrail.access.open_sessions import OpenSession
 from hashrail.access.read_tokens import ReadToken
+from hashrail.acts.acting import Acting
 from hashrail.cli import shapes
-from hashrail.cli.acting import Acting, AsOption, acting
+from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import MAX_ID, DataOption, JsonOption, PartnerOption, in_transaction, say, table

@@ -6,8 +6,9 @@ from typing import Annotated
 import msgspec
 import typer
 
+from hashrail.acts.acting import Acting
 from hashrail.cli import standing_shapes as shapes
-from hashrail.cli.acting import Acting, AsOption, acting
+from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.partners import Seen, seen, shape
 from hashrail.cli.printing import prints, show_json

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from hashrail.acts.acting import Acting
 from hashrail.cli import listing, withdrawals
 from hashrail.cli import support_shapes as pages
-from hashrail.cli.acting import Acting, NamedOption, acting
+from hashrail.cli.acting import NamedOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.list_options import AfterOption, LimitOption
 from hashrail.cli.printing import in_a_line, prints, show_json

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from hashrail import logs
-from hashrail.cli.acting import Acting, AsOption, acting
+from hashrail.acts.acting import Acting
+from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.shared import DataOption, PartnerOption, say
 from hashrail.db import Tx

@@ -9,8 +9,9 @@ from typing import Annotated, TypeAlias
 import typer
 
 from hashrail import clock
+from hashrail.acts.acting import Acting
 from hashrail.cli import webhook_shapes as shapes
-from hashrail.cli.acting import Acting, AsOption, acting
+from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import MAX_ID, DataOption, JsonOption, PartnerOption, in_transaction, say, table

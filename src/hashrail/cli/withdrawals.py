@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from hashrail.acts.acting import Acting
 from hashrail.bitcoin.addresses import parse
 from hashrail.books import fence
 from hashrail.books.fence import OpenBooks
 from hashrail.cli import payout_shapes as shapes
-from hashrail.cli.acting import Acting, AsOption, acting
+from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.list_options import (
     AfterOption,

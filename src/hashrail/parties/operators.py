@@ -233,7 +233,7 @@ async def admit_manager(tx: Tx, name: str | None, password: str, *, about: str |
 
     The operator named `about` may do it whatever their role is: it concerns nobody else.
     """
-    await _hold_alone(tx)
+    await hold_alone(tx)
     return await _admitted(tx, name, password, least="viewer" if name == about else "admin")
 
 
@@ -248,7 +248,7 @@ async def _admitted(tx: Tx, name: str | None, password: str, *, least: Role) -> 
 
 async def set_role(tx: Tx, name: str, role: Role, *, by: Operator | None = None) -> Operator:
     """Change what an operator may do; again is a no-op. Raises OperatorNotFoundError, LastAdminError."""
-    await _hold_alone(tx)
+    await hold_alone(tx)
     before = await find(tx, name)
     if before.role == role:
         return before
@@ -312,7 +312,7 @@ async def disable(tx: Tx, name: str, *, by: Operator | None = None) -> Operator:
 
     What they approved counts no more for a withdrawal that still waits. Raises OperatorNotFoundError, LastAdminError.
     """
-    await _hold_alone(tx)
+    await hold_alone(tx)
     before = await find(tx, name)
     if before.disabled_at is None:
         await tx.execute("UPDATE operator_account SET disabled_at = $2 WHERE name = $1", name, clock.wall_now())
@@ -400,7 +400,7 @@ def new_password() -> str:
     return secrets.token_urlsafe(18)
 
 
-async def _hold_alone(tx: Tx) -> None:
+async def hold_alone(tx: Tx) -> None:
     """One at a time: neither are there two first admins, nor do two admins disable each other."""
     await tx.execute("LOCK TABLE operator_account IN SHARE ROW EXCLUSIVE MODE")
 

@@ -7,7 +7,7 @@ from hashrail.books import ledger
 from hashrail.custody import bound_wallets, withdrawal_sums
 from hashrail.events import deliveries
 from hashrail.exports import export
-from hashrail.parties import operator_sessions, partners, sign_in_attempts, views
+from hashrail.parties import operator_sessions, partners, sent_forms, sign_in_attempts, views
 from hashrail.selling import orders
 
 
@@ -21,8 +21,9 @@ async def housekeeping(pool: db.Pool) -> dict[str, int]:
     async with db.transaction(pool) as tx:
         counts["budgets"] += await rate_budgets.forget_expired(tx)
     async with db.transaction(pool) as tx:
-        for forget in (operator_sessions.forget_expired, sign_in_attempts.forget_past, views.forget_past):
-            counts["console"] += await forget(tx)
+        counts["console"] += await operator_sessions.forget_expired(tx)
+        for each in (sign_in_attempts, sent_forms, views):
+            counts["console"] += await each.forget_past(tx)
     for partner_id in await partners.ids(pool):
         async with db.transaction(pool) as tx:
             counts["orders"] += await orders.expire_due(tx, partner_id)

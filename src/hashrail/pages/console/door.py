@@ -21,13 +21,16 @@ from hashrail.access import addresses
 from hashrail.api.serving.door import ADDRESS, body_of
 from hashrail.api.serving.state import Serving
 from hashrail.deployment import journal_file
-from hashrail.errors import ForbiddenError, HashrailError, UnauthorizedError
-from hashrail.pages.console import signing_in
-from hashrail.pages.console.pages import DEEDS, VIEWS
-from hashrail.pages.console.visit import MAX_NUMBER, ROOT, Deed, Elsewhere, FieldNotANumberError, View, Visit
+from hashrail.errors import ForbiddenError, HashrailError
+from hashrail.pages import forms
+from hashrail.pages.console import asking, signing_in
+from hashrail.pages.console.asking import Asked, Form
+from hashrail.pages.console.pages import DEEDS, FORMS, VIEWS
+from hashrail.pages.console.visit import ROOT, Deed, Elsewhere, NotSignedInError, View, Visit, link
 from hashrail.pages.console.words import DONE
+from hashrail.pages.forms import MAX_NUMBER, FieldNotANumberError
 from hashrail.pages.rendering import HEADERS, HTML, Templates
-from hashrail.parties import operator_sessions, operators, views
+from hashrail.parties import operator_sessions, operators, sent_forms, views
 from hashrail.parties.permissions import ACTS
 from hashrail.parties.signing_in import From
 from hashrail.settings import Settings
@@ -43,13 +46,6 @@ CONSOLE_HEADERS = HEADERS | {
 SECURE_COOKIE, COOKIE = "__Host-hashrail", "hashrail_console"
 MAX_FIELDS = 50
 MAX_SUBJECT = 300
-
-
-class NotSignedInError(UnauthorizedError):
-    """Nobody is signed in, or the session has ended."""
-
-    code = "NOT_SIGNED_IN"
-    advice = "Sign in; what you had in mind was not done."
 
 
 class FormNotOursError(ForbiddenError):
@@ -80,6 +76,8 @@ class ConsoleDoor:
         return [
             *(_route(HttpMethod.GET, view.path, self._shows(view)) for view in VIEWS),
             *(_route(HttpMethod.POST, deed.path, self._does(deed)) for deed in DEEDS),
+            *(_route(HttpMethod.GET, form.path, self._asks(form)) for form in FORMS),
+            *(_route(HttpMethod.POST, form.path, self._takes(form)) for form in FORMS),
             _route(HttpMethod.GET, signing_in.PATH, self._at_the_door("sign_in", self._ask_password)),
             _route(HttpMethod.POST, signing_in.PATH, self._at_the_door("sign_in", self._take_password)),
             _route(HttpMethod.GET, signing_in.CODE, self._at_the_door("code", self._ask_code)),
@@ -98,9 +96,7 @@ class ConsoleDoor:
                     shown = await view.show(tx, visit)
                 if isinstance(shown, Elsewhere):
                     return _led_to(shown.path)
-                if shown.subject is not None:
-                    async with db.transaction(visit.deployment.pool) as tx:
-                        await views.note(tx, visit.operator, view.name, texts.shown(shown.subject, MAX_SUBJECT))
+                await _note(visit, view.name, shown.subject)
                 done = DONE.get(visit.query.get("done", ""))
                 return self._page(view.template, {**shown.facts, "visit": visit, "done": done})
             except HashrailError as error:
@@ -131,12 +127,76 @@ class ConsoleDoor:
         if deed.act is not None and ACTS[deed.act].pays:
             deployment.assert_node_named()
         async with db.transaction(deployment.pool) as tx:
-            await operators.hold(tx)
-            session = await operator_sessions.find(tx, visit.token)
-            if session is None or session.stage != "whole":
-                raise NotSignedInError("your session has ended")
-            operators.assert_may(await operators.by_id(tx, session.operator_id), deed.least)
+            await asking.let_in(tx, deed.act, visit)
             return await deed.do(tx, visit)
+
+    def _asks(self, form: Form) -> Callable[[AnyRequest], Awaitable[Answer]]:
+        """The form, with what stands in it now."""
+
+        async def send(request: AnyRequest) -> Answer:
+            visit: Visit | None = None
+            try:
+                visit = await self._visit(request)
+                if visit is None:
+                    return self._to_sign_in(request)
+                operators.assert_may(visit.operator, form.least)
+                asked = await asking.asked(form, visit)
+                await _note(visit, form.name, asked.subject)
+                return self._form(form, visit, asked, {**_first(asked), **visit.query})
+            except HashrailError as error:
+                return self._refused(request, error, visit)
+
+        return _named(f"console_{form.name}", send)
+
+    def _takes(self, form: Form) -> Callable[[AnyRequest], Awaitable[Answer]]:
+        """What was filled in: shown with what it comes to, or done."""
+
+        async def send(request: AnyRequest) -> Answer:
+            visit: Visit | None = None
+            asked: Asked | None = None
+            try:
+                assert_of_this_site(request)
+                visit = await self._visit(request)
+                if visit is None:
+                    raise NotSignedInError("your session has ended")
+                _assert_word(visit)
+                operators.assert_may(visit.operator, form.least)
+                asked = await asking.asked(form, visit)
+                return await self._step(form, visit, asked)
+            except HashrailError as error:
+                if visit is None or asked is None or isinstance(error, NotSignedInError):
+                    return self._refused(request, error, visit)
+                return self._form(form, visit, asked, visit.form, error=error, request=request)
+
+        return _named(f"console_{form.name}", send)
+
+    async def _step(self, form: Form, visit: Visit, asked: Asked) -> Answer:
+        step = visit.form.get("step", "look")
+        if step == "again":
+            return self._form(form, visit, asked, visit.form)
+        if step != "do" and form.looks:
+            looked = await asking.look(form, visit)
+            facts = {"form": form, "asked": asked, "visit": visit, "typed": visit.form, "looked": looked}
+            return self._page("console/form_looked_at.html", {**facts, "once": sent_forms.new_word()})
+        done, changes = await asking.do(form, visit)
+        path = link("/changes", done="asked") if changes else done.path
+        if not done.shown:
+            return _led_to(path)
+        facts = {"asked": asked, "visit": visit, "shown": done.shown, "path": path, "changes": changes}
+        return self._page("console/form_shown_once.html", facts)
+
+    def _form(
+        self,
+        form: Form,
+        visit: Visit,
+        asked: Asked,
+        typed: Mapping[str, str],
+        *,
+        error: HashrailError | None = None,
+        request: AnyRequest | None = None,
+    ) -> Answer:
+        facts = {"form": form, "asked": asked, "visit": visit, "typed": typed, "once": sent_forms.new_word()}
+        return self._page("console/form.html", {**facts, "error": error}, error=error, request=request)
 
     async def _visit(self, request: AnyRequest) -> Visit | None:
         """Who is signed in; None where nobody is."""
@@ -271,6 +331,18 @@ class ConsoleDoor:
                 headers["retry-after"] = str(error.details["seconds"])
         body = self.templates.render(template, {"visit": None, "done": None, "error": None, **facts})
         return Response(body, status_code=200 if error is None else error.status, media_type=HTML, headers=headers)
+
+
+async def _note(visit: Visit, name: str, subject: str | None) -> None:
+    """Keep who was shown whom."""
+    if subject is not None:
+        async with db.transaction(visit.deployment.pool) as tx:
+            await views.note(tx, visit.operator, name, texts.shown(subject, MAX_SUBJECT))
+
+
+def _first(asked: Asked) -> Mapping[str, str]:
+    """What stands in the fields at first, as texts."""
+    return {each.name: forms.typed(each) for each in asked.fields}
 
 
 def assert_of_this_site(request: AnyRequest) -> None:

@@ -1,7 +1,8 @@
 """What is an operator's own: their open sessions, and ending them."""
 
 from hashrail.db import Tx
-from hashrail.pages.console.visit import MAX_NUMBER, FieldNotANumberError, Shown, Visit, link
+from hashrail.pages import forms
+from hashrail.pages.console.visit import Shown, Visit, link
 from hashrail.parties import operator_sessions, operators, second_factors
 
 
@@ -17,11 +18,9 @@ async def sessions(tx: Tx, visit: Visit) -> Shown:
 
 async def end(tx: Tx, visit: Visit) -> str:
     """End one of the operator's sessions."""
-    text = visit.given("session")
-    if not (text.isascii() and text.isdecimal() and int(text) <= MAX_NUMBER):
-        raise FieldNotANumberError("session is no number", field="session")
-    await operator_sessions.end(tx, visit.operator.id, int(text))
-    await operators.note(tx, visit.operator, "console session ended", f"session {text} of {visit.operator.name}")
+    session = forms.number("session", visit.given("session"))
+    await operator_sessions.end(tx, visit.operator.id, session)
+    await operators.note(tx, visit.operator, "console session ended", f"session {session} of {visit.operator.name}")
     return link("/sessions", done="ended")
 
 

@@ -1,6 +1,7 @@
-"""Every page and every deed of the console, with the least role of each."""
+"""Every page, form and deed of the console, with the least role of each."""
 
 from hashrail.pages.console import blocking, days, home, log, own, partners, searching, users, withdrawals
+from hashrail.pages.console.asking import Form
 from hashrail.pages.console.visit import ROOT, Deed, View
 
 PARTNER = f"{ROOT}/partners/{{partner:int}}"
@@ -38,3 +39,4 @@ DEEDS = (
     Deed(f"{WITHDRAWAL}/approve", "approve", "payouts approve", withdrawals.approve),
     Deed(f"{WITHDRAWAL}/refuse", "refuse", "payouts refuse", withdrawals.refuse),
 )
+FORMS = (Form(f"{ROOT}/partners/new", "create_partner", "partner create", partners.ask_to_create, partners.create),)

@@ -6,34 +6,30 @@ transaction, in which who acts is looked up once more, and leads to another page
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.errors import BadRequestError
+from hashrail.errors import UnauthorizedError
+from hashrail.pages import forms
+from hashrail.pages.forms import FieldEmptyError
 from hashrail.parties.operator_sessions import Session, word_of
 from hashrail.parties.operators import Operator, Role, is_more
 from hashrail.parties.permissions import ACTS
 from hashrail.parties.signing_in import From
 
 ROOT = "/console"
-MAX_NUMBER = 2**63 - 1
+# How a form names a figure again that somebody has to look at once more.
+CONFIRM = "confirm:"
 
 
-class FieldEmptyError(BadRequestError):
-    """A field of the form or the address is empty; `details.field` names it."""
+class NotSignedInError(UnauthorizedError):
+    """Nobody is signed in, or the session has ended."""
 
-    code = "FIELD_EMPTY"
-    advice = "Go back, and fill it in."
-
-
-class FieldNotANumberError(BadRequestError):
-    """A field of the address is not a whole number that anything could have; `details.field` names it."""
-
-    code = "FIELD_NOT_A_NUMBER"
-    advice = "Look whether the address was copied whole."
+    code = "NOT_SIGNED_IN"
+    advice = "Sign in; what you had in mind was not done."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +44,16 @@ class Visit:
     numbers: Mapping[str, int] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
+    told: Any = None
+
+    def with_told(self, told: Any) -> "Visit":
+        """The same, with what the world outside was asked for it."""
+        return replace(self, told=told)
+
+    @property
+    def confirmed(self) -> list[str]:
+        """The figures that were named once more."""
+        return [name.removeprefix(CONFIRM) for name, value in self.form.items() if name.startswith(CONFIRM) and value]
 
     def may(self, least: Role) -> bool:
         """Whether the operator's role suffices."""
@@ -67,9 +73,7 @@ class Visit:
         text = self.query.get(name, "").strip()
         if not text:
             return None
-        if not (text.isascii() and text.isdecimal() and int(text) <= MAX_NUMBER):
-            raise FieldNotANumberError(f"{name} is no number", field=name)
-        return int(text)
+        return forms.number(name, text)
 
     def asked(self, name: str) -> str:
         """A field of the query that has to be there. Raises FieldEmptyError."""

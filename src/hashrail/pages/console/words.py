@@ -12,11 +12,15 @@ from typing import Any
 from markupsafe import Markup
 
 from hashrail import clock, texts
+from hashrail.acts.acting import Noted
 from hashrail.money import BTC_DECIMALS, decimals, plain
 from hashrail.parties.operators import plainly
 
 # What was done, after a form has led to a page.
 DONE = {
+    "asked": "It is noted, and waits for a second admin.",
+    "created": "It is there.",
+    "changed": "It is changed.",
     "approved": "Your approval is noted.",
     "refused": "The withdrawal is refused, and what it held is the user's again.",
     "blocked": "The user is blocked.",
@@ -65,4 +69,24 @@ def values(of: Mapping[str, object] | None) -> str:
     return "" if of is None else ", ".join(f"{name}: {plainly(value)}" for name, value in of.items())
 
 
-FILTERS: dict[str, Callable[..., Any]] = {"btc": btc, "moment": moment, "lines": lines, "values": values}
+def differences(noted: Noted) -> list[tuple[str, str, str]]:
+    """What an act has changed, by name: what there was, and what there is then."""
+    before, after = noted.before or {}, noted.after or {}
+    return [
+        (name, _shown(before.get(name)), _shown(after.get(name)))
+        for name in {**before, **after}
+        if name not in before or name not in after or before[name] != after[name]
+    ]
+
+
+def _shown(value: object) -> str:
+    return "–" if value is None else str(plainly(value))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "btc": btc,
+    "moment": moment,
+    "lines": lines,
+    "values": values,
+    "differences": differences,
+}
