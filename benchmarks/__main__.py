@@ -17,6 +17,7 @@ from benchmarks import (
     exports,
     latency,
     neighbours,
+    pages,
     payouts,
     reading,
     report,
@@ -54,6 +55,7 @@ class Name(StrEnum):
     EVENTS = "events"
     EXPORTS = "exports"
     WEBHOOKS = "webhooks"
+    PAGES = "pages"
 
 
 FULL: dict[Name, Benchmark] = {
@@ -69,6 +71,7 @@ FULL: dict[Name, Benchmark] = {
     Name.EVENTS: events.run,
     Name.EXPORTS: exports.run,
     Name.WEBHOOKS: webhooks.run,
+    Name.PAGES: pages.run,
 }
 SMALL = Shape(efficiencies=6, levels=5)
 QUICK_DAYS = days.Sizes(
@@ -98,6 +101,9 @@ QUICK: dict[Name, Benchmark] = {
     Name.EXPORTS: lambda place: exports.run(place, exports.Sizes(shape=SMALL, users=30, miners=200, days=3)),
     Name.WEBHOOKS: lambda place: webhooks.run(
         place, webhooks.Sizes(deliveries=40, endpoints=(1, 4), with_dead=10, dead=1)
+    ),
+    Name.PAGES: lambda place: pages.run(
+        place, pages.Sizes(shape=Shape(efficiencies=6, levels=5, partners=2), users=30, miners=60, days=3)
     ),
 }
 

@@ -19,8 +19,10 @@ from typer.testing import CliRunner
 
 from hashrail import clock, db
 from hashrail.audit import invariants
+from hashrail.pages.console.pages import VIEWS
 from hashrail.rewards import closing
 from tests.support.bitcoin_node import Node
+from tests.support.browser import needs_browser
 
 SHAPE = Shape(efficiencies=6, levels=5)
 
@@ -181,6 +183,22 @@ async def test_writes(place: Stage) -> None:
         postgres, python = Decimal(line.cells[4]), Decimal(line.cells[5])
         assert 0 < postgres <= (os.cpu_count() or 1)
         assert 0 < python <= (os.cpu_count() or 1)
+
+
+@needs_browser
+async def test_pages(place: Stage) -> None:
+    """Each page of the console stands in the table, or is named as one that no link leads to."""
+    (table,) = await tables_of(Name.PAGES, place)
+    seen = {line.cells[0] for line in table.lines}
+    assert {"/", "/console", "/console/partners/{partner}/users"} <= seen
+    named = " ".join(table.notes)
+    for view in VIEWS:
+        assert view.path.replace(":int", "") in seen or view.path in named
+    for line in table.lines:
+        server, weight, paint = map(figure, line.cells[1:])
+        assert 0 < server
+        assert 0 < weight
+        assert line.verdict is (server <= 200 and weight <= 300 and paint <= 1000)
 
 
 async def test_databases_are_dropped(place: Stage) -> None:
