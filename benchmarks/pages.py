@@ -60,8 +60,9 @@ FILL = (
        FROM miner WHERE partner_id = ANY ($1::bigint[]) AND id % 10 = 0""",
     """INSERT INTO withdrawal (partner_id, user_id, speed, address, amount_btc, commission_btc, state, created_at,
                                changed_at)
-       SELECT partner_id, id, 'daily', 'bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4', 0.001, 0, 'queued', $2, $2
-       FROM app_user WHERE partner_id = ANY ($1::bigint[]) AND id % 5 = 0""",
+       SELECT partner_id, id, 'daily', 'bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4', 0.001, 0,
+              CASE WHEN id % 20 = 0 THEN 'queued' ELSE 'cancelled' END, $2, $2
+       FROM app_user WHERE partner_id = ANY ($1::bigint[])""",
     "ANALYZE account, purchase, withdrawal",
 )
 
