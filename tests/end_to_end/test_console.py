@@ -147,6 +147,7 @@ def test_support_finds_a_user_and_writes_a_note(opened: Browser, sandbox: Sandbo
         page.locator("#entered + .scroll tbody a").first.click()
         expect(page.get_by_role("heading", name="Rates of each class")).to_be_visible()
         check_page(watched, "phone-day")
+        page.get_by_role("button", name="Menu").click()
         page.get_by_role("button", name="Sign out").click()
         page.goto(f"{sandbox.url}/console")
         expect(page.get_by_role("heading", name="Sign in to the console")).to_be_visible()

@@ -75,7 +75,8 @@ Ready: TypeAlias = Callable[[Deployment, Values], Awaitable[Any]]
 class Form:
     """A form: its path, its name in metrics, the act of a command that it is, what it asks and does.
 
-    One that does not `look` is done at once: it changes nothing that could be shown before.
+    One that does not `look` is done at once: it changes nothing that could be shown before. One that `begins` can be
+    opened by its path alone, so the command palette offers it; say no where it needs something in its query.
     """
 
     path: str
@@ -86,6 +87,7 @@ class Form:
     looks: bool = True
     grave: bool = False
     ready: Ready | None = None
+    begins: bool = True
 
     @property
     def least(self) -> Role:

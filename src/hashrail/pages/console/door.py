@@ -23,7 +23,7 @@ from hashrail.api.serving.state import Serving
 from hashrail.deployment import journal_file
 from hashrail.errors import ForbiddenError, HashrailError
 from hashrail.pages import forms
-from hashrail.pages.console import asking, signing_in
+from hashrail.pages.console import asking, menu, signing_in
 from hashrail.pages.console.asking import Asked, Form
 from hashrail.pages.console.pages import DEEDS, FORMS, VIEWS
 from hashrail.pages.console.visit import ROOT, Deed, Elsewhere, NotSignedInError, View, Visit, link
@@ -224,6 +224,7 @@ class ConsoleDoor:
             numbers,
             _fields(request.scope["query_string"]),
             form_of(request),
+            path=request.scope["path"],
         )
 
     def _at_the_door(
@@ -329,7 +330,9 @@ class ConsoleDoor:
             request.scope["state"]["error"] = error.code
             if "seconds" in error.details:
                 headers["retry-after"] = str(error.details["seconds"])
-        body = self.templates.render(template, {"visit": None, "done": None, "error": None, **facts})
+        visit = facts.get("visit")
+        around = {"visit": None, "done": None, "error": None, "desk": None if visit is None else menu.of(visit)}
+        body = self.templates.render(template, {**around, **facts})
         return Response(body, status_code=200 if error is None else error.status, media_type=HTML, headers=headers)
 
 

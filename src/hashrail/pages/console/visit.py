@@ -34,7 +34,7 @@ class NotSignedInError(UnauthorizedError):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of an operator who is signed in."""
+    """One request of an operator who is signed in; `path` is the page's, without its query."""
 
     deployment: Deployment
     operator: Operator
@@ -45,6 +45,7 @@ class Visit:
     query: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
     told: Any = None
+    path: str = ROOT
 
     def with_told(self, told: Any) -> "Visit":
         """The same, with what the world outside was asked for it."""

@@ -1,0 +1,61 @@
+"""The console's navigation: which pages stand in it, in groups, and which forms its command palette begins.
+
+Who may not see a page is not led to it: the least role is the page's own, of the one table of pages.
+"""
+
+from collections.abc import Sequence
+
+from hashrail.pages import desk
+from hashrail.pages.console.asking import Form
+from hashrail.pages.console.pages import FORMS, VIEWS
+from hashrail.pages.console.visit import ROOT, Visit
+from hashrail.pages.desk import Desk, Entry, Group
+
+MENU = (
+    Group("", (Entry("Home", ROOT, "h"),)),
+    Group("Mining", (Entry("Days", f"{ROOT}/days", "d", also=(f"{ROOT}/day",)),)),
+    Group("Selling", (Entry("Partners", f"{ROOT}/partners", "p", also=(f"{ROOT}/users",)),)),
+    Group("Money", (Entry("Withdrawals", f"{ROOT}/withdrawals", "w"),)),
+    Group(
+        "Running",
+        (
+            Entry("Log", f"{ROOT}/log", "l"),
+            Entry("Operators", f"{ROOT}/operators", "o"),
+        ),
+    ),
+)
+# Pages of the palette that are no place of their own in the navigation.
+OWN = Entry("Your sessions", f"{ROOT}/sessions", "s")
+LEAST = {view.path: view.least for view in VIEWS}
+SEARCH = f"{ROOT}/search"
+
+
+def of(visit: Visit) -> Desk:
+    """What stands around a page of this visit."""
+    groups = [
+        Group(each.words, [entry for entry in each.entries if visit.may(LEAST[entry.path])])
+        for each in (*MENU, Group("You", (OWN,)))
+    ]
+    return Desk(
+        name="Console",
+        home=ROOT,
+        groups=desk.at(groups, visit.path, home=ROOT),
+        acts=[Entry(words_of(form), form.path) for form in beginnings() if visit.may(form.least)],
+        who=visit.operator.name,
+        role=visit.operator.role,
+        own=OWN.path,
+        sign_out=f"{ROOT}/sign-out",
+        word=visit.word,
+        search=SEARCH if visit.may(LEAST[SEARCH]) else None,
+        search_words="id, txid, address, name, key",
+    )
+
+
+def beginnings() -> Sequence[Form]:
+    """The forms that begin with nothing chosen before."""
+    return [form for form in FORMS if "{" not in form.path and form.begins]
+
+
+def words_of(form: Form) -> str:
+    """What a form does, as a person would look for it: "Create partner" of create_partner."""
+    return form.name.replace("_", " ").capitalize()
