@@ -233,7 +233,7 @@ ROOMS = (
             *("states", "workers"),
         ),
     ),
-    Room("acts", "What operators do", ("acting", "partners", "second_look")),
+    Room("acts", "What operators do", ("acting", "corrections", "days", "partners", "pool", "rates", "second_look")),
     Room("sandbox", "A sandbox", ("demo", "journey", "rates", "scenarios")),
     Room(
         "processes",

@@ -11,10 +11,11 @@ import typer
 from hashrail import business_clock, clock
 from hashrail.access import api_keys
 from hashrail.accounting import pool_files, pool_receipts
+from hashrail.acts import pool
 from hashrail.acts.acting import Acting
+from hashrail.acts.rates import confirmation
 from hashrail.books import fence, ledger
 from hashrail.cli import keys as cli_keys
-from hashrail.cli import pool as cli_pool
 from hashrail.cli import shapes, withdrawals
 from hashrail.cli import standings as cli_standings
 from hashrail.cli.acting import NamedOption, acting, acting_in_steps
@@ -22,7 +23,6 @@ from hashrail.cli.catalogue import offer_words, offers_on_sale, tariff_facts
 from hashrail.cli.examples import example
 from hashrail.cli.printing import in_a_line, in_camel_case, prints, show_json
 from hashrail.cli.programmes import fractions_of, levels_facts
-from hashrail.cli.rates import confirmation
 from hashrail.cli.shared import MAX_ID, DataOption, JsonOption, in_transaction, say, table
 from hashrail.custody import corrections, hot_wallet, operator_withdrawals, payout_policy, payout_terms
 from hashrail.custody.operator_withdrawals import Wanted
@@ -339,7 +339,7 @@ async def _import_pool_receipts(tx: Tx, change: Change, asker: Operator) -> None
 
 async def _reverse_pool_receipt(tx: Tx, change: Change, asker: Operator) -> None:
     receipt = await pool_receipts.lock(tx, change.after["receipt"])
-    changes.assert_begins_with(change, cli_pool.receipt_facts(receipt))
+    changes.assert_begins_with(change, pool.receipt_facts(receipt))
     reason = change.after["reason"]
     await pool_receipts.reverse(tx, receipt.id, reason=reason)
     await operators.note(tx, asker, change.act, change.subject, reason, before=change.before, after=change.after)

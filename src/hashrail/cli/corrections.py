@@ -1,26 +1,21 @@
 """hashrail user credit, hashrail user debit: what operators give and take by hand."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Annotated, Literal
 
 import typer
 
+from hashrail.acts import corrections as acts
 from hashrail.acts.acting import Acting
-from hashrail.books import fence
+from hashrail.acts.corrections import Wanted
 from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.shared import DataOption, PartnerOption, amount, say
-from hashrail.custody import corrections
-from hashrail.custody.corrections import Correction
 from hashrail.db import Tx
-from hashrail.parties import partners, users
-from hashrail.parties.alone import Kind
+from hashrail.parties import partners
 
 app = typer.Typer()
-# Whose it is stands in the books, which are not open yet.
-NOBODY = 0
 
 UserArgument = Annotated[str, typer.Argument(metavar="PARTNER_USER_ID", help="The user by the partner's own id.")]
 AmountOption = Annotated[Decimal, typer.Option("--amount", parser=amount, metavar="AMOUNT", help="How much.")]
@@ -46,7 +41,7 @@ def credit(
 
     Beyond what one operator corrects alone in 24 hours it takes two admins: hashrail operator alone.
     """
-    wanted = Correction(NOBODY, currency, _positive(much), reference, reason)
+    wanted = Wanted(currency, _positive(much), reference, reason)
     done = acting(data, "user credit", operator, _corrected(partner, user, wanted))
     say(f"{user} is credited." if done else "This reference was done before; nothing changed.")
 
@@ -66,29 +61,16 @@ def debit(
 
     Beyond what one operator corrects alone in 24 hours it takes two admins: hashrail operator alone.
     """
-    wanted = Correction(NOBODY, currency, -_positive(much), reference, reason)
+    wanted = Wanted(currency, -_positive(much), reference, reason)
     done = acting(data, "user debit", operator, _corrected(partner, user, wanted))
     say(f"{user} is debited." if done else "This reference was done before; nothing changed.")
 
 
-def _corrected(partner: str, partner_user_id: str, wanted: Correction) -> Callable[[Tx, Acting], Awaitable[bool]]:
-    """A correction of a user of a partner, noted, unless it was done or waits for a second."""
+def _corrected(partner: str, user: str, wanted: Wanted) -> Callable[[Tx, Acting], Awaitable[bool]]:
+    """A correction of a user of a partner."""
 
     async def work(tx: Tx, act: Acting) -> bool:
-        books = await fence.share(tx, (await partners.find(tx, partner)).id)
-        user = await users.find(tx, books.partner_id, partner_user_id)
-        one = replace(wanted, user_id=user.id)
-        corrections.check(one)
-        before = {"partner": books.partner_id, "reference": one.reference, "done": False}
-        after, subject = before | asdict(one) | {"done": True}, f"user {books.partner_id}:{partner_user_id}"
-        if await corrections.is_done(tx, books.partner_id, one):
-            return False
-        of = (Kind.CORRECTION, one.currency, abs(one.amount))
-        if await act.waits_beyond(tx, subject, of, before=before, after=after):
-            return False
-        made = await corrections.correct(tx, books, one)
-        await act.note(tx, subject, before=before, after=after, reason=one.reason)
-        return made
+        return await acts.correct(tx, act, (await partners.find(tx, partner)).id, user, wanted)
 
     return work
 

@@ -1,6 +1,6 @@
 """hashrail day: the close of mining days, what was published for them, and its correction."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hashrail import bounds, business_clock, clock
+from hashrail.acts import days as acts
 from hashrail.acts.acting import Acting
-from hashrail.bounds import Doubt
+from hashrail.acts.days import Adjusted, Meant
+from hashrail.acts.rates import ask_node
 from hashrail.cli import shapes
 from hashrail.cli.acting import AsOption, acting, acting_in_steps
 from hashrail.cli.examples import example
@@ -21,48 +22,13 @@ from hashrail.cli.second_look import ConfirmOption, DryRunOption
 from hashrail.cli.shared import DataOption, JsonOption, amount, day, err, fail, in_transaction, say, table
 from hashrail.db import Row, Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.parties import partners
-from hashrail.rewards import (
-    closing,
-    day_sources,
-    entering,
-    node_words,
-    preview,
-    rate_classes,
-    rates,
-    stints,
-    taking_back,
-    tariffs,
-)
+from hashrail.rewards import closing, day_sources, rate_classes, rates
 from hashrail.rewards.day_sources import DaySource
-from hashrail.rewards.node_words import Words
-from hashrail.rewards.preview import Effect
 from hashrail.rewards.rates import MiningDay
 
 app = typer.Typer()
 
 DayArgument = Annotated[date, typer.Argument(parser=day, metavar="DAY", help="A mining day (UTC), as 2026-09-09.")]
-
-
-@dataclass(frozen=True, slots=True)
-class _Meant:
-    """An adjustment as it was typed."""
-
-    day: date
-    reason: str
-    changes: dict[str, Decimal]
-    confirm: list[str]
-    dry_run: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Adjusted:
-    """What an adjustment is, or would be: its number, what is said against it, what it comes to."""
-
-    number: int | None
-    doubts: tuple[Doubt, ...]
-    effect: Effect
-    words: Words
 
 
 @app.command("close", epilog=example("hashrail day close", "hashrail day close --through 2026-09-09"))
@@ -78,19 +44,17 @@ def close(
     """Publish every day that is due and has rates, and close it for all partners. Again does nothing."""
 
     async def work(act: Acting) -> closing.Progress:
-        deployment = act.deployment
         columns = (TextColumn("closing {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=err, transient=True) as progress:
-            total = await closing.days_due(deployment.pool, through=through)
+            total = await closing.days_due(act.deployment.pool, through=through)
             task = progress.add_task("days", total=total)
-            return await closing.close_due(
-                deployment.pool,
+            return await acts.close(
+                act,
                 through=through,
                 done=lambda closed: progress.update(task, advance=1, description=closed.isoformat()),
             )
 
-    subject = "all days that are due" if through is None else f"days through {through}"
-    made = acting_in_steps(data, "day close", operator, work, subject=subject)
+    made = acting_in_steps(data, "day close", operator, work, subject=acts.close_subject(through))
     if as_json:
         show_json(
             shapes.Closing(
@@ -186,22 +150,18 @@ def adjust(
     }
     changes = {name: value for name, value in given.items() if value is not None}
 
-    async def work(act: Acting) -> _Adjusted:
-        words = await node_words.ask(act.deployment.settings, [of_day])
+    meant = Meant(of_day, reason, changes)
+
+    async def work(act: Acting) -> Adjusted:
+        words = await ask_node(act.deployment, of_day)
         async with act.step() as tx:
-            return await _adjust(tx, act, _Meant(of_day, reason, changes, confirm or [], dry_run), words)
+            if dry_run:
+                return await acts.adjusted(tx, meant, words)
+            return await acts.adjust(tx, act, meant, words, confirm=confirm or [])
 
     made = acting_in_steps(data, "day adjust", operator, work)
     if as_json:
-        show_json(
-            shapes.AdjustedDay(
-                id=made.number,
-                doubts=doubt_shapes(made.doubts),
-                effect=effect_shape(made.effect),
-                dry_run=dry_run,
-                notes=list(made.words.notes),
-            )
-        )
+        show_json(_adjusted(made, dry_run=dry_run))
         return
     say(f"{made.effect.words()}.")
     show_notes(made.words)
@@ -221,10 +181,7 @@ def take_back(
     """
 
     async def work(tx: Tx, act: Acting) -> None:
-        found = await rates.find(tx, of_day)
-        await taking_back.take_back(tx, of_day)
-        before = {"published_at": found.published_at, "inputs": asdict(found.inputs)}
-        await act.note(tx, f"day {of_day}", before=before, after={"published_at": None}, reason=reason)
+        await acts.take_back(tx, act, of_day, reason=reason)
 
     acting(data, "day take-back", operator, work)
     say(
@@ -239,35 +196,17 @@ def bring_back(operator: AsOption = None, data: DataOption = None) -> None:
     No closed day changes, and what was written at the right time neither. Again does nothing.
     """
 
-    async def work(tx: Tx, act: Acting) -> int:
-        counts = {partner_id: await stints.bring_back(tx, partner_id) for partner_id in await partners.ids(tx)}
-        changed = sum(counts.values())
-        found = [partner_id for partner_id, count in counts.items() if count]
-        await act.note(tx, "stints", after={"broughtBack": changed, "partners": found})
-        return changed
-
-    say(f"{acting(data, 'day bring-back', operator, work)} stints were brought back.")
+    say(f"{acting(data, 'day bring-back', operator, acts.bring_back)} stints were brought back.")
 
 
-async def _adjust(tx: Tx, act: Acting, meant: _Meant, words: Words) -> _Adjusted:
-    """Correct a day whose doubtful figures are named; what takes two waits for another admin."""
-    day = meant.day
-    was = await rate_classes.published_inputs(tx, day)
-    before = await rate_classes.in_force(tx, day)
-    after = rate_classes.corrected(before, meant.changes, pool_fee=await tariffs.pool_fee(tx, day))
-    doubts = await entering.correct(tx, after, was, words.told.get(day))
-    made = _Adjusted(None, doubts, await preview.of_day(tx, after, before), words)
-    if meant.dry_run:
-        return made
-    bounds.assert_confirmed(doubts, meant.confirm, made.effect.words())
-    stood, stands = {"day": day, "inputs": asdict(before)}, {"day": day, "reason": meant.reason, **meant.changes}
-    if any(each.two for each in doubts) and await act.waits(tx, f"day {day}", before=stood, after=stands):
-        return made
-    at = await business_clock.now(tx)
-    number = await rate_classes.adjust(tx, day, reason=meant.reason, at=at, **meant.changes)
-    await entering.judge_again(tx, after=day, today=clock.day_of(at))
-    await act.note(tx, f"day {day}", before=stood, after=stands, reason=meant.reason)
-    return replace(made, number=number)
+def _adjusted(made: Adjusted, *, dry_run: bool) -> shapes.AdjustedDay:
+    return shapes.AdjustedDay(
+        id=made.number,
+        doubts=doubt_shapes(made.doubts),
+        effect=effect_shape(made.effect),
+        dry_run=dry_run,
+        notes=list(made.words.notes),
+    )
 
 
 def _rate_class(row: Row) -> shapes.RateClass:

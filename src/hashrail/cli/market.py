@@ -1,7 +1,6 @@
 """hashrail rates fetch and sources, tariff: where the figures of a mining day come from."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
@@ -9,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from hashrail import business_clock, clock, db
+from hashrail import db
+from hashrail.acts import rates as acts
 from hashrail.acts.acting import Acting
+from hashrail.acts.rates import FetchRun, Tried
 from hashrail.acts.second_look import may_be_done
 from hashrail.bounds import Doubt
 from hashrail.cli import market_shapes, preview_shapes, shapes
@@ -22,11 +23,9 @@ from hashrail.cli.second_look import ConfirmOption, DryRunOption
 from hashrail.cli.shared import DataOption, JsonOption, amount, day, fail, in_transaction, run, say, table
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.errors import HashrailError
-from hashrail.rewards import day_sources, entering, fetching, preview, rates, tariffs
+from hashrail.rewards import day_sources, preview, rates, tariffs
 from hashrail.rewards.day_sources import DaySource
 from hashrail.rewards.entering import Judgement
-from hashrail.rewards.fetching import Fetched
 from hashrail.rewards.formula import DayInputs
 from hashrail.rewards.preview import Effect, TariffEffect
 from hashrail.rewards.tariffs import Kind, Tariff
@@ -35,16 +34,6 @@ app = typer.Typer()
 rates_app = typer.Typer()
 
 SOURCE_COLUMNS = ("figure", "source", "value", "left out", "SHA-256")
-
-
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    """A day that was fetched, with what is said against its figures, or why it has to wait; tried, what it comes to."""
-
-    fetched: Fetched
-    judged: Judgement | None
-    why: HashrailError | None
-    effect: Effect | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +67,20 @@ def fetch(
     it ends with 1. The worker does the same every ten minutes. Figures in doubt are entered and held (hashrail rates
     confirm). A day that was entered by hand is only fetched when it is named, which replaces its figures.
     """
-    stopped: list[HashrailError] = []
 
-    async def look(deployment: Deployment) -> list[_Tried]:
-        return await _each(deployment, of_day, stopped, _judged, first_only=True)
+    async def look(deployment: Deployment) -> FetchRun:
+        return await acts.fetch_tried(deployment, of_day)
 
-    async def work(act: Acting) -> list[_Tried]:
-        async def enter(tx: Tx, fetched: Fetched) -> _Tried:
-            return _Tried(fetched, await _enter(tx, act, fetched), None)
-
-        made = await _each(act.deployment, of_day, stopped, enter)
-        for each in made:
-            if each.why is not None:
-                await fetching.note_wait(act.deployment.pool, each.fetched.day, each.why)
-        return made
+    async def work(act: Acting) -> FetchRun:
+        return await acts.fetch(act, of_day)
 
     found = run(data, look) if dry_run else acting_in_steps(data, "rates fetch", operator, work)
     if as_json:
-        show_json([_fetch(each, dry_run=dry_run) for each in found])
+        show_json([_fetch(each, dry_run=dry_run) for each in found.tried])
     else:
-        _show(found, dry_run=dry_run)
-    for why in stopped:
-        fail(why)
+        _show(found.tried, dry_run=dry_run)
+    if found.stopped is not None:
+        fail(found.stopped)
 
 
 @rates_app.command("sources", epilog=example("hashrail rates sources 2026-09-09"))
@@ -230,55 +211,7 @@ def source_rows(found: list[DaySource]) -> list[tuple[Any, ...]]:
     ]
 
 
-async def _each(
-    deployment: Deployment,
-    of_day: date | None,
-    stopped: list[HashrailError],
-    do: Callable[[Tx, Fetched], Awaitable[_Tried]],
-    *,
-    first_only: bool = False,
-) -> list[_Tried]:
-    """Fetch the day that is named or those that are due, and do something with each in a transaction of its own.
-
-    What is refused stops the rest.
-    """
-    pool, tried = deployment.pool, []
-    due = [of_day] if of_day else await fetching.due(pool)
-    async with aclosing(fetching.days(pool, deployment.settings, due[:1] if first_only else due)) as found:
-        async for fetched in found:
-            try:
-                async with db.transaction(pool) as tx:
-                    tried.append(await do(tx, fetched))
-            except HashrailError as why:
-                tried.append(_Tried(fetched, None, why))
-                stopped.append(why)
-                break
-    return tried
-
-
-async def _judged(tx: Tx, fetched: Fetched) -> _Tried:
-    """What would be said of a day if it were entered, and what it comes to. Raises what the day waits for."""
-    if fetched.waits is not None:
-        raise fetched.waits
-    assert fetched.inputs is not None, "a day that does not wait has its figures"
-    judged = await entering.judge(
-        tx, fetched.inputs, today=clock.day_of(await business_clock.now(tx)), chain=fetched.chain
-    )
-    return _Tried(fetched, judged, None, await preview.of_day(tx, fetched.inputs, judged.before))
-
-
-async def _enter(tx: Tx, act: Acting, fetched: Fetched) -> Judgement:
-    """Enter a day, noted with what stood there before."""
-    before = None
-    with suppress(rates.RatesMissingError):
-        before = asdict(await rates.of_day(tx, fetched.day))
-    judged = await fetching.enter(tx, fetched, at=await business_clock.now(tx))
-    after = None if fetched.inputs is None else asdict(fetched.inputs)
-    await act.note(tx, f"day {fetched.day}", before=before, after=after)
-    return judged
-
-
-def _show(found: list[_Tried], *, dry_run: bool) -> None:
+def _show(found: Sequence[Tried], *, dry_run: bool) -> None:
     if not found:
         say("No day is due.")
     for each in found:
@@ -304,7 +237,7 @@ def _show_judged(day: date, judged: Judgement, effect: Effect | None, *, dry_run
         say(f"{day} is entered.")
 
 
-def _fetch(tried: _Tried, *, dry_run: bool) -> market_shapes.Fetch:
+def _fetch(tried: Tried, *, dry_run: bool) -> market_shapes.Fetch:
     fetched, why = tried.fetched, tried.why
     return market_shapes.Fetch(
         day=fetched.day,

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from hashrail import business_clock, clock, db
-from hashrail.accounting import periods, pool_files, pool_payments, pool_promises, pool_receipts
+from hashrail import business_clock, db
+from hashrail.accounting import periods, pool_payments, pool_promises, pool_receipts
 from hashrail.accounting.pool_files import BadPoolFileError
 from hashrail.accounting.pool_promises import Day
-from hashrail.accounting.pool_receipts import Entered, Receipt
+from hashrail.accounting.pool_receipts import Receipt
+from hashrail.acts import pool as acts
 from hashrail.acts.acting import Acting
 from hashrail.bitcoin.findings import Finding
 from hashrail.cli import books_shapes as shapes
@@ -32,10 +33,8 @@ from hashrail.cli.shared import (
     warn,
 )
 from hashrail.db import Tx
-from hashrail.deployment.opened import Deployment, on_chain
+from hashrail.deployment.opened import Deployment
 from hashrail.money import ZERO
-from hashrail.parties import operators
-from hashrail.parties.alone import Kind
 
 app = typer.Typer()
 receipt_app = typer.Typer(help="Record, list and take back what the pool has paid.", no_args_is_help=True)
@@ -125,19 +124,15 @@ def add(
         raise typer.BadParameter("--amount asks for a --reference, by which it is known")
 
     async def work(act: Acting) -> list[Receipt]:
-        deployment = act.deployment
-        meant = of_day or clock.day_of(await business_clock.now(deployment.pool)) - clock.ONE_DAY
+        meant = of_day or await acts.yesterday(act.deployment.pool)
         if txid is None:
             assert btc is not None, "one of both is given"
             said = pool_receipts.by_word(day=meant, amount_btc=btc, reference=reference, reason=reason)
-            return await _by_word(act, said)
-        depth = deployment.settings.bitcoin_final_depth
-        async with on_chain(deployment, signs=False) as opened:
-            entered = await pool_payments.prove(
-                opened.pool, opened.chain, opened.facts.network, txid=txid, day=meant, depth=depth, block_hash=block
-            )
+            async with act.step() as tx:
+                return await acts.record_by_word(tx, act, said)
+        entered = await acts.prove(act.deployment, txid=txid, day=meant, block=block)
         async with act.step() as tx:
-            return await _recorded(tx, act, [entered])
+            return await acts.record(tx, act, [entered])
 
     _tell(acting_in_steps(data, "pool receipt add", operator, work))
 
@@ -157,16 +152,9 @@ def import_file(
     async def work(tx: Tx, act: Acting) -> list[Receipt]:
         try:
             with file.open(newline="", encoding="utf-8-sig") as lines:
-                entered = pool_files.read(lines)
+                return await acts.import_lines(tx, act, lines)
         except UnicodeDecodeError as error:
             raise BadPoolFileError(f"it is not UTF-8: {error}", field="file") from error
-        new = await pool_receipts.unrecorded(tx, entered)
-        whole = sum((each.amount_btc for each in new), ZERO)
-        before, after = {"recorded": 0}, {"amount_btc": whole, "lines": [line_facts(each) for each in new]}
-        of, subject = (Kind.POOL_RECEIPT, "BTC", whole), f"pool receipts of a file with {len(new)} new lines"
-        if not new or await act.waits_beyond(tx, subject, of, before=before, after=after):
-            return []
-        return await _recorded(tx, act, new)
 
     _tell(acting(data, "pool receipt import", operator, work))
 
@@ -217,15 +205,7 @@ def reverse(
     """
 
     async def work(tx: Tx, act: Acting) -> bool:
-        operators.assert_reason(reason)
-        was = await pool_receipts.lock(tx, receipt_id)
-        before, subject = receipt_facts(was), f"pool receipt {receipt_id}"
-        after, of = before | {"reversed": True, "reason": reason}, (Kind.POOL_RECEIPT, "BTC", was.amount_btc)
-        if was.reversed_at is not None or await act.waits_beyond(tx, subject, of, before=before, after=after):
-            return False
-        await pool_receipts.reverse(tx, receipt_id, reason=reason)
-        await act.note(tx, subject, before=before, after=after, reason=reason)
-        return True
+        return await acts.reverse(tx, act, receipt_id, reason=reason)
 
     done = acting(data, "pool receipt reverse", operator, work)
     say("Reversed." if done else "This receipt was reversed before; nothing changed.")
@@ -236,11 +216,7 @@ def add_address(address: AddressArgument, operator: AsOption = None, data: DataO
     """Name an address of yours that the pool pays to. An address that a user was given is refused."""
 
     async def work(tx: Tx, act: Acting) -> bool:
-        was = await pool_payments.addresses(tx)
-        network, now = act.deployment.facts.network, await business_clock.now(tx)
-        made = await pool_payments.add_address(tx, address, network, at=now)
-        await _note_addresses(tx, act, was)
-        return made
+        return await acts.add_address(tx, act, address)
 
     made = acting(data, "pool address add", operator, work)
     say(f"{address} is named." if made else f"{address} was named before; nothing changed.")
@@ -251,10 +227,7 @@ def remove_address(address: AddressArgument, operator: AsOption = None, data: Da
     """Name an address no more; what was recorded for it stays."""
 
     async def work(tx: Tx, act: Acting) -> bool:
-        was = await pool_payments.addresses(tx)
-        gone = await pool_payments.remove_address(tx, address)
-        await _note_addresses(tx, act, was)
-        return gone
+        return await acts.remove_address(tx, act, address)
 
     gone = acting(data, "pool address remove", operator, work)
     say(f"{address} is not named any more." if gone else f"{address} was not named; nothing changed.")
@@ -273,47 +246,6 @@ def list_addresses(data: DataOption = None, as_json: JsonOption = False) -> None
         show_json(found)
         return
     table("Addresses of the pool's payments", ("address",), [(each,) for each in found])
-
-
-def line_facts(one: Entered) -> dict[str, object]:
-    """What a line of a pool's file says, as a change keeps it."""
-    return {"day": one.day, "amount_btc": one.amount_btc, "txid": one.txid, "reference": one.reference}
-
-
-def receipt_facts(one: Receipt) -> dict[str, object]:
-    """What taking a receipt back begins with."""
-    reversed_before = one.reversed_at is not None
-    return {"receipt": one.id, "reversed": reversed_before, "amount_btc": one.amount_btc, "day": one.day}
-
-
-async def _note_addresses(tx: Tx, act: Acting, was: list[str]) -> None:
-    named = await pool_payments.addresses(tx)
-    await act.note(tx, "pool addresses", before={"addresses": was}, after={"addresses": named})
-
-
-async def _by_word(act: Acting, said: Entered) -> list[Receipt]:
-    """Record what an operator says, or let a second confirm it."""
-    async with act.step() as tx:
-        subject = f"pool receipt {said.reference}"
-        after = {
-            "day": said.day,
-            "amount_btc": said.amount_btc,
-            "reference": said.reference,
-            "reason": said.reason,
-        }
-        of = (Kind.POOL_RECEIPT, "BTC", said.amount_btc)
-        known = not await pool_receipts.unrecorded(tx, [said])
-        if known or await act.waits_beyond(tx, subject, of, before={"recorded": False}, after=after):
-            return []
-        return await _recorded(tx, act, [said])
-
-
-async def _recorded(tx: Tx, act: Acting, entered: Sequence[Entered]) -> list[Receipt]:
-    made = await pool_receipts.add(tx, entered)
-    for one in made:
-        values = {"day": one.day, "amount_btc": one.amount_btc, "txid": one.txid, "reference": one.reference}
-        await act.note(tx, f"pool receipt {one.id}", after=values, reason=one.reason)
-    return made
 
 
 def _tell(made: list[Receipt]) -> None:

@@ -1,16 +1,16 @@
 """hashrail rates: the figures of mining days, from being entered to being published."""
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hashrail import bounds, business_clock, clock
+from hashrail import bounds, clock
+from hashrail.acts import rates as acts
 from hashrail.acts.acting import Acting
+from hashrail.acts.rates import Entered
 from hashrail.cli import shapes
 from hashrail.cli.acting import AsOption, acting, acting_in_steps
 from hashrail.cli.examples import example
@@ -19,9 +19,7 @@ from hashrail.cli.second_look import ConfirmOption, DryRunOption
 from hashrail.cli.shared import DataOption, JsonOption, day, in_transaction, say, table
 from hashrail.db import Reader, Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.parties import changes
-from hashrail.rewards import entering, node_words, preview, rates, tariffs
-from hashrail.rewards.entering import Judgement
+from hashrail.rewards import node_words, rates, tariffs
 from hashrail.rewards.formula import DayInputs
 from hashrail.rewards.node_words import Words
 from hashrail.rewards.preview import Effect
@@ -31,17 +29,6 @@ from hashrail.settings import Settings
 app = typer.Typer()
 
 DayArgument = Annotated[date, typer.Argument(parser=day, metavar="DAY", help="A mining day (UTC), as 2026-09-09.")]
-
-
-@dataclass(frozen=True, slots=True)
-class _Entered:
-    """What was entered, or would be: its figures, what is said against them, what they come to, and when they count."""
-
-    inputs: DayInputs
-    judged: Judgement
-    effect: Effect
-    publishes_at: datetime
-    words: Words
 
 
 @app.command(
@@ -85,12 +72,14 @@ def set_rates(
         "gomining_usd": gomining_usd,
     }
 
-    async def work(act: Acting) -> _Entered:
+    async def work(act: Acting) -> Entered:
         settings = act.deployment.settings
-        words = await node_words.ask(settings, [of_day])
+        words = await acts.ask_node(act.deployment, of_day)
         async with act.step() as tx:
             inputs = rates.parse(fields, await tariffs.prices(tx, of_day, settings), await rates.discount_cap(tx))
-            return await _set(tx, act, inputs, words, confirm or [], dry_run=dry_run)
+            if dry_run:
+                return await acts.seen(tx, inputs, words)
+            return await acts.enter(tx, act, inputs, words, confirm=confirm or [])
 
     made = acting_in_steps(data, "rates set", operator, work)
     if as_json:
@@ -123,7 +112,7 @@ def import_rates(
         words = await node_words.ask(act.deployment.settings, [inputs.day for inputs in series])
         async with act.step() as tx:
             series = await _read(tx, file, act.deployment.settings)
-            return len(series), await _import(tx, act, series, words, confirm or []), words
+            return len(series), await acts.enter_series(tx, act, series, words, confirm=confirm or []), words
 
     count, held, words = acting_in_steps(data, "rates import", operator, work)
     say(f"{count} days entered.")
@@ -177,24 +166,10 @@ def confirm_rates(
     Where there is only one, each figure that would take two is named with --confirm.
     """
 
-    async def confirm_day(tx: Tx, act: Acting, words: Words) -> Effect | None:
-        found = await entering.assert_held(tx, of_day)
-        today = clock.day_of(await business_clock.now(tx))
-        judged = await entering.judge(tx, found.inputs, today=today, chain=words.told.get(of_day))
-        effect = await preview.of_day(tx, found.inputs, judged.before)
-        before, after = confirmation(found)
-        if found.held_for_two:
-            if await act.waits(tx, f"day {of_day}", before=before, after=after):
-                return None
-            bounds.assert_confirmed([each for each in judged.doubts if each.two], confirm or [], effect.words())
-        await entering.confirm(tx, of_day, today=today)
-        await act.note(tx, f"day {of_day}", before=before, after=after)
-        return effect
-
     async def work(act: Acting) -> Effect | None:
-        words = await node_words.ask(act.deployment.settings, [of_day])
+        words = await acts.ask_node(act.deployment, of_day)
         async with act.step() as tx:
-            return await confirm_day(tx, act, words)
+            return await acts.confirm(tx, act, of_day, words, named=confirm or [])
 
     effect = acting_in_steps(data, "rates confirm", operator, work)
     assert effect is not None, "what waits for a second has ended the command"
@@ -206,8 +181,7 @@ def delete_rates(of_day: DayArgument, operator: AsOption = None, data: DataOptio
     """Take back what was entered for a day that is not published."""
 
     async def work(tx: Tx, act: Acting) -> None:
-        was = await entering.delete(tx, of_day, today=clock.day_of(await business_clock.now(tx)))
-        await act.note(tx, f"day {of_day}", before=asdict(was.inputs), after={})
+        await acts.delete(tx, act, of_day)
 
     acting(data, "rates delete", operator, work)
     say(f"{of_day} has no rates any more.")
@@ -226,16 +200,8 @@ def policy(
     """Show how long a day waits between entering and publishing, after changing it. To shorten it takes two admins."""
 
     async def change(tx: Tx, act: Acting) -> timedelta:
-        was = await rates.delay(tx)
-        before = {"delay_seconds": was // timedelta(seconds=1)}
-        after = {"delay_seconds": publish_delay}
-        if before != after:
-            assert publish_delay is not None, "it was given"
-            rates.check_delay(publish_delay)
-            if publish_delay < before["delay_seconds"] and await act.waits(tx, "rates", before=before, after=after):
-                return was
-            await rates.set_delay(tx, publish_delay)
-            await act.note(tx, "rates", before=before, after=after)
+        assert publish_delay is not None, "it was given"
+        await acts.set_delay(tx, act, publish_delay)
         return await rates.delay(tx)
 
     async def show(tx: Tx, _: Deployment) -> timedelta:
@@ -247,12 +213,6 @@ def policy(
         show_json(shapes.RatesPolicy(publish_delay_seconds=seconds))
     else:
         say(f"A day is published {seconds} seconds after it was entered, when it is over and not held.")
-
-
-def confirmation(found: MiningDay) -> tuple[dict[str, object], dict[str, object]]:
-    """What a confirmation of a held day begins with, and what it makes of it."""
-    facts: dict[str, object] = {"day": found.inputs.day, "inputs": asdict(found.inputs)}
-    return facts | {"held": list(found.held)}, facts | {"held": []}
 
 
 def day_shape(found: MiningDay) -> shapes.Day:
@@ -279,58 +239,12 @@ def day_shape(found: MiningDay) -> shapes.Day:
 
 
 async def _read(reader: Reader, file: Path, settings: Settings) -> list[DayInputs]:
-    """The days of a file, with what its days cost. Raises BadRatesError."""
-    cap, on_day = await rates.discount_cap(reader), tariffs.by_day(await tariffs.listed(reader))
+    """The days of a file. Raises BadRatesError."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
-            return rates.parse_series(lines, rates.prices(settings), cap, on_day=on_day)
+            return await acts.read_series(reader, lines, settings)
     except UnicodeDecodeError as error:
         raise rates.BadRatesError(f"{file} is not UTF-8: {error}", field="line") from error
-
-
-async def _set(
-    tx: Tx, act: Acting, inputs: DayInputs, words: Words, confirm: Sequence[str], *, dry_run: bool
-) -> _Entered:
-    """Enter a day's inputs whose doubtful figures are named; what takes two is held until another admin confirms."""
-    at = await business_clock.now(tx)
-    judged = await entering.judge(tx, inputs, today=clock.day_of(at), chain=words.told.get(inputs.day))
-    effect = await preview.of_day(tx, inputs, judged.before)
-    made = _Entered(inputs, judged, effect, rates.published_from(inputs.day, at, await rates.delay(tx)), words)
-    if dry_run:
-        return made
-    bounds.assert_confirmed(judged.doubts, confirm, effect.words())
-    await _enter(tx, act, [inputs], words, f"day {inputs.day}", at)
-    if judged.needs_two:
-        found = await rates.find(tx, inputs.day)
-        before, after = confirmation(found)
-        asked = await changes.ask(tx, act.operator, "rates confirm", f"day {inputs.day}", before=before, after=after)
-        if asked is not None:
-            act.asked.append(asked)
-            return made
-    if judged.doubts:
-        await entering.confirm(tx, inputs.day, today=clock.day_of(at))
-    return made
-
-
-async def _import(tx: Tx, act: Acting, series: list[DayInputs], words: Words, confirm: Sequence[str]) -> list[date]:
-    """Enter the days of a series; answers those that are held. A first day in doubt has to be named."""
-    at = await business_clock.now(tx)
-    series = sorted(series, key=lambda inputs: inputs.day)
-    first = await entering.judge(tx, series[0], today=clock.day_of(at))
-    bounds.assert_confirmed([each for each in first.doubts if each.field == "day"], confirm)
-    await _enter(tx, act, series, words, f"{len(series)} days", at)
-    return [inputs.day for inputs in series if (await rates.find(tx, inputs.day)).held]
-
-
-async def _enter(tx: Tx, act: Acting, series: list[DayInputs], words: Words, subject: str, at: datetime) -> None:
-    """Enter days, noted with what stood there before."""
-    before, after = {}, {}
-    for inputs in series:
-        with suppress(rates.RatesMissingError):
-            before[inputs.day.isoformat()] = asdict(await rates.of_day(tx, inputs.day))
-        await entering.enter(tx, inputs, at=at, chain=words.told.get(inputs.day))
-        after[inputs.day.isoformat()] = asdict(inputs)
-    await act.note(tx, subject, before=before, after=after)
 
 
 def _show_days(days: list[DayInputs], title: str) -> None:
@@ -341,7 +255,7 @@ def _show_days(days: list[DayInputs], title: str) -> None:
     )
 
 
-def _entered(made: _Entered, *, dry_run: bool) -> shapes.EnteredDay:
+def _entered(made: Entered, *, dry_run: bool) -> shapes.EnteredDay:
     inputs, effect = made.inputs, made.effect
     return shapes.EnteredDay(
         day=inputs.day,

@@ -34,6 +34,11 @@ class Words:
     told: Mapping[date, ChainDay] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def sentences(self) -> list[str]:
+        """The notes for people."""
+        return [f"{each[:1].upper()}{each[1:]}." for each in self.notes]
+
 
 async def ask(settings: Settings, days: Iterable[date]) -> Words:
     """Ask for the days, the newest first; nothing is raised. Without a node there is nothing to tell."""
