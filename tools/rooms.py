@@ -233,7 +233,14 @@ ROOMS = (
             *("states", "workers"),
         ),
     ),
-    Room("acts", "What operators do", ("acting", "corrections", "days", "partners", "pool", "rates", "second_look")),
+    Room(
+        "acts",
+        "What operators do",
+        (
+            *("acting", "changes", "corrections", "days", "kept", "partners", "payouts", "pool", "rates"),
+            *("second_look", "withdrawals"),
+        ),
+    ),
     Room("sandbox", "A sandbox", ("demo", "journey", "rates", "scenarios")),
     Room(
         "processes",

@@ -1,7 +1,7 @@
 """hashrail catalogue, order: what is on sale, what upgrades cost, how much may be sold; and taking an order back."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from hashrail import bounds, db
+from hashrail.acts import kept
 from hashrail.acts.acting import Acting
 from hashrail.acts.second_look import may_be_done
 from hashrail.books import fence
@@ -58,11 +59,11 @@ def seed(operator: AsOption = None, data: DataOption = None) -> None:
     """Offer the sample catalogue, and set the sample discount levels and tariff of upgrades."""
 
     async def work(tx: Tx, act: Acting) -> int:
-        was = await offers_on_sale(tx)
+        was = await kept.offers(tx)
         await catalogue.put(tx, samples.sample_collections())
         await discounts.set_levels(tx, samples.pairs(samples.SAMPLE_LEVELS))
         await upgrade_tariff.put(tx, samples.SAMPLE)
-        offers = await offers_on_sale(tx)
+        offers = await kept.offers(tx)
         await act.note(
             tx, "catalogue, levels, tariff", before={"offers": was}, after={"offers": offers, "samples": True}
         )
@@ -95,8 +96,8 @@ def put(
     """
 
     async def work(tx: Tx, act: Acting) -> tuple[OfferEffect, Sequence[Doubt]]:
-        offer, put_it = offer_words(power, efficiency), [(power, efficiency, usd)]
-        was = (await offers_on_sale(tx)).get(offer)
+        offer, put_it = kept.offer(power, efficiency), [(power, efficiency, usd)]
+        was = (await kept.offers(tx)).get(offer)
         effect = await preview.of_offer(tx, power, efficiency, usd)
         doubts = await _doubt_offer(tx, power, efficiency, usd, was)
         if dry_run:
@@ -286,11 +287,11 @@ async def _change_upgrades(
     made = UpgradesChange(was, then, doubts)
     if dry_run:
         return made
-    subject, before = UPGRADES, tariff_facts(was)
-    meant = before | given_facts(given)
+    subject, before = UPGRADES, kept.tariff(was)
+    meant = before | kept.with_text_levels(given)
     if await may_be_done(tx, act, subject, doubts, confirm, before=before, after=meant, effect=made.words()):
         await upgrade_tariff.change(tx, **given)
-        await act.note(tx, subject, before=before, after=tariff_facts(then))
+        await act.note(tx, subject, before=before, after=kept.tariff(then))
     return made
 
 
@@ -298,7 +299,7 @@ async def _doubt_offer(
     tx: Tx, power: Decimal, efficiency: Decimal, usd: Decimal, was: Decimal | None
 ) -> tuple[Doubt, ...]:
     """Of a price against the present one, and that of a day ago."""
-    stood = await day_ago.values(tx, "catalogue put", f"offer {offer_words(power, efficiency)}")
+    stood = await day_ago.values(tx, "catalogue put", f"offer {kept.offer(power, efficiency)}")
     earlier = stood.get("price_usd")
     doubts = catalogue.doubt_offer(power, efficiency, usd, was)
     if earlier is None:
@@ -332,19 +333,6 @@ async def _doubt_upgrades(tx: Tx, was: Tariff | None, given: Mapping[str, Any]) 
         known = {level: usd for level, usd in steps.items() if level in before}
         doubts += bounds.graver(found, upgrade_tariff.doubt_steps(before, known, since=bounds.DAY_AGO))
     return doubts
-
-
-def tariff_facts(found: Tariff | None) -> dict[str, object]:
-    """What upgrades cost, for the log and for a change that waits."""
-    return {} if found is None else given_facts(asdict(found))
-
-
-def given_facts(given: Mapping[str, Any]) -> dict[str, object]:
-    """Parts of it, with levels as texts."""
-    return {
-        name: {str(level): price for level, price in value.items()} if isinstance(value, Mapping) else value
-        for name, value in given.items()
-    }
 
 
 def _put_on_sale(offer_id: int, verb: Callable[[Tx, int], Awaitable[None]]) -> Callable[[Tx, Acting], Awaitable[None]]:
@@ -402,16 +390,6 @@ def _capacity_shape(effect: CapacityEffect, doubts: Sequence[Doubt], *, dry_run:
         dry_run=dry_run,
         doubts=doubt_shapes(doubts),
     )
-
-
-async def offers_on_sale(tx: Tx) -> dict[str, Decimal]:
-    """USD of what is on sale."""
-    return {offer_words(one.power, one.energy_efficiency): one.value_usd for one in await catalogue.on_sale(tx)}
-
-
-def offer_words(power: Decimal, efficiency: Decimal) -> str:
-    """How an offer is named in the log."""
-    return f"{plain(power)} TH, {plain(efficiency)} W/TH"
 
 
 def _show_tariff(found: Tariff) -> None:

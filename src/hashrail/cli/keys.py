@@ -10,6 +10,7 @@ import typer
 from hashrail import clock
 from hashrail.access import api_keys, scopes
 from hashrail.access.api_keys import KeyKind, NewKey
+from hashrail.acts import kept
 from hashrail.acts.acting import Acting
 from hashrail.books import fence
 from hashrail.cli import shapes, shared
@@ -107,7 +108,7 @@ def rotate_key(
         partner_id = (await partners.find(tx, partner)).id
         made, sealed = await api_keys.next_secret(tx, act.deployment.vault, partner_id=partner_id, key_id=key_id)
         row = await _row(tx, partner_id, key_id)
-        before = await rotation(tx, partner_id, key_id)
+        before = await kept.rotation(tx, partner_id, key_id)
         if scopes.WITHDRAW in row["scopes"] and await act.waits(
             tx, _subject(partner_id, key_id), before=before, after=before | {"rotates": True}, secret=sealed.decode()
         ):
@@ -239,12 +240,6 @@ def list_keys(partner: PartnerOption, data: DataOption = None, as_json: JsonOpti
             for row in rows
         ],
     )
-
-
-async def rotation(tx: Tx, partner_id: int, key_id: int) -> dict[str, object]:
-    """What a rotation begins with: the key, and which of its secrets sign."""
-    live = await api_keys.secrets_of(tx, partner_id, key_id)
-    return {"partner": partner_id, "key": key_id, "live_secrets": live}
 
 
 async def _row(tx: Tx, partner_id: int, key_id: int) -> Row:

@@ -1,6 +1,6 @@
 """hashrail programme: discounts, by programme and by level, and who takes part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
@@ -9,6 +9,7 @@ import typer
 from rich.progress import Progress
 
 from hashrail import bounds, db
+from hashrail.acts import kept
 from hashrail.acts.acting import Acting
 from hashrail.acts.second_look import may_be_done
 from hashrail.books import fence
@@ -74,7 +75,7 @@ def set_fraction(
             # What cannot be is refused first, also in a dry run.
             await discounts.set_fraction(tx, programme, from_day=from_day, fraction=fraction)
         effect = await preview.of_discounts(tx, fractions={programme: fraction})
-        was = {"programme": name, "fractions": await fractions_of(tx, name)}
+        was = {"programme": name, "fractions": await kept.fractions(tx, name)}
         meant = {"programme": name, "fraction": fraction, "from": from_day}
         doubts, subject = bounds.doubt_discount(fraction), f"programme {name}"
         if not dry_run and await may_be_done(
@@ -145,10 +146,10 @@ def set_levels(
     table_of_levels = {amount(from_th): amount(fraction) for from_th, _, fraction in parted}
 
     async def work(tx: Tx, act: Acting) -> tuple[LevelsEffect | None, Sequence[Doubt]]:
-        before = levels_facts(await discounts.levels(tx))
+        before = kept.levels(await discounts.levels(tx))
         async with db.undone(tx):
             await discounts.set_levels(tx, table_of_levels)
-            effect, after = await preview.of_levels(tx), levels_facts(await discounts.levels(tx))
+            effect, after = await preview.of_levels(tx), kept.levels(await discounts.levels(tx))
         doubts = [doubt for each in table_of_levels.values() for doubt in bounds.doubt_discount(each)]
         if not dry_run and await may_be_done(
             tx, act, "discounts", doubts, confirm, before=before, after=after, effect=_words(effect)
@@ -230,17 +231,6 @@ def join(
 
     done = acting_in_steps(data, "programme join", operator, work)
     say(f"{done} user(s) {'left' if leave else 'take part'}.")
-
-
-async def fractions_of(tx: Tx, name: str) -> dict[str, object]:
-    """What a programme gives, by the first day."""
-    found = [one for one in await discounts.programmes(tx) if one.name == name and one.from_day is not None]
-    return {str(one.from_day): one.fraction for one in found}
-
-
-def levels_facts(levels: Mapping[Decimal, Decimal]) -> dict[str, object]:
-    """Fractions by the TH from which they are given, for the log and for a change that waits."""
-    return {"levels": {plain(from_th): fraction for from_th, fraction in levels.items()}}
 
 
 def _shape(effect: Effect | None, doubts: Sequence[Doubt], *, dry_run: bool) -> preview_shapes.SetDiscount:

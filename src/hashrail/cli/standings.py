@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from hashrail.acts import kept
 from hashrail.acts.acting import Acting
 from hashrail.cli import standing_shapes as shapes
 from hashrail.cli.acting import AsOption, acting
@@ -103,7 +104,7 @@ def close(
         if present.standing != "closed" and await act.waits(tx, subject, before=before, after=after):
             return None, await page(tx, found)
         made = await partner_closing.close(tx, found.id, reason=reason)
-        await act.note(tx, subject, before=before, after=before | ended(made), reason=reason)
+        await act.note(tx, subject, before=before, after=before | kept.ended(made), reason=reason)
         return made, await page(tx, found)
 
     made, shown = acting(data, "partner close", operator, work)
@@ -136,11 +137,6 @@ def show(partner: PartnerArgument, data: DataOption = None, as_json: JsonOption 
 async def page(tx: Tx, partner: Partner) -> Page:
     """All that is shown of a partner."""
     return Page(partner, await seen(tx, partner), await balances.of_partner(tx, partner.id))
-
-
-def ended(made: Closed) -> dict[str, object]:
-    """What ended with a partner, for the log."""
-    return {"standing": "closed", "miners": made.miners, "th": made.power_th, "orders": made.orders, "keys": made.keys}
 
 
 def _shape(shown: Page) -> shapes.PartnerPage:
