@@ -237,8 +237,9 @@ ROOMS = (
         "acts",
         "What operators do",
         (
-            *("acting", "changes", "corrections", "days", "kept", "partners", "payouts", "pool", "rates"),
-            *("second_look", "withdrawals"),
+            *("acting", "allowed", "catalogue", "corrections", "days", "discounts", "invoices", "keys", "orders"),
+            *("partners", "payments", "payout_terms", "pool", "rates", "sessions", "standings"),
+            "tariffs",
         ),
     ),
     Room("sandbox", "A sandbox", ("demo", "journey", "rates", "scenarios")),

@@ -10,7 +10,7 @@ production deployment or a sandbox: hrk_live_7_... or hrk_test_7_... Older ones 
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
@@ -140,8 +140,7 @@ async def create_key(
     Raises BadScopeError, UnsignedNeedsAddressesError, NoFactsError.
     """
     granted = known_scopes.check(scopes)
-    if unsigned_upgrades and not allowed_ips:
-        raise UnsignedNeedsAddressesError("a key without signatures needs an IP allow-list", field="allowed_ips")
+    check_unsigned(unsigned_upgrades=unsigned_upgrades, allowed_ips=allowed_ips)
     mode = (await facts.read(tx)).mode
     key = f"hrk_{WORDS[mode]}_{partner_id}_{secrets.token_urlsafe(24)}"
     key_id: int = await tx.fetchval(
@@ -162,6 +161,12 @@ async def create_key(
     await journal.note(tx, Kind.KEY_CREATED, partner_id=partner_id, key=key, number=key_id)
     await drafts.note(tx, partner_id, ApiKeyCreated(id=key_id, label=label, kind=kind, scopes=sorted(granted)))
     return NewKey(key_id, key, secret)
+
+
+def check_unsigned(*, unsigned_upgrades: bool, allowed_ips: Sequence[IPv4Network | IPv6Network]) -> None:
+    """A key that need not sign is one of known addresses. Raises UnsignedNeedsAddressesError."""
+    if unsigned_upgrades and not allowed_ips:
+        raise UnsignedNeedsAddressesError("a key without signatures needs an IP allow-list", field="allowed_ips")
 
 
 async def rotate_key(tx: Tx, vault: Vault, *, partner_id: int, key_id: int) -> NewKey:

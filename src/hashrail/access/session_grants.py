@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from hashrail import clock
 from hashrail.access.scopes import EVERY_SCOPE
-from hashrail.db import Row, Tx
+from hashrail.db import Reader, Row, Tx
 from hashrail.errors import NotFoundError, UnauthorizedError
 from hashrail.events import drafts
 from hashrail.events.types.partners import PartnerSessionsEnded
@@ -189,6 +189,17 @@ async def end(
     else:
         await tell(tx, partner_id, rows, cause)
     return len(rows)
+
+
+async def count_open(tx: Reader, partner_id: int) -> int:
+    """How many sessions of a partner's users are open."""
+    found: int = await tx.fetchval(
+        """SELECT count(*) FROM refresh_family
+           WHERE partner_id = $1 AND revoked_at IS NULL AND expires_at > $2""",
+        partner_id,
+        clock.wall_now(),
+    )
+    return found
 
 
 async def _end_read_tokens(tx: Tx, partner_id: int, user_id: int | None, key_id: int | None) -> None:

@@ -1,6 +1,6 @@
 """A second look at figures that become final: named again by who gives them, and by two where they are far off."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from hashrail import bounds
 from hashrail.acts.acting import Acting
@@ -13,7 +13,7 @@ async def may_be_done(
     act: Acting,
     subject: str,
     doubts: Sequence[Doubt],
-    confirm: Sequence[str] | None,
+    confirm: Collection[str] | None,
     *,
     before: Mapping[str, object],
     after: Mapping[str, object],

@@ -1,57 +1,36 @@
 """hashrail catalogue, order: what is on sale, what upgrades cost, how much may be sold; and taking an order back."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
 
-from hashrail import bounds, db
-from hashrail.acts import kept
+from hashrail.acts import catalogue as acts
+from hashrail.acts import orders as order_acts
 from hashrail.acts.acting import Acting
-from hashrail.acts.second_look import may_be_done
-from hashrail.books import fence
+from hashrail.acts.catalogue import Capped, Offered, UpgradesChange
 from hashrail.bounds import Doubt
 from hashrail.cli import preview_shapes, shapes
 from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.rates import doubt_shapes
-from hashrail.cli.second_look import ConfirmOption, DryRunOption
+from hashrail.cli.second_look import ConfirmOption, DryRunOption, named
 from hashrail.cli.shared import MAX_ID, DataOption, JsonOption, PartnerOption, amount, in_transaction, say, table
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
 from hashrail.money import plain
-from hashrail.parties import day_ago, partners
-from hashrail.rewards import discounts
-from hashrail.selling import capacity as capacity_module
-from hashrail.selling import catalogue, orders, preview, samples, upgrade_tariff
+from hashrail.parties import partners
+from hashrail.selling import catalogue, upgrade_tariff
 from hashrail.selling.preview import CapacityEffect, OfferEffect
 from hashrail.selling.upgrade_prices import Tariff
 
 app = typer.Typer()
 order_app = typer.Typer()
 
-# How the log names what upgrades cost.
-UPGRADES = "tariff of upgrades"
-
 OfferArgument = Annotated[int, typer.Argument(metavar="ID", max=MAX_ID, help="The offer's number, as listed.")]
-
-
-@dataclass(frozen=True, slots=True)
-class UpgradesChange:
-    """What upgrades cost, before and then, and which figures somebody should look at again."""
-
-    before: Tariff | None
-    after: Tariff
-    doubts: Sequence[Doubt]
-
-    def words(self) -> str:
-        """For people, in a line."""
-        was = "" if self.before is None else f", and {plain(self.before.power_price)} before"
-        return f"A TH costs {plain(self.after.power_price)} USD{was}"
 
 
 @app.command("seed")
@@ -59,15 +38,7 @@ def seed(operator: AsOption = None, data: DataOption = None) -> None:
     """Offer the sample catalogue, and set the sample discount levels and tariff of upgrades."""
 
     async def work(tx: Tx, act: Acting) -> int:
-        was = await kept.offers(tx)
-        await catalogue.put(tx, samples.sample_collections())
-        await discounts.set_levels(tx, samples.pairs(samples.SAMPLE_LEVELS))
-        await upgrade_tariff.put(tx, samples.SAMPLE)
-        offers = await kept.offers(tx)
-        await act.note(
-            tx, "catalogue, levels, tariff", before={"offers": was}, after={"offers": offers, "samples": True}
-        )
-        return len(offers)
+        return await acts.seed(tx, act)
 
     say(f"{acting(data, 'catalogue seed', operator, work)} offers are on sale.")
 
@@ -95,24 +66,11 @@ def put(
     It says what the price is per TH and was, and which open orders keep theirs.
     """
 
-    async def work(tx: Tx, act: Acting) -> tuple[OfferEffect, Sequence[Doubt]]:
-        offer, put_it = kept.offer(power, efficiency), [(power, efficiency, usd)]
-        was = (await kept.offers(tx)).get(offer)
-        effect = await preview.of_offer(tx, power, efficiency, usd)
-        doubts = await _doubt_offer(tx, power, efficiency, usd, was)
-        if dry_run:
-            # What the books refuse is refused in a dry run too.
-            await catalogue.check(tx, power, efficiency, usd)
-        before = {"power": power, "efficiency": efficiency, "price_usd": was}
-        after, told = before | {"price_usd": usd}, effect.words() if doubts else ""
-        if not dry_run and await may_be_done(
-            tx, act, f"offer {offer}", doubts, confirm, before=before, after=after, effect=told
-        ):
-            await catalogue.put(tx, put_it)
-            await act.note(tx, f"offer {offer}", before=before, after=after)
-        return effect, doubts
+    async def work(tx: Tx, act: Acting) -> Offered:
+        return await acts.put(tx, act, power, efficiency, usd, confirm=named(confirm, dry_run=dry_run))
 
-    effect, doubts = acting(data, "catalogue put", operator, work)
+    made = acting(data, "catalogue put", operator, work, tries=dry_run)
+    effect, doubts = made.effect, made.doubts
     if as_json:
         show_json(_put_shape(effect, doubts, efficiency, dry_run=dry_run))
         return
@@ -123,14 +81,22 @@ def put(
 @app.command("withdraw", epilog=example("hashrail catalogue withdraw 12"))
 def withdraw(offer_id: OfferArgument, operator: AsOption = None, data: DataOption = None) -> None:
     """Take an offer off sale. Orders of it that are open are issued when they are paid; nothing new is sold of it."""
-    acting(data, "catalogue withdraw", operator, _put_on_sale(offer_id, catalogue.withdraw))
+
+    async def work(tx: Tx, act: Acting) -> None:
+        await acts.withdraw(tx, act, offer_id)
+
+    acting(data, "catalogue withdraw", operator, work)
     say(f"Offer {offer_id} is off sale.")
 
 
 @app.command("offer", epilog=example("hashrail catalogue offer 12"))
 def offer_again(offer_id: OfferArgument, operator: AsOption = None, data: DataOption = None) -> None:
     """Put an offer back on sale, at the price that it had."""
-    acting(data, "catalogue offer", operator, _put_on_sale(offer_id, catalogue.put_back))
+
+    async def work(tx: Tx, act: Acting) -> None:
+        await acts.put_back(tx, act, offer_id)
+
+    acting(data, "catalogue offer", operator, work)
     say(f"Offer {offer_id} is on sale.")
 
 
@@ -181,7 +147,6 @@ def tariff(
     """Show what upgrades cost, in USD, after changing what is given. What is far from before takes two."""
 
     async def change(tx: Tx, act: Acting) -> UpgradesChange:
-        was = await upgrade_tariff.find(tx)
         given = {
             "power_price": price,
             "band_discount": band_discount,
@@ -189,7 +154,7 @@ def tariff(
             "efficiency_steps": None if efficiency_steps is None else upgrade_tariff.steps(efficiency_steps),
         }
         present = {k: v for k, v in given.items() if v is not None}
-        return await _change_upgrades(tx, act, was, present, confirm, dry_run=dry_run)
+        return await acts.change_upgrades(tx, act, present, confirm=named(confirm, dry_run=dry_run))
 
     async def show(tx: Tx, _: Deployment) -> UpgradesChange:
         present = await upgrade_tariff.load(tx)
@@ -198,7 +163,7 @@ def tariff(
     if all(given is None for given in (price, band_discount, power_steps, efficiency_steps)):
         found = in_transaction(data, show)
     else:
-        found = acting(data, "catalogue upgrades", operator, change)
+        found = acting(data, "catalogue upgrades", operator, change, tries=dry_run)
     if as_json:
         before, doubts = None if found.before is None else _tariff(found.before), doubt_shapes(found.doubts)
         now = msgspec.structs.asdict(_tariff(found.after))
@@ -232,21 +197,11 @@ def capacity(
     """
     cap = None if th == "none" else amount(th)
 
-    async def work(tx: Tx, act: Acting) -> tuple[CapacityEffect, Sequence[Doubt]]:
-        was = await capacity_module.cap_th(tx)
-        async with db.undone(tx):
-            # What the books refuse is refused first, also in a dry run.
-            await capacity_module.set_capacity(tx, cap)
-        effect = await preview.of_capacity(tx, cap)
-        doubts, before, after = await _doubt_capacity(tx, was, cap), {"cap_th": was}, {"cap_th": cap}
-        if not dry_run and await may_be_done(
-            tx, act, "capacity", doubts, confirm, before=before, after=after, effect=effect.words()
-        ):
-            await capacity_module.set_capacity(tx, cap)
-            await act.note(tx, "capacity", before=before, after=after)
-        return effect, doubts
+    async def work(tx: Tx, act: Acting) -> Capped:
+        return await acts.set_capacity(tx, act, cap, confirm=named(confirm, dry_run=dry_run))
 
-    effect, doubts = acting(data, "catalogue capacity", operator, work)
+    made = acting(data, "catalogue capacity", operator, work, tries=dry_run)
+    effect, doubts = made.effect, made.doubts
     if as_json:
         show_json(_capacity_shape(effect, doubts, dry_run=dry_run))
         return
@@ -264,88 +219,10 @@ def cancel(
     """Take back an order whose miner is not issued; what it reserved is released."""
 
     async def work(tx: Tx, act: Acting) -> None:
-        books = await fence.share(tx, (await partners.find(tx, partner)).id)
-        was = await orders.cancel(tx, books, external_id=external_id)
-        subject = f"order {books.partner_id}:{external_id}"
-        await act.note(tx, subject, before={"state": was}, after={"state": "cancelled"})
+        await order_acts.cancel(tx, act, (await partners.find(tx, partner)).id, external_id)
 
     acting(data, "order cancel", operator, work)
     say("Cancelled.")
-
-
-async def _change_upgrades(
-    tx: Tx, act: Acting, was: Tariff | None, given: dict[str, Any], confirm: Sequence[str] | None, *, dry_run: bool
-) -> UpgradesChange:
-    """Change the parts of the tariff that are given; answers what upgrades cost then, or go on to while it waits."""
-    if was is None and len(given) < len(Tariff.__slots__):
-        await upgrade_tariff.load(tx)  # which refuses: a part of what is not there cannot be changed
-    doubts = await _doubt_upgrades(tx, was, given)
-    async with db.undone(tx):
-        # What the books refuse is refused first, also in a dry run.
-        await upgrade_tariff.change(tx, **given)
-        then = await upgrade_tariff.load(tx)
-    made = UpgradesChange(was, then, doubts)
-    if dry_run:
-        return made
-    subject, before = UPGRADES, kept.tariff(was)
-    meant = before | kept.with_text_levels(given)
-    if await may_be_done(tx, act, subject, doubts, confirm, before=before, after=meant, effect=made.words()):
-        await upgrade_tariff.change(tx, **given)
-        await act.note(tx, subject, before=before, after=kept.tariff(then))
-    return made
-
-
-async def _doubt_offer(
-    tx: Tx, power: Decimal, efficiency: Decimal, usd: Decimal, was: Decimal | None
-) -> tuple[Doubt, ...]:
-    """Of a price against the present one, and that of a day ago."""
-    stood = await day_ago.values(tx, "catalogue put", f"offer {kept.offer(power, efficiency)}")
-    earlier = stood.get("price_usd")
-    doubts = catalogue.doubt_offer(power, efficiency, usd, was)
-    if earlier is None:
-        return doubts
-    return bounds.graver(doubts, catalogue.doubt_offer(power, efficiency, usd, Decimal(earlier), since=bounds.DAY_AGO))
-
-
-async def _doubt_capacity(tx: Tx, was: Decimal | None, cap: Decimal | None) -> tuple[Doubt, ...]:
-    """Of a capacity, likewise."""
-    earlier = (await day_ago.values(tx, "catalogue capacity", "capacity")).get("cap_th")
-    doubts = capacity_module.doubt_capacity(was, cap)
-    if earlier is None:
-        return doubts
-    return bounds.graver(doubts, capacity_module.doubt_capacity(Decimal(earlier), cap, since=bounds.DAY_AGO))
-
-
-async def _doubt_upgrades(tx: Tx, was: Tariff | None, given: Mapping[str, Any]) -> tuple[Doubt, ...]:
-    """Of what upgrades cost, likewise."""
-    stood = await day_ago.values(tx, "catalogue upgrades", UPGRADES)
-    doubts: tuple[Doubt, ...] = ()
-    if "power_price" in given:
-        price = given["power_price"]
-        doubts += upgrade_tariff.doubt_price(None if was is None else was.power_price, price)
-        if "power_price" in stood:
-            earlier = upgrade_tariff.doubt_price(Decimal(stood["power_price"]), price, since=bounds.DAY_AGO)
-            doubts = bounds.graver(doubts, earlier)
-    for name in ("power_steps", "efficiency_steps"):
-        steps = given.get(name, {})
-        found = upgrade_tariff.doubt_steps({} if was is None else getattr(was, name), steps)
-        before = {int(level): Decimal(usd) for level, usd in stood.get(name, {}).items()}
-        known = {level: usd for level, usd in steps.items() if level in before}
-        doubts += bounds.graver(found, upgrade_tariff.doubt_steps(before, known, since=bounds.DAY_AGO))
-    return doubts
-
-
-def _put_on_sale(offer_id: int, verb: Callable[[Tx, int], Awaitable[None]]) -> Callable[[Tx, Acting], Awaitable[None]]:
-    """What a verb does to whether an offer is on sale, noted."""
-
-    async def work(tx: Tx, act: Acting) -> None:
-        was = {one.id: one.active for one in await catalogue.every(tx)}
-        await verb(tx, offer_id)
-        is_ = {one.id: one.active for one in await catalogue.every(tx)}
-        before, after = {"on_sale": was[offer_id]}, {"on_sale": is_[offer_id]}
-        await act.note(tx, f"offer {offer_id}", before=before, after=after)
-
-    return work
 
 
 def _collection(one: catalogue.Collection) -> shapes.Collection:

@@ -12,6 +12,7 @@ from hashrail.accounting import invoice_page, invoices, periods, user_statement,
 from hashrail.accounting.invoices import Invoice
 from hashrail.accounting.periods import Period
 from hashrail.accounting.user_statement import Statement
+from hashrail.acts import invoices as acts
 from hashrail.acts.acting import Acting
 from hashrail.books.chart import TransferKind
 from hashrail.cli import books_shapes as shapes
@@ -55,11 +56,7 @@ def issue(
 
     async def work(tx: Tx, act: Acting) -> Invoice:
         found = await partners.find(tx, partner)
-        asked, made = await invoices.issue(tx, found, periods.month(month))
-        for each in made:
-            amounts = {"amount_usd": each.amount_usd, "carried_out_usd": each.carried_out_usd}
-            await act.note(tx, f"invoice {each.name}", after={"month": each.month, **amounts})
-        return asked
+        return await acts.issue(tx, act, found, periods.month(month))
 
     found = acting(data, "books invoice issue", operator, work)
     if as_json:

@@ -1,18 +1,16 @@
 """hashrail partner key: the API keys of a partner."""
 
-from collections.abc import Awaitable, Callable
-from functools import partial
 from ipaddress import ip_network
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from hashrail import clock
 from hashrail.access import api_keys, scopes
-from hashrail.access.api_keys import KeyKind, NewKey
-from hashrail.acts import kept
+from hashrail.access.api_keys import KeyKind
+from hashrail.acts import keys as acts
 from hashrail.acts.acting import Acting
-from hashrail.books import fence
+from hashrail.acts.keys import Made, Wanted, facts
 from hashrail.cli import shapes, shared
 from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
@@ -20,7 +18,7 @@ from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import DataOption, JsonOption, PartnerOption, in_transaction, say, table, warn
 from hashrail.db import Row, Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.parties import changes, partners
+from hashrail.parties import partners
 from hashrail.settings import MAX_REQUESTS
 
 app = typer.Typer(
@@ -65,27 +63,17 @@ def create_key(
 
     async def work(tx: Tx, act: Acting) -> None:
         partner_id = (await partners.find(tx, partner)).id
-        # Sharing the fence: one who closes the partner at the same time waits, and ends this key too.
-        (await fence.share(tx, partner_id)).assert_not_closed()
-        wanted = scopes.check(scope or scopes.SCOPES)
-        waits = scopes.WITHDRAW in wanted and act.operator is not None and await changes.takes_two(tx)
-        made = await api_keys.create_key(
-            tx,
-            act.deployment.vault,
-            partner_id=partner_id,
+        wanted = Wanted(
             kind=checked,
             label=label,
-            scopes=tuple(each for each in wanted if not (waits and each == scopes.WITHDRAW)),
+            scopes=scope or (),
             allowed_ips=networks,
             expires_at=None if expires is None else clock.parse_iso(expires, "expires"),
             unsigned_upgrades=unsigned_upgrades,
         )
-        row = await _row(tx, partner_id, made.key_id)
-        await act.note(tx, _subject(partner_id, made.key_id), after=_kept(row))
-        if waits:
-            before = {"partner": partner_id, "key": made.key_id, "scopes": row["scopes"]}
-            await act.waits(tx, _subject(partner_id, made.key_id), before=before, after=before | {"scopes": wanted})
-        _show_new(made, row, as_json=as_json)
+        made = await acts.create(tx, act, partner_id, wanted)
+        assert made is not None, "it is not only tried"
+        _show_new(made, as_json=as_json)
 
     acting(data, "partner key create", operator, work)
 
@@ -106,18 +94,7 @@ def rotate_key(
 
     async def work(tx: Tx, act: Acting) -> None:
         partner_id = (await partners.find(tx, partner)).id
-        made, sealed = await api_keys.next_secret(tx, act.deployment.vault, partner_id=partner_id, key_id=key_id)
-        row = await _row(tx, partner_id, key_id)
-        before = await kept.rotation(tx, partner_id, key_id)
-        if scopes.WITHDRAW in row["scopes"] and await act.waits(
-            tx, _subject(partner_id, key_id), before=before, after=before | {"rotates": True}, secret=sealed.decode()
-        ):
-            _show_new(made, row, as_json=as_json)
-            return
-        await api_keys.take_secret(tx, partner_id=partner_id, key_id=key_id, sealed=sealed)
-        row = await _row(tx, partner_id, key_id)
-        await act.note(tx, _subject(partner_id, key_id), after={"live_secrets": row["live_secrets"]})
-        _show_new(made, row, as_json=as_json)
+        _show_new(await acts.rotate(tx, act, partner_id, key_id), as_json=as_json)
 
     acting(data, "partner key rotate", operator, work)
 
@@ -128,11 +105,7 @@ def revoke_old(key_id: KeyArgument, partner: PartnerOption, operator: AsOption =
 
     async def work(tx: Tx, act: Acting) -> int:
         partner_id = (await partners.find(tx, partner)).id
-        revoked = await api_keys.revoke_old_secret(tx, partner_id=partner_id, key_id=key_id)
-        if revoked:
-            live = {"live_secrets": (await _row(tx, partner_id, key_id))["live_secrets"]}
-            await act.note(tx, _subject(partner_id, key_id), after=live)
-        return revoked
+        return await acts.revoke_old(tx, act, partner_id, key_id)
 
     say(f"{acting(data, 'partner key revoke-old', operator, work)} old secret(s) revoked.")
 
@@ -140,7 +113,11 @@ def revoke_old(key_id: KeyArgument, partner: PartnerOption, operator: AsOption =
 @app.command("revoke")
 def revoke_key(key_id: KeyArgument, partner: PartnerOption, operator: AsOption = None, data: DataOption = None) -> None:
     """End a key for good, and the sessions of users that it opened."""
-    acting(data, "partner key revoke", operator, _changed(partner, key_id, api_keys.revoke_key))
+
+    async def work(tx: Tx, act: Acting) -> None:
+        await acts.revoke(tx, act, (await partners.find(tx, partner)).id, key_id)
+
+    acting(data, "partner key revoke", operator, work)
     say(f"Key {key_id} is revoked.")
 
 
@@ -156,17 +133,9 @@ def set_scopes(
 
     Sessions that it opened reach what it does, and end when it loses login.
     """
-    change = _changed(partner, key_id, partial(api_keys.set_scopes, scopes=scope))
 
     async def work(tx: Tx, act: Acting) -> None:
-        partner_id = (await partners.find(tx, partner)).id
-        await api_keys.assert_scopes_may_change(tx, partner_id=partner_id, key_id=key_id, scopes=scope)
-        present = (await _row(tx, partner_id, key_id))["scopes"]
-        before = {"partner": partner_id, "key": key_id, "scopes": present}
-        after = before | {"scopes": scopes.check(scope)}
-        widens = not set(scope) <= set(present)
-        if not widens or not await act.waits(tx, _subject(partner_id, key_id), before=before, after=after):
-            await change(tx, act)
+        await acts.set_scopes(tx, act, (await partners.find(tx, partner)).id, key_id, scope)
 
     acting(data, "partner key scopes", operator, work)
     say(f"Key {key_id} has the scopes {', '.join(scopes.check(scope))}.")
@@ -184,12 +153,11 @@ def limit_key(
     data: DataOption = None,
 ) -> None:
     """Give a key a rate limit of its own, or the deployment's again."""
-    acting(
-        data,
-        "partner key limit",
-        operator,
-        _changed(partner, key_id, partial(api_keys.limit_key, requests_per_minute=per_minute)),
-    )
+
+    async def work(tx: Tx, act: Acting) -> None:
+        await acts.set_limit(tx, act, (await partners.find(tx, partner)).id, key_id, per_minute)
+
+    acting(data, "partner key limit", operator, work)
     if per_minute is None:
         say(f"Key {key_id} has the deployment's limit.")
     else:
@@ -206,7 +174,7 @@ def list_keys(partner: PartnerOption, data: DataOption = None, as_json: JsonOpti
 
     rows = in_transaction(data, work)
     if as_json:
-        show_json([shapes.Key(**_facts(row)) for row in rows])
+        show_json([shapes.Key(**facts(row)) for row in rows])
         return
     table(
         "Keys",
@@ -242,60 +210,12 @@ def list_keys(partner: PartnerOption, data: DataOption = None, as_json: JsonOpti
     )
 
 
-async def _row(tx: Tx, partner_id: int, key_id: int) -> Row:
-    """What the list says of a key."""
-    return next(row for row in await api_keys.list_keys(tx, partner_id) if row["id"] == key_id)
-
-
-def _changed(
-    partner: str, key_id: int, verb: Callable[..., Awaitable[None]]
-) -> Callable[[Tx, Acting], Awaitable[None]]:
-    """What a verb does with a key of a partner, noted with what the list says of it before and after."""
-
-    async def work(tx: Tx, act: Acting) -> None:
-        partner_id = (await partners.find(tx, partner)).id
-        listed = {row["id"]: row for row in await api_keys.list_keys(tx, partner_id)}
-        before = _kept(listed[key_id]) if key_id in listed else {}
-        await verb(tx, partner_id=partner_id, key_id=key_id)
-        await act.note(tx, _subject(partner_id, key_id), before=before, after=_kept(await _row(tx, partner_id, key_id)))
-
-    return work
-
-
-def _subject(partner_id: int, key_id: int) -> str:
-    return f"key {partner_id}:{key_id}"
-
-
-def _kept(row: Row) -> dict[str, object]:
-    """What the log keeps of a key, which is not how it was used."""
-    return {name: value for name, value in _facts(row).items() if name not in ("last_used_at", "created_at", "key_id")}
-
-
-def _show_new(made: NewKey, row: Row, *, as_json: bool) -> None:
+def _show_new(made: Made, *, as_json: bool) -> None:
     """Before it is committed: a secret that could not be shown is nobody's, and the one before stays."""
     with shared.shown_whole():
         if as_json:
-            show_json(shapes.NewKey(api_secret=made.secret, **_facts(row)))
+            show_json(shapes.NewKey(api_secret=made.key.secret, **facts(made.row)))
             return
-        table("API key", ("id", "apiKey", "apiSecret"), [(made.key_id, made.key, made.secret)])
-    if made.secret is not None:
+        table("API key", ("id", "apiKey", "apiSecret"), [(made.key.key_id, made.key.key, made.key.secret)])
+    if made.key.secret is not None:
         warn("Store the secret now: it is not shown again.")
-
-
-def _facts(row: Row) -> dict[str, Any]:
-    """The fields of a key's shape."""
-    return {
-        "key_id": row["id"],
-        "api_key": row["key"],
-        "kind": row["kind"],
-        "label": row["label"],
-        "scopes": row["scopes"],
-        "allowed_ips": [str(network) for network in row["allowed_ips"]],
-        "created_at": row["created_at"],
-        "expires_at": row["expires_at"],
-        "revoked_at": row["revoked_at"],
-        "last_used_at": row["last_used_at"],
-        "unsigned_upgrades": row["unsigned_upgrades"],
-        "requests_per_minute": row["requests_per_minute"],
-        "live_secrets": row["live_secrets"],
-    }

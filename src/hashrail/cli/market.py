@@ -1,49 +1,38 @@
 """hashrail rates fetch and sources, tariff: where the figures of a mining day come from."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
-from hashrail import db
 from hashrail.acts import rates as acts
+from hashrail.acts import tariffs as tariff_acts
 from hashrail.acts.acting import Acting
 from hashrail.acts.rates import FetchRun, Tried
-from hashrail.acts.second_look import may_be_done
-from hashrail.bounds import Doubt
+from hashrail.acts.tariffs import SetTariff
 from hashrail.cli import market_shapes, preview_shapes, shapes
 from hashrail.cli.acting import AsOption, acting, acting_in_steps
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.rates import doubt_shapes, effect_shape
-from hashrail.cli.second_look import ConfirmOption, DryRunOption
+from hashrail.cli.second_look import ConfirmOption, DryRunOption, named
 from hashrail.cli.shared import DataOption, JsonOption, amount, day, fail, in_transaction, run, say, table
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.rewards import day_sources, preview, rates, tariffs
+from hashrail.rewards import day_sources, rates, tariffs
 from hashrail.rewards.day_sources import DaySource
 from hashrail.rewards.entering import Judgement
 from hashrail.rewards.formula import DayInputs
-from hashrail.rewards.preview import Effect, TariffEffect
+from hashrail.rewards.preview import Effect
 from hashrail.rewards.tariffs import Kind, Tariff
 
 app = typer.Typer()
 rates_app = typer.Typer()
 
 SOURCE_COLUMNS = ("figure", "source", "value", "left out", "SHA-256")
-
-
-@dataclass(frozen=True, slots=True)
-class _SetTariff:
-    """A tariff that was set, or would be: what stood there, what is said against it, what it comes to."""
-
-    tariff: Tariff
-    was: Tariff | None
-    doubts: list[Doubt]
-    effect: TariffEffect | None
 
 
 @rates_app.command(
@@ -140,24 +129,10 @@ def set_tariff(
 
     wanted = Tariff(kind, from_day, value)
 
-    async def work(tx: Tx, act: Acting) -> _SetTariff:
-        settings = act.deployment.settings
-        async with db.undone(tx):
-            # What cannot be is refused first, also in a dry run.
-            was = await tariffs.put(tx, wanted)
-        effect = await preview.of_tariff(tx, wanted, settings)
-        made = _SetTariff(wanted, was, await tariffs.doubts(tx, wanted, settings), effect)
-        after, subject = asdict(wanted), f"{kind} from {from_day}"
-        before = after | {"value": None if was is None else was.value}
-        told = "" if effect is None else effect.words()
-        if not dry_run and await may_be_done(
-            tx, act, subject, made.doubts, confirm, before=before, after=after, effect=told
-        ):
-            await tariffs.put(tx, wanted)
-            await act.note(tx, subject, before=before, after=after)
-        return made
+    async def work(tx: Tx, act: Acting) -> SetTariff:
+        return await tariff_acts.put(tx, act, wanted, confirm=named(confirm, dry_run=dry_run))
 
-    made = acting(data, "tariff set", operator, work)
+    made = acting(data, "tariff set", operator, work, tries=dry_run)
     if as_json:
         show_json(_tariff_shape(made, dry_run=dry_run))
         return
@@ -184,7 +159,7 @@ def list_tariffs(data: DataOption = None, as_json: JsonOption = False) -> None:
     table("Tariffs", ("kind", "from", "value"), [(each.kind, each.from_day, each.value) for each in found])
 
 
-def _tariff_shape(made: _SetTariff, *, dry_run: bool) -> preview_shapes.SetTariff:
+def _tariff_shape(made: SetTariff, *, dry_run: bool) -> preview_shapes.SetTariff:
     tariff, effect = made.tariff, made.effect
     return preview_shapes.SetTariff(
         kind=tariff.kind,

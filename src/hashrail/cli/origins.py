@@ -1,11 +1,11 @@
 """hashrail partner origin: the pages that may call for a partner's users."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
 
 from hashrail.access import origins
+from hashrail.acts import allowed
 from hashrail.acts.acting import Acting
 from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
@@ -32,7 +32,10 @@ def add_origin(
 ) -> None:
     """Let pages of an origin call the client operations for a partner's users."""
 
-    added = acting(data, "partner origin add", operator, _changed(partner, origin, origins.add))
+    async def work(tx: Tx, act: Acting) -> bool:
+        return await allowed.add_origin(tx, act, (await partners.find(tx, partner)).id, origin)
+
+    added = acting(data, "partner origin add", operator, work)
     say(f"Pages of {origin} may call." if added else f"{origin} was on the list before; nothing changed.")
 
 
@@ -42,7 +45,10 @@ def remove_origin(
 ) -> None:
     """Refuse pages of an origin from now on."""
 
-    removed = acting(data, "partner origin remove", operator, _changed(partner, origin, origins.remove))
+    async def work(tx: Tx, act: Acting) -> bool:
+        return await allowed.remove_origin(tx, act, (await partners.find(tx, partner)).id, origin)
+
+    removed = acting(data, "partner origin remove", operator, work)
     say(f"Pages of {origin} may call no more." if removed else f"{origin} was not on the list; nothing changed.")
 
 
@@ -59,19 +65,3 @@ def list_origins(partner: PartnerOption, data: DataOption = None, as_json: JsonO
         show_json(found)
     else:
         table("Origins", ("origin",), [(origin,) for origin in found])
-
-
-def _changed(
-    partner: str, origin: str, verb: Callable[[Tx, int, str], Awaitable[bool]]
-) -> Callable[[Tx, Acting], Awaitable[bool]]:
-    """What a verb does to the list of a partner, noted."""
-
-    async def work(tx: Tx, act: Acting) -> bool:
-        partner_id = (await partners.find(tx, partner)).id
-        was = sorted(await origins.load(tx, partner_id))
-        changed = await verb(tx, partner_id, origin)
-        listed = sorted(await origins.load(tx, partner_id))
-        await act.note(tx, f"partner {partner_id}", before={"origins": was}, after={"origins": listed})
-        return changed
-
-    return work

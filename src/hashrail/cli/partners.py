@@ -1,26 +1,24 @@
 """hashrail partner: partners, what they owe, and the domains that their TON users sign for."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias
 
 import msgspec
 import typer
 
-from hashrail import bounds, business_clock, db
+from hashrail import business_clock
 from hashrail.access import ton_domains
+from hashrail.acts import allowed
 from hashrail.acts import partners as acts
 from hashrail.acts.acting import Acting
-from hashrail.acts.second_look import with_effect
-from hashrail.books import ledger
-from hashrail.bounds import Doubt
+from hashrail.acts.partners import Limited
 from hashrail.cli import preview_shapes, shapes
 from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.payments import credit_shape
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.rates import doubt_shapes
-from hashrail.cli.second_look import ConfirmOption, DryRunOption
+from hashrail.cli.second_look import ConfirmOption, DryRunOption, named
 from hashrail.cli.shared import DataOption, JsonOption, PartnerOption, amount, in_transaction, say, table
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
@@ -29,10 +27,8 @@ from hashrail.parties import newcomers, partners, standings
 from hashrail.parties.newcomers import Newcomers
 from hashrail.parties.partners import Partner
 from hashrail.parties.standings import Present
-from hashrail.selling import billing, preview
-from hashrail.selling.preview import CreditEffect
+from hashrail.selling import billing
 
-T = TypeVar("T")
 # What a partner is shown with: itself, what it owes, how it stands.
 Seen: TypeAlias = tuple[Partner, billing.Receivable, Present]
 app = typer.Typer()
@@ -66,8 +62,8 @@ def create(
     """Open a partner with its books."""
 
     async def work(tx: Tx, act: Acting) -> preview_shapes.CreatedPartner:
-        named = [each.figure for each in billing.doubt_credit_limit(None, credit_limit)] if dry_run else confirm or ()
-        made = await acts.create(tx, act, name=name, credit_limit=credit_limit, confirm=named)
+        meant = named(confirm, dry_run=dry_run)
+        made = await acts.create(tx, act, name=name, credit_limit=credit_limit, confirm=meant)
         told = {"dry_run": dry_run, "doubts": doubt_shapes(made.doubts)}
         if dry_run:
             due = billing.Receivable(ZERO, ZERO, credit_limit)
@@ -120,28 +116,12 @@ def credit_limit(
 ) -> None:
     """Change the most that a partner may owe, and say how much it can order then. To raise it takes two admins."""
 
-    async def work(tx: Tx, act: Acting) -> tuple[CreditEffect, Sequence[Doubt]]:
+    async def work(tx: Tx, act: Acting) -> Limited:
         partner_id = (await partners.find(tx, partner)).id
-        was = await billing.receivable(tx, partner_id)
-        subject, before = f"partner {partner_id}", {"partner": partner_id, "credit_limit_usd": was.credit_limit}
-        after = {"partner": partner_id, "credit_limit_usd": usd}
-        async with db.undone(tx):
-            # What the books refuse is refused first, also in a dry run.
-            await ledger.set_credit_limit(tx, partner_id, usd)
-            due = await billing.receivable(tx, partner_id)
-        effect = CreditEffect(was, due, await preview.open_orders(tx, partner_id))
-        doubts = billing.doubt_credit_limit(was.credit_limit, usd)
-        if dry_run:
-            return effect, doubts
-        bounds.assert_confirmed(doubts, confirm or (), effect.words())
-        kept = with_effect(after, effect.words())
-        if usd > was.credit_limit and await act.waits(tx, subject, before=before, after=kept):
-            return effect, doubts
-        await ledger.set_credit_limit(tx, partner_id, usd)
-        await act.note(tx, subject, before=before, after=after)
-        return effect, doubts
+        return await acts.set_credit_limit(tx, act, partner_id, usd, confirm=named(confirm, dry_run=dry_run))
 
-    effect, doubts = acting(data, "partner credit-limit", operator, work)
+    made = acting(data, "partner credit-limit", operator, work, tries=dry_run)
+    effect, doubts = made.effect, made.doubts
     if as_json:
         show_json(preview_shapes.SetCredit(dry_run=dry_run, doubts=doubt_shapes(doubts), credit=credit_shape(effect)))
         return
@@ -165,14 +145,9 @@ def new_users(
 
     async def work(tx: Tx, act: Acting) -> Newcomers:
         partner_id = (await partners.find(tx, partner)).id
-        now = await business_clock.now(tx)
-        before = await newcomers.of_partner(tx, partner_id, now=now)
-        if per_day is None:
-            return before
-        await newcomers.set_bound(tx, partner_id, bound)
-        kept = {"per_day": before.own_per_day}
-        await act.note(tx, f"partner {partner_id}", before=kept, after={"per_day": bound})
-        return await newcomers.of_partner(tx, partner_id, now=now)
+        if per_day is not None:
+            await acts.bound_new_users(tx, act, partner_id, bound)
+        return await newcomers.of_partner(tx, partner_id, now=await business_clock.now(tx))
 
     found = acting(data, "partner new-users", operator, work)
     if as_json:
@@ -193,7 +168,10 @@ def add_domain(
     domain: DomainArgument, partner: PartnerOption, operator: AsOption = None, data: DataOption = None
 ) -> None:
     """Let a partner's users log in with TON proofs that are signed for a domain."""
-    work = _changed_domains(partner, domain, ton_domains.add_ton_domain)
+
+    async def work(tx: Tx, act: Acting) -> bool:
+        return await allowed.add_ton_domain(tx, act, (await partners.find(tx, partner)).id, domain)
+
     added = acting(data, "partner ton-domain add", operator, work)
     say(f"{domain} is listed." if added else f"{domain} was listed before; nothing changed.")
 
@@ -203,7 +181,10 @@ def remove_domain(
     domain: DomainArgument, partner: PartnerOption, operator: AsOption = None, data: DataOption = None
 ) -> None:
     """Refuse TON proofs that are signed for a domain from now on; sessions that are open go on."""
-    work = _changed_domains(partner, domain, ton_domains.remove_ton_domain)
+
+    async def work(tx: Tx, act: Acting) -> None:
+        await allowed.remove_ton_domain(tx, act, (await partners.find(tx, partner)).id, domain)
+
     acting(data, "partner ton-domain remove", operator, work)
     say(f"{domain} is not listed any more.")
 
@@ -221,22 +202,6 @@ def list_domains(partner: PartnerOption, data: DataOption = None, as_json: JsonO
         show_json(found)
     else:
         table("TON domains", ("domain",), [(domain,) for domain in found])
-
-
-def _changed_domains(
-    partner: str, domain: str, verb: Callable[[Tx, int, str], Awaitable[T]]
-) -> Callable[[Tx, Acting], Awaitable[T]]:
-    """What a verb does to the domains of a partner, noted."""
-
-    async def work(tx: Tx, act: Acting) -> T:
-        partner_id = (await partners.find(tx, partner)).id
-        was = await ton_domains.ton_domains(tx, partner_id)
-        made = await verb(tx, partner_id, domain)
-        listed = await ton_domains.ton_domains(tx, partner_id)
-        await act.note(tx, f"partner {partner_id}", before={"ton_domains": was}, after={"ton_domains": listed})
-        return made
-
-    return work
 
 
 async def seen(tx: Tx, partner: Partner) -> Seen:

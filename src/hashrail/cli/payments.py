@@ -1,52 +1,29 @@
 """hashrail partner payment: what partners have paid, and what of it was taken back."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated
 
 import typer
 
+from hashrail.acts import payments as acts
 from hashrail.acts.acting import Acting
-from hashrail.acts.second_look import may_be_done
-from hashrail.books import fence
-from hashrail.bounds import Doubt
+from hashrail.acts.payments import Recorded, Reversed
 from hashrail.cli import preview_shapes, shapes
 from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.rates import doubt_shapes
-from hashrail.cli.second_look import ConfirmOption, DryRunOption
+from hashrail.cli.second_look import ConfirmOption, DryRunOption, named
 from hashrail.cli.shared import MAX_ID, DataOption, JsonOption, PartnerOption, amount, in_transaction, say, table
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.parties import operators, partners
-from hashrail.parties.alone import Kind
-from hashrail.selling import billing, payment_reversals, preview
-from hashrail.selling.billing import Receivable
+from hashrail.parties import partners
+from hashrail.selling import payment_reversals, preview
 from hashrail.selling.payment_reversals import Payment
 from hashrail.selling.preview import CreditEffect
 
 app = typer.Typer(name="payment", help="Record, list and reverse what a partner has paid.", no_args_is_help=True)
 COLUMNS = ("number", "USD", "recorded", "reversed", "reference", "why")
-
-
-@dataclass(frozen=True, slots=True)
-class Reversed:
-    """What became of a payment that is taken back: `done` unless it was before, or waits for a second."""
-
-    done: bool
-    before: Receivable
-    after: Receivable
-
-
-@dataclass(frozen=True, slots=True)
-class _Recorded:
-    """A payment: whether it is new, what is said against it, what it comes to."""
-
-    new: bool
-    doubts: Sequence[Doubt]
-    effect: CreditEffect
 
 
 @app.command(
@@ -69,26 +46,12 @@ def record_payment(
 ) -> None:
     """Record that a partner has paid; it owes less, or has paid in advance. Far more than is owed takes two."""
 
-    async def work(tx: Tx, act: Acting) -> _Recorded:
+    async def work(tx: Tx, act: Acting) -> Recorded:
         partner_id = (await partners.find(tx, partner)).id
-        was = await billing.hold_receivable(tx, partner_id)
-        subject, before = f"partner {partner_id}", {"partner": partner_id, "owed_usd": was.owed}
-        paid = {"partner": partner_id, "amount_usd": usd, "reference": reference}
-        new = await billing.is_new(tx, partner_id, amount_usd=usd, reference=reference)
-        due = replace(was, owed=was.owed - usd) if new else was
-        effect = CreditEffect(was, due, await preview.open_orders(tx, partner_id))
-        made = _Recorded(new, billing.doubt_payment(was, usd) if new else (), effect)
-        if dry_run or not await may_be_done(
-            tx, act, subject, made.doubts, confirm, before=before, after=paid, effect=effect.words()
-        ):
-            return made
-        if not await billing.record_payment(tx, partner_id, amount_usd=usd, reference=reference):
-            return replace(made, new=False)
-        due = await billing.receivable(tx, partner_id)
-        await act.note(tx, subject, before=before, after=paid | {"owed_usd": due.owed})
-        return made
+        meant = named(confirm, dry_run=dry_run)
+        return await acts.record(tx, act, partner_id, amount_usd=usd, reference=reference, confirm=meant)
 
-    made = acting(data, "partner payment record", operator, work)
+    made = acting(data, "partner payment record", operator, work, tries=dry_run)
     if as_json:
         show_json(
             preview_shapes.RecordedPayment(
@@ -143,25 +106,7 @@ def reverse_payment(
     """
 
     async def work(tx: Tx, act: Acting) -> Reversed:
-        books = await fence.share(tx, (await partners.find(tx, partner)).id)
-        payment = await payment_reversals.lock(tx, books.partner_id, payment_id)
-        operators.assert_reason(reason)
-        was = await billing.receivable(tx, books.partner_id)
-        subject, before = f"payment {books.partner_id}:{payment.id}", {"partner": books.partner_id, "reversed": False}
-        after = {
-            "partner": books.partner_id,
-            "payment": payment.id,
-            "reference": payment.reference,
-            "amount_usd": payment.amount_usd,
-            "reversed": True,
-            "reason": reason,
-        }
-        of = (Kind.PAYMENT_REVERSAL, "USD", payment.amount_usd)
-        if payment.reversed_at is not None or await act.waits_beyond(tx, subject, of, before=before, after=after):
-            return Reversed(False, was, was)
-        await payment_reversals.reverse(tx, books, payment.id, reason=reason)
-        await act.note(tx, subject, before=before, after=after, reason=reason)
-        return Reversed(True, was, await billing.receivable(tx, books.partner_id))
+        return await acts.reverse(tx, act, (await partners.find(tx, partner)).id, payment_id, reason=reason)
 
     found = acting(data, "partner payment reverse", operator, work)
     say("Reversed." if found.done else "This payment was reversed before; nothing changed.")

@@ -8,24 +8,23 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from hashrail import bounds, db
-from hashrail.acts import kept
+from hashrail import db
+from hashrail.acts import discounts as acts
 from hashrail.acts.acting import Acting
-from hashrail.acts.second_look import may_be_done
-from hashrail.books import fence
+from hashrail.acts.discounts import Discounted, Joining, Levelled
 from hashrail.bounds import Doubt
 from hashrail.cli import preview_shapes, shapes
 from hashrail.cli.acting import AsOption, acting, acting_in_steps
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.rates import doubt_shapes, effect_shape
-from hashrail.cli.second_look import ConfirmOption, DryRunOption
+from hashrail.cli.second_look import ConfirmOption, DryRunOption, named
 from hashrail.cli.shared import DataOption, JsonOption, PartnerOption, amount, day, err, in_transaction, say, table
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
 from hashrail.money import decimals, plain
-from hashrail.parties import partners, users
-from hashrail.rewards import discounts, preview, rates, stints
+from hashrail.parties import partners
+from hashrail.rewards import discounts
 from hashrail.rewards.discounts import DatedFraction
 from hashrail.rewards.formula import DISCOUNT_DECIMALS
 from hashrail.rewards.preview import Effect, LevelsEffect
@@ -39,10 +38,8 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The programme
 def create_programme(name: NameArgument, operator: AsOption = None, data: DataOption = None) -> None:
     """Open a discount programme."""
 
-    async def work(tx: Tx, act: Acting) -> int:
-        made = await discounts.create_programme(tx, name)
-        await act.note(tx, f"programme {name}", after={"number": made})
-        return made
+    async def work(tx: Tx, act: Acting) -> int | None:
+        return await acts.create_programme(tx, act, name)
 
     say(f"Programme {acting(data, 'programme create', operator, work)} is open.")
 
@@ -69,23 +66,12 @@ def set_fraction(
     if not 0 <= fraction <= 1 or decimals(fraction) > DISCOUNT_DECIMALS:
         raise typer.BadParameter("a fraction is between 0 and 1 with at most 4 decimals")
 
-    async def work(tx: Tx, act: Acting) -> tuple[Effect | None, Sequence[Doubt]]:
-        programme = await discounts.find_programme(tx, name)
-        async with db.undone(tx):
-            # What cannot be is refused first, also in a dry run.
-            await discounts.set_fraction(tx, programme, from_day=from_day, fraction=fraction)
-        effect = await preview.of_discounts(tx, fractions={programme: fraction})
-        was = {"programme": name, "fractions": await kept.fractions(tx, name)}
-        meant = {"programme": name, "fraction": fraction, "from": from_day}
-        doubts, subject = bounds.doubt_discount(fraction), f"programme {name}"
-        if not dry_run and await may_be_done(
-            tx, act, subject, doubts, confirm, before=was, after=meant, effect=_words(effect)
-        ):
-            await discounts.set_fraction(tx, programme, from_day=from_day, fraction=fraction)
-            await act.note(tx, subject, before=was, after=meant)
-        return effect, doubts
+    async def work(tx: Tx, act: Acting) -> Discounted:
+        meant = named(confirm, dry_run=dry_run)
+        return await acts.set_fraction(tx, act, name, from_day=from_day, fraction=fraction, confirm=meant)
 
-    effect, doubts = acting(data, "programme fraction", operator, work)
+    made = acting(data, "programme fraction", operator, work, tries=dry_run)
+    effect, doubts = made.effect, made.doubts
     if as_json:
         show_json(_shape(effect, doubts, dry_run=dry_run))
     else:
@@ -104,19 +90,11 @@ def set_cap(
 ) -> None:
     """Set the most that levels and programmes add up to, on days published from now on. More than half takes two."""
 
-    async def work(tx: Tx, act: Acting) -> tuple[Effect | None, Sequence[Doubt]]:
-        discounts.check(fraction)
-        effect = await preview.of_discounts(tx, fractions={}, cap=fraction)
-        was, meant = {"cap": await rates.discount_cap(tx)}, {"cap": fraction}
-        doubts = bounds.doubt_discount(fraction)
-        if not dry_run and await may_be_done(
-            tx, act, "discounts", doubts, confirm, before=was, after=meant, effect=_words(effect)
-        ):
-            await discounts.set_cap(tx, fraction)
-            await act.note(tx, "discounts", before=was, after=meant)
-        return effect, doubts
+    async def work(tx: Tx, act: Acting) -> Discounted:
+        return await acts.set_cap(tx, act, fraction, confirm=named(confirm, dry_run=dry_run))
 
-    effect, doubts = acting(data, "programme cap", operator, work)
+    made = acting(data, "programme cap", operator, work, tries=dry_run)
+    effect, doubts = made.effect, made.doubts
     if as_json:
         show_json(_shape(effect, doubts, dry_run=dry_run))
     else:
@@ -145,20 +123,11 @@ def set_levels(
     parted = [text.partition(":") for text in levels]
     table_of_levels = {amount(from_th): amount(fraction) for from_th, _, fraction in parted}
 
-    async def work(tx: Tx, act: Acting) -> tuple[LevelsEffect | None, Sequence[Doubt]]:
-        before = kept.levels(await discounts.levels(tx))
-        async with db.undone(tx):
-            await discounts.set_levels(tx, table_of_levels)
-            effect, after = await preview.of_levels(tx), kept.levels(await discounts.levels(tx))
-        doubts = [doubt for each in table_of_levels.values() for doubt in bounds.doubt_discount(each)]
-        if not dry_run and await may_be_done(
-            tx, act, "discounts", doubts, confirm, before=before, after=after, effect=_words(effect)
-        ):
-            await discounts.set_levels(tx, table_of_levels)
-            await act.note(tx, "discounts", before=before, after=after)
-        return effect, doubts
+    async def work(tx: Tx, act: Acting) -> Levelled:
+        return await acts.set_levels(tx, act, table_of_levels, confirm=named(confirm, dry_run=dry_run))
 
-    effect, doubts = acting(data, "programme levels", operator, work)
+    made = acting(data, "programme levels", operator, work, tries=dry_run)
+    effect, doubts = made.effect, made.doubts
     if as_json:
         show_json(
             preview_shapes.SetLevels(
@@ -201,32 +170,15 @@ def join(
 ) -> None:
     """Let users of a partner take part in a programme; it counts from the next UTC day."""
 
-    async def change(tx: Tx, partner_id: int, user_id: int, programme: int) -> None:
-        books = await fence.share(tx, partner_id)
-        if await discounts.set_membership(tx, partner_id, user_id, programme, member=not leave):
-            await stints.sync_stints(tx, books, [user_id])
-
-    async def begin(tx: Tx, act: Acting) -> tuple[int, int, list[int]]:
-        """The partner, the programme, and the users who are to change; who registers later follows the partner."""
-        found = await partners.find(tx, partner)
-        programme = await discounts.find_programme(tx, name)
-        meant = {"partner": found.id, "user": user or "everybody", "member": not leave}
-        if user is not None:
-            one = await users.find(tx, found.id, user)
-            await act.note(tx, f"programme {name}", after=meant)
-            return found.id, programme, [one.id]
-        await act.note(tx, f"programme {name}", after=meant)
-        await discounts.set_partner_programme(tx, found.id, programme, member=not leave)
-        return found.id, programme, await users.ids(tx, found.id)
-
     async def work(act: Acting) -> int:
-        deployment = act.deployment
-        async with db.transaction(deployment.pool) as tx:
-            partner_id, programme, user_ids = await begin(tx, act)
+        pool = act.deployment.pool
+        async with db.transaction(pool) as tx:
+            meant = Joining((await partners.find(tx, partner)).id, name, user, member=not leave)
+            user_ids = await acts.begin_joining(tx, act, meant)
         with Progress(console=err, transient=True) as progress:
             for user_id in progress.track(user_ids, description="users"):
-                async with db.transaction(deployment.pool) as tx:
-                    await change(tx, partner_id, user_id, programme)
+                async with db.transaction(pool) as tx:
+                    await acts.join_one(tx, meant, user_id)
         return len(user_ids)
 
     done = acting_in_steps(data, "programme join", operator, work)
@@ -242,7 +194,3 @@ def _show(done: str, effect: Effect | LevelsEffect | None, *, dry_run: bool) -> 
     say("Nothing was changed." if dry_run else done)
     if effect is not None:
         say(f"{effect.words()}.")
-
-
-def _words(effect: Effect | LevelsEffect | None) -> str:
-    return "" if effect is None else effect.words()

@@ -1,12 +1,12 @@
 """hashrail order refund, hashrail partner refunds: taking an issued miner back, and what becomes of its income."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import typer
 
+from hashrail.acts import orders as acts
 from hashrail.acts.acting import Acting
-from hashrail.books import fence
+from hashrail.acts.orders import Refunded
 from hashrail.cli import shapes
 from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
@@ -15,20 +15,11 @@ from hashrail.cli.shared import DataOption, JsonOption, PartnerOption, in_transa
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
 from hashrail.money import plain
-from hashrail.parties import operators, partners
-from hashrail.parties.alone import Kind
-from hashrail.selling import orders, refunds
+from hashrail.parties import partners
+from hashrail.selling import refunds
 from hashrail.selling.refunds import Refund
 
 order_app, partner_app = typer.Typer(), typer.Typer()
-
-
-@dataclass(frozen=True, slots=True)
-class Refunded:
-    """What became of an order: `refund` is None where it waits for a second; `again` where it was refunded before."""
-
-    refund: Refund | None
-    again: bool
 
 
 @order_app.command("refund", epilog=example('hashrail order refund order-77 --partner 1 --reason "charged back"'))
@@ -48,21 +39,7 @@ def refund(
     """
 
     async def work(tx: Tx, act: Acting) -> Refunded:
-        books = await fence.share(tx, (await partners.find(tx, partner)).id)
-        operators.assert_reason(reason)
-        try:
-            issued = await refunds.lock(tx, books, external_id)
-        except orders.OrderRefundedError:
-            order = await orders.get(tx, books.partner_id, external_id)
-            return Refunded(await refunds.find(tx, books.partner_id, order), again=True)
-        before = refunds.facts(books, issued)
-        after, of = before | {"state": "refunded", "reason": reason}, (Kind.REFUND, "USD", issued.value_usd)
-        subject = f"order {books.partner_id}:{external_id}"
-        if await act.waits_beyond(tx, subject, of, before=before, after=after):
-            return Refunded(None, again=False)
-        made = await refunds.refund(tx, books, issued, reason=reason)
-        await act.note(tx, subject, before=before, after=after | refunds.taken(made), reason=reason)
-        return Refunded(made, again=False)
+        return await acts.refund(tx, act, (await partners.find(tx, partner)).id, external_id, reason=reason)
 
     found = acting(data, "order refund", operator, work)
     assert found.refund is not None, "what waits ends the command"
@@ -85,9 +62,7 @@ def refund_terms(
 
     async def change(tx: Tx, act: Acting) -> bool:
         partner_id = (await partners.find(tx, partner)).id
-        before = {"takes_income": await refunds.takes_income(tx, partner_id)}
-        await refunds.set_takes_income(tx, partner_id, takes=income == "take")
-        await act.note(tx, f"partner {partner_id}", before=before, after={"takes_income": income == "take"})
+        await acts.set_income_rule(tx, act, partner_id, takes=income == "take")
         return await show(tx, act.deployment)
 
     async def show(tx: Tx, _: Deployment) -> bool:

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from hashrail.access import api_keys, open_sessions, read_tokens, session_grants
+from hashrail.access import api_keys, open_sessions, read_tokens
 from hashrail.access.open_sessions import OpenSession
 from hashrail.access.read_tokens import ReadToken
+from hashrail.acts import sessions as acts
 from hashrail.acts.acting import Acting
 from hashrail.cli import shapes
 from hashrail.cli.acting import AsOption, acting
@@ -103,29 +104,10 @@ def end_sessions(
 
     async def work(tx: Tx, act: Acting) -> int:
         partner_id = (await partners.find(tx, partner)).id
-        if key is not None:
-            await api_keys.assert_exists(tx, partner_id=partner_id, key_id=key)
-        user_id = None if user is None else (await users.find(tx, partner_id, user)).id
-        ended = await _end(tx, partner_id, user_id, key, session)
-        whose = {"user": user, "key": key, "id": session}
-        of = ", ".join(f"{what} {name}" for what, name in whose.items() if name is not None) or "all"
-        await act.note(tx, f"sessions of partner {partner_id}: {of}", after={"ended": ended})
-        return ended
+        return await acts.end(tx, act, partner_id, user=user, key=key, session=session)
 
     ended = acting(data, "session end", operator, work)
     say(f"{ended} session(s) ended.")
-
-
-async def _end(tx: Tx, partner_id: int, user_id: int | None, key: int | None, name: str | None) -> int:
-    """End what is named, be it a session or a read token; answers how many were open."""
-    if name is None or user_id is None:
-        return await session_grants.end(tx, partner_id, user_id=user_id, key_id=key)
-    if read_tokens.NAMED.fullmatch(name):
-        was_open = name in [one.text for one in await read_tokens.of_user(tx, partner_id, user_id)]
-        await read_tokens.revoke(tx, partner_id, user_id, name)
-        return int(was_open)
-    one = await session_grants.find(tx, partner_id, user_id, name)
-    return await session_grants.end(tx, partner_id, user_id=user_id, key_id=key, family=one)
 
 
 def read_token_shape(one: ReadToken) -> shapes.ReadToken:

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from hashrail.acts import kept
+from hashrail.acts import standings as acts
 from hashrail.acts.acting import Acting
 from hashrail.cli import standing_shapes as shapes
 from hashrail.cli.acting import AsOption, acting
@@ -16,9 +16,8 @@ from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import DataOption, JsonOption, in_transaction, say, table
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.parties import operators, partners, standings
+from hashrail.parties import partners
 from hashrail.parties.partners import Partner
-from hashrail.selling import partner_closing
 from hashrail.selling.partner_closing import Closed
 from hashrail.support import balances
 from hashrail.support.balances import Owed
@@ -48,11 +47,7 @@ def suspend(partner: PartnerArgument, reason: ReasonOption, operator: AsOption =
 
     async def work(tx: Tx, act: Acting) -> str:
         found = await partners.find(tx, partner)
-        before = await standings.hold(tx, found.id)
-        made = await standings.suspend(tx, found.id, reason=reason)
-        subject = f"partner {found.id}"
-        was, is_ = {"standing": before.standing}, {"standing": made.standing}
-        await act.note(tx, subject, before=was, after=is_, reason=reason)
+        await acts.suspend(tx, act, found.id, reason=reason)
         return found.name
 
     say(f"{acting(data, 'partner suspend', operator, work)} is suspended.")
@@ -64,16 +59,7 @@ def reopen(partner: PartnerArgument, reason: ReasonOption, operator: AsOption = 
 
     async def work(tx: Tx, act: Acting) -> str:
         found = await partners.find(tx, partner)
-        operators.assert_reason(reason)
-        present = await standings.hold(tx, found.id)
-        before = {"partner": found.id, "standing": present.standing}
-        after = {"partner": found.id, "standing": "open", "reason": reason}
-        subject = f"partner {found.id}"
-        if present.standing == "suspended" and await act.waits(tx, subject, before=before, after=after):
-            return found.name
-        made = await standings.reopen(tx, found.id, reason=reason)
-        was, is_ = {"standing": present.standing}, {"standing": made.standing}
-        await act.note(tx, subject, before=was, after=is_, reason=reason)
+        await acts.reopen(tx, act, found.id, reason=reason)
         return found.name
 
     say(f"{acting(data, 'partner reopen', operator, work)} is open.")
@@ -96,15 +82,7 @@ def close(
 
     async def work(tx: Tx, act: Acting) -> tuple[Closed | None, Page]:
         found = await partners.find(tx, partner)
-        operators.assert_reason(reason)
-        present = await standings.hold(tx, found.id)
-        before = {"partner": found.id, "standing": present.standing}
-        after = {"partner": found.id, "standing": "closed", "reason": reason}
-        subject = f"partner {found.id}"
-        if present.standing != "closed" and await act.waits(tx, subject, before=before, after=after):
-            return None, await page(tx, found)
-        made = await partner_closing.close(tx, found.id, reason=reason)
-        await act.note(tx, subject, before=before, after=before | kept.ended(made), reason=reason)
+        made = await acts.close(tx, act, found.id, reason=reason)
         return made, await page(tx, found)
 
     made, shown = acting(data, "partner close", operator, work)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from hashrail.clock import ONE_DAY
 from hashrail.db import Reader, Tx
-from hashrail.errors import ConflictError
+from hashrail.errors import BadRequestError, ConflictError
 
 # Advisory locks have one number space; fences are below (`books.fence`).
 NEWCOMERS = 1 << 57
@@ -22,6 +22,13 @@ class TooManyNewUsersError(ConflictError):
 
     code = "TOO_MANY_NEW_USERS"
     advice = "Register them later, or ask the operator to raise the bound: hashrail partner new-users."
+
+
+class NewUsersBoundError(BadRequestError):
+    """No number of users that a partner could register in a day."""
+
+    code = "NEW_USERS_BOUND"
+    advice = f"Give a whole number from 0 to {MAX_PER_DAY}; 0 is without a bound."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,12 @@ async def of_partner(tx: Reader, partner_id: int, *, now: datetime) -> Newcomers
         "SELECT count(*) FROM app_user WHERE partner_id = $1 AND created_at > $2", partner_id, now - ONE_DAY
     )
     return Newcomers(await own_bound(tx, partner_id), registered)
+
+
+def check_bound(per_day: int | None) -> None:
+    """Raises NewUsersBoundError."""
+    if per_day is not None and not 0 <= per_day <= MAX_PER_DAY:
+        raise NewUsersBoundError(f"{per_day} new users a day are no bound", field="per_day")
 
 
 async def set_bound(tx: Tx, partner_id: int, per_day: int | None) -> None:

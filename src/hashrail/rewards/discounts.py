@@ -133,6 +133,12 @@ async def create_programme(tx: Tx, name: str) -> int:
     return programme_id
 
 
+async def assert_free(tx: Reader, name: str) -> None:
+    """No programme has that name. Raises ProgrammeExistsError."""
+    if await tx.fetchval("SELECT EXISTS (SELECT FROM discount_programme WHERE name = $1)", name):
+        raise ProgrammeExistsError(f"a programme named {name!r} exists", field="name")
+
+
 async def find_programme(tx: Tx, name: str) -> int:
     """The programme's number. Raises ProgrammeNotFoundError."""
     programme_id: int | None = await tx.fetchval("SELECT id FROM discount_programme WHERE name = $1", name)

@@ -188,6 +188,17 @@ async def end_all(tx: Tx, partner_id: int, *, at: datetime) -> list[Ended]:
     return [record(Ended, row) for row in rows]
 
 
+async def running(tx: Reader, partner_id: int) -> tuple[int, Decimal]:
+    """How many miners of the partner are somebody's, and their TH."""
+    row = await tx.fetchrow(
+        """SELECT count(*) AS miners, coalesce(sum(power), 0) AS th FROM miner
+           WHERE partner_id = $1 AND ended_at IS NULL""",
+        partner_id,
+    )
+    assert row is not None, "sums are there in any case"
+    return row["miners"], row["th"]
+
+
 async def end(tx: Tx, partner_id: int, miner_id: int, *, at: datetime) -> None:
     """Let a locked miner be nobody's any more; whoever ends one ends its stints."""
     await tx.execute("UPDATE miner SET ended_at = $3 WHERE partner_id = $1 AND id = $2", partner_id, miner_id, at)

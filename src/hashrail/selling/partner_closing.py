@@ -55,6 +55,14 @@ async def close(tx: Tx, partner_id: int, *, reason: str) -> Closed:
     return Closed(count, power_th, len(cancelled), len(live), sessions)
 
 
+async def outlook(tx: Tx, partner_id: int) -> Closed:
+    """What would end with a partner now; nothing with one that is closed."""
+    count, power_th = await miners.running(tx, partner_id)
+    live = [row for row in await api_keys.list_keys(tx, partner_id) if row["revoked_at"] is None]
+    open_orders = await orders.open_ones(tx, partner_id)
+    return Closed(count, power_th, len(open_orders), len(live), await session_grants.count_open(tx, partner_id))
+
+
 async def _end_miners(tx: Tx, books: OpenBooks) -> tuple[int, Decimal]:
     """Let all miners be nobody's from the next day on; answers how many, and their TH."""
     ended = await miners.end_all(tx, books.partner_id, at=books.now)
