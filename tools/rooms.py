@@ -237,9 +237,9 @@ ROOMS = (
         "acts",
         "What operators do",
         (
-            *("acting", "allowed", "catalogue", "corrections", "days", "discounts", "invoices", "keys", "orders"),
-            *("partners", "payments", "payout_terms", "pool", "rates", "sessions", "standings"),
-            "tariffs",
+            *("acting", "allowed", "catalogue", "changes", "corrections", "days", "discounts", "invoices", "keys"),
+            *("orders", "partners", "payments", "payout_terms", "payouts", "pool", "rates", "sessions"),
+            *("standings", "tariffs", "withdrawals"),
         ),
     ),
     Room("sandbox", "A sandbox", ("demo", "journey", "rates", "scenarios")),

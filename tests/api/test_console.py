@@ -71,11 +71,19 @@ async def mallory(office: Office) -> users.User:
 
 
 def filled(row: View | Deed | Form, user: users.User, withdrawal: int) -> str:
-    """The path of a page or deed about Mallory."""
-    return (
-        row.path.replace("{partner:int}", str(user.partner_id))
-        .replace("{user:int}", str(user.id))
-        .replace("{withdrawal:int}", str(withdrawal))
+    """The path of a page or deed about Mallory, or about the first of what there is."""
+    numbers = {"partner": user.partner_id, "user": user.id, "withdrawal": withdrawal}
+    return re.sub(r"\{(\w+):int\}", lambda found: str(numbers.get(found[1], 1)), row.path)
+
+
+async def first_of_all(office: Office) -> None:
+    """What forms are about that need something: it has number 1."""
+    pool = office.world.pool
+    await pool.execute(
+        """INSERT INTO operator_change (act, subject, content, asked_by, asked_at, alone_from, expires_at)
+           SELECT 'payouts resume', 'payouts', '{"before": {}, "after": {}}', id, now(),
+                  now() + interval '1 hour', now() + interval '1 day'
+           FROM operator_account WHERE name = 'approver'"""
     )
 
 
@@ -85,6 +93,7 @@ def filled(row: View | Deed | Form, user: users.User, withdrawal: int) -> str:
 async def test_roles_hold_for_every_page_and_deed(office: Office) -> None:
     """Whose role suffices sees it; everybody else is told which role does, and sees and changes nothing."""
     user, one = await mallory(office), await waiting_one(office)
+    await first_of_all(office)
     miner = await office.world.pool.fetchval("SELECT id FROM miner")
     queries = {
         "day": "?day=2026-03-02",

@@ -76,6 +76,11 @@ class Acting:
         if not self.tries:
             await operators.note(tx, self.operator, self.act, subject, reason or None, before=before, after=after)
 
+    def shows(self, subject: str, *, before: Mapping[str, object] | None, after: Mapping[str, object] | None) -> None:
+        """What was changed by a verb that keeps it in the log itself. What is the same before and after was not."""
+        if before is None or before != after:
+            self.noted.append(Noted(subject, before, after))
+
     async def waits(
         self,
         tx: Tx,

@@ -2,13 +2,13 @@
 
 import re
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hashrail import db, private_files, sheets
+from hashrail.acts import payouts as acts
 from hashrail.acts.acting import Acting
 from hashrail.books import fence
 from hashrail.cli import payout_shapes as shapes
@@ -16,13 +16,12 @@ from hashrail.cli.acting import NamedOption, acting, acting_in_steps
 from hashrail.cli.examples import example
 from hashrail.cli.printing import as_json
 from hashrail.cli.shared import MAX_ID, DataOption, PartnerOption, say
-from hashrail.custody import withdrawals
 from hashrail.custody.withdrawals import Withdrawal
 from hashrail.db import Tx
-from hashrail.deployment.opened import Deployment, on_chain
+from hashrail.deployment.opened import on_chain
 from hashrail.errors import HashrailError
 from hashrail.money import plain
-from hashrail.parties import changes, operators, partners
+from hashrail.parties import partners
 from hashrail.payouts import batches, exports, recorded_payments, watch
 from hashrail.payouts.batches import Batch, Due
 from hashrail.payouts.exports import Line
@@ -135,9 +134,10 @@ def record(
             paid = [(line.partner_id, line.id) for line in await exports.lines(deployment.pool, export_id)]
         payment = Payment(txid, sorted(set(paid)), sorted(set(named)))
         async with on_chain(deployment, signs=False) as opened:
-            if await _record_waits(act, opened, payment):
-                return None
-            return await recorded_payments.record(opened, act.named, payment)
+            seen = await recorded_payments.look(opened, payment.txid)
+        async with act.step() as tx:
+            batch_id = await acts.record(tx, act, payment, seen)
+        return None if batch_id is None else await recorded_payments.settled(deployment.pool, batch_id)
 
     made = acting_in_steps(data, "payouts record", operator, work)
     if made is not None:
@@ -161,11 +161,7 @@ def acknowledge(
     named = sorted({_number(text) for text in unpaid or ()})
 
     async def work(tx: Tx, act: Acting) -> None:
-        operators.assert_reason(reason)
-        found = await recorded_payments.to_acknowledge(tx, txid, unpaid=named)
-        after = {"txids": sorted(found), "reason": reason, "unpaid": named}
-        if not found or not await act.waits(tx, "foreign spends", before={"pay": found}, after=after):
-            await recorded_payments.acknowledge(tx, act.named, txid, reason, unpaid=named)
+        await acts.acknowledge(tx, act, txids=txid, reason=reason, unpaid=named)
 
     acting(data, "payouts acknowledge", operator, work)
     say("Acknowledged.")
@@ -188,34 +184,10 @@ def cancel(
     """
 
     async def work(tx: Tx, act: Acting) -> Withdrawal:
-        operators.assert_reason(attest)
         books = await fence.share(tx, (await partners.find(tx, partner)).id)
-        number = (books.partner_id, withdrawal_id)
-        before = await recorded_payments.meant(tx, [number])
-        after = {"number": number, "attested": attest}
-        if any(each["state"] == "exported" for each in before.values()):
-            subject = f"withdrawal {recorded_payments.told([number])}"
-            if await act.waits(tx, subject, before=before, after=after):
-                return await withdrawals.get(tx, *number)
-        return await exports.cancel(tx, books, act.named, withdrawal_id, attest)
+        return await acts.cancel_exported(tx, act, books, withdrawal_id, attested=attest)
 
     say(f"Withdrawal {withdrawal_id} is {acting(data, 'payouts cancel', operator, work).state}.")
-
-
-async def _record_waits(act: Acting, opened: Deployment, payment: Payment) -> bool:
-    """Whether a second has to confirm it: it rests on a word, and is not known yet. It was tried by then."""
-    if opened.chain_if_any is not None and not payment.unpaid:
-        return False
-    seen = await recorded_payments.look(opened, payment.txid)
-    depth = opened.settings.bitcoin_final_depth
-    async with act.step() as tx:
-        if not await changes.takes_two(tx):
-            return False
-        if not await recorded_payments.would_record(tx, act.named, payment, seen, depth):
-            return False
-        before = await recorded_payments.meant(tx, [*payment.paid, *payment.unpaid])
-        after = asdict(payment) | {"seen": seen is not None}
-        return await act.waits(tx, f"transaction {payment.txid}", before=before, after=after)
 
 
 def _number(text: str) -> tuple[int, int]:

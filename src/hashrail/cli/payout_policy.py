@@ -1,13 +1,13 @@
 """hashrail payouts policy|approve|refuse|waiting|pause|resume|adopt: what the operator asks of payouts."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
+from hashrail.acts import payouts as acts
 from hashrail.acts.acting import Acting
 from hashrail.books import fence
 from hashrail.books.fence import OpenBooks
@@ -16,12 +16,12 @@ from hashrail.cli.acting import AsOption, NamedOption, acting
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import MAX_ID, DataOption, JsonOption, PartnerOption, amount, in_transaction, say, table
-from hashrail.custody import approvals, hot_wallet, payout_policy
+from hashrail.custody import approvals, payout_policy
 from hashrail.custody.payout_policy import PayoutPolicy
 from hashrail.custody.withdrawals import Withdrawal
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.parties import operators, partners
+from hashrail.parties import partners
 from hashrail.parties.operators import Operator
 
 app = typer.Typer()
@@ -69,13 +69,7 @@ def policy(
         changes["cooldown_seconds"] = cooldown
 
     async def change(tx: Tx, act: Acting) -> PayoutPolicy:
-        was = await payout_policy.hold(tx)
-        meant = replace(was, **changes)  # type: ignore[arg-type]
-        payout_policy.check(meant)
-        before, after = was.limits(), meant.limits()
-        if not meant.is_looser(was) or not await act.waits(tx, "payout policy", before=before, after=after):
-            await payout_policy.put(tx, act.operator, meant)
-        return await payout_policy.get(tx)
+        return await acts.set_policy(tx, act, changes)
 
     async def show(tx: Tx, _: Deployment) -> PayoutPolicy:
         return await payout_policy.get(tx)
@@ -177,13 +171,7 @@ def pause(
 def resume(operator: NamedOption, data: DataOption = None) -> None:
     """Let payouts go on; again is a no-op. Where somebody else has paused them, it takes two admins."""
 
-    async def work(tx: Tx, act: Acting) -> None:
-        paused = {"paused_reason": (await payout_policy.hold(tx)).paused_reason}
-        free = paused["paused_reason"] is None or await payout_policy.may_resume_alone(tx, act.named)
-        if free or not await act.waits(tx, "payouts", before=paused, after={"paused_reason": None}):
-            await payout_policy.resume(tx, act.named)
-
-    acting(data, "payouts resume", operator, work)
+    acting(data, "payouts resume", operator, acts.resume)
     say("Payouts go on.")
 
 
@@ -201,10 +189,7 @@ def adopt(
     """
 
     async def work(tx: Tx, act: Acting) -> None:
-        operators.assert_reason(reason)
-        before = await hot_wallet.kept(tx)
-        if not await act.waits(tx, "wallet", before=before, after={"reason": reason}):
-            await hot_wallet.adopt(tx, act.named, reason)
+        await acts.adopt(tx, act, reason=reason)
 
     acting(data, "payouts adopt", operator, work)
     say("The wallet that is read next is the right one.")

@@ -1,17 +1,16 @@
 """hashrail partner payouts, hashrail withdrawal: what partners ask of withdrawals, and what was asked for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated
 
 import typer
 
-from hashrail.acts import payout_terms as acts
+from hashrail.acts import payout_terms as term_acts
+from hashrail.acts import withdrawals as acts
 from hashrail.acts.acting import Acting
-from hashrail.bitcoin.addresses import parse
 from hashrail.books import fence
-from hashrail.books.fence import OpenBooks
 from hashrail.cli import payout_shapes as shapes
 from hashrail.cli.acting import AsOption, acting
 from hashrail.cli.examples import example
@@ -27,14 +26,12 @@ from hashrail.cli.list_options import (
 )
 from hashrail.cli.printing import builtins, prints, show_json
 from hashrail.cli.shared import MAX_ID, DataOption, JsonOption, PartnerOption, amount, in_transaction, table
-from hashrail.custody import operator_withdrawals, payout_terms, withdrawals
+from hashrail.custody import payout_terms, withdrawals
 from hashrail.custody.operator_withdrawals import Wanted
 from hashrail.custody.payout_terms import PartnerTerms
 from hashrail.custody.withdrawals import Withdrawal
 from hashrail.db import Tx
-from hashrail.deployment import facts
 from hashrail.deployment.opened import Deployment
-from hashrail.money import ZERO
 from hashrail.parties import partners, users
 from hashrail.support import waiting
 from hashrail.support.lists import Page
@@ -84,7 +81,7 @@ def payouts(
             meant = replace(meant, duplicate_seconds=duplicate_seconds)
         if bound_only is not None:
             meant = replace(meant, bound_addresses_only=bound_only)
-        await acts.put(tx, act, partner_id, meant)
+        await term_acts.put(tx, act, partner_id, meant)
         return await payout_terms.of_partner(tx, partner_id)
 
     async def show_it(tx: Tx, _: Deployment) -> PartnerTerms:
@@ -190,25 +187,12 @@ def request(
     async def work(tx: Tx, act: Acting) -> shapes.Withdrawal | None:
         books = await fence.share(tx, (await partners.find(tx, partner)).id)
         wanted = Wanted((await users.find(tx, books.partner_id, user)).id, address, btc, reference, reason)
-        before = {"partner": books.partner_id, "withdrawal": await operator_withdrawals.find(tx, books, wanted)}
-        parse(address, (await facts.read(tx)).nature.network, field="address")
-        minimum_btc = act.deployment.settings.withdraw_minimum_btc
-        after, subject = before | asdict(wanted) | {"minimum_btc": minimum_btc}, f"user {books.partner_id}:{user}"
-        if before["withdrawal"] is None and await act.waits(tx, subject, before=before, after=after):
-            return None
-        made = await ask_for(tx, books, wanted, minimum_btc)
-        await act.note(tx, subject, before=before, after=before | {"withdrawal": made.id}, reason=reason)
-        return (await _shapes(tx, act.deployment, books.partner_id, [made]))[0]
+        made = await acts.request(tx, act, books, wanted, f"user {books.partner_id}:{user}")
+        return None if made is None else (await _shapes(tx, act.deployment, books.partner_id, [made]))[0]
 
     made = acting(data, "withdrawal request", operator, work)
     assert made is not None, "what waits ends the command"
     _show(made, as_json=as_json)
-
-
-async def ask_for(tx: Tx, books: OpenBooks, wanted: Wanted, minimum_btc: Decimal) -> Withdrawal:
-    """The withdrawal that an operator asks for, on the deployment's network."""
-    terms = withdrawals.Terms(minimum_btc, ZERO, (await facts.read(tx)).nature.network)
-    return await withdrawals.get(tx, books.partner_id, await operator_withdrawals.request(tx, books, terms, wanted))
 
 
 @app.command("cancel")
@@ -227,10 +211,7 @@ def cancel(
 
     async def work(tx: Tx, act: Acting) -> shapes.Withdrawal:
         books = await fence.share(tx, (await partners.find(tx, partner)).id)
-        was = await withdrawals.get(tx, books.partner_id, withdrawal_id)
-        made = await withdrawals.cancel(tx, books, withdrawal_id)
-        subject = f"withdrawal {books.partner_id}:{withdrawal_id}"
-        await act.note(tx, subject, before={"state": was.state}, after={"state": made.state})
+        made = await acts.cancel(tx, act, books, withdrawal_id)
         return (await _shapes(tx, act.deployment, books.partner_id, [made]))[0]
 
     _show(acting(data, "withdrawal cancel", operator, work), as_json=as_json)

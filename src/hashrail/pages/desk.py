@@ -13,7 +13,7 @@ from typing import Any
 class Entry:
     """A page to go to: its words, its address, and the letter that leads there after `g`; or a form to begin.
 
-    Pages below its address belong to it, and those below `also`.
+    Pages below its address belong to it, and those below `also`. `count` is how many things wait there for somebody.
     """
 
     words: str
@@ -21,6 +21,7 @@ class Entry:
     key: str = ""
     also: Sequence[str] = ()
     is_current: bool = False
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

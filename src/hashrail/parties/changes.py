@@ -148,6 +148,14 @@ async def waiting(tx: Reader) -> list[Change]:
     return [_change(row) for row in rows]
 
 
+async def count(tx: Reader) -> int:
+    """How many wait."""
+    found: int = await tx.fetchval(
+        "SELECT count(*) FROM operator_change WHERE state = 'waiting' AND expires_at > $1", await business_clock.now(tx)
+    )
+    return found
+
+
 async def get(tx: Reader, number: int) -> Change:
     """A change that waits. Raises ChangeNotFoundError."""
     row = await tx.fetchrow(

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from hashrail import business_clock, db
 from hashrail.access import api_keys
 from hashrail.accounting import pool_receipts
-from hashrail.cli.changes import DONE_BY, RECORD
+from hashrail.acts.changes import DONE_BY, RECORD
 from hashrail.parties import operators
 from hashrail.payouts import exports
 from hashrail.rewards import entering

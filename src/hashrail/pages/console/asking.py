@@ -16,7 +16,6 @@ from hashrail.acts.acting import Acting, Noted
 from hashrail.bounds import ConfirmationNeededError
 from hashrail.db import Tx
 from hashrail.deployment import journal_file
-from hashrail.deployment.opened import Deployment
 from hashrail.errors import HashrailError
 from hashrail.pages import forms
 from hashrail.pages.console.visit import NotSignedInError, Visit
@@ -68,7 +67,9 @@ class Looked:
 Ask: TypeAlias = Callable[[Tx, Visit], Awaitable[Asked]]
 Do: TypeAlias = Callable[[Tx, Acting, Visit, Values], Awaitable[Done]]
 # What is asked of the world outside before the transaction begins, like the node; `Visit.told` has it.
-Ready: TypeAlias = Callable[[Deployment, Values], Awaitable[Any]]
+Ready: TypeAlias = Callable[[Visit, Values], Awaitable[Any]]
+# What goes on once it is committed, in steps of its own (`Acting.step`); it may lead to another page.
+Then: TypeAlias = Callable[[Acting, Visit, Values, Done], Awaitable[Done]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class Form:
 
     One that does not `look` is done at once: it changes nothing that could be shown before. One that `begins` can be
     opened by its path alone, so the command palette offers it; say no where it needs something in its query.
+    One that does not `look` is done at once: it changes nothing that could be shown before. An act that commits in
+    steps notes by `do` what is meant, which is all that a look shows, and `then` does it, unless it waits for a second.
     """
 
     path: str
@@ -88,6 +91,7 @@ class Form:
     grave: bool = False
     ready: Ready | None = None
     begins: bool = True
+    then: Then | None = None
 
     @property
     def least(self) -> Role:
@@ -123,7 +127,10 @@ async def do(form: Form, visit: Visit) -> tuple[Done, Sequence[Change]]:
     async with db.transaction(visit.deployment.pool) as tx:
         acting = await _begin(tx, form, visit, tries=False)
         await sent_forms.take(tx, acting.named, word)
-        return await form.do(tx, acting, visit, values), acting.asked
+        done = await form.do(tx, acting, visit, values)
+    if form.then is not None and not acting.asked:
+        done = await form.then(acting, visit, values, done)
+    return done, acting.asked
 
 
 async def let_in(tx: Tx, act: str | None, visit: Visit) -> Operator:
@@ -150,7 +157,7 @@ async def _prepared(form: Form, visit: Visit) -> tuple[Values, Visit]:
     if ACTS[form.act].pays:
         deployment.assert_node_named()
     values = forms.read((await asked(form, visit)).fields, visit.form)
-    return values, visit if form.ready is None else visit.with_told(await form.ready(deployment, values))
+    return values, visit if form.ready is None else visit.with_told(await form.ready(visit, values))
 
 
 async def _begin(tx: Tx, form: Form, visit: Visit, *, tries: bool) -> Acting:

@@ -30,7 +30,7 @@ from hashrail.pages.console.visit import ROOT, Deed, Elsewhere, NotSignedInError
 from hashrail.pages.console.words import DONE
 from hashrail.pages.forms import MAX_NUMBER, FieldNotANumberError
 from hashrail.pages.rendering import HEADERS, HTML, Templates
-from hashrail.parties import operator_sessions, operators, sent_forms, views
+from hashrail.parties import changes, operator_sessions, operators, sent_forms, views
 from hashrail.parties.permissions import ACTS
 from hashrail.parties.signing_in import From
 from hashrail.settings import Settings
@@ -178,11 +178,11 @@ class ConsoleDoor:
             looked = await asking.look(form, visit)
             facts = {"form": form, "asked": asked, "visit": visit, "typed": visit.form, "looked": looked}
             return self._page("console/form_looked_at.html", {**facts, "once": sent_forms.new_word()})
-        done, changes = await asking.do(form, visit)
-        path = link("/changes", done="asked") if changes else done.path
+        done, waiting = await asking.do(form, visit)
+        path = link("/changes", done="asked") if waiting else done.path
         if not done.shown:
             return _led_to(path)
-        facts = {"asked": asked, "visit": visit, "shown": done.shown, "path": path, "changes": changes}
+        facts = {"asked": asked, "visit": visit, "shown": done.shown, "path": path, "changes": waiting}
         return self._page("console/form_shown_once.html", facts)
 
     def _form(
@@ -225,6 +225,7 @@ class ConsoleDoor:
             _fields(request.scope["query_string"]),
             form_of(request),
             path=request.scope["path"],
+            changes=await changes.count(pool) if not operators.is_more("approver", operator.role) else 0,
         )
 
     def _at_the_door(

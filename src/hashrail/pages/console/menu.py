@@ -4,6 +4,7 @@ Who may not see a page is not led to it: the least role is the page's own, of th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hashrail.pages import desk
 from hashrail.pages.console.asking import Form
@@ -11,6 +12,7 @@ from hashrail.pages.console.pages import FORMS, VIEWS
 from hashrail.pages.console.visit import ROOT, Visit
 from hashrail.pages.desk import Desk, Entry, Group
 
+CHANGES = Entry("Changes", f"{ROOT}/changes", "c")
 MENU = (
     Group("", (Entry("Home", ROOT, "h"),)),
     Group("Mining", (Entry("Days", f"{ROOT}/days", "d", also=(f"{ROOT}/day",)),)),
@@ -19,6 +21,7 @@ MENU = (
     Group(
         "Running",
         (
+            CHANGES,
             Entry("Log", f"{ROOT}/log", "l"),
             Entry("Operators", f"{ROOT}/operators", "o"),
         ),
@@ -33,7 +36,7 @@ SEARCH = f"{ROOT}/search"
 def of(visit: Visit) -> Desk:
     """What stands around a page of this visit."""
     groups = [
-        Group(each.words, [entry for entry in each.entries if visit.may(LEAST[entry.path])])
+        Group(each.words, [_counted(entry, visit) for entry in each.entries if visit.may(LEAST[entry.path])])
         for each in (*MENU, Group("You", (OWN,)))
     ]
     return Desk(
@@ -59,3 +62,7 @@ def beginnings() -> Sequence[Form]:
 def words_of(form: Form) -> str:
     """What a form does, as a person would look for it: "Create partner" of create_partner."""
     return form.name.replace("_", " ").capitalize()
+
+
+def _counted(entry: Entry, visit: Visit) -> Entry:
+    return replace(entry, count=visit.changes) if entry is CHANGES else entry

@@ -1,11 +1,12 @@
 """Every page, form and deed of the console, with the least role of each."""
 
-from hashrail.pages.console import blocking, days, home, log, own, partners, searching, users, withdrawals
+from hashrail.pages.console import blocking, changes, days, home, log, own, partners, searching, users, withdrawals
 from hashrail.pages.console.asking import Form
 from hashrail.pages.console.visit import ROOT, Deed, View
 
 PARTNER = f"{ROOT}/partners/{{partner:int}}"
 USER = f"{ROOT}/users/{{partner:int}}/{{user:int}}"
+CHANGE = f"{ROOT}/changes/{{change:int}}"
 WITHDRAWAL = f"{ROOT}/withdrawals/{{partner:int}}/{{withdrawal:int}}"
 
 VIEWS = (
@@ -26,6 +27,7 @@ VIEWS = (
     View(WITHDRAWAL, "withdrawal", "support", withdrawals.one),
     View(f"{WITHDRAWAL}/approve", "approve", "approver", withdrawals.ask_to_approve),
     View(f"{WITHDRAWAL}/refuse", "refuse", "approver", withdrawals.ask_to_refuse),
+    View(f"{ROOT}/changes", "changes", "approver", changes.listed),
     View(f"{ROOT}/log", "log", "admin", log.log),
     View(f"{ROOT}/operators", "operators", "admin", log.people),
 )
@@ -39,4 +41,13 @@ DEEDS = (
     Deed(f"{WITHDRAWAL}/approve", "approve", "payouts approve", withdrawals.approve),
     Deed(f"{WITHDRAWAL}/refuse", "refuse", "payouts refuse", withdrawals.refuse),
 )
-FORMS = (Form(f"{ROOT}/partners/new", "create_partner", "partner create", partners.ask_to_create, partners.create),)
+FORMS = (
+    Form(f"{ROOT}/partners/new", "create_partner", "partner create", partners.ask_to_create, partners.create),
+    Form(
+        *(f"{CHANGE}/confirm", "confirm_change", "change confirm", changes.ask_to_confirm, changes.confirm),
+        grave=True,
+        ready=changes.ready,
+        then=changes.settle,
+    ),
+    Form(f"{CHANGE}/withdraw", "withdraw_change", "change withdraw", changes.ask_to_withdraw, changes.withdraw),
+)

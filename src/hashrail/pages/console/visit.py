@@ -46,6 +46,8 @@ class Visit:
     form: Mapping[str, str] = field(default_factory=dict)
     told: Any = None
     path: str = ROOT
+    # How many changes wait for a second, where the operator sees them.
+    changes: int = 0
 
     def with_told(self, told: Any) -> "Visit":
         """The same, with what the world outside was asked for it."""

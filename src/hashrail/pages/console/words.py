@@ -21,6 +21,8 @@ DONE = {
     "asked": "It is noted, and waits for a second admin.",
     "created": "It is there.",
     "changed": "It is changed.",
+    "confirmed": "You have confirmed it, and it is done.",
+    "taken_back": "It is taken back, and nothing of it is done.",
     "approved": "Your approval is noted.",
     "refused": "The withdrawal is refused, and what it held is the user's again.",
     "blocked": "The user is blocked.",
