@@ -22,7 +22,7 @@ from benchmarks.dataset import START, USUAL, Dataset, Shape
 from benchmarks.measure import Table, milliseconds
 from benchmarks.stage import Stage
 from hashrail import db
-from hashrail.pages.console.door import COOKIE
+from hashrail.pages.console.door import ConsoleDoor
 from hashrail.pages.console.pages import FORMS, VIEWS
 from hashrail.pages.console.visit import ROOT
 from hashrail.parties import operator_sessions, operators
@@ -104,7 +104,7 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
         token = await _prepare(dsn, sizes)
         async with servers.api(dsn, data, 1) as server, _browser() as browser:
             url = f"http://127.0.0.1:{server.port}"
-            async with httpx.AsyncClient(base_url=url, cookies={COOKIE: token}, timeout=60) as http:
+            async with httpx.AsyncClient(base_url=url, cookies={ConsoleDoor.cookie: token}, timeout=60) as http:
                 stage.tell("following links")
                 found, missing = await _crawl(http)
                 for name, path in (dict(zip(BEFORE_SIGN_IN, BEFORE_SIGN_IN, strict=True)) | found).items():
@@ -142,7 +142,7 @@ async def _look(  # what is looked at, and by whom
 async def _painted(browser: Browser, address: str, token: str) -> Seen:
     """The page in a browser that was never here."""
     context = await browser.new_context(viewport={"width": DESKTOP["width"], "height": DESKTOP["height"]})
-    await context.add_cookies([{"name": COOKIE, "value": token, "url": address}])
+    await context.add_cookies([{"name": ConsoleDoor.cookie, "value": token, "url": address}])
     page = await context.new_page()
     await page.goto(address, wait_until="load")
     found = await page.evaluate(MEASURED, PAINT_SECONDS * 1000)

@@ -125,8 +125,16 @@ ROOMS = (
         (
             *(
                 "alone",
+                "browser_sessions",
                 "changes",
                 "day_ago",
+                "invitations",
+                "member_changes",
+                "member_log",
+                "member_second_factors",
+                "member_sessions",
+                "member_signing_in",
+                "members",
                 "newcomers",
                 "operator_sessions",
                 "operators",
@@ -139,6 +147,7 @@ ROOMS = (
                 "sign_in_attempts",
                 "signing_in",
                 "standings",
+                "totp",
                 "users",
                 "views",
             ),
@@ -238,7 +247,7 @@ ROOMS = (
         "What operators do",
         (
             *("acting", "allowed", "catalogue", "changes", "corrections", "days", "discounts", "invoices", "keys"),
-            *("orders", "partners", "payments", "payout_terms", "payouts", "pool", "rates", "sessions"),
+            *("members", "orders", "partners", "payments", "payout_terms", "payouts", "pool", "rates", "sessions"),
             *("standings", "tariffs", "withdrawals"),
         ),
     ),

@@ -16,7 +16,7 @@ from hashrail.custody.withdrawals import Withdrawal
 from hashrail.pages.console.asking import Form
 from hashrail.pages.console.pages import DEEDS, FORMS, VIEWS
 from hashrail.pages.console.visit import Deed, View
-from hashrail.parties import operator_sessions, operators, sign_in_attempts, users
+from hashrail.parties import browser_sessions, operators, sign_in_attempts, users
 from hashrail.parties.operators import ROLES
 from hashrail.processes import housekeeping
 from hashrail.support import notes
@@ -318,8 +318,8 @@ async def test_sessions_end(office: Office) -> None:
     async with db.transaction(world.pool) as tx:
         await operators.disable(tx, "t-gone")
     aged = f"UPDATE operator_session SET {{0}} = {{0}} - $1::interval WHERE operator_id = ({NUMBER_OF} $2)"
-    await world.pool.execute(aged.format("opened_at"), operator_sessions.LIFE, "t-time")
-    await world.pool.execute(aged.format("seen_at"), operator_sessions.IDLE, "t-idle")
+    await world.pool.execute(aged.format("opened_at"), browser_sessions.LIFE, "t-time")
+    await world.pool.execute(aged.format("seen_at"), browser_sessions.IDLE, "t-idle")
     assert {name: await ended(office, person) for name, person in people.items()} == dict.fromkeys(people, True)
     one, other = office.browser("viewer"), office.browser("viewer")
     for each in (one, other):
@@ -512,7 +512,7 @@ async def test_production_asks_for_tls_and_codes(world: World, dsn: str) -> None
     async with open_office(world, dsn, mode="production", trusted_proxies=["10.0.0.0/8"]) as office:
         far = office.browser("admin", address="203.0.113.7")
         made = await far.get("/console/sign-in")
-        assert (made.status_code, "CONSOLE_NEEDS_HTTPS" in made.text) == (403, True)
+        assert (made.status_code, "PAGES_NEED_HTTPS" in made.text) == (403, True)
         assert (await far.get("/console/sign-in", **{"x-forwarded-proto": "https"})).status_code == 403
         proxied = office.browser("admin", address="10.0.0.1")
         headers = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.7"}

@@ -196,8 +196,8 @@ async def test_pages(place: Stage) -> None:
         assert view.path.replace(":int", "") in seen or view.path in named
     for line in table.lines:
         server, weight, paint = map(figure, line.cells[1:])
-        assert 0 < server
-        assert 0 < weight
+        assert server > 0
+        assert weight > 0
         assert line.verdict is (server <= 200 and weight <= 300 and paint <= 1000)
 
 

@@ -14,7 +14,17 @@ from hashrail.custody import deposits, withdrawals
 from hashrail.deployment import facts
 from hashrail.events import deliveries, endpoints
 from hashrail.exports import columns, export, kinds
-from hashrail.parties import alone, changes, operator_sessions, operators, people, sign_in_attempts
+from hashrail.parties import (
+    alone,
+    browser_sessions,
+    changes,
+    invitations,
+    member_changes,
+    members,
+    operators,
+    people,
+    sign_in_attempts,
+)
 from hashrail.payouts import batches
 from hashrail.rewards import day_sources, tariffs
 from hashrail.sandbox import scenarios
@@ -43,8 +53,13 @@ CLOSED: dict[str, Iterable[str]] = {
     "export.format": get_args(columns.Format),
     "export.kind": get_args(kinds.Name),
     "export.state": get_args(export.State),
+    "member.role": get_args(members.Role),
+    "member_change.state": get_args(member_changes.State),
+    "member_invitation.role": get_args(members.Role),
+    "member_invitation.state": get_args(invitations.State),
+    "member_session.stage": get_args(browser_sessions.Stage),
     "operator_account.role": get_args(operators.Role),
-    "operator_session.stage": get_args(operator_sessions.Stage),
+    "operator_session.stage": get_args(browser_sessions.Stage),
     "operator_change.state": get_args(changes.State),
     "operator_tie.kind": get_args(people.Kind),
     "partner_standing.standing": get_args(fence.Standing),
@@ -129,6 +144,8 @@ OPEN = {
                 "operator_change.act",
                 "operator_change.subject",
                 "operator_view.subject",
+                *("member_action.action", "member_action.subject", "member_action.reason"),
+                *("member_change.act", "member_change.subject", "member_view.subject"),
                 "mining_day.held",
             ),
         ),
@@ -141,6 +158,7 @@ OPEN = {
     **dict.fromkeys(
         (
             *("app_user.email", "collection.name", "discount_programme.name", "miner.name", "operator_account.name"),
+            *("member.email", "member.name", "member_invitation.email", "member_invitation.name", "member_login.email"),
             *("restoration.by_name", "alarm_silence.silenced_by", "alarm_delivery.target"),
             *(
                 "partner.name",
@@ -172,6 +190,7 @@ OPEN = {
                 "answered_write.scope",
                 "operator_account.password",
                 "operator_change.secret",
+                *("member.password", "member_change.secret"),
             ),
             *("withdrawal_key.operation", "minute_count.name", "observation.name", "observation.code"),
             *("alarm.code", "alarm_message.name", "alarm_silence.code"),
@@ -183,6 +202,7 @@ OPEN = {
                 *("event_draft.name", "event_draft.type", "event_draft.object_kind"),
                 "deployment.epoch",
                 *("operator_form.once", "operator_session.epoch", "operator_view.page", "sign_in_attempt.place"),
+                *("member_form.once", "member_invitation.epoch", "member_session.epoch", "member_view.page"),
                 "deployment.signer",
                 "journal_entry.kind",
                 "journal_entry.name",
@@ -209,13 +229,20 @@ OPEN = {
         ("event.object_id", "event_draft.object_id", "webhook_delivery.object_id"),
         "a name that the program or the partner gives",
     ),
-    **dict.fromkeys(("operator_session.address", "operator_session.agent"), "what a browser and the network say"),
+    **dict.fromkeys(
+        (
+            *("operator_session.address", "operator_session.agent"),
+            *("member_session.address", "member_session.agent"),
+        ),
+        "what a browser and the network say",
+    ),
     **dict.fromkeys(("webhook_attempt.error", "webhook_attempt.answer", "webhook_delivery.error"), "what others said"),
     **dict.fromkeys(("alone_done.currency", "alone_done.kind"), "what alone_limit lists"),
     **dict.fromkeys(
         (
             *("event.data", "event_draft.data"),
             *("journal_entry.what", "operator_action.values_after", "operator_action.values_before"),
+            *("member_action.values_after", "member_action.values_before", "member_change.content"),
             *("operator_change.content", "payout_turn.found", "run_terms.terms", "observation.figures"),
         ),
         "JSON",

@@ -15,6 +15,7 @@ LOOK = {
         "partner ton-domain list",
         "partner origin list",
         "partner key list",
+        "partner portal list",
         "user show",
         "partner show",
     ),

@@ -55,6 +55,7 @@ GLOBAL = {
     "minute_count": "processes answer for all partners",
     "mining_day": "a day's inputs are published for everybody",
     "observation": "what is done again and again is done for all partners",
+    "member_login": "an e-mail address alone says which partner somebody signs in to",
     "operator_account": "operators look after the deployment",
     "operator_action": "operators look after the deployment",
     "operator_change": "operators look after the deployment",
@@ -105,7 +106,7 @@ GLOBAL = {
     "upgrade_tariff": "the tariff of upgrades is the operator's",
 }
 # Global tables that lead from something that a caller knows to its partner.
-LOOK_UPS = {"ton_payload", "deposit_address", "unapproved_withdrawal"}
+LOOK_UPS = {"member_login", "ton_payload", "deposit_address", "unapproved_withdrawal"}
 # Bookkeeping of the migration runner.
 RUNNER = set(release_schema.RUNNER)
 PARTNER = "partner"

@@ -192,7 +192,7 @@ def test_every_exception_is_still_needed() -> None:
         ),
         (account_numbers, "q = 'SELECT a FROM transfer WHERE debit_account = 1200 OR 2100 IN (b, c)'\n", [1, 1]),
         (account_numbers, "q = 'SELECT a FROM transfer LIMIT 12000'\nport = 1200\n", []),
-        (known_words, "q = 'SELECT a FROM b WHERE kind = \\'dya\\' AND c.state <> \\'open\\''\n", [1, 1]),
+        (known_words, "q = 'SELECT a FROM b WHERE kind = \\'dya\\' AND c.state <> \\'opened\\''\n", [1, 1]),
         (known_words, "q = \"SELECT a FROM b WHERE state NOT IN ('final', 'over')\"\n", [1]),
         (known_words, "q = \"SELECT a FROM b WHERE kind = 'day' AND mankind = 'good' AND c = 'd'\"\n", []),
     ],

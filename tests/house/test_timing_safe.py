@@ -14,8 +14,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 JUDGES = (
     *sorted((ROOT / "src/hashrail/access").glob("*.py")),
-    *(ROOT / f"src/hashrail/parties/{name}.py" for name in ("operator_sessions", "passwords", "second_factors")),
-    ROOT / "src/hashrail/pages/console/door.py",
+    *(ROOT / f"src/hashrail/parties/{name}.py" for name in ("browser_sessions", "members", "passwords", "totp")),
+    ROOT / "src/hashrail/pages/doorway.py",
     *(ROOT / f"src/hashrail/{name}.py" for name in ("vault", "api/serving/guards", "api/serving/running")),
     *sorted((ROOT / "client/src/hashrail_client").glob("*.py")),
 )
@@ -36,9 +36,9 @@ DECIDE = {
     "client/src/hashrail_client/causes.py": {"_is_hmac", "_is_plain_hash"},
     "client/src/hashrail_client/webhooks.py": {"_is_signed"},
     "src/hashrail/access/sessions.py": {"_parse"},
-    "src/hashrail/pages/console/door.py": {"_assert_word"},
+    "src/hashrail/pages/doorway.py": {"_assert_word"},
     "src/hashrail/parties/passwords.py": {"_verify_scrypt"},
-    "src/hashrail/parties/second_factors.py": {"_shows"},
+    "src/hashrail/parties/totp.py": {"_shows"},
 }
 
 

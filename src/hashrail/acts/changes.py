@@ -14,7 +14,7 @@ from hashrail import business_clock, clock
 from hashrail.access import api_keys
 from hashrail.accounting import pool_files, pool_receipts
 from hashrail.acts import keys as key_acts
-from hashrail.acts import pool, withdrawals
+from hashrail.acts import members, pool, withdrawals
 from hashrail.acts import standings as standing_acts
 from hashrail.acts.acting import Acting
 from hashrail.acts.catalogue import offer_words, offers_on_sale, tariff_facts
@@ -409,6 +409,7 @@ DONE_BY: dict[str, Done] = {
     "rates confirm": _confirm_rates,
     "rates policy": _set_rates_policy,
     "day adjust": _adjust_day,
+    "partner portal invite": members.confirmed_invitation,
     "operator add": _add_operator,
     "operator role": _set_role,
     "operator password": _set_password,

@@ -119,6 +119,13 @@ async def ringing_by(tx: Reader, now: Readings, settings: Settings) -> list[Ring
     return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.since, one.code, one.subject))
 
 
+async def of_partner(tx: Reader, name: str) -> list[State]:
+    """What rings and is told to the partner of that name, since when."""
+    found = (await _open(tx)).values()
+    mine = {rule.code for rule in RULES if rule.is_of_partner}
+    return [one for one in found if one.rings_at is not None and one.code in mine and one.subject == name]
+
+
 async def forget_past(tx: Tx, *, at: datetime) -> None:
     """Alarms that ended more than a year ago go, with what was told of them."""
     await tx.execute("DELETE FROM alarm WHERE ended_at < $1", at - KEPT)

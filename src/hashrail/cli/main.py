@@ -72,6 +72,7 @@ PANELS: dict[str, dict[str, Command | Group]] = {
                 "origins:app",
                 "withdrawals:partner_app",
                 "refunds:partner_app",
+                "portal:app",
             ),
         ),
         "session": Group("List and end the sessions of a partner's users.", ("sessions:app",)),

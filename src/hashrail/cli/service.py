@@ -197,6 +197,10 @@ def _show_summary(sandbox: sandboxes.Sandbox, *, beside: bool) -> None:
             f"Console {sandbox.base_url}/console: sign in as {name} with {password}"
             for name, password in sandbox.operators
         ),
+        *(
+            f"Portal {sandbox.base_url}/portal: sign in as {email} with {password}"
+            for email, password in sandbox.members
+        ),
         "",
         "Try a signed call (copy and paste):",
         "",

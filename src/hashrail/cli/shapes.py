@@ -12,6 +12,7 @@ from msgspec import field
 from hashrail.access.api_keys import KeyKind
 from hashrail.cli.printing import Shape, about
 from hashrail.deployment.facts import ChainKind
+from hashrail.parties.members import Role as MemberRole
 from hashrail.parties.operators import Role
 from hashrail.settings import Mode, Network
 
@@ -183,6 +184,26 @@ class Operator(Shape, kw_only=True):
     role: Annotated[Role, about("what the operator may do")]
     created_at: Annotated[datetime, about("when the operator was added")]
     disabled_at: Annotated[datetime | None, about("since when nothing goes by this name")]
+
+
+class Member(Shape, kw_only=True):
+    """Somebody of a partner who uses its portal."""
+
+    id: Annotated[int, about("their number")]
+    email: Annotated[str, about("the address by which they sign in")]
+    name: Annotated[str, about("what the team calls them")]
+    role: Annotated[MemberRole, about("what they may see and do")]
+    created_at: Annotated[datetime, about("since when they have the account")]
+    disabled_at: Annotated[datetime | None, about("since when the account has ended")]
+
+
+class InvitedMember(Shape, kw_only=True):
+    """Somebody who is invited into a partner's portal."""
+
+    email: Annotated[str, about("the address by which they will sign in")]
+    name: Annotated[str, about("what the team calls them")]
+    role: Annotated[MemberRole, about("what they may see and do")]
+    link: Annotated[str, about("where they set a password: shown once, counts once, for seven days")]
 
 
 class Alone(Shape, kw_only=True):

@@ -43,6 +43,10 @@ class Kind(StrEnum):
     OPERATOR_PASSWORD = "password changed"  # noqa: S105
     OPERATOR_DISABLED = "operator disabled"
     OPERATOR_ACTION = "operator action"
+    MEMBER_ADDED = "member added"
+    MEMBER_ROLE = "member's role changed"
+    MEMBER_PASSWORD = "member's password changed"  # noqa: S105
+    MEMBER_DISABLED = "member disabled"
     WALLET_BOUND = "address bound"
     WALLET_UNBOUND = "address unbound"
     ORDER_CANCELLED = "order cancelled"

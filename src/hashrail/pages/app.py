@@ -17,6 +17,7 @@ from hashrail.pages import front
 from hashrail.pages.assets import CACHE, PATH, Asset, Assets, PagesNotBuiltError
 from hashrail.pages.console import words
 from hashrail.pages.console.door import ConsoleDoor
+from hashrail.pages.portal.door import PortalDoor
 from hashrail.pages.reference import serving as reference
 from hashrail.pages.rendering import HEADERS, HTML, Templates
 from hashrail.settings import Settings, assert_names_known
@@ -46,7 +47,8 @@ def build(settings: Settings) -> ASGIApp:
         log.error("serving without pages", code=error.code, advice=error.advice)  # noqa: TRY400
         return api.build(settings)
     templates = Templates(settings, assets)
-    console = ConsoleDoor(settings, Templates(settings, assets, written=words.written, filters=words.FILTERS))
+    of_people = Templates(settings, assets, written=words.written, filters=words.FILTERS)
+    console, portal = ConsoleDoor(settings, of_people), PortalDoor(settings, of_people)
     return api.build(
         settings,
         [
@@ -54,6 +56,7 @@ def build(settings: Settings) -> ASGIApp:
             _front(settings, templates),
             *reference.handlers(settings, templates),
             *console.handlers(),
+            *portal.handlers(),
         ],
     )
 

@@ -27,6 +27,7 @@ def facts(settings: Settings, *, host: str, address: str) -> dict[str, Any]:
     return {
         "box": {name: box[name] for name in GIVEN} if box is not None and is_near else None,
         "operators": box.get("operators", ()) if box is not None and is_near else (),
+        "members": box.get("members", ()) if box is not None and is_near else (),
         "is_demo": box is not None,
     }
 

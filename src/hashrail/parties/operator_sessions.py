@@ -1,31 +1,17 @@
-"""Sessions of operators in the console: a browser that proved whose it is, for half an hour without a click and half a
-day at most.
+"""Sessions of operators in the console: browsers that proved whose they are (`browser_sessions.py`).
 
-The browser has a random token, the books its SHA-256. A session is `password` while the code of the second factor is
-still to come, for five minutes, and then another one, `whole`, under a token of its own: a token that somebody knew
-before the sign-in is worth nothing after it. A session ends with the operator's password or role, with the operator,
-with the deployment's epoch, and when its owner says so.
-
-Times are wall times.
+A session ends with the operator's password or role, with the operator, with the deployment's epoch, and when its owner
+says so.
 """
 
-import hashlib
-import hmac
-import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import datetime
 
 from hashrail import clock
 from hashrail.db import Reader, Tx, record
 from hashrail.errors import NotFoundError
-
-Stage = Literal["password", "whole"]
-TOKEN_BYTES = 32
-IDLE, LIFE, FOR_THE_CODE = timedelta(minutes=30), timedelta(hours=12), timedelta(minutes=5)
-# A session that is used is written down once a minute.
-TOUCH = timedelta(minutes=1)
-MAX_AGENT = 200
+from hashrail.parties import browser_sessions
+from hashrail.parties.browser_sessions import IDLE, LIFE, TOUCH, Stage
 
 
 class OperatorSessionNotFoundError(NotFoundError):
@@ -50,18 +36,16 @@ class Session:
     @property
     def ends_at(self) -> datetime:
         """When it ends if nothing is clicked any more."""
-        if self.stage == "password":
-            return self.opened_at + FOR_THE_CODE
-        return min(self.seen_at + IDLE, self.opened_at + LIFE)
+        return browser_sessions.ends_at(self.stage, self.opened_at, self.seen_at)
 
 
 async def begin(tx: Tx, operator_id: int, stage: Stage, *, address: str, agent: str) -> str:
     """A new session; answers its token, which is told once."""
-    token, now = secrets.token_urlsafe(TOKEN_BYTES), clock.wall_now()
+    token, now = browser_sessions.new_token(), clock.wall_now()
     await tx.execute(
         """INSERT INTO operator_session (operator_id, digest, stage, epoch, address, agent, opened_at, seen_at)
            SELECT $1, $2, $3, epoch, $4, $5, $6, $6 FROM deployment WHERE id = 1""",
-        *(operator_id, _digest(token), stage, address, agent.replace("\0", "")[:MAX_AGENT], now),
+        *(operator_id, browser_sessions.digest_of(token), stage, address, browser_sessions.agent_of(agent), now),
     )
     return token
 
@@ -72,7 +56,7 @@ async def find(tx: Reader, token: str) -> Session | None:
         """SELECT s.id, s.operator_id, s.stage, s.address, s.agent, s.opened_at, s.seen_at
            FROM operator_session s JOIN operator_account o ON o.id = s.operator_id AND o.disabled_at IS NULL
            JOIN deployment d ON d.id = 1 AND d.epoch = s.epoch WHERE s.digest = $1""",
-        _digest(token),
+        browser_sessions.digest_of(token),
     )
     found = None if row is None else record(Session, row)
     return None if found is None or found.ends_at <= clock.wall_now() else found
@@ -116,12 +100,3 @@ async def forget_expired(tx: Tx) -> int:
         "DELETE FROM operator_session WHERE seen_at < $1 OR opened_at < $2 RETURNING id", now - IDLE, now - LIFE
     )
     return len(rows)
-
-
-def word_of(token: str) -> str:
-    """What a form of a session's pages sends along, so that another site's form is told apart from ours."""
-    return hmac.digest(token.encode(), b"form", hashlib.sha256).hex()
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

@@ -50,6 +50,8 @@ ACTS: dict[str, Act] = {
     "partner ton-domain remove": _APPROVERS,
     "partner origin add": _ADMINS,
     "partner origin remove": _APPROVERS,
+    "partner portal invite": _ADMINS,
+    "partner portal disable": _APPROVERS,
     "partner key create": _ADMINS,
     "partner key rotate": _ADMINS,
     "partner key revoke-old": _APPROVERS,

@@ -4,18 +4,30 @@ Five are free; from then on each has to wait twice as long after the one before,
 address up to a quarter of an hour. So nobody who guesses gets far, and nobody who knows a name keeps its owner out for
 long. What came too early is not counted, and costs nobody the computing of a digest. A sign-in that succeeds forgets
 both, and so does a day without an attempt.
+
+The doors of console and portal count apart: who may sign in at one takes back nothing that failed at the other.
 """
 
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
 
 from hashrail import clock
 from hashrail.db import Reader, Tx, record
 from hashrail.errors import HashrailError
 
 FREE = 5
-MOST = {"name": timedelta(minutes=1), "address": timedelta(minutes=15)}
+Door: TypeAlias = Literal["console", "portal"]
+# What each door counts by: the name, and the address on the network.
+KINDS: dict[Door, tuple[str, str]] = {"console": ("name", "address"), "portal": ("member", "member_address")}
+_OF_NAMES, _OF_ADDRESSES = timedelta(minutes=1), timedelta(minutes=15)
+MOST = {
+    "name": _OF_NAMES,
+    "address": _OF_ADDRESSES,
+    "member": _OF_NAMES,
+    "member_address": _OF_ADDRESSES,
+}
 REMEMBERED = timedelta(days=1)
 
 
@@ -36,23 +48,24 @@ class Tried:
     newest_at: datetime
 
 
-async def count(tx: Tx, *, name: str, place: str) -> None:
+async def count(tx: Tx, *, name: str, place: str, door: Door = "console") -> None:
     """Count an attempt with a name from a place on the network; one that is too early raises TooManySignInsError."""
-    for kind, what in (("address", place), ("name", _hidden(name))):
+    of_name, of_address = KINDS[door]
+    for kind, what in ((of_address, place), (of_name, _hidden(name))):
         await _count(tx, kind, what)
 
 
-async def succeeded(tx: Tx, *, name: str, place: str) -> None:
+async def succeeded(tx: Tx, *, name: str, place: str, door: Door = "console") -> None:
     """The name's owner is in."""
+    of_name, of_address = KINDS[door]
     await tx.execute(
-        """DELETE FROM sign_in_attempt WHERE (kind = 'address' AND place = $1) OR (kind = 'name' AND place = $2)""",
-        place,
-        _hidden(name),
+        "DELETE FROM sign_in_attempt WHERE (kind = $1 AND place = $2) OR (kind = $3 AND place = $4)",
+        *(of_address, place, of_name, _hidden(name)),
     )
 
 
 async def of_addresses(tx: Reader, *, limit: int) -> list[Tried]:
-    """From where was tried lately without success, the newest first."""
+    """From where was tried lately at the console without success, the newest first."""
     rows = await tx.fetch(
         """SELECT place, attempts, newest_at FROM sign_in_attempt WHERE kind = 'address'
            ORDER BY newest_at DESC, place LIMIT $1""",

@@ -10,7 +10,8 @@ from hashrail import db
 from hashrail.db import Pool
 from hashrail.errors import UnauthorizedError
 from hashrail.parties import operator_sessions, operators, passwords, second_factors, sign_in_attempts
-from hashrail.parties.operator_sessions import Session, Stage
+from hashrail.parties.browser_sessions import Stage
+from hashrail.parties.operator_sessions import Session
 from hashrail.vault import Vault
 
 

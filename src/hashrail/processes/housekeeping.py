@@ -7,15 +7,23 @@ from hashrail.books import ledger
 from hashrail.custody import bound_wallets, withdrawal_sums
 from hashrail.events import deliveries
 from hashrail.exports import export
-from hashrail.parties import operator_sessions, partners, sent_forms, sign_in_attempts, views
+from hashrail.parties import (
+    member_log,
+    member_sessions,
+    operator_sessions,
+    partners,
+    sent_forms,
+    sign_in_attempts,
+    views,
+)
 from hashrail.selling import orders
 
 
 async def housekeeping(pool: db.Pool) -> dict[str, int]:
     """Expire orders, forget old answers, sessions, wallets taken off, payloads of logins, counts of rate limits, what
-    became of webhooks, the files of exports, and what the console keeps of operators."""
-    names = ("orders", "answers", "sessions", "wallets", "payloads", "budgets", "deliveries", "exports", "console")
-    counts = dict.fromkeys(names, 0)
+    became of webhooks, the files of exports, and what console and portal keep of people."""
+    names = ("orders", "answers", "sessions", "wallets", "payloads", "budgets", "deliveries", "exports")
+    counts = dict.fromkeys((*names, "console", "portal"), 0)
     async with db.transaction(pool) as tx:
         counts["payloads"] += await ton_payloads.forget_expired(tx)
     async with db.transaction(pool) as tx:
@@ -36,6 +44,9 @@ async def housekeeping(pool: db.Pool) -> dict[str, int]:
             counts["wallets"] += await bound_wallets.forget_unbound(tx, partner_id, now=now)
             counts["exports"] += await export.expire_due(tx, partner_id, clock.wall_now())
             await withdrawal_sums.forget_past(tx, partner_id, now=now)
+        async with db.transaction(pool) as tx:
+            for forget in (member_sessions.forget_expired, sent_forms.forget_past_of_members, member_log.forget_past):
+                counts["portal"] += await forget(tx, partner_id)
     return counts
 
 

@@ -19,7 +19,8 @@ from hashrail.db import Reader, Tx
 from hashrail.deployment.journal import Entry, Kind
 from hashrail.errors import ConflictError, NotFoundError
 from hashrail.events import endpoints
-from hashrail.parties import operators, partners, standings, users
+from hashrail.parties import members, operators, partners, standings, users
+from hashrail.parties.members import Member
 from hashrail.parties.partners import Partner
 from hashrail.selling import orders, partner_closing, payment_reversals, refunds
 
@@ -52,6 +53,7 @@ WORDS = {
     "webhook": "webhook endpoint",
     "address": "address",
     "operator": "operator",
+    "member": "member",
     "action": "action",
     "subject": "on",
     "partner": "of partner",
@@ -259,6 +261,29 @@ async def _delete_webhook(tx: Tx, books: OpenBooks, what: What) -> None:
     await endpoints.delete(tx, books.partner_id, what["webhook"])
 
 
+async def _disable_member(tx: Tx, books: OpenBooks, what: What) -> None:
+    await members.disable(tx, books.partner_id, (await _member(tx, books, what)).id)
+
+
+async def _lower_member(tx: Tx, books: OpenBooks, what: What) -> None:
+    """A role that was raised is given by an owner, and not by a file."""
+    present = await _member(tx, books, what)
+    if members.is_more(present.role, what["role"]):
+        await members.set_role(tx, books.partner_id, present.id, what["role"])
+
+
+async def _set_members_password(tx: Tx, books: OpenBooks, what: What) -> None:
+    await members.set_digest(tx, await _member(tx, books, what), what["digest"])
+
+
+async def _member(tx: Reader, books: OpenBooks, what: What) -> Member:
+    """One who accepted an invitation in the life that is lost has no account: it is made anew."""
+    try:
+        return await members.get(tx, books.partner_id, what["member"])
+    except NotFoundError as error:
+        raise NotInBooksError from error
+
+
 _OF_OPERATORS: dict[Kind, Verb] = {
     Kind.OPERATOR_DISABLED: _disable,
     Kind.OPERATOR_ROLE: _lower,
@@ -281,6 +306,9 @@ _OF_PARTNERS: dict[Kind, OfPartner] = {
     Kind.WITHDRAWAL_ENDED: _end_withdrawal,
     Kind.WEBHOOK_DISABLED: _disable_webhook,
     Kind.WEBHOOK_DELETED: _delete_webhook,
+    Kind.MEMBER_DISABLED: _disable_member,
+    Kind.MEMBER_ROLE: _lower_member,
+    Kind.MEMBER_PASSWORD: _set_members_password,
 }
 # What is done while the partner's fence is held.
 _HOLDING = (Kind.PARTNER_SUSPENDED, Kind.PARTNER_CLOSED)

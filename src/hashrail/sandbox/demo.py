@@ -24,7 +24,7 @@ from hashrail.deployment.facts import Facts
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import ConflictError
 from hashrail.money import BTC_DECIMALS, floor_to
-from hashrail.parties import operators, partners, passwords, users
+from hashrail.parties import members, operators, partners, passwords, users
 from hashrail.parties.operators import OperatorNotFoundError, Role
 from hashrail.payouts import processor
 from hashrail.proofs import day_documents, liabilities
@@ -72,6 +72,9 @@ WITHDRAWALS: tuple[tuple[str, int, Speed], ...] = (
 # Who may try the console: two people, since large withdrawals take two. There is no admin, so whoever has the shell is.
 OPERATORS: tuple[tuple[str, Role], ...] = (("anna", "approver"), ("ben", "approver"))
 
+# Who may try the portal: an owner of the demo partner.
+OWNER = ("Olivia", "olivia@partner.example")
+
 Tick = Callable[[date], None]
 
 
@@ -92,6 +95,7 @@ class Sandbox:
     api_secret: str
     users: tuple[tuple[str, int], ...]
     operators: tuple[tuple[str, str], ...]
+    members: tuple[tuple[str, str], ...]
     clock: datetime
     data: Path
 
@@ -104,6 +108,7 @@ class Sandbox:
             "apiSecret": self.api_secret,
             "users": [{"partnerUserId": name, "userId": user_id} for name, user_id in self.users],
             "operators": [{"name": name, "password": password} for name, password in self.operators],
+            "members": [{"email": email, "password": password} for email, password in self.members],
             "clock": clock.iso(self.clock),
             "dataDir": str(self.data.resolve()),
         }
@@ -132,6 +137,7 @@ async def prepare(dsn: str, settings: Settings, *, base_url: str, days: int, tic
             api_secret=secret,
             users=tuple((row["partner_user_id"], row["id"]) for row in rows),
             operators=await _passwords(pool, settings.data),
+            members=await _owner(pool, partner, settings.data),
             clock=await business_clock.now(pool),
             data=settings.data,
         )
@@ -290,3 +296,21 @@ async def _passwords(pool: db.Pool, data: Path) -> tuple[tuple[str, str], ...]:
     except OperatorNotFoundError:
         return ()
     return tuple(made.items())
+
+
+async def _owner(pool: db.Pool, partner: partners.Partner, data: Path) -> tuple[tuple[str, str], ...]:
+    """Address and password of an owner who may try the portal: as demo.json has them, otherwise a new one."""
+    path = data / "demo.json"
+    known = json.loads(path.read_text()).get("members") if path.exists() else None
+    if known is not None:
+        return tuple((each["email"], each["password"]) for each in known)
+    (name, email), password = OWNER, operators.new_password()
+    digest = await passwords.digest_of(password)
+    async with db.transaction(pool) as tx:
+        # One that was made before this sandbox's file was lost gets another password.
+        found = await members.of_email(tx, email)
+        if found is None:
+            await members.add(tx, partner.id, email=email, name=name, role="owner", digest=digest, made_by=None)
+        else:
+            await members.set_digest(tx, found, digest)
+    return ((email, password),)

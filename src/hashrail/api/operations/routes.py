@@ -49,7 +49,7 @@ PREFIXED = ("/c2s/", "/s2s/")
 # What is served beside operations.
 PAGES = ("/healthz", "/readyz", "/api/openapi.json")
 # Where pages for people stand, whether a deployment serves them or not.
-FOR_PEOPLE = ("/api/docs", "/assets")
+FOR_PEOPLE = ("/api/docs", "/assets", "/console", "/portal")
 NOUNS = (
     *(LOGINS, SESSIONS, READ_TOKENS, MINERS, CATALOGUE, INCOME_PER_TH, INCOME, EXCHANGE_RATES),
     *(USERS, ORDERS, UPGRADES, STATEMENT),

@@ -1,68 +1,24 @@
-"""Forms that ask for an act: filled, looked at, and done once.
+"""The console's forms: each is an act of a command, for which the operator is let in once more (`pages/asking.py`)."""
 
-    filled -> looked at -> done
-
-What a form comes to is found by doing it and undoing it: the page shows what would change from what to what, which
-figures have to be named once more, and whether a second admin has to confirm it. Nothing is changed by looking. Only
-then does the same act run for good, with the word of its form, so that a form that is sent twice is done once.
-"""
-
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from hashrail import db
-from hashrail.acts.acting import Acting, Noted
+from hashrail.acts.acting import Acting
 from hashrail.bounds import ConfirmationNeededError
 from hashrail.db import Tx
 from hashrail.deployment import journal_file
-from hashrail.errors import HashrailError
-from hashrail.pages import forms
+from hashrail.pages import asking, forms
+from hashrail.pages.asking import Asked, Done, Looked
 from hashrail.pages.console.visit import NotSignedInError, Visit
-from hashrail.pages.forms import Field, FieldEmptyError, Values
+from hashrail.pages.forms import Values
 from hashrail.parties import operator_sessions, operators, sent_forms
 from hashrail.parties.changes import Change
 from hashrail.parties.operators import Operator, Role
 from hashrail.parties.permissions import ACTS
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a form asks: its heading, its fields as they stand now, and in words what it comes to.
-
-    `back` is the page that it belongs to, `button` says what pressing it does, `subject` whom the page shows.
-    """
-
-    heading: str
-    button: str
-    back: str
-    fields: Sequence[Field] = ()
-    words: Sequence[str] = ()
-    subject: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """It is done: the page that shows it; or what is shown this once, by its label, before one goes there."""
-
-    path: str
-    shown: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What a form comes to: what would be changed, and the figures that have to be named once more, with the reason."""
-
-    noted: Sequence[Noted]
-    told: Sequence[str] = ()
-    doubts: Sequence[str] = ()
-    why: str = ""
-
-    @property
-    def waits(self) -> bool:
-        """Whether a second has to confirm it."""
-        return any(each.waits for each in self.noted)
-
+__all__ = ["Ask", "Asked", "Do", "Done", "Form", "Looked", "Ready", "asked", "do", "let_in", "look"]
 
 Ask: TypeAlias = Callable[[Tx, Visit], Awaitable[Asked]]
 Do: TypeAlias = Callable[[Tx, Acting, Visit, Values], Awaitable[Done]]
@@ -77,9 +33,9 @@ class Form:
     """A form: its path, its name in metrics, the act of a command that it is, what it asks and does.
 
     One that does not `look` is done at once: it changes nothing that could be shown before. One that `begins` can be
-    opened by its path alone, so the command palette offers it; say no where it needs something in its query.
-    One that does not `look` is done at once: it changes nothing that could be shown before. An act that commits in
-    steps notes by `do` what is meant, which is all that a look shows, and `then` does it, unless it waits for a second.
+    opened by its path alone, so the command palette offers it; say no where it needs something in its query. An act
+    that commits in steps notes by `do` what is meant, which is all that a look shows, and `then` does it, unless it
+    waits for a second.
     """
 
     path: str
@@ -114,16 +70,14 @@ async def look(form: Form, visit: Visit) -> Looked:
             async with db.undone(tx):
                 await form.do(tx, acting, visit, values)
         except ConfirmationNeededError as error:
-            return Looked(acting.noted, acting.told, [str(each) for each in _listed(error)], error.message)
+            return Looked(acting.noted, acting.told, asking.doubts_of(error), error.message)
     return Looked(acting.noted, acting.told)
 
 
 async def do(form: Form, visit: Visit) -> tuple[Done, Sequence[Change]]:
     """Do it, once; answers what waits for a second too. Raises what the act refuses, and FormSentError."""
     values, visit = await _prepared(form, visit)
-    word = visit.form.get("once", "")
-    if not 0 < len(word) <= sent_forms.MAX_WORD_LENGTH:
-        raise FieldEmptyError("the form has no word of its own", field="once")
+    word = asking.once(visit.form)
     async with db.transaction(visit.deployment.pool) as tx:
         acting = await _begin(tx, form, visit, tries=False)
         await sent_forms.take(tx, acting.named, word)
@@ -165,9 +119,3 @@ async def _begin(tx: Tx, form: Form, visit: Visit, *, tries: bool) -> Acting:
         return await let_in(tx, form.act, visit)
 
     return Acting(form.act, visit.deployment, await admit(tx), admit, tries=tries)
-
-
-def _listed(error: HashrailError) -> Sequence[object]:
-    found = error.details["confirm"]
-    assert isinstance(found, list), "it names the figures"
-    return found

@@ -1,0 +1,476 @@
+"""The door of people's pages: whose session a request is of, whether their role suffices, and what is sent.
+
+- A session is a cookie that no script reads and no other site's request carries (`HttpOnly`, `SameSite=Strict`).
+- A form counts where the browser says that it is of this site (`Origin`, `Sec-Fetch-Site`) and it carries the word of
+  its session.
+- Nobody shows a page in a frame, nothing is kept by caches, and what is refused is a page with an advice.
+
+Console and portal are two such doors: each has its own people, pages, paths and cookies (`ConsoleDoor`, `PortalDoor`).
+"""
+
+import hmac
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from litestar import Request, Response
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+
+from hashrail import texts
+from hashrail.access import addresses
+from hashrail.api.serving.door import ADDRESS, body_of
+from hashrail.api.serving.state import Serving
+from hashrail.errors import ForbiddenError, HashrailError
+from hashrail.pages import forms
+from hashrail.pages.asking import Asked, Done, Looked
+from hashrail.pages.desk import Desk
+from hashrail.pages.forms import MAX_NUMBER, FieldNotANumberError
+from hashrail.pages.rendering import HEADERS, HTML, Templates
+from hashrail.pages.signing import LOOPBACK, SignIn
+from hashrail.pages.visiting import BaseVisit, Came, Elsewhere, NotSignedInError, Shown
+from hashrail.parties import sent_forms
+from hashrail.parties.signing_in import From
+from hashrail.settings import Settings
+
+AnyRequest: TypeAlias = Request[Any, Any, Any]
+Answer: TypeAlias = Response[bytes]
+Send: TypeAlias = Callable[[AnyRequest], Awaitable[Answer]]
+# `same-origin`: without a referrer browsers do not say of a form where it comes from.
+PRIVATE_HEADERS = HEADERS | {
+    "cache-control": "no-store",
+    "referrer-policy": "same-origin",
+    "x-frame-options": "DENY",
+}
+MAX_FIELDS = 50
+MAX_SUBJECT = 300
+
+
+class FormNotOursError(ForbiddenError):
+    """The form was not sent by a page of this site, or by one of an earlier session."""
+
+    code = "FORM_NOT_OURS"
+    advice = "Open the page anew, and send the form from there. Did a link of somebody else lead you here?"
+
+
+class PagesNeedHttpsError(ForbiddenError):
+    """A production's pages are asked for over a network without TLS: the session could be read on the way."""
+
+    code = "PAGES_NEED_HTTPS"
+    advice = (
+        "Come by https. Behind a proxy, name its network in HASHRAIL_TRUSTED_PROXIES, and let it say X-Forwarded-Proto."
+    )
+
+
+class Row(Protocol):
+    """A row of a door's table."""
+
+    @property
+    def path(self) -> str:
+        """Where it stands."""
+
+    @property
+    def name(self) -> str:
+        """Its name in metrics, and in the log of who saw whom."""
+
+
+R = TypeVar("R", bound=BaseVisit)
+X = TypeVar("X", bound=Row)
+Y = TypeVar("Y", bound=Row)
+Z = TypeVar("Z", bound=Row)
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """Who else confirms what takes two, and where."""
+
+    who: str
+    page: str
+    path: str
+
+
+class Doorway(ABC, Generic[R, X, Y, Z]):
+    """A door: `R` is its visit, `X`, `Y` and `Z` are its pages, deeds and forms."""
+
+    room: ClassVar[str]
+    sign_in: ClassVar[SignIn]
+    # The cookie by TLS, which holds for the whole site, and the one without, which holds below the room's path.
+    secure_cookie: ClassVar[str]
+    cookie: ClassVar[str]
+    second: ClassVar[Second]
+
+    def __init__(
+        self, settings: Settings, templates: Templates, *, views: Sequence[X], deeds: Sequence[Y], forms: Sequence[Z]
+    ) -> None:
+        self.settings = settings
+        self.templates = templates
+        self._views, self._deeds, self._forms = views, deeds, forms
+
+    # What a room says of its own people.
+
+    @abstractmethod
+    async def visit(self, deployment: Any, token: str, came: Came) -> R | None:
+        """Whose session the token is of; None where it is nobody's."""
+
+    @abstractmethod
+    def assert_may(self, visit: R, row: X | Y | Z) -> None:
+        """The visitor's role suffices."""
+
+    @abstractmethod
+    async def show(self, view: X, visit: R) -> Shown | Elsewhere:
+        """What a page shows."""
+
+    @abstractmethod
+    async def do_deed(self, deed: Y, visit: R) -> str:
+        """Do a deed, in one transaction; answers where it leads."""
+
+    @abstractmethod
+    async def ask(self, form: Z, visit: R) -> Asked:
+        """What a form asks."""
+
+    @abstractmethod
+    async def look(self, form: Z, visit: R) -> Looked:
+        """What a form would come to."""
+
+    @abstractmethod
+    async def do_form(self, form: Z, visit: R) -> tuple[Done, bool]:
+        """Do what a form asks, once; answers whether a part of it waits for a second."""
+
+    @abstractmethod
+    async def note(self, visit: R, name: str, subject: str) -> None:
+        """Keep who was shown whom."""
+
+    @abstractmethod
+    def done(self, word: str) -> str | None:
+        """What was done, by the word of a path."""
+
+    @abstractmethod
+    def desk(self, visit: R) -> Desk:
+        """What stands around each page of somebody who is signed in."""
+
+    @abstractmethod
+    def looks(self, form: Z) -> bool:
+        """Whether a form shows what it comes to before it is done."""
+
+    @abstractmethod
+    def template_of(self, view: X) -> str:
+        """Where a page's template stands."""
+
+    def handlers(self) -> list[HTTPRouteHandler]:
+        """The routes of every page, form and deed."""
+        door = self.sign_in
+        return [
+            *(route(HttpMethod.GET, view.path, self._shows(view)) for view in self._views),
+            *(route(HttpMethod.POST, deed.path, self._does(deed)) for deed in self._deeds),
+            *(route(HttpMethod.GET, form.path, self._asks(form)) for form in self._forms),
+            *(route(HttpMethod.POST, form.path, self._takes(form)) for form in self._forms),
+            route(HttpMethod.GET, door.path, self.at_the_door("sign_in", self._ask_password)),
+            route(HttpMethod.POST, door.path, self.at_the_door("sign_in", self._take_password)),
+            route(HttpMethod.GET, door.code, self.at_the_door("code", self._ask_code)),
+            route(HttpMethod.POST, door.code, self.at_the_door("code", self._take_code)),
+        ]
+
+    def _shows(self, view: X) -> Send:
+        async def send(request: AnyRequest) -> Answer:
+            visit: R | None = None
+            try:
+                visit = await self._visit(request)
+                if visit is None:
+                    return self._to_sign_in(request)
+                self.assert_may(visit, view)
+                shown = await self.show(view, visit)
+                if isinstance(shown, Elsewhere):
+                    return led_to(shown.path)
+                await self._note(visit, view.name, shown.subject)
+                done = self.done(visit.query.get("done", ""))
+                return self.page(self.template_of(view), {**shown.facts, "visit": visit, "done": done})
+            except HashrailError as error:
+                return self._refused(request, error, visit)
+
+        return named(f"{self.room}_{view.name}", send)
+
+    def _does(self, deed: Y) -> Send:
+        async def send(request: AnyRequest) -> Answer:
+            visit: R | None = None
+            try:
+                visit = await self._sender(request)
+                return led_to(await self.do_deed(deed, visit))
+            except HashrailError as error:
+                return self._refused(request, error, visit)
+
+        return named(f"{self.room}_{deed.name}", send)
+
+    def _asks(self, form: Z) -> Send:
+        """The form, with what stands in it now."""
+
+        async def send(request: AnyRequest) -> Answer:
+            visit: R | None = None
+            try:
+                visit = await self._visit(request)
+                if visit is None:
+                    return self._to_sign_in(request)
+                self.assert_may(visit, form)
+                asked = await self.ask(form, visit)
+                await self._note(visit, form.name, asked.subject)
+                return self._form(form, visit, asked, {**_first(asked), **visit.query})
+            except HashrailError as error:
+                return self._refused(request, error, visit)
+
+        return named(f"{self.room}_{form.name}", send)
+
+    def _takes(self, form: Z) -> Send:
+        """What was filled in: shown with what it comes to, or done."""
+
+        async def send(request: AnyRequest) -> Answer:
+            visit: R | None = None
+            asked: Asked | None = None
+            try:
+                visit = await self._sender(request)
+                self.assert_may(visit, form)
+                asked = await self.ask(form, visit)
+                return await self._step(form, visit, asked)
+            except HashrailError as error:
+                if visit is None or asked is None or isinstance(error, NotSignedInError):
+                    return self._refused(request, error, visit)
+                return self._form(form, visit, asked, visit.form, error=error, request=request)
+
+        return named(f"{self.room}_{form.name}", send)
+
+    async def _step(self, form: Z, visit: R, asked: Asked) -> Answer:
+        step = visit.form.get("step", "look")
+        if step == "again":
+            return self._form(form, visit, asked, visit.form)
+        if step != "do" and self.looks(form):
+            looked = await self.look(form, visit)
+            facts = {"form": form, "asked": asked, "visit": visit, "typed": visit.form, "looked": looked}
+            return self.page("people/form_looked_at.html", {**facts, "once": sent_forms.new_word()})
+        done, waits = await self.do_form(form, visit)
+        path = f"{self.second.path}?done=asked" if waits else done.path
+        if not done.shown:
+            return led_to(path)
+        facts = {"asked": asked, "visit": visit, "shown": done.shown, "path": path, "waits": waits}
+        return self.page("people/form_shown_once.html", facts)
+
+    def _form(
+        self,
+        form: Z,
+        visit: R,
+        asked: Asked,
+        typed: Mapping[str, str],
+        *,
+        error: HashrailError | None = None,
+        request: AnyRequest | None = None,
+    ) -> Answer:
+        facts = {"form": form, "asked": asked, "visit": visit, "typed": typed, "once": sent_forms.new_word()}
+        return self.page("people/form.html", {**facts, "error": error}, error=error, request=request)
+
+    async def _visit(self, request: AnyRequest) -> R | None:
+        """Who is signed in; None where nobody is."""
+        serving: Serving = request.app.state.serving
+        serving.assert_newest()
+        token = self.token(request)
+        return None if token is None else await self.visit(serving.deployment, token, self._came(request))
+
+    async def _sender(self, request: AnyRequest) -> R:
+        """Who sends a form of a page of theirs. Raises FormNotOursError, NotSignedInError."""
+        assert_of_this_site(request)
+        visit = await self._visit(request)
+        if visit is None:
+            raise NotSignedInError("your session has ended")
+        _assert_word(visit)
+        return visit
+
+    async def _note(self, visit: R, name: str, subject: str | None) -> None:
+        if subject is not None:
+            await self.note(visit, name, texts.shown(subject, MAX_SUBJECT))
+
+    def at_the_door(self, name: str, answer: Send) -> Send:
+        """A page for whoever is not signed in yet."""
+
+        async def send(request: AnyRequest) -> Answer:
+            try:
+                serving: Serving = request.app.state.serving
+                serving.assert_newest()
+                self._assert_safe(request)
+                if request.method == HttpMethod.POST:
+                    assert_of_this_site(request)
+                return await answer(request)
+            except HashrailError as error:
+                return self._refused(request, error, None)
+
+        return named(f"{self.room}_{name}", send)
+
+    async def _ask_password(self, request: AnyRequest) -> Answer:
+        return self.page(f"{self.room}/sign_in.html", self.sign_in.asking(query_of(request)))
+
+    async def _take_password(self, request: AnyRequest) -> Answer:
+        form, deployment, door = form_of(request), request.app.state.serving.deployment, self.sign_in
+        try:
+            token, stage = await door.take_password(deployment, form, from_of(request))
+        except HashrailError as error:
+            facts = door.asking(form) | {"name": form.get("name", ""), "error": error}
+            return self.page(f"{self.room}/sign_in.html", facts, error=error, request=request)
+        return self.let_in(request, token, is_whole=stage == "whole", then=door.safe(form.get("next", "")))
+
+    def let_in(self, request: AnyRequest, token: str, *, is_whole: bool, then: str) -> Answer:
+        """On to a page, or first to the code, with a session's cookie."""
+        return self._led_with(request, then if is_whole else f"{self.sign_in.code}?{urlencode({'next': then})}", token)
+
+    async def _ask_code(self, request: AnyRequest) -> Answer:
+        deployment = request.app.state.serving.deployment
+        facts = await self.sign_in.asking_code(deployment, self.token(request), query_of(request))
+        return led_to(self.sign_in.path) if facts is None else self.page(f"{self.room}/code.html", facts)
+
+    async def _take_code(self, request: AnyRequest) -> Answer:
+        form, deployment = form_of(request), request.app.state.serving.deployment
+        waiting, door = self.token(request), self.sign_in
+        try:
+            token = await door.take_code(deployment, waiting, form, from_of(request))
+        except HashrailError as error:
+            facts = await door.asking_code(deployment, waiting, form)
+            if facts is None:
+                raise NotSignedInError("the password was given too long ago") from error
+            return self.page(f"{self.room}/code.html", facts | {"error": error}, error=error, request=request)
+        return self._led_with(request, door.safe(form.get("next", "")), token)
+
+    def _led_with(self, request: AnyRequest, path: str, token: str) -> Answer:
+        """On to a page, with a session's cookie."""
+        answer = led_to(path)
+        if self._is_secure(request):
+            cookie = f"{self.secure_cookie}={token}; Path=/; HttpOnly; SameSite=Strict; Secure"
+        else:
+            cookie = f"{self.cookie}={token}; Path={self.sign_in.root}; HttpOnly; SameSite=Strict"
+        answer.headers["set-cookie"] = cookie
+        return answer
+
+    def token(self, request: AnyRequest) -> str | None:
+        """The session that the browser carries."""
+        return request.cookies.get(self.secure_cookie if self._is_secure(request) else self.cookie)
+
+    def _came(self, request: AnyRequest) -> Came:
+        numbers = {str(name): int(value) for name, value in request.path_params.items()}
+        if any(value > MAX_NUMBER for value in numbers.values()):
+            raise FieldNotANumberError("nothing has such a number", field=next(iter(numbers)))
+        scheme = "https" if self._is_secure(request) else "http"
+        site = f"{scheme}://{request.headers.get('host', '')}"
+        path = request.scope["path"]
+        return Came(from_of(request), site, path, numbers, query_of(request), form_of(request))
+
+    def _is_secure(self, request: AnyRequest) -> bool:
+        """Whether the browser came by TLS: to this process, or to a proxy that is believed."""
+        if request.scope["scheme"] == "https":
+            return True
+        client = request.scope["client"]
+        told = request.headers.get("x-forwarded-proto", "").split(",")[-1].strip()
+        trusted = self.settings.trusted_proxies
+        return told == "https" and client is not None and addresses.is_in(addresses.unmapped(client[0]), trusted)
+
+    def _assert_safe(self, request: AnyRequest) -> None:
+        """Raises PagesNeedHttpsError."""
+        is_near = addresses.is_in(request.scope["state"][ADDRESS], LOOPBACK)
+        if self.settings.mode == "production" and not is_near and not self._is_secure(request):
+            raise PagesNeedHttpsError("a password would be readable on its way")
+
+    def _to_sign_in(self, request: AnyRequest) -> Answer:
+        """To sign in, and then back here. A link on another site carries no cookie: the page asks for itself anew."""
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            return self.page("people/again.html", {})
+        query = request.scope["query_string"].decode("latin-1")
+        back = request.scope["path"] + (f"?{query}" if query else "")
+        return led_to(f"{self.sign_in.path}?{urlencode({'next': back})}")
+
+    def _refused(self, request: AnyRequest, error: HashrailError, visit: R | None) -> Answer:
+        facts = {"error": error, "visit": visit, "request_id": request.scope["state"]["request_id"]}
+        return self.page("people/refused.html", facts, error=error, request=request)
+
+    def page(
+        self,
+        template: str,
+        facts: Mapping[str, Any],
+        *,
+        error: HashrailError | None = None,
+        request: AnyRequest | None = None,
+    ) -> Answer:
+        """A page of this room, or what was refused as one."""
+        headers = dict(PRIVATE_HEADERS)
+        if error is not None and request is not None:
+            request.scope["state"]["error"] = error.code
+            if "seconds" in error.details:
+                headers["retry-after"] = str(error.details["seconds"])
+        visit: R | None = facts.get("visit")
+        room: dict[str, Any] = {"base": f"{self.room}/base.html", "root": self.sign_in.root, "second": self.second}
+        room["desk"] = None if visit is None else self.desk(visit)
+        body = self.templates.render(template, {"visit": None, "done": None, "error": None, **room, **facts})
+        return Response(body, status_code=200 if error is None else error.status, media_type=HTML, headers=headers)
+
+
+def _assert_word(visit: BaseVisit) -> None:
+    """Raises FormNotOursError."""
+    if not hmac.compare_digest(visit.form.get("word", "").encode(), visit.word.encode()):
+        raise FormNotOursError("the form is of another session")
+
+
+def _first(asked: Asked) -> Mapping[str, str]:
+    """What stands in the fields at first, as texts."""
+    return {each.name: forms.typed(each) for each in asked.fields}
+
+
+def assert_of_this_site(request: AnyRequest) -> None:
+    """The browser says that the form is of this site. Raises FormNotOursError."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    is_told = origin is not None or site is not None
+    is_ours = site in (None, "same-origin") and (
+        origin is None or urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
+    )
+    if not (is_told and is_ours):
+        raise FormNotOursError("the form is of another site")
+
+
+def form_of(request: AnyRequest) -> dict[str, str]:
+    """The fields of a form; of two by one name the last counts."""
+    return _fields(body_of(request.scope)) if request.method == HttpMethod.POST else {}
+
+
+def query_of(request: AnyRequest) -> dict[str, str]:
+    """The fields of the address."""
+    return _fields(request.scope["query_string"])
+
+
+def from_of(request: AnyRequest) -> From:
+    """From where a request comes."""
+    address = request.scope["state"][ADDRESS]
+    return From(address, addresses.place_of(address), texts.shown(request.headers.get("user-agent", "")))
+
+
+def led_to(path: str) -> Answer:
+    """On to another page."""
+    return Response(b"", status_code=303, headers=PRIVATE_HEADERS | {"location": path}, media_type=HTML)
+
+
+def named(operation: str, send: Send) -> Send:
+    """The same, with its name in metrics and in the log."""
+
+    async def answer(request: AnyRequest) -> Answer:
+        request.scope["state"]["operation"] = operation
+        return await send(request)
+
+    return answer
+
+
+def route(method: HttpMethod, path: str, send: Send) -> HTTPRouteHandler:
+    """A route of the application."""
+
+    async def handler(request: AnyRequest) -> Response[bytes]:
+        return await send(request)
+
+    return HTTPRouteHandler(path, http_method=method, name=f"{method} {path}")(handler)
+
+
+def _fields(text: bytes) -> dict[str, str]:
+    """Names and values of a query or a form; what is no such thing has none."""
+    try:
+        return dict(parse_qsl(text.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError:
+        return {}

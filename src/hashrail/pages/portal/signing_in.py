@@ -1,0 +1,54 @@
+"""The portal's way in: members by e-mail address and password, then a code."""
+
+from collections.abc import Mapping
+
+from hashrail.db import Reader, Tx
+from hashrail.deployment.opened import Deployment
+from hashrail.pages.portal.visit import ROOT
+from hashrail.pages.signing import Half, PasswordTooLongAgoError, SignIn, asks_codes
+from hashrail.parties import member_second_factors, member_sessions, member_signing_in, members
+from hashrail.parties.browser_sessions import Stage
+from hashrail.parties.member_sessions import Session
+from hashrail.parties.members import Member
+from hashrail.parties.signing_in import From
+
+
+class PortalSignIn(SignIn):
+    """Members sign in."""
+
+    root = ROOT
+
+    async def take_password(self, deployment: Deployment, form: Mapping[str, str], where: From) -> tuple[str, Stage]:
+        """Raises what `member_signing_in.by_password` does."""
+        email, password = form.get("name", ""), form.get("password", "")
+        return await member_signing_in.by_password(
+            deployment.pool, email, password, asks_codes=asks_codes(deployment), where=where
+        )
+
+    async def take_code(self, deployment: Deployment, token: str | None, form: Mapping[str, str], where: From) -> str:
+        """Raises PasswordTooLongAgoError and what `member_signing_in.by_code` does."""
+        found = None if token is None else await _waiting(deployment.pool, token)
+        if found is None:
+            raise PasswordTooLongAgoError("nobody gave a password lately")
+        session, member = found
+        code = form.get("code", "")
+        return await member_signing_in.by_code(deployment.pool, deployment.vault, session, member, code, where=where)
+
+    async def half(self, tx: Tx, deployment: Deployment, token: str) -> Half | None:
+        """Who waits for a code to be given."""
+        found = await _waiting(tx, token)
+        if found is None:
+            return None
+        _, member = found
+        if await member_second_factors.is_confirmed(tx, member.partner_id, member.id):
+            return Half(member.email, None)
+        secret = await member_second_factors.secret_to_confirm(tx, deployment.vault, member.partner_id, member.id)
+        return Half(member.email, secret)
+
+
+async def _waiting(reader: Reader, token: str) -> tuple[Session, Member] | None:
+    """The session that waits for its code, and whose it is."""
+    session = await member_sessions.find(reader, token)
+    if session is None or session.stage != "password":
+        return None
+    return session, await members.get(reader, session.partner_id, session.member_id)
