@@ -275,7 +275,8 @@ ROOMS = (
         "The API",
         (
             *("app", "document.field_words", "document.openapi", "operations.routes"),
-            *("serving.call", "serving.door", "serving.errors", "serving.operation", "serving.state", "wire.models"),
+            *("serving.answering", "serving.call", "serving.door", "serving.errors", "serving.operation"),
+            *("serving.state", "wire.models"),
         ),
     ),
     Room("pages", "Pages for people", ()),

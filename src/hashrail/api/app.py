@@ -1,12 +1,13 @@
 """The HTTP application: one route table, one error shape, health."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 from litestar import Litestar, Request, Response
+from litestar.datastructures import State
 from litestar.enums import HttpMethod
 from litestar.exceptions import (
     ClientException,
@@ -40,10 +41,14 @@ log = structlog.get_logger()
 AnyRequest = Request[Any, Any, Any]
 
 
-def build(settings: Settings, pages: Sequence[HTTPRouteHandler] = ()) -> ASGIApp:
+# How a refusal is shown to a browser that asked for a page; None where a program asked, which gets the error shape.
+Shows: TypeAlias = Callable[[AnyRequest, HashrailError, Mapping[str, object]], Response[bytes] | None]
+
+
+def build(settings: Settings, pages: Sequence[HTTPRouteHandler] = (), shows: Shows | None = None) -> ASGIApp:
     """The application for given settings; it connects when it starts and gives connections back when it stops.
 
-    `pages` are served beside the API.
+    `pages` are served beside the API, and `shows` shows people what is refused.
     """
     logs.configure()
 
@@ -73,6 +78,7 @@ def build(settings: Settings, pages: Sequence[HTTPRouteHandler] = ()) -> ASGIApp
             Exception: _failed,
         },
         lifespan=[lifespan],
+        state=State({"shows": shows}),
         openapi_config=None,
         request_max_body_size=None,
         logging_config=None,
@@ -115,8 +121,12 @@ async def _ready(request: AnyRequest) -> Response[bytes]:
 
 
 def _refused(request: AnyRequest, error: HashrailError) -> Response[bytes]:
-    """The one error shape."""
+    """The one error shape; to people, a page."""
     shape = envelope.refusal(request.scope, error, _told(error, request.scope["state"]["request_id"]))
+    shows: Shows | None = request.app.state.shows
+    page = None if shows is None else shows(request, error, shape)
+    if page is not None:
+        return page
     return Response(ENCODER.encode(shape), status_code=error.status, media_type=JSON)
 
 

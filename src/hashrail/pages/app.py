@@ -19,6 +19,7 @@ from hashrail.pages.console import words
 from hashrail.pages.console.door import ConsoleDoor
 from hashrail.pages.portal.door import PortalDoor
 from hashrail.pages.reference import serving as reference
+from hashrail.pages.refusals import Refusals
 from hashrail.pages.rendering import HEADERS, HTML, Templates
 from hashrail.settings import Settings, assert_names_known
 
@@ -58,6 +59,7 @@ def build(settings: Settings) -> ASGIApp:
             *console.handlers(),
             *portal.handlers(),
         ],
+        Refusals(templates),
     )
 
 

@@ -8,6 +8,7 @@
 Console and portal are two such doors: each has its own people, pages, paths and cookies (`ConsoleDoor`, `PortalDoor`).
 """
 
+import hashlib
 import hmac
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from hashrail import texts
 from hashrail.access import addresses
+from hashrail.api.serving.answering import is_known
 from hashrail.api.serving.door import ADDRESS, body_of
 from hashrail.api.serving.state import Serving
 from hashrail.errors import ForbiddenError, HashrailError
@@ -44,6 +46,8 @@ PRIVATE_HEADERS = HEADERS | {
     "referrer-policy": "same-origin",
     "x-frame-options": "DENY",
 }
+# A page that looks by itself whether something is new says so: nobody has clicked, and no session lasts longer by it.
+LIVE = "hashrail-live"
 MAX_FIELDS = 50
 MAX_SUBJECT = 300
 
@@ -183,9 +187,13 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
                 shown = await self.show(view, visit)
                 if isinstance(shown, Elsewhere):
                     return led_to(shown.path)
-                await self._note(visit, view.name, shown.subject)
                 done = self.done(visit.query.get("done", ""))
-                return self.page(self.template_of(view), {**shown.facts, "visit": visit, "done": done})
+                page = self.page(self.template_of(view), {**shown.facts, "visit": visit, "done": done})
+                page.headers["etag"] = tag = _tag(page)
+                if not is_known(tag, request.headers.multi_items()):
+                    await self._note(visit, view.name, shown.subject)
+                    return page
+                return Response(b"", status_code=304, headers=page.headers, media_type=HTML)
             except HashrailError as error:
                 return self._refused(request, error, visit)
 
@@ -356,7 +364,8 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
         scheme = "https" if self._is_secure(request) else "http"
         site = f"{scheme}://{request.headers.get('host', '')}"
         path = request.scope["path"]
-        return Came(from_of(request), site, path, numbers, query_of(request), form_of(request))
+        is_click = LIVE not in request.headers
+        return Came(from_of(request), site, path, numbers, query_of(request), form_of(request), is_click=is_click)
 
     def _is_secure(self, request: AnyRequest) -> bool:
         """Whether the browser came by TLS: to this process, or to a proxy that is believed."""
@@ -410,6 +419,11 @@ def _assert_word(visit: BaseVisit) -> None:
     """Raises FormNotOursError."""
     if not hmac.compare_digest(visit.form.get("word", "").encode(), visit.word.encode()):
         raise FormNotOursError("the form is of another session")
+
+
+def _tag(page: Answer) -> str:
+    """What tells a page from one with other content."""
+    return f'"{hashlib.sha256(page.content).hexdigest()[:32]}"'
 
 
 def _first(asked: Asked) -> Mapping[str, str]:

@@ -23,7 +23,8 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
 }
-HTML = "text/html; charset=utf-8"
+# The framework names the charset.
+HTML = "text/html"
 
 
 class Templates:

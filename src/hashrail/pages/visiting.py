@@ -32,7 +32,8 @@ class NotSignedInError(UnauthorizedError):
 class Came:
     """How a request came: from where, by which address of ours, and with what.
 
-    `site` is like https://here.example, `path` is the page's, without its query.
+    `site` is like https://here.example, `path` is the page's, without its query. It `is_click` unless the page has
+    looked by itself whether something is new.
     """
 
     where: From
@@ -41,6 +42,7 @@ class Came:
     numbers: Mapping[str, int] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
+    is_click: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

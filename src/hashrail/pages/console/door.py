@@ -37,8 +37,9 @@ class ConsoleDoor(Doorway[Visit, View, Deed, Form]):
         if session is None or session.stage != "whole":
             return None
         operator = await operators.by_id(pool, session.operator_id)
-        async with db.transaction(pool) as tx:
-            await operator_sessions.touch(tx, session)
+        if came.is_click:
+            async with db.transaction(pool) as tx:
+                await operator_sessions.touch(tx, session)
         waiting = await changes.count(pool) if not operators.is_more("approver", operator.role) else 0
         return Visit(deployment=deployment, token=token, came=came, operator=operator, session=session, changes=waiting)
 

@@ -16,6 +16,7 @@ from hashrail.acts.acting import Noted
 from hashrail.money import BTC_DECIMALS, decimals, plain
 from hashrail.parties.operators import plainly
 
+USD_DECIMALS = 2
 # What was done, after a form has led to a page.
 DONE = {
     "asked": "It is noted, and waits for a second admin.",
@@ -53,12 +54,23 @@ def btc(value: Decimal) -> str:
     return f"{value:,.{max(BTC_DECIMALS, decimals(value))}f}"
 
 
+def usd(value: Decimal) -> str:
+    """An amount with at least 2 decimals, and as many as it has."""
+    return f"{value:,.{max(USD_DECIMALS, decimals(value))}f}"
+
+
 def moment(value: datetime | None) -> Markup:
     """A time to the second, UTC; a script adds the reader's own."""
     if value is None:
         return Markup("–")
     said = clock.iso(value)
     return Markup('<time datetime="{}">{} UTC</time>').format(said, said[:19].replace("T", " "))
+
+
+def minute(value: datetime) -> Markup:
+    """A time to the minute, UTC: for what would be another one at each look."""
+    said = clock.iso(value.replace(second=0, microsecond=0))
+    return Markup('<time datetime="{}">{} UTC</time>').format(said, said[:16].replace("T", " "))
 
 
 def lines(text: str) -> Markup:
@@ -87,7 +99,9 @@ def _shown(value: object) -> str:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "btc": btc,
+    "usd": usd,
     "moment": moment,
+    "minute": minute,
     "lines": lines,
     "values": values,
     "differences": differences,

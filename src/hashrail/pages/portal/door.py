@@ -53,8 +53,9 @@ class PortalDoor(Doorway[Visit, View, Deed, Form]):
         member = await members.get(pool, session.partner_id, session.member_id)
         partner = await partners.by_number(pool, session.partner_id)
         assert partner is not None, "partners stay"
-        async with db.transaction(pool) as tx:
-            await member_sessions.touch(tx, session)
+        if came.is_click:
+            async with db.transaction(pool) as tx:
+                await member_sessions.touch(tx, session)
         return Visit(deployment=deployment, token=token, came=came, member=member, partner=partner, session=session)
 
     def assert_may(self, visit: Visit, row: View | Deed | Form) -> None:
