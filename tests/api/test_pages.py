@@ -8,7 +8,7 @@ import pytest
 
 from hashrail import clock
 from hashrail.pages import refusals
-from hashrail.pages.console import home
+from hashrail.payouts import batches
 from tests.support.books import deployment as opened_world
 from tests.support.console import Office, Person, open_office
 from tests.support.databases import with_database
@@ -54,7 +54,7 @@ async def test_an_unexpected_error_is_a_page_with_the_request_id(
     async def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(home.batches, "standing", broken)
+    monkeypatch.setattr(batches, "standing", broken)
     page = await viewer.get("/console", **HTML)
     assert page.status_code == FAILED
     assert "Something went wrong here" in page.text

@@ -120,10 +120,10 @@ def test_support_finds_a_user_and_writes_a_note(opened: Browser, sandbox: Sandbo
         check_page(watched, "user")
         page.get_by_role("button", name=re.compile("^Copy alice")).first.click()
         assert page.evaluate("navigator.clipboard.readText()") == "alice"
-        heading = page.locator("#orders + .scroll th", has_text="USD")
+        heading = page.locator("#orders ~ .scroll th", has_text="USD")
         heading.get_by_role("button").click()
         assert heading.get_attribute("aria-sort") == "ascending"
-        shown = page.locator("#orders + .scroll tbody td:nth-child(4)").all_text_contents()
+        shown = page.locator("#orders ~ .scroll tbody td:nth-child(4)").all_text_contents()
         assert [float(each) for each in shown] == sorted(float(each) for each in shown)
         page.get_by_role("button", name="Explain").click()
         expect(page.get_by_role("heading", name="Income of miner")).to_be_visible()
@@ -144,7 +144,7 @@ def test_support_finds_a_user_and_writes_a_note(opened: Browser, sandbox: Sandbo
             page.goto(f"{sandbox.url}/console{path}")
             check_page(watched, f"phone{path.partition('?')[0].replace('/', '-')}")
         page.goto(f"{sandbox.url}/console/days")
-        page.locator("#entered + .scroll tbody a").first.click()
+        page.locator("#entered ~ .scroll tbody a").first.click()
         expect(page.get_by_role("heading", name="Rates of each class")).to_be_visible()
         check_page(watched, "phone-day")
         page.get_by_role("button", name="Menu").click()

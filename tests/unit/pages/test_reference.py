@@ -206,8 +206,10 @@ def test_pages_need_nothing_from_elsewhere(shown: dict[str, str]) -> None:
     """Nothing inline either: the policy would not let it run."""
     for url, page in shown.items():
         loaded = re.findall(r'<(?:link|script|img|iframe)[^>]*\s(?:href|src)="([^"]*)"', page)
-        theirs = [each for each in loaded if not each.startswith("data:")]
-        assert theirs == ["/assets/page.css", "/assets/reference.js"], url
+        assert [each for each in loaded if not each.startswith("data:")] == [
+            "/assets/page.css",
+            "/assets/reference.js",
+        ], url
         assert INLINE.findall(page) == [], url
 
 
