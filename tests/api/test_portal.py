@@ -9,9 +9,11 @@ import pyotp
 import pytest
 
 from hashrail import clock, db
+from hashrail.access import api_keys
+from hashrail.pages.portal import key_changes
 from hashrail.pages.portal.pages import DEEDS, FORMS, VIEWS
 from hashrail.pages.portal.visit import Deed, Form, View
-from hashrail.parties import browser_sessions, invitations, members, sign_in_attempts, standings
+from hashrail.parties import browser_sessions, invitations, member_changes, members, sign_in_attempts, standings
 from hashrail.parties.members import ROLES
 from hashrail.processes import housekeeping
 from tests.support.books import deployment as opened_world
@@ -32,7 +34,21 @@ async def bureau(server: str, template: str) -> AsyncIterator[Bureau]:
     async with opened_world(server, template) as world:
         dsn = with_database(server, await world.pool.fetchval("SELECT current_database()"))
         async with open_bureau(world, dsn) as made:
+            await own_one_of_each(made)
             yield made
+
+
+async def own_one_of_each(bureau: Bureau) -> None:
+    """A key, an invitation and a change that waits, of the first partner."""
+    owner, second = bureau.members["owner"], await joined(bureau.pool, bureau.world.partner.id, "two@first.example")
+    async with db.transaction(bureau.pool) as tx:
+        made = await api_keys.create_key(
+            tx, bureau.serving.deployment.vault, partner_id=owner.partner_id, kind="secret", scopes=("read",)
+        )
+        before = await key_changes.begins(tx, owner.partner_id, made.key_id)
+        after = before | {"scopes": ["read", "withdraw"]}
+        await member_changes.ask(tx, second, key_changes.SCOPES, f"key {made.key_id}", before=before, after=after)
+    await link_to(bureau, "waits@first.example")
 
 
 async def things(bureau: Bureau, partner_id: int) -> dict[str, int]:
@@ -50,7 +66,7 @@ PAGES: tuple[View | Form, ...] = (*VIEWS, *FORMS)
 SENT: tuple[Deed | Form, ...] = (*DEEDS, *FORMS)
 EVERY: tuple[View | Form | Deed, ...] = (*VIEWS, *FORMS, *DEEDS)
 # By the name in a path, the table that it numbers.
-OWNED: dict[str, str] = {"member": "member"}
+OWNED = {"member": "member", "invitation": "member_invitation", "key": "api_key", "change": "member_change"}
 
 
 def filled(row: View | Deed | Form, numbers: dict[str, int]) -> str:

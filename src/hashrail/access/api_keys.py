@@ -284,6 +284,45 @@ async def set_scopes(tx: Tx, *, partner_id: int, key_id: int, scopes: Iterable[s
         await drafts.note(tx, partner_id, told)
 
 
+async def set_addresses(
+    tx: Tx, *, partner_id: int, key_id: int, allowed_ips: Sequence[IPv4Network | IPv6Network]
+) -> None:
+    """Let a key be used from other networks; none are all.
+
+    Raises KeyNotFoundError, KeyRevokedError, UnsignedNeedsAddressesError.
+    """
+    row = await _lock_live(tx, partner_id, key_id)
+    check_unsigned(unsigned_upgrades=row["unsigned_upgrades"], allowed_ips=allowed_ips)
+    await tx.execute(
+        "UPDATE api_key SET allowed_ips = $3 WHERE partner_id = $1 AND id = $2",
+        *(partner_id, key_id, list(allowed_ips)),
+    )
+    told = " ".join(map(str, allowed_ips))
+    await journal.note(tx, Kind.KEY_ADDRESSES, partner_id=partner_id, key=row["key"], number=key_id, addresses=told)
+    await _announce(tx, row["key"])
+
+
+async def narrow_addresses(
+    tx: Tx, *, partner_id: int, key_id: int, allowed_ips: Sequence[IPv4Network | IPv6Network]
+) -> None:
+    """The same, where it lets in nobody who is kept out now. Raises what `set_addresses` does."""
+    if is_within(allowed_ips, (await _lock_live(tx, partner_id, key_id))["allowed_ips"]):
+        await set_addresses(tx, partner_id=partner_id, key_id=key_id, allowed_ips=allowed_ips)
+
+
+def is_within(wanted: Sequence[IPv4Network | IPv6Network], present: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Whether a list of networks lets in nobody whom the present one keeps out; an empty list lets in everybody."""
+    if not wanted or not present:
+        return not present
+    return all(any(_is_part(each, other) for other in present) for each in wanted)
+
+
+def _is_part(one: IPv4Network | IPv6Network, of: IPv4Network | IPv6Network) -> bool:
+    if isinstance(one, IPv4Network):
+        return isinstance(of, IPv4Network) and one.subnet_of(of)
+    return isinstance(of, IPv6Network) and one.subnet_of(of)
+
+
 async def assert_scopes_may_change(tx: Tx, *, partner_id: int, key_id: int, scopes: Iterable[str]) -> None:
     """For who asks somebody else to change them. Raises what `set_scopes` does."""
     known_scopes.check(scopes)
@@ -447,7 +486,7 @@ async def _add_sealed(tx: Tx, partner_id: int, key_id: int, sealed: bytes) -> No
 async def _lock_live(tx: Tx, partner_id: int, key_id: int) -> Row:
     """A key that goes on working, locked. Raises KeyNotFoundError, KeyRevokedError."""
     row = await tx.fetchrow(
-        """SELECT key, kind, label, scopes, revoked_at FROM api_key
+        """SELECT key, kind, label, scopes, allowed_ips, unsigned_upgrades, revoked_at FROM api_key
            WHERE partner_id = $1 AND id = $2 FOR NO KEY UPDATE""",
         partner_id,
         key_id,

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     KEY_CREATED = "key created"
     KEY_ROTATED = "key rotated"
     KEY_SCOPES = "key scopes changed"
+    KEY_ADDRESSES = "key addresses changed"
     KEY_REVOKED = "key revoked"
     SECRETS_REVOKED = "secrets revoked"
     USER_BLOCKED = "user blocked"

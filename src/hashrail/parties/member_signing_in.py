@@ -81,8 +81,8 @@ async def by_invitation(pool: Pool, token: str, password: str, *, asks_codes: bo
         return await _signed_in(tx, member, where), "whole"
 
 
-async def change_password(pool: Pool, member: Member, now: str, new: str, *, where: From) -> None:
-    """Another password, for who has the one before; every session ends.
+async def another_password(pool: Pool, member: Member, now: str, new: str, *, where: From) -> str:
+    """The digest of another password, for who has the one before (`members.set_digest`).
 
     Raises TooManySignInsError, MemberCredentialsError, PasswordTooShortError.
     """
@@ -91,9 +91,8 @@ async def change_password(pool: Pool, member: Member, now: str, new: str, *, whe
     await members.authenticate(pool, member.email, now)
     digest = await passwords.digest_of(new)
     async with db.transaction(pool) as tx:
-        await members.set_digest(tx, member, digest)
         await sign_in_attempts.succeeded(tx, name=member.email, place=where.place, door="portal")
-        await member_log.note(tx, member, "password changed", member.email)
+    return digest
 
 
 async def _signed_in(tx: Tx, member: Member, where: From) -> str:

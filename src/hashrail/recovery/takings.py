@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from ipaddress import ip_network
 from typing import Any, TypeAlias
 
 from hashrail import clock, db
@@ -198,6 +199,13 @@ async def _keep_scopes(tx: Tx, books: OpenBooks, what: What) -> None:
     await api_keys.keep_scopes(tx, partner_id=books.partner_id, key_id=key_id, scopes=what["scopes"].split())
 
 
+async def _narrow_addresses(tx: Tx, books: OpenBooks, what: What) -> None:
+    """From more networks than before a key is used once somebody lets it, and not by a file."""
+    networks = [ip_network(text) for text in what["addresses"].split()]
+    key_id = await _key(tx, books, what)
+    await api_keys.narrow_addresses(tx, partner_id=books.partner_id, key_id=key_id, allowed_ips=networks)
+
+
 async def _key(tx: Reader, books: OpenBooks, what: What) -> int:
     found = await api_keys.number_of(tx, books.partner_id, what["key"])
     if found is None:
@@ -292,6 +300,7 @@ _OF_OPERATORS: dict[Kind, Verb] = {
 _OF_PARTNERS: dict[Kind, OfPartner] = {
     Kind.KEY_REVOKED: _revoke_key,
     Kind.KEY_SCOPES: _keep_scopes,
+    Kind.KEY_ADDRESSES: _narrow_addresses,
     Kind.SECRETS_REVOKED: _revoke_secrets,
     Kind.USER_BLOCKED: _block,
     Kind.PARTNER_SUSPENDED: _suspend,

@@ -2,10 +2,12 @@
 
 from hashrail.db import Tx
 from hashrail.pages import forms
+from hashrail.pages.asking import Asked, Done
+from hashrail.pages.forms import Field, Values
 from hashrail.pages.portal.acting import MemberActing
 from hashrail.pages.portal.visit import Visit, link
 from hashrail.pages.visiting import Shown
-from hashrail.parties import member_second_factors, member_sessions
+from hashrail.parties import member_second_factors, member_sessions, member_signing_in, members
 
 
 async def account(tx: Tx, visit: Visit) -> Shown:
@@ -31,3 +33,27 @@ async def sign_out(tx: Tx, _: MemberActing, visit: Visit) -> str:
     """End this session."""
     await member_sessions.end(tx, visit.partner_id, visit.member.id, visit.session.id)
     return link("/sign-in")
+
+
+async def ask_for_password(_: Tx, __: Visit) -> Asked:
+    """The password that counts, and another one."""
+    fields = (
+        Field("now", "The password that you have", "password", most=1000),
+        Field("new", "Another password, of at least 12 characters", "password", most=1000),
+    )
+    words = ["All your sessions end: you sign in again with the new one."]
+    return Asked("Change your password", "Change it", link("/account"), fields, words)
+
+
+async def ready(visit: Visit, values: Values) -> str:
+    """The digest of the new password, for who has the one before."""
+    return await member_signing_in.another_password(
+        visit.deployment.pool, visit.member, values["now"], values["new"], where=visit.where
+    )
+
+
+async def set_password(tx: Tx, act: MemberActing, visit: Visit, _: Values) -> Done:
+    """Take it."""
+    await members.set_digest(tx, act.member, visit.told)
+    await act.note(tx, "password changed", act.member.email)
+    return Done(link("/sign-in"))

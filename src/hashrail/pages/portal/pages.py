@@ -1,14 +1,64 @@
 """Every page, form and deed of the portal, with the least role of each."""
 
-from hashrail.pages.portal import home, own
+from hashrail.pages.portal import home, key_changes, keys, own, places, team
 from hashrail.pages.portal.visit import ROOT, Deed, Form, View
+
+KEY = f"{ROOT}/keys/{{key:int}}"
+CHANGE = f"{ROOT}/changes/{{change:int}}"
+MEMBER = f"{ROOT}/team/{{member:int}}"
 
 VIEWS: tuple[View, ...] = (
     View(ROOT, "home", "viewer", home.home),
     View(f"{ROOT}/account", "account", "viewer", own.account),
+    View(f"{ROOT}/keys", "keys", "developer", keys.listed),
+    View(KEY, "key", "developer", keys.one),
+    View(f"{ROOT}/team", "team", "owner", team.team),
+    View(f"{ROOT}/log", "log", "owner", team.log),
 )
 DEEDS: tuple[Deed, ...] = (
     Deed(f"{ROOT}/sign-out", "sign_out", "viewer", own.sign_out, while_suspended=True),
     Deed(f"{ROOT}/sessions", "end_session", "viewer", own.end, while_suspended=True),
+    Deed(f"{MEMBER}/sessions", "end_sessions", "owner", team.end_sessions, while_suspended=True),
+    Deed(
+        f"{ROOT}/invitations/{{invitation:int}}/withdraw",
+        *("withdraw_invitation", "owner", team.withdraw),
+        while_suspended=True,
+    ),
 )
-FORMS: tuple[Form, ...] = ()
+FORMS: tuple[Form, ...] = (
+    Form(
+        f"{ROOT}/password",
+        *("change_password", "viewer", own.ask_for_password, own.set_password),
+        looks=False,
+        ready=own.ready,
+        while_suspended=True,
+    ),
+    Form(f"{ROOT}/keys/new", "make_key", "developer", keys.ask_to_create, keys.create),
+    Form(f"{KEY}/rotate", "rotate_key", "developer", keys.ask_to_rotate, keys.rotate),
+    Form(
+        f"{KEY}/revoke-old",
+        *("end_old_secrets", "developer", keys.ask_to_revoke_old, keys.revoke_old),
+        grave=True,
+        while_suspended=True,
+    ),
+    Form(f"{KEY}/revoke", "end_key", "developer", keys.ask_to_revoke, keys.revoke, grave=True, while_suspended=True),
+    Form(f"{KEY}/scopes", "key_scopes", "developer", keys.ask_for_scopes, keys.set_scopes),
+    Form(f"{KEY}/addresses", "key_addresses", "developer", keys.ask_for_addresses, keys.set_addresses),
+    Form(f"{CHANGE}/confirm", "confirm_change", "owner", key_changes.ask_to_confirm, key_changes.confirm, grave=True),
+    Form(
+        f"{CHANGE}/withdraw",
+        *("withdraw_change", "owner", key_changes.ask_to_withdraw, key_changes.withdraw),
+        while_suspended=True,
+    ),
+    Form(f"{ROOT}/origins", "origins", "owner", places.ask_for_origins, places.set_origins),
+    Form(f"{ROOT}/ton-domains", "ton_domains", "owner", places.ask_for_domains, places.set_domains),
+    Form(f"{ROOT}/team/invite", "invite", "owner", team.ask_to_invite, team.invite),
+    Form(f"{MEMBER}/role", "member_role", "owner", team.ask_for_role, team.set_role, manages=True),
+    Form(
+        f"{MEMBER}/disable",
+        *("end_account", "owner", team.ask_to_disable, team.disable),
+        grave=True,
+        manages=True,
+        while_suspended=True,
+    ),
+)
