@@ -105,6 +105,7 @@ ROOMS = (
             "addresses",
             *(
                 "access_tokens",
+                "call_log",
                 "api_keys",
                 "idempotency",
                 "open_sessions",

@@ -111,6 +111,12 @@ class ApiSettings(BaseModel):
     log_reads: bool = True
     """Whether reads that were answered have a line in the log; writes and refusals always have."""
 
+    call_log_days: int = Field(default=7, ge=0, le=90)
+    """How many days partners find their requests in the portal; 0 keeps none."""
+
+    call_log_reads: bool | None = None
+    """Whether reads that were answered are kept for them too, beside writes and refusals; without it a sandbox does."""
+
     trusted_proxies: list[IPv4Network | IPv6Network] = Field(default_factory=list)
     """Networks whose X-Forwarded-For is believed, for IP allow-lists and rate limits; empty believes nobody."""
 

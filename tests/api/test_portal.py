@@ -9,7 +9,7 @@ import pyotp
 import pytest
 
 from hashrail import clock, db
-from hashrail.access import api_keys
+from hashrail.access import api_keys, call_log
 from hashrail.pages.portal import key_changes
 from hashrail.pages.portal.pages import DEEDS, FORMS, VIEWS
 from hashrail.pages.portal.visit import Deed, Form, View
@@ -22,7 +22,7 @@ from tests.support.databases import with_database
 from tests.support.hostile import HOSTILE, acting
 from tests.support.operators import PASSWORD as OPERATORS_PASSWORD
 from tests.support.operators import hired
-from tests.support.portal import PASSWORD, Bureau, Person, forget_attempts, joined, open_bureau
+from tests.support.portal import PASSWORD, Bureau, Person, answered, forget_attempts, joined, open_bureau
 from tests.support.world import World
 
 SCRIPT = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -39,7 +39,7 @@ async def bureau(server: str, template: str) -> AsyncIterator[Bureau]:
 
 
 async def own_one_of_each(bureau: Bureau) -> None:
-    """A key, an invitation and a change that waits, of the first partner."""
+    """A key, an invitation, a change that waits and a request, of the first partner."""
     owner, second = bureau.members["owner"], await joined(bureau.pool, bureau.world.partner.id, "two@first.example")
     async with db.transaction(bureau.pool) as tx:
         made = await api_keys.create_key(
@@ -47,6 +47,7 @@ async def own_one_of_each(bureau: Bureau) -> None:
         )
         before = await key_changes.begins(tx, owner.partner_id, made.key_id)
         after = before | {"scopes": ["read", "withdraw"]}
+        await call_log.keep(tx, [answered(owner.partner_id)])
         await member_changes.ask(tx, second, key_changes.SCOPES, f"key {made.key_id}", before=before, after=after)
     await link_to(bureau, "waits@first.example")
 
@@ -66,7 +67,13 @@ PAGES: tuple[View | Form, ...] = (*VIEWS, *FORMS)
 SENT: tuple[Deed | Form, ...] = (*DEEDS, *FORMS)
 EVERY: tuple[View | Form | Deed, ...] = (*VIEWS, *FORMS, *DEEDS)
 # By the name in a path, the table that it numbers.
-OWNED = {"member": "member", "invitation": "member_invitation", "key": "api_key", "change": "member_change"}
+OWNED = {
+    "member": "member",
+    "invitation": "member_invitation",
+    "key": "api_key",
+    "change": "member_change",
+    "call": "api_call",
+}
 
 
 def filled(row: View | Deed | Form, numbers: dict[str, int]) -> str:

@@ -144,6 +144,7 @@ OPEN = {
                 "operator_change.act",
                 "operator_change.subject",
                 "operator_view.subject",
+                "api_call.message",
                 *("member_action.action", "member_action.subject", "member_action.reason"),
                 *("member_change.act", "member_change.subject", "member_view.subject"),
                 "mining_day.held",
@@ -177,7 +178,7 @@ OPEN = {
     ),
     **dict.fromkeys(
         (
-            *("app_user.partner_user_id", "partner_payment.reference", "purchase.external_id"),
+            *("api_call.partner_user", "app_user.partner_user_id", "partner_payment.reference", "purchase.external_id"),
             *("partner.origins", "partner.ton_domains", "webhook_endpoint.url", "webhook_endpoint.description"),
         ),
         "a name that the partner gives",
@@ -200,6 +201,7 @@ OPEN = {
                 *("event.name", "event.type", "event.object_kind"),
                 *("webhook_delivery.object_kind", "webhook_endpoint.types"),
                 *("event_draft.name", "event_draft.type", "event_draft.object_kind"),
+                *("api_call.operation", "api_call.request_id", "api_call.error"),
                 "deployment.epoch",
                 *("operator_form.once", "operator_session.epoch", "operator_view.page", "sign_in_attempt.place"),
                 *("member_form.once", "member_invitation.epoch", "member_session.epoch", "member_view.page"),
@@ -233,6 +235,7 @@ OPEN = {
         (
             *("operator_session.address", "operator_session.agent"),
             *("member_session.address", "member_session.agent"),
+            *("api_call.address", "api_call.method", "api_call.path"),
         ),
         "what a browser and the network say",
     ),
@@ -242,7 +245,7 @@ OPEN = {
         (
             *("event.data", "event_draft.data"),
             *("journal_entry.what", "operator_action.values_after", "operator_action.values_before"),
-            *("member_action.values_after", "member_action.values_before", "member_change.content"),
+            *("api_call.details", "member_action.values_after", "member_action.values_before", "member_change.content"),
             *("operator_change.content", "payout_turn.found", "run_terms.terms", "observation.figures"),
         ),
         "JSON",

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from hashrail import db
+from hashrail import clock, db
+from hashrail.access.call_log import Answered
 from hashrail.api.serving.state import Serving
 from hashrail.pages import app
 from hashrail.parties import members, passwords
@@ -128,6 +129,28 @@ async def open_bureau(world: World, dsn: str, **changes: Any) -> AsyncIterator[B
             await person.sign_in()
         await forget_attempts(world.pool)
         yield bureau
+
+
+def answered(partner_id: int, **changes: Any) -> Answered:
+    """A request that a partner's server has made."""
+    known: dict[str, Any] = {
+        "partner_id": partner_id,
+        "request_id": "of-the-first.example",
+        "answered_at": clock.wall_now(),
+        "operation": "s2s_login",
+        "method": "POST",
+        "path": "/api/partner/s2s/auth/login",
+        "status": 200,
+        "error": None,
+        "message": None,
+        "details": {},
+        "key_id": None,
+        "user_id": None,
+        "partner_user": None,
+        "address": "203.0.113.7",
+        "milliseconds": 3,
+    }
+    return Answered(**(known | changes))
 
 
 async def forget_attempts(pool: db.Pool) -> None:

@@ -1,7 +1,7 @@
 """Housekeeping: what expires is let go, partner by partner, a transaction each."""
 
 from hashrail import business_clock, clock, db
-from hashrail.access import idempotency, rate_budgets, sessions, ton_payloads
+from hashrail.access import call_log, idempotency, rate_budgets, sessions, ton_payloads
 from hashrail.accounting import pool_receipts
 from hashrail.books import ledger
 from hashrail.custody import bound_wallets, withdrawal_sums
@@ -19,7 +19,7 @@ from hashrail.parties import (
 from hashrail.selling import orders
 
 
-async def housekeeping(pool: db.Pool) -> dict[str, int]:
+async def housekeeping(pool: db.Pool, *, call_log_days: int = 7) -> dict[str, int]:
     """Expire orders, forget old answers, sessions, wallets taken off, payloads of logins, counts of rate limits, what
     became of webhooks, the files of exports, and what console and portal keep of people."""
     names = ("orders", "answers", "sessions", "wallets", "payloads", "budgets", "deliveries", "exports")
@@ -45,6 +45,7 @@ async def housekeeping(pool: db.Pool) -> dict[str, int]:
             counts["exports"] += await export.expire_due(tx, partner_id, clock.wall_now())
             await withdrawal_sums.forget_past(tx, partner_id, now=now)
         async with db.transaction(pool) as tx:
+            counts["portal"] += await call_log.forget_past(tx, partner_id, days=call_log_days)
             for forget in (member_sessions.forget_expired, sent_forms.forget_past_of_members, member_log.forget_past):
                 counts["portal"] += await forget(tx, partner_id)
     return counts

@@ -122,7 +122,7 @@ def tasks(queue: procrastinate.App, deployment: Deployment) -> None:
             log.warning("rates missing", day=progress.missing_rates.isoformat(), tick=timestamp)
         if progress.waiting is not None:
             log.info("day waits", code=progress.waiting.code, message=progress.waiting.message, tick=timestamp)
-        counts = await housekeeping.housekeeping(pool)
+        counts = await housekeeping.housekeeping(pool, call_log_days=settings.call_log_days)
         await housekeeping.pay_open_days(pool)
         log.info("days kept", closed=progress.closed, **counts)
 

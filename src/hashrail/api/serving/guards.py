@@ -186,7 +186,7 @@ async def key_of(serving: Serving, arrival: Arrival) -> ApiKey:
     key = await serving.known.keys.get(text)
     if key is None:
         raise ApiKeyUnknownError("nobody has this API key", field=KEY_HEADER)
-    arrival.notes.keyed(key)
+    arrival.notes.keyed(key, serving.calls)
     if key.revoked_at is not None:
         raise ApiKeyRevokedError("the API key was revoked", field=KEY_HEADER)
     if key.expires_at is not None and key.expires_at <= clock.wall_now():
@@ -322,7 +322,7 @@ async def bearer(serving: Serving, arrival: Arrival, scope: str | None) -> Calle
         issuer=serving.deployment.settings.issuer,
         now=clock.wall_now(),
     )
-    arrival.notes.claimed(claims)
+    arrival.notes.claimed(claims, serving.calls)
     await limits.count_user(serving, arrival.spending, claims.partner_id, claims.user_id)
     scopes = None
     if claims.read_token is not None:

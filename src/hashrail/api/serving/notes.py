@@ -11,9 +11,10 @@ from msgspec import Struct
 from hashrail import texts
 from hashrail.access.access_tokens import Claims
 from hashrail.access.api_keys import ApiKey
+from hashrail.api.serving.kept_calls import Calls
 
-# What the scope's state carries.
-NOTES = "notes"
+# What the scope's state carries: notes, and the refusal that was answered.
+NOTES, REFUSED = "notes", "refused"
 # Letters of a partner's own id of a user.
 MAX_SHOWN = 100
 
@@ -23,24 +24,28 @@ class Notes:
     """A partner by its public id, its key by number, and the user who calls or is asked about, in two ways.
 
     `cost` is for how many requests it counts (docs/why/rate-limits.md); 0 where it was refused before it counted.
-    `waited_seconds` is how long it waited because it asked to.
+    `waited_seconds` is how long it waited because it asked to, `calls` keeps the request for its partner.
     """
 
     partner: str | None = None
+    partner_id: int | None = None
     key: int | None = None
     user: int | None = None
     partner_user: str | None = None
     cost: int = 0
     waited_seconds: float = 0
+    calls: Calls | None = None
 
-    def keyed(self, key: ApiKey) -> None:
+    def keyed(self, key: ApiKey, calls: Calls) -> None:
         """The request came with this key, which may be revoked; its token, if it has one, said first whose it is."""
-        self.key = key.id
+        self.key, self.calls = key.id, calls
         self.partner = self.partner or key.partner_public_id
+        self.partner_id = self.partner_id or key.partner_id
 
-    def claimed(self, claims: Claims) -> None:
+    def claimed(self, claims: Claims, calls: Calls) -> None:
         """The request came with a token that holds."""
         self.partner, self.user = claims.partner_public_id, claims.user_id
+        self.partner_id, self.calls = claims.partner_id, calls
 
     def asked(self, fields: Struct) -> None:
         """Somebody who was let in asks about a user."""

@@ -25,6 +25,7 @@ from hashrail.access.ton_endpoint import TonGateway
 from hashrail.alarms.counts import COUNTS, FLUSH_SECONDS
 from hashrail.api.serving.answer_cache import AnswerCache
 from hashrail.api.serving.growth import Growth
+from hashrail.api.serving.kept_calls import Calls
 from hashrail.api.serving.turns import Turns
 from hashrail.deployment import facts, journal, journal_file, opened
 from hashrail.deployment.opened import Deployment
@@ -139,6 +140,7 @@ class Serving:
     known: Known
     budgets: Budgets
     turns: Turns
+    calls: Calls
     background: "list[asyncio.Task[None]]" = field(default_factory=list)
     ton: TonGateway | None = None
     answers: AnswerCache = field(default_factory=AnswerCache)
@@ -184,8 +186,8 @@ async def open_serving(settings: Settings, dsn: str) -> Serving:
     await lost.assert_none(pool, settings.journal_file)
     known = _caches(pool, vault, settings.key_cache_seconds)
     turns, ton = Turns.of(settings.database_connections), _ton_gateway(settings)
-    serving = Serving(deployment, signing_keys, known, Budgets(pool), turns, ton=ton)
-    background = (_listen(dsn, serving), _keep_up(serving), _keep_counts(pool))
+    serving = Serving(deployment, signing_keys, known, Budgets(pool), turns, Calls(settings), ton=ton)
+    background = (_listen(dsn, serving), _keep_up(serving), _keep_counts(pool), serving.calls.go_on(pool))
     serving.background += [asyncio.create_task(each) for each in background]
     # It begins with what is so now. Where it cannot listen, it still serves: what it remembers is bounded by seconds.
     with suppress(TimeoutError):

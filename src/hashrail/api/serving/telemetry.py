@@ -11,10 +11,13 @@ from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
-from hashrail import clock, logs
+from hashrail import clock, logs, texts
+from hashrail.access.call_log import Answered
 from hashrail.alarms.counts import COUNTS
 from hashrail.api.serving import heads
-from hashrail.api.serving.notes import NOTES, Notes
+from hashrail.api.serving.kept_calls import MAX_MESSAGE, explained
+from hashrail.api.serving.notes import NOTES, REFUSED, Notes
+from hashrail.errors import HashrailError
 from hashrail.processes.meters import REGISTRY
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -96,6 +99,7 @@ class Telemetry:
         count.inc()
         seconds.observe(taken - notes.waited_seconds)
         COUNTS.answered(status)
+        _keep(scope, status, operation, taken)
         if self._is_told(scope, status, operation):
             log.info(
                 "request",
@@ -140,6 +144,33 @@ class Refusals:
             return True
         self._left_out[address] += 1
         return False
+
+
+def _keep(scope: HTTPScope, status: int, operation: str, taken: float) -> None:
+    """Keep a request for the partner that it turned out to be of."""
+    state, notes = scope["state"], scope["state"][NOTES]
+    if notes.calls is None or notes.partner_id is None or not notes.calls.keeps(scope["method"], status):
+        return
+    # What was told of it: the message of an error may be the operator's alone.
+    refused: tuple[HashrailError, str] | None = state.get(REFUSED)
+    answered = Answered(
+        partner_id=notes.partner_id,
+        request_id=state["request_id"],
+        answered_at=clock.wall_now(),
+        operation=operation,
+        method=scope["method"][:MAX_METHOD],
+        path=texts.shown(scope["path"], MAX_SHOWN),
+        status=status,
+        error=None if refused is None else refused[0].code,
+        message=None if refused is None else texts.shown(refused[1], MAX_MESSAGE),
+        details={} if refused is None else explained(refused[0]),
+        key_id=notes.key,
+        user_id=notes.user if notes.user is None or 0 <= notes.user < 2**63 else None,
+        partner_user=notes.partner_user,
+        address=_address(scope),
+        milliseconds=round(taken * 1000),
+    )
+    notes.calls.add(answered)
 
 
 @functools.cache

@@ -1,8 +1,9 @@
 """Home: how the partner stands, figures of its newest closed day, and what needs attention. It shows no person."""
 
-from datetime import date
+from datetime import date, timedelta
 
-from hashrail import business_clock
+from hashrail import business_clock, clock
+from hashrail.access import call_log
 from hashrail.alarms import states
 from hashrail.books import fence
 from hashrail.db import Tx
@@ -14,6 +15,9 @@ from hashrail.pages.visiting import Shown
 from hashrail.parties import member_changes, standings
 from hashrail.selling import billing
 from hashrail.support import balances
+
+# Refusals of so long stand there.
+LATELY = timedelta(hours=24)
 
 
 async def home(tx: Tx, visit: Visit) -> Shown:
@@ -29,6 +33,7 @@ async def home(tx: Tx, visit: Visit) -> Shown:
             "day": None if closed is None else await _day(tx, visit.partner_id, closed),
             "ringing": await states.of_partner(tx, visit.partner.name),
             "failing": [one for one in hooks if one.failures or one.state != "enabled"],
+            "refused": await call_log.refused_lately(tx, visit.partner_id, since=clock.wall_now() - LATELY),
             "changes": await member_changes.waiting(tx, visit.partner_id),
         }
     )

@@ -11,7 +11,13 @@ from hashrail.pages.portal.visit import ROOT, Visit
 OWN = Entry("Your account", f"{ROOT}/account", "a")
 MENU = (
     Group("", (Entry("Home", ROOT, "h"),)),
-    Group("Integration", (Entry("Keys", f"{ROOT}/keys", "k", also=(f"{ROOT}/changes",)),)),
+    Group(
+        "Integration",
+        (
+            Entry("Keys", f"{ROOT}/keys", "k", also=(f"{ROOT}/changes",)),
+            Entry("Requests", f"{ROOT}/requests", "r"),
+        ),
+    ),
     Group("Team", (Entry("Team", f"{ROOT}/team", "t"), Entry("Log", f"{ROOT}/log", "l"))),
     Group("You", (OWN,)),
 )

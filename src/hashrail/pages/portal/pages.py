@@ -1,6 +1,6 @@
 """Every page, form and deed of the portal, with the least role of each."""
 
-from hashrail.pages.portal import home, key_changes, keys, own, places, team
+from hashrail.pages.portal import home, key_changes, keys, own, places, requests, team
 from hashrail.pages.portal.visit import ROOT, Deed, Form, View
 
 KEY = f"{ROOT}/keys/{{key:int}}"
@@ -12,6 +12,8 @@ VIEWS: tuple[View, ...] = (
     View(f"{ROOT}/account", "account", "viewer", own.account),
     View(f"{ROOT}/keys", "keys", "developer", keys.listed),
     View(KEY, "key", "developer", keys.one),
+    View(f"{ROOT}/requests", "requests", "developer", requests.listed),
+    View(f"{ROOT}/requests/{{call:int}}", "request", "developer", requests.one),
     View(f"{ROOT}/team", "team", "owner", team.team),
     View(f"{ROOT}/log", "log", "owner", team.log),
 )
