@@ -146,7 +146,7 @@ class Refusals:
         return False
 
 
-def _keep(scope: HTTPScope, status: int, operation: str, taken: float) -> None:
+def _keep(scope: HTTPScope, status: int, operation: str, taken_seconds: float) -> None:
     """Keep a request for the partner that it turned out to be of."""
     state, notes = scope["state"], scope["state"][NOTES]
     if notes.calls is None or notes.partner_id is None or not notes.calls.keeps(scope["method"], status):
@@ -168,7 +168,7 @@ def _keep(scope: HTTPScope, status: int, operation: str, taken: float) -> None:
         user_id=notes.user if notes.user is None or 0 <= notes.user < 2**63 else None,
         partner_user=notes.partner_user,
         address=_address(scope),
-        milliseconds=round(taken * 1000),
+        milliseconds=round(taken_seconds * 1000),
     )
     notes.calls.add(answered)
 
