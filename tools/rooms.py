@@ -227,7 +227,7 @@ ROOMS = (
         "Answers for who is asked",
         (
             *("balances", "finding", "histories", "income_change", "income_periods", "lists", "notes", "user_pages"),
-            *("waiting", "waits"),
+            *("miner_pages", "partner_lists", "waiting", "waits"),
         ),
     ),
     Room(

@@ -22,6 +22,7 @@ from hashrail.processes import housekeeping
 from hashrail.support import notes
 from tests.support.api_client import check_books
 from tests.support.books import deployment as opened_world
+from tests.support.books import offer, order
 from tests.support.console import HOST, Office, Person, forget_attempts, open_office, texts_of
 from tests.support.databases import with_database
 from tests.support.hostile import HOSTILE, acting
@@ -30,6 +31,7 @@ from tests.support.payouts import ADDRESSES, asked, funded, policy
 from tests.support.world import World
 
 NUMBER_OF = "SELECT id FROM operator_account WHERE name ="
+FIRST_MINER = 1001
 SCRIPT = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
@@ -72,7 +74,7 @@ async def mallory(office: Office) -> users.User:
 
 def filled(row: View | Deed | Form, user: users.User, withdrawal: int) -> str:
     """The path of a page or deed about Mallory, or about the first of what there is."""
-    numbers = {"partner": user.partner_id, "user": user.id, "withdrawal": withdrawal}
+    numbers = {"partner": user.partner_id, "user": user.id, "withdrawal": withdrawal, "miner": FIRST_MINER}
     return re.sub(r"\{(\w+):int\}", lambda found: str(numbers.get(found[1], 1)), row.path)
 
 
@@ -85,6 +87,12 @@ async def first_of_all(office: Office) -> None:
                   now() + interval '1 hour', now() + interval '1 day'
            FROM operator_account WHERE name = 'approver'"""
     )
+    await pool.execute(
+        """INSERT INTO invoice (partner_id, number, month, carried_in_usd, charged_usd, amount_usd, carried_out_usd,
+                                paid_usd, owed_before_usd, owed_after_usd, issued_at)
+           VALUES (1, 1, '2026-02-01', 0, 0, 0, 0, 0, 0, 0, now())"""
+    )
+    await order(office.world, (await mallory(office)).id, "first", await offer(office.world))
 
 
 # Roles
@@ -100,6 +108,8 @@ async def test_roles_hold_for_every_page_and_deed(office: Office) -> None:
         "users": f"?partner=1&user={SCRIPT}",
         "income": f"?miner={miner}&day=2026-03-02",
         "search": "?q=1",
+        "order": "?partner=1&order=first",
+        "invoice": "?month=2026-02",
     }
     fields = {"reason": "a drill", "text": "called", "session": "0"}
     for role in ROLES:

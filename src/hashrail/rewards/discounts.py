@@ -156,6 +156,16 @@ async def programmes(tx: Reader) -> list[DatedFraction]:
     return [DatedFraction(name=row["name"], from_day=row["from_day"], fraction=row["fraction"]) for row in rows]
 
 
+async def followed(tx: Reader) -> list[tuple[str, int, str]]:
+    """The partners whose newcomers all take part: the programme, and the partner's number and name."""
+    rows = await tx.fetch(
+        """SELECT g.name AS programme, p.id, p.name FROM partner_programme f
+           JOIN discount_programme g ON g.id = f.programme_id JOIN partner p ON p.id = f.partner_id
+           ORDER BY g.id, p.id"""
+    )
+    return [(row["programme"], row["id"], row["name"]) for row in rows]
+
+
 async def set_fraction(tx: Tx, programme_id: int, *, from_day: date, fraction: Decimal) -> None:
     """What the programme gives from a day on, until its next entry. Raises FractionFixedError,
     BadDiscountError.

@@ -91,6 +91,24 @@ async def every(tx: Reader) -> list[Collection]:
     return [record(Collection, row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Open orders of an offer: they keep the price that they have, and hold its TH."""
+
+    orders: int
+    power_th: Decimal
+    value_usd: Decimal
+
+
+async def waiting(tx: Reader) -> dict[int, Waiting]:
+    """What of each offer is ordered and not paid yet, over all partners; offers of which nothing is are left out."""
+    rows = await tx.fetch(
+        """SELECT collection_id, count(*) AS orders, sum(power) AS power_th, sum(value_usd) AS value_usd
+           FROM purchase WHERE state = 'created' GROUP BY collection_id"""
+    )
+    return {row["collection_id"]: Waiting(row["orders"], row["power_th"], row["value_usd"]) for row in rows}
+
+
 async def on_sale(tx: Tx) -> list[Collection]:
     """Every active offer, by id."""
     rows = await tx.fetch(

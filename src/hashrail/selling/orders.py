@@ -176,6 +176,22 @@ async def get(tx: Reader, partner_id: int, external_id: str) -> Order:
     return order
 
 
+async def of_miner(tx: Reader, partner_id: int, miner_id: int) -> str | None:
+    """The external id of the order that issued a miner; None where its buyer never earned with it.
+
+    It is looked for among the orders of those who have earned with it, which is by index.
+    """
+    found: str | None = await tx.fetchval(
+        """SELECT o.external_id FROM purchase o
+           WHERE o.partner_id = $1 AND o.miner_id = $2 AND o.user_id IN (
+               SELECT s.user_id FROM stint s WHERE s.partner_id = $1 AND s.miner_id = $2
+               UNION SELECT m.user_id FROM miner m WHERE m.partner_id = $1 AND m.id = $2)""",
+        partner_id,
+        miner_id,
+    )
+    return found
+
+
 async def of_partner(
     tx: Reader,
     partner_id: int,

@@ -130,6 +130,17 @@ async def post_payments(
     return [record(PostPayment, row) for row in rows]
 
 
+async def of_miner(tx: Reader, partner_id: int, miner_id: int) -> list[PostPayment]:
+    """A miner's upgrades, oldest first."""
+    rows = await tx.fetch(
+        """SELECT id, miner_id, kind, from_value, to_value, value_usd, created_at FROM post_payment
+           WHERE partner_id = $1 AND miner_id = $2 ORDER BY id""",
+        partner_id,
+        miner_id,
+    )
+    return [record(PostPayment, row) for row in rows]
+
+
 async def _quote(tx: Reader, miner: Miner, kind: UpgradeKind, from_value: Decimal, to_value: Decimal) -> Quote:
     """The price of an upgrade within bounds. Raises UpgradeStaleError, NoTariffError."""
     present = miner.power if kind == "power" else miner.energy_efficiency

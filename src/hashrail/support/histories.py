@@ -20,6 +20,17 @@ def subjects(user: User, *, withdrawals: Sequence[int], orders: Sequence[str], m
     ]
 
 
+def of_partner(partner: int, *, keys: Sequence[int], payments: Sequence[int], invoices: Sequence[str]) -> list[str]:
+    """What the log calls a partner, and what is its own, users apart."""
+    return [
+        f"partner {partner}",
+        f"sessions of partner {partner}: all",
+        *(f"key {partner}:{number}" for number in keys),
+        *(f"payment {partner}:{number}" for number in payments),
+        *(f"invoice {name}" for name in invoices),
+    ]
+
+
 async def about(tx: Reader, named: Sequence[str], *, limit: int) -> list[Action]:
     """What was done about these subjects, newest first."""
     rows = await tx.fetch(

@@ -175,6 +175,12 @@ async def stints(tx: Reader, partner_id: int, miner_id: int) -> list[Stint]:
     return [record(Stint, row) for row in rows]
 
 
+async def owner(tx: Reader, partner_id: int, miner_id: int) -> int:
+    """The number of the user who has a miner, or had it last."""
+    found: int = await tx.fetchval("SELECT user_id FROM miner WHERE partner_id = $1 AND id = $2", partner_id, miner_id)
+    return found
+
+
 async def orders(tx: Reader, partner_id: int, page: Page) -> list[Order]:
     """The partner's orders."""
     return [record(Order, row) for row in await tx.fetch(f"{_ORDER} {_USER} {_PAGE}", *_asked(partner_id, page))]

@@ -16,7 +16,15 @@ CHANGES = Entry("Changes", f"{ROOT}/changes", "c")
 MENU = (
     Group("", (Entry("Home", ROOT, "h"),)),
     Group("Mining", (Entry("Days", f"{ROOT}/days", "d", also=(f"{ROOT}/day",)),)),
-    Group("Selling", (Entry("Partners", f"{ROOT}/partners", "p", also=(f"{ROOT}/users",)),)),
+    Group(
+        "Selling",
+        (
+            Entry("Partners", f"{ROOT}/partners", "p", also=(f"{ROOT}/users",)),
+            Entry("Catalogue", f"{ROOT}/catalogue", "a"),
+            Entry("Orders", f"{ROOT}/orders", also=(f"{ROOT}/order",)),
+            Entry("Tariffs", f"{ROOT}/tariffs", "t", also=(f"{ROOT}/discounts",)),
+        ),
+    ),
     Group("Money", (Entry("Withdrawals", f"{ROOT}/withdrawals", "w"),)),
     Group(
         "Running",

@@ -1,10 +1,20 @@
 """Every page, form and deed of the console, with the least role of each."""
 
-from hashrail.pages.console import blocking, changes, days, home, log, own, partners, searching, users, withdrawals
+from hashrail.pages.console import (
+    blocking,
+    changes,
+    days,
+    home,
+    log,
+    own,
+    searching,
+    selling_pages,
+    users,
+    withdrawals,
+)
 from hashrail.pages.console.asking import Form
 from hashrail.pages.console.visit import ROOT, Deed, View
 
-PARTNER = f"{ROOT}/partners/{{partner:int}}"
 USER = f"{ROOT}/users/{{partner:int}}/{{user:int}}"
 CHANGE = f"{ROOT}/changes/{{change:int}}"
 WITHDRAWAL = f"{ROOT}/withdrawals/{{partner:int}}/{{withdrawal:int}}"
@@ -14,9 +24,7 @@ VIEWS = (
     View(f"{ROOT}/sessions", "sessions", "viewer", own.sessions),
     View(f"{ROOT}/days", "days", "viewer", days.listed),
     View(f"{ROOT}/day", "day", "viewer", days.one),
-    View(f"{ROOT}/partners", "partners", "viewer", partners.listed),
-    View(PARTNER, "partner", "viewer", partners.one),
-    View(f"{PARTNER}/users", "partner_users", "support", partners.people),
+    *selling_pages.VIEWS,
     View(f"{ROOT}/search", "search", "support", searching.search),
     View(f"{ROOT}/users", "users", "support", users.by_name),
     View(USER, "user", "support", users.user),
@@ -42,7 +50,7 @@ DEEDS = (
     Deed(f"{WITHDRAWAL}/refuse", "refuse", "payouts refuse", withdrawals.refuse),
 )
 FORMS = (
-    Form(f"{ROOT}/partners/new", "create_partner", "partner create", partners.ask_to_create, partners.create),
+    *selling_pages.FORMS,
     Form(
         *(f"{CHANGE}/confirm", "confirm_change", "change confirm", changes.ask_to_confirm, changes.confirm),
         grave=True,

@@ -38,6 +38,9 @@ def _found(hit: Hit) -> Found:
         "user": link(f"/users/{hit.partner_id}/{hit.name}"),
         "withdrawal": link(f"/withdrawals/{hit.partner_id}/{hit.name}"),
         "partner": link(f"/partners/{hit.partner_id}"),
+        "miner": link(f"/partners/{hit.partner_id}/miners/{hit.name}"),
+        "order": link("/order", partner=hit.partner_id, order=hit.name),
+        "key": link(f"/partners/{hit.partner_id}") + "#keys",
     }
     whose = hit.partner_user_id
     user = None if whose is None else link("/users", partner=hit.partner_id, user=whose)

@@ -30,6 +30,18 @@ DONE = {
     "unblocked": "The user is not blocked any more.",
     "noted": "The note is written.",
     "ended": "The session has ended.",
+    "suspended": "The partner is suspended: what is new has stopped.",
+    "reopened": "The partner is open again.",
+    "closed": "The partner is closed for good.",
+    "recorded": "The payment is recorded.",
+    "reversed": "The payment is taken back.",
+    "issued": "The invoice is issued.",
+    "rotated": "The key has a new secret; the one before stays valid until you revoke it.",
+    "revoked": "The key is revoked.",
+    "sessions_ended": "The sessions have ended.",
+    "offered": "It is on sale.",
+    "cancelled": "The order is cancelled, and what it reserved is released.",
+    "refunded": "The order is refunded, and its miner leaves with this day.",
     "paused": "Payouts are paused: nothing is signed or sent until an admin lets them go on.",
 }
 
@@ -94,7 +106,13 @@ def differences(noted: Noted) -> list[tuple[str, str, str]]:
 
 
 def _shown(value: object) -> str:
-    return "–" if value is None else str(plainly(value))
+    if value is None or value == []:
+        return "–"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_shown(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value))
+    return str(plainly(value))
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

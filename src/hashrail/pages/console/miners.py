@@ -1,0 +1,50 @@
+"""Miners of a partner, and one on a page: whose it was on a line of time, how it was ordered, upgraded, handed over."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hashrail import business_clock, clock
+from hashrail.db import Tx
+from hashrail.pages.console import users
+from hashrail.pages.console.partners import whose
+from hashrail.pages.console.visit import Shown, Visit, link
+from hashrail.pages.console.withdrawals import StateUnknownError
+from hashrail.parties.users import get as user_of
+from hashrail.support import lists, miner_pages
+from hashrail.support.lists import Page
+
+LISTED = 50
+STATES = lists.STATES["miner"]
+
+
+async def of_partner(tx: Tx, visit: Visit) -> Shown:
+    """The miners of a partner, newest first. Raises StateUnknownError."""
+    partner = await whose(tx, visit)
+    state = visit.query.get("state") or None
+    if state is not None and state not in STATES:
+        raise StateUnknownError(f"{state!r} is no state", field="state")
+    found = await lists.miners(tx, partner.id, Page(LISTED + 1, state=state, after=visit.number("after")))
+    more = None
+    if len(found) > LISTED:
+        more = link(f"/partners/{partner.id}/miners", state=state, after=found[LISTED - 1].id)
+    facts = {"partner": partner, "found": found[:LISTED], "more": more, "states": STATES, "state_asked": state}
+    return Shown(facts, f"miners of partner {partner.id}")
+
+
+async def one(tx: Tx, visit: Visit) -> Shown:
+    """Everything about a miner. Raises MinerNotFoundError."""
+    partner = await whose(tx, visit)
+    page = await miner_pages.of(tx, partner.id, visit.numbers["miner"])
+    owner = await user_of(tx, partner.id, page.user_id)
+    today = clock.day_of(await business_clock.now(tx))
+    first = min((each.from_day for each in page.stints), default=today)
+    facts: Mapping[str, Any] = {
+        "partner": partner,
+        "page": page,
+        "owner": owner,
+        "bars": users.bars(page.stints, owner, first, today),
+        "first": first,
+        "today": today,
+        "box": (users.WIDTH, users.HEIGHT),
+    }
+    return Shown(facts, f"miner {partner.id}:{page.miner.id}")
