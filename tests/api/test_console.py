@@ -82,6 +82,10 @@ async def first_of_all(office: Office) -> None:
     """What forms are about that need something: it has number 1."""
     pool = office.world.pool
     await pool.execute(
+        """INSERT INTO member (partner_id, id, email, name, role, password, created_at, made_at)
+           VALUES (1, 1, 'ada@partner.example', 'Ada', 'owner', '', now(), now()) ON CONFLICT DO NOTHING"""
+    )
+    await pool.execute(
         """INSERT INTO operator_change (act, subject, content, asked_by, asked_at, alone_from, expires_at)
            SELECT 'payouts resume', 'payouts', '{"before": {}, "after": {}}', id, now(),
                   now() + interval '1 hour', now() + interval '1 day'

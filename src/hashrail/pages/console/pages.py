@@ -7,6 +7,7 @@ from hashrail.pages.console import (
     home,
     log,
     own,
+    portal_people,
     searching,
     selling_pages,
     users,
@@ -15,6 +16,7 @@ from hashrail.pages.console import (
 from hashrail.pages.console.asking import Form
 from hashrail.pages.console.visit import ROOT, Deed, View
 
+PARTNER = f"{ROOT}/partners/{{partner:int}}"
 USER = f"{ROOT}/users/{{partner:int}}/{{user:int}}"
 CHANGE = f"{ROOT}/changes/{{change:int}}"
 WITHDRAWAL = f"{ROOT}/withdrawals/{{partner:int}}/{{withdrawal:int}}"
@@ -25,6 +27,7 @@ VIEWS = (
     View(f"{ROOT}/days", "days", "viewer", days.listed),
     View(f"{ROOT}/day", "day", "viewer", days.one),
     *selling_pages.VIEWS,
+    View(f"{PARTNER}/portal", "partner_portal", "support", portal_people.people),
     View(f"{ROOT}/search", "search", "support", searching.search),
     View(f"{ROOT}/users", "users", "support", users.by_name),
     View(USER, "user", "support", users.user),
@@ -56,6 +59,15 @@ FORMS = (
         grave=True,
         ready=changes.ready,
         then=changes.settle,
+    ),
+    Form(
+        f"{PARTNER}/portal/invite",
+        *("invite_member", "partner portal invite", portal_people.ask_to_invite, portal_people.invite),
+    ),
+    Form(
+        f"{PARTNER}/portal/{{member:int}}/disable",
+        *("end_member", "partner portal disable", portal_people.ask_to_disable, portal_people.disable),
+        grave=True,
     ),
     Form(f"{CHANGE}/withdraw", "withdraw_change", "change withdraw", changes.ask_to_withdraw, changes.withdraw),
 )
