@@ -89,6 +89,8 @@ def test_aliases_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"s2s_login": ["/healthz"]}, "/healthz is a page"),
         ({"s2s_login": ["/readyz"]}, "/readyz is a page"),
         ({"s2s_login": ["/api/docs"]}, "/api/docs is a page"),
+        ({"s2s_login": ["/console"]}, "/console is a page"),
+        ({"s2s_login": ["/portal/keys"]}, "/portal/keys is a page"),
         ({"s2s_login": ["/api/docs/s2s_login"]}, "/api/docs/s2s_login is a page"),
         ({"s2s_login": [CONTRACT["s2s_payment_create"][2]]}, "is the path of s2s_payment_create already"),
         (

@@ -51,6 +51,7 @@ LISTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("partner", "key", "list"): MINE,
     ("partner", "list"): (),
     ("partner", "origin", "list"): MINE,
+    ("partner", "portal", "list"): MINE,
     ("partner", "payouts"): MINE,
     ("partner", "ton-domain", "list"): MINE,
     ("payouts", "batches"): (),
@@ -82,6 +83,8 @@ PLACES = (
     "UPDATE partner SET name = %s WHERE id = (SELECT min(id) FROM partner WHERE name LIKE 'other %%')",
     "UPDATE partner SET ton_domains = array_append(ton_domains, %s), origins = array_append(origins, %s) WHERE id = 1",
     """INSERT INTO operator_account (name, role, password, created_at) VALUES (%s, 'viewer', 'none', '2026-03-01')""",
+    """INSERT INTO member (partner_id, email, name, role, password, created_at, made_at)
+       VALUES (1, %s, %s, 'viewer', 'none', '2026-03-01', '2026-03-01')""",
     "INSERT INTO operator_action (action, subject, reason, done_at) VALUES (%s, %s, %s, '2026-03-01')",
     """UPDATE payout_turn SET found =
        (found::jsonb || jsonb_build_array(jsonb_build_object('code', %s::text, 'message', %s::text)))::text""",

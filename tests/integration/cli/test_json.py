@@ -31,6 +31,7 @@ from tests.support.deployments import become, deployed
 from tests.support.operators import hired, strangers
 from tests.support.paying import FAST
 from tests.support.payouts import ADDRESSES, BINDING, asked, funded
+from tests.support.portal import joined
 from tests.support.sessions import open_session
 
 PASSWORD = "a long enough one"
@@ -59,6 +60,8 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("partner", "key", "list"): MINE,
     ("partner", "ton-domain", "list"): MINE,
     ("partner", "origin", "list"): MINE,
+    ("partner", "portal", "list"): MINE,
+    ("partner", "portal", "invite"): (*MINE, "--email", "bea@partner.example", "--role", "viewer"),
     ("partner", "payment", "list"): MINE,
     ("partner", "refunds"): (*MINE, "--income", "take"),
     ("order", "refund"): ("o-1", *MINE, "--reason", "charged back"),
@@ -194,6 +197,7 @@ async def terminal(server: str, template: str, tmp_path_factory: pytest.TempPath
         async with db.transaction(world.pool) as tx:
             await operators.add(tx, name="olga", role="admin", password=PASSWORD)
         alice = (await world.user("alice")).id
+        await joined(world.pool, world.partner.id, "ada@partner.example")
         await open_session(world, "alice")
         async with db.transaction(world.pool) as tx:
             await read_tokens.create(tx, world.partner.id, alice, label="taxes", days=90, key_id=None)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import psycopg
 import pytest
 
 from hashrail import clock, db
+from hashrail.access import api_keys
 from hashrail.books import lost_numbers
 from hashrail.db import DatabaseDownError
 from hashrail.deployment import facts, journal_file
-from hashrail.parties import operators
+from hashrail.parties import members, operators
+from hashrail.parties.members import Role
 from hashrail.recovery import restoring
 from tests.support.api_client import Api, Caller, answered, check_refused, open_api
 from tests.support.backups import dump, restored
@@ -24,6 +27,7 @@ from tests.support.books import broken
 from tests.support.commands import read_strictly
 from tests.support.databases import database
 from tests.support.payouts import ADDRESSES, asked, cancelled, funded
+from tests.support.portal import joined
 from tests.support.shell import Shell
 from tests.support.world import World
 
@@ -45,6 +49,7 @@ TAKEN = {
         "password changed",
         "webhook endpoint disabled",
         "webhook endpoint deleted",
+        *("member disabled", "member's role changed", "member's password changed", "key addresses changed"),
     ),
 }
 
@@ -62,6 +67,8 @@ class Life:
     withdrawals: dict[str, int] = field(default_factory=dict)
     # The partner's webhook endpoints, by what becomes of them.
     hooks: dict[str, int] = field(default_factory=dict)
+    # Members of the partner, by what becomes of them.
+    members: dict[str, int] = field(default_factory=dict)
     # Of the partner, as it was told before the backup and after.
     events: list[Any] = field(default_factory=list)
     events_later: list[Any] = field(default_factory=list)
@@ -175,6 +182,9 @@ async def live_before(made: Life, api: Api, shell: Shell) -> None:
     for name in ("thief", "friend", "former"):
         await said(shell, "partner", "create", "--name", name)
     made.keys["narrowed"] = await api.caller()
+    for name in ("disabled", "lowered", "raised", "renewed"):
+        role: Role = "viewer" if name == "raised" else "owner"
+        made.members[name] = (await joined(made.world.pool, made.world.partner.id, f"{name}@x.example", role)).id
     for address in ADDRESSES[:2]:
         answered(await api.server.call("s2s_wallet_bind", address=address, partnerUserId="alice"))
     for name in ("kept", "disabled", "deleted", "rotated"):
@@ -194,6 +204,7 @@ async def live_on(made: Life, api: Api, shell: Shell) -> None:
     listed = json.loads(await said(shell, "partner", "key", "list", *MINE, "--json"))
     numbers = {row["apiKey"]: row["keyId"] for row in listed}
     revoked, rotated, narrowed = (numbers[str(made.keys[name].key)] for name in ("revoked", "rotated", "narrowed"))
+    await people_of_the_partner_change(made, narrowed)
     for address in ADDRESSES[:2]:
         answered(await api.server.call("s2s_wallet_unbind", address=address, partnerUserId="alice"))
     answered(await api.server.call("s2s_wallet_bind", address=ADDRESSES[1], partnerUserId="alice"))
@@ -222,6 +233,19 @@ async def live_on(made: Life, api: Api, shell: Shell) -> None:
         await operators.set_password(tx, "olga", NEW_PASSWORD)
     made.events_later = (await everything_told(api))[len(made.events) :]
     await journal_file.write_down(made.world.pool, made.journal, with_heights=True)
+
+
+async def people_of_the_partner_change(made: Life, narrowed: int) -> None:
+    """One is disabled, one made less, one more, one has another password; one came; a key is used from fewer places."""
+    pool, partner_id, them = made.world.pool, made.world.partner.id, made.members
+    async with db.transaction(pool) as tx:
+        await members.disable(tx, partner_id, them["disabled"])
+        await members.set_role(tx, partner_id, them["lowered"], "viewer")
+        await members.set_role(tx, partner_id, them["raised"], "owner")
+        await members.set_digest(tx, await members.get(tx, partner_id, them["renewed"]), "another digest")
+        here = [ip_network("127.0.0.0/8")]
+        await api_keys.set_addresses(tx, partner_id=partner_id, key_id=narrowed, allowed_ips=here)
+    await joined(pool, partner_id, "late@x.example")
 
 
 async def everything_told(api: Api, after: int = 0) -> list[Any]:
@@ -285,6 +309,18 @@ async def test_what_was_taken_away_stays_away(life: Life, tmp_path: Path) -> Non
         assert standings == [("partner", "open"), ("thief", "suspended"), ("friend", "open"), ("former", "closed")]
         listed = json.loads(await books.say("operator", "list", "--json"))
         assert {one["name"]: one["disabledAt"] is None for one in listed} == {"olga": True, "otto": False}
+        people = json.loads(await books.say("partner", "portal", "list", *MINE, "--json"))
+        assert {one["name"]: (one["role"], one["disabledAt"] is None) for one in people} == {
+            "disabled": ("owner", False),
+            "lowered": ("viewer", True),
+            "raised": ("viewer", True),
+            "renewed": ("owner", True),
+        }
+        password = f"SELECT password FROM member WHERE id = {life.members['renewed']}"
+        assert await books.ask(password) == "another digest"
+        keys_now = json.loads(await books.say("partner", "key", "list", *MINE, "--json"))
+        narrow = next(one for one in keys_now if one["apiKey"] == life.keys["narrowed"].key)
+        assert narrow["allowedIps"] == ["127.0.0.0/8"]
         log = json.loads(await books.say("operator", "log", "--json"))
         assert [one["operator"] for one in log if one["action"] == "restored"] == ["olga"]
         await check_webhooks(books, report)

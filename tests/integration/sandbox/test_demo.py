@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 
 from hashrail import clock, db
 from hashrail.clock import ONE_DAY
-from hashrail.parties import operators
+from hashrail.parties import members, operators
 from hashrail.sandbox import demo
 from hashrail.settings import Settings
 from hashrail.vault import Vault
@@ -157,7 +157,8 @@ async def test_demo_json_has_what_a_program_needs(dsn: str, tmp_path: Path) -> N
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in data.iterdir()] == ["demo.json"]
     found = json.loads(path.read_text())
-    assert list(found) == ["baseUrl", "partnerId", "apiKey", "apiSecret", "users", "operators", "clock", "dataDir"]
+    names = ("baseUrl", "partnerId", "apiKey", "apiSecret", "users", "operators", "members", "clock", "dataDir")
+    assert tuple(found) == names
     assert (found["baseUrl"], found["dataDir"]) == (URL, str(data.resolve()))
     assert (found["apiKey"], found["apiSecret"]) == (made.api_key, made.api_secret)
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -173,10 +174,13 @@ async def test_demo_json_has_what_a_program_needs(dsn: str, tmp_path: Path) -> N
     assert [each["name"] for each in found["operators"]] == ["anna", "ben"]
     await prepare(dsn, data)
     again = json.loads(path.read_text())
-    assert again["operators"] == found["operators"]
+    assert (again["operators"], again["members"]) == (found["operators"], found["members"])
     pool = await db.open_pool(dsn)
     for each in found["operators"]:
         assert (await operators.authenticate(pool, each["name"], each["password"])).role == "approver"
+    (owner,) = found["members"]
+    member, _ = await members.authenticate(pool, owner["email"], owner["password"])
+    assert (member.role, member.partner_id) == ("owner", 1)
     await pool.close()
 
 
