@@ -57,7 +57,7 @@ async def ask_to_create(tx: Tx, visit: Visit) -> Asked:
         "Its secret is shown once, right after it was made, and kept sealed.",
         "Where there are two admins, another one confirms that it may withdraw; until then it has its other scopes.",
     ]
-    return Asked(f"Make a key for {partner.name}", "Make the key", page_of(visit, "keys"), fields, told)
+    return Asked(f"Make a key for {partner.name}", "Make the key", page_of(visit, "api-keys"), fields, told)
 
 
 async def create(tx: Tx, act: Acting, visit: Visit, values: Values) -> Done:
@@ -82,7 +82,7 @@ async def ask_to_rotate(tx: Tx, visit: Visit) -> Asked:
         "Where there are two admins, the secret of a key that may withdraw signs once another one has confirmed it.",
     ]
     heading = f"Give a key of {(await whose(tx, visit)).name} a new secret"
-    return Asked(heading, "Make the secret", page_of(visit, "keys"), (_key_field(live),), told)
+    return Asked(heading, "Make the secret", page_of(visit, "api-keys"), (_key_field(live),), told)
 
 
 async def rotate(tx: Tx, act: Acting, visit: Visit, values: Values) -> Done:
@@ -96,26 +96,26 @@ async def ask_to_revoke_old(tx: Tx, visit: Visit) -> Asked:
     heading = f"Revoke old secrets of a key of {(await whose(tx, visit)).name}"
     told = ["Only the newest secret stays valid. Has the partner's server changed over?"]
     fields = (_key_field(await _live(tx, visit)),)
-    return Asked(heading, "Revoke the old secrets", page_of(visit, "keys"), fields, told)
+    return Asked(heading, "Revoke the old secrets", page_of(visit, "api-keys"), fields, told)
 
 
 async def revoke_old(tx: Tx, act: Acting, visit: Visit, values: Values) -> Done:
     """End it."""
     await acts.revoke_old(tx, act, visit.numbers["partner"], int(values["key"]))
-    return Done(page_of(visit, "keys", "changed"))
+    return Done(page_of(visit, "api-keys", "changed"))
 
 
 async def ask_to_revoke(tx: Tx, visit: Visit) -> Asked:
     """End a key."""
     heading = f"Revoke a key of {(await whose(tx, visit)).name}"
     told = ["It ends for good, at once, and the sessions of users that it opened end with it."]
-    return Asked(heading, "Revoke the key", page_of(visit, "keys"), (_key_field(await _live(tx, visit)),), told)
+    return Asked(heading, "Revoke the key", page_of(visit, "api-keys"), (_key_field(await _live(tx, visit)),), told)
 
 
 async def revoke(tx: Tx, act: Acting, visit: Visit, values: Values) -> Done:
     """End it."""
     await acts.revoke(tx, act, visit.numbers["partner"], int(values["key"]))
-    return Done(page_of(visit, "keys", "revoked"))
+    return Done(page_of(visit, "api-keys", "revoked"))
 
 
 async def ask_scopes(tx: Tx, visit: Visit) -> Asked:
@@ -127,13 +127,13 @@ async def ask_scopes(tx: Tx, visit: Visit) -> Asked:
         "One that it lacks takes two admins. Sessions that it opened reach what it does, and end when it loses login.",
     ]
     heading = f"Scopes of a key of {(await whose(tx, visit)).name}"
-    return Asked(heading, "Set the scopes", page_of(visit, "keys"), fields, told)
+    return Asked(heading, "Set the scopes", page_of(visit, "api-keys"), fields, told)
 
 
 async def set_scopes(tx: Tx, act: Acting, visit: Visit, values: Values) -> Done:
     """Set them."""
     await acts.set_scopes(tx, act, visit.numbers["partner"], int(values["key"]), _chosen(values))
-    return Done(page_of(visit, "keys", "changed"))
+    return Done(page_of(visit, "api-keys", "changed"))
 
 
 async def ask_limit(tx: Tx, visit: Visit) -> Asked:
@@ -152,7 +152,7 @@ async def ask_limit(tx: Tx, visit: Visit) -> Asked:
         ),
     )
     heading = f"Rate limit of a key of {(await whose(tx, visit)).name}"
-    return Asked(heading, "Set the limit", page_of(visit, "keys"), fields)
+    return Asked(heading, "Set the limit", page_of(visit, "api-keys"), fields)
 
 
 async def set_limit(tx: Tx, act: Acting, visit: Visit, values: Values) -> Done:
@@ -161,7 +161,7 @@ async def set_limit(tx: Tx, act: Acting, visit: Visit, values: Values) -> Done:
     if per_minute is not None and per_minute > MAX_REQUESTS:
         raise FieldNotReadError(f"more than {MAX_REQUESTS} requests a minute are no limit", field="per_minute")
     await acts.set_limit(tx, act, visit.numbers["partner"], int(values["key"]), per_minute)
-    return Done(page_of(visit, "keys", "changed"))
+    return Done(page_of(visit, "api-keys", "changed"))
 
 
 async def ask_to_add_origin(tx: Tx, visit: Visit) -> Asked:
@@ -234,7 +234,7 @@ async def ask_to_end_sessions(tx: Tx, visit: Visit) -> Asked:
         "Their tokens are refused from now on; users log in again. Without a user and a key all of the partner's end.",
         "With all of a user or a key end the read tokens that were made in them.",
     ]
-    return Asked(f"End sessions of {partner.name}'s users", "End them", page_of(visit, "keys"), fields, told)
+    return Asked(f"End sessions of {partner.name}'s users", "End them", page_of(visit, "api-keys"), fields, told)
 
 
 async def end_sessions(tx: Tx, act: Acting, visit: Visit, values: Values) -> Done:
@@ -244,7 +244,7 @@ async def end_sessions(tx: Tx, act: Acting, visit: Visit, values: Values) -> Don
         raise FieldNotReadError("a session is one of a user: name the user as well", field="user")
     key = None if values["key"] is None else int(values["key"])
     await session_acts.end(tx, act, visit.numbers["partner"], user=user, key=key, session=session)
-    return Done(page_of(visit, "keys", "sessions_ended"))
+    return Done(page_of(visit, "api-keys", "sessions_ended"))
 
 
 async def _live(tx: Tx, visit: Visit) -> list[Row]:
@@ -284,7 +284,7 @@ def _networks(lines: Sequence[str]) -> tuple[IPv4Network | IPv6Network, ...]:
 
 def _shown(visit: Visit, made: Made | None, done: str) -> Done:
     """Its page, with the secret before it where there is one."""
-    path = page_of(visit, "keys", done)
+    path = page_of(visit, "api-keys", done)
     if made is None or made.key.secret is None:
         return Done(path)
     return Done(path, {"API key": made.key.key, "API secret": made.key.secret})

@@ -40,7 +40,7 @@ def _found(hit: Hit) -> Found:
         "partner": link(f"/partners/{hit.partner_id}"),
         "miner": link(f"/partners/{hit.partner_id}/miners/{hit.name}"),
         "order": link("/order", partner=hit.partner_id, order=hit.name),
-        "key": link(f"/partners/{hit.partner_id}") + "#keys",
+        "key": link(f"/partners/{hit.partner_id}") + "#api-keys",
     }
     whose = hit.partner_user_id
     user = None if whose is None else link("/users", partner=hit.partner_id, user=whose)
