@@ -1,0 +1,154 @@
+"""The portal in a real browser: an owner signs in, invites a colleague by link, and makes a key that works."""
+
+import json
+import re
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from hashrail_client import AuthenticationError, Hashrail
+from tests.support import folders
+from tests.support.browser import PHONE, Watched, browser, looking, needs_browser
+from tests.support.programs import Running, free_port
+
+pytestmark = needs_browser
+PASSWORD = "a long enough one"
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """Where it is, and what stands in its demo.json."""
+
+    url: str
+    box: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """One sandbox for all tests."""
+    with tempfile.TemporaryDirectory(dir=folders.quick(), ignore_cleanup_errors=True) as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        running = Running(folder / "data", free_port(), folder / "log", days=5)
+        try:
+            assert "Portal http" in running.summary()
+            box = json.loads((folder / "data" / "demo.json").read_text())
+            yield Sandbox(f"http://127.0.0.1:{running.port}", box)
+        finally:
+            running.stop(signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with browser() as found:
+        yield found
+
+
+def sign_in(watched: Watched, sandbox: Sandbox, path: str = "") -> None:
+    """The demo owner asks for a page, signs in, and is there."""
+    page, (owner,) = watched.page, sandbox.box["members"]
+    page.goto(f"{sandbox.url}/portal{path}")
+    page.get_by_label("E-mail address").fill(owner["email"])
+    page.get_by_label("Password").fill(owner["password"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_attached()
+    assert page.url == f"{sandbox.url}/portal{path}"
+
+
+def check_page(watched: Watched, name: str) -> None:
+    """Nothing reaches beyond the window, everybody can use it, and neither the browser nor its console complains."""
+    watched.picture(f"portal-{name}")
+    assert watched.too_wide() == [], name
+    assert watched.complaints == [], name
+    assert watched.accessibility() == [], name
+
+
+def test_the_front_page_shows_who_may_try_it(opened: Browser, sandbox: Sandbox) -> None:
+    """The demo partner's owner, on the machine itself."""
+    with looking(opened) as watched:
+        watched.page.goto(sandbox.url)
+        expect(watched.page.get_by_text(sandbox.box["members"][0]["password"])).to_be_visible()
+        watched.page.get_by_role("link", name="Partner's portal").click()
+        expect(watched.page.get_by_role("heading", name="Sign in to the partner's portal")).to_be_visible()
+        check_page(watched, "sign-in")
+
+
+def test_a_colleague_is_invited_by_a_link(opened: Browser, sandbox: Sandbox) -> None:
+    """In a second browser the link leads to a password, and in; a developer sees requests and no team."""
+    with ExitStack() as both:
+        owner, colleague = both.enter_context(looking(opened)), both.enter_context(looking(opened, scheme="dark"))
+        sign_in(owner, sandbox, "/team")
+        check_page(owner, "team")
+        page = owner.page
+        page.get_by_role("link", name="Invite somebody").click()
+        page.get_by_label("Name").fill("<b>Dev</b>")
+        page.get_by_label("E-mail address").fill("dev@partner.example")
+        page.get_by_label("Role").select_option("developer")
+        check_page(owner, "invite")
+        page.get_by_role("button", name="See what it comes to").click()
+        check_page(owner, "invite-looked-at")
+        page.get_by_role("button", name="Make the link").click()
+        link = page.locator("dd code").inner_text()
+        assert link.startswith(f"{sandbox.url}/portal/join?invitation=")
+        check_page(owner, "invited")
+        other = colleague.page
+        other.goto(link)
+        expect(other.get_by_text("you are invited as")).to_contain_text("<b>Dev</b>")
+        check_page(colleague, "join-dark")
+        other.get_by_label("A password").fill(PASSWORD)
+        other.get_by_role("button", name="Join").click()
+        expect(other.get_by_role("heading", name="Demo partner", level=1)).to_be_visible()
+        check_page(colleague, "home-dark")
+        expect(other.get_by_role("link", name="Requests")).to_be_attached()
+        expect(other.get_by_role("link", name="Team", exact=True)).to_have_count(0)
+        page.get_by_role("link", name="I have copied it").click()
+        expect(page.get_by_role("main")).to_contain_text("dev@partner.example")
+
+
+def test_a_key_is_made_and_a_wrong_signature_explained(opened: Browser, sandbox: Sandbox) -> None:
+    """The key signs; with another secret it is refused, and the page of requests says why. On a phone as well."""
+    with looking(opened) as watched:
+        page = watched.page
+        sign_in(watched, sandbox, "/keys")
+        check_page(watched, "keys")
+        page.get_by_role("link", name="Make a key").click()
+        page.get_by_label("What it is for").fill("a test")
+        check_page(watched, "key-new")
+        page.get_by_role("button", name="See what it comes to").click()
+        expect(page.get_by_text("a test")).to_be_visible()
+        page.get_by_role("button", name="Make the key").click()
+        key, secret = (page.locator("dd code").nth(number).inner_text() for number in range(2))
+        check_page(watched, "key-made")
+        with Hashrail(sandbox.url, key, secret) as partner:
+            partner.users.login("alice")
+        with Hashrail(sandbox.url, key, f"{secret} ") as partner, pytest.raises(AuthenticationError) as refused:
+            partner.users.login("alice")
+        for _ in range(50):
+            page.goto(f"{sandbox.url}/portal/requests?error={refused.value.code}")
+            if page.locator("tbody a").count():
+                break
+            time.sleep(0.1)
+        check_page(watched, "requests")
+        page.locator("tbody a").first.click()
+        expect(page.get_by_text("white space around it")).to_be_visible()
+        check_page(watched, "request")
+        page.set_viewport_size(PHONE)
+        for path in ("", "/keys", "/requests", "/team", "/log", "/account", "/password"):
+            page.goto(f"{sandbox.url}/portal{path}")
+            check_page(watched, f"phone{path.replace('/', '-')}")
+        page.goto(f"{sandbox.url}/portal/keys")
+        page.get_by_role("link", name=re.compile("^Key")).last.click()
+        check_page(watched, "phone-key")
+        page.get_by_role("link", name="End the key …").click()
+        page.get_by_role("button", name="See what it comes to").click()
+        page.get_by_role("button", name="End the key").click()
+        expect(page.get_by_text("The key has ended.")).to_be_visible()
