@@ -191,13 +191,15 @@ async def end(
     return len(rows)
 
 
-async def count_open(tx: Reader, partner_id: int) -> int:
-    """How many sessions of a partner's users are open."""
+async def count_open(tx: Reader, partner_id: int, *, at_most: int | None = None) -> int:
+    """How many sessions of a partner's users are open, counted up to a number where one is given."""
     found: int = await tx.fetchval(
-        """SELECT count(*) FROM refresh_family
-           WHERE partner_id = $1 AND revoked_at IS NULL AND expires_at > $2""",
+        """SELECT count(*) FROM (
+               SELECT FROM refresh_family
+               WHERE partner_id = $1 AND revoked_at IS NULL AND expires_at > $2 LIMIT $3) AS counted""",
         partner_id,
         clock.wall_now(),
+        at_most,
     )
     return found
 

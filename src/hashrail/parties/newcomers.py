@@ -71,8 +71,12 @@ async def own_bound(tx: Reader, partner_id: int) -> int | None:
 
 async def of_partner(tx: Reader, partner_id: int, *, now: datetime) -> Newcomers:
     """The partner's own bound, and how many users it registered within 24 hours."""
+    # Users are registered one after the other, so whoever is behind the last older one is a newcomer.
     registered: int = await tx.fetchval(
-        "SELECT count(*) FROM app_user WHERE partner_id = $1 AND created_at > $2", partner_id, now - ONE_DAY
+        """SELECT count(*) FROM app_user WHERE partner_id = $1 AND id > coalesce((
+               SELECT id FROM app_user WHERE partner_id = $1 AND created_at <= $2 ORDER BY id DESC LIMIT 1), 0)""",
+        partner_id,
+        now - ONE_DAY,
     )
     return Newcomers(await own_bound(tx, partner_id), registered)
 

@@ -16,6 +16,7 @@ from hashrail.parties import newcomers, partners, standings, users
 from hashrail.parties.partners import Partner, PartnerNotFoundError
 from hashrail.selling import billing, payment_reversals, preview, refunds
 from hashrail.support import balances, histories, partner_lists
+from hashrail.support.partner_lists import COUNTED
 
 LISTED = 50
 # Of payments, invoices and deeds, the newest.
@@ -24,7 +25,7 @@ NEWEST = 12
 
 async def listed(tx: Tx, _: Visit) -> Shown:
     """All partners."""
-    return Shown({"found": await partner_lists.summaries(tx), "counted": partner_lists.COUNTED})
+    return Shown({"found": await partner_lists.summaries(tx), "counted": COUNTED})
 
 
 async def one(tx: Tx, visit: Visit) -> Shown:
@@ -52,7 +53,8 @@ async def one(tx: Tx, visit: Visit) -> Shown:
             "invoices": list(reversed(issued[-NEWEST:])),
             "month": f"{now:%Y-%m}",
             "keys": keys,
-            "sessions": await session_grants.count_open(tx, partner.id),
+            "sessions": await session_grants.count_open(tx, partner.id, at_most=COUNTED + 1),
+            "counted": COUNTED,
             "domains": await ton_domains.ton_domains(tx, partner.id),
             "origins": sorted(await origins.load(tx, partner.id)),
             "terms": await payout_terms.of_partner(tx, partner.id),
