@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from html import unescape
 
+import httpx
 import pytest
 
 from hashrail import clock, db
@@ -11,6 +13,7 @@ from hashrail.access import api_keys, origins, ton_domains
 from hashrail.pages.console import words
 from hashrail.parties import changes, operators
 from hashrail.rewards import discounts
+from hashrail.selling import upgrade_tariff
 from tests.support.api_client import check_books
 from tests.support.books import advance, buy, hand_over, offer, order, pay, upgrade
 from tests.support.books import deployment as opened_world
@@ -22,7 +25,7 @@ from tests.support.world import World
 P = "/console/partners/1"
 C, D = "/console/catalogue", "/console/discounts"
 LIVE = "SELECT count(*) FROM api_secret WHERE key_id = $1 AND revoked_at IS NULL".replace("$1", "{}")
-ONCE = re.compile(r'name="once" value="([^"]+)"')
+HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,6 @@ class Row:
     query: str
     was: object
     then: object
-    boxes: tuple[str, ...] = field(default=())
 
 
 ROWS = [
@@ -146,7 +148,12 @@ ROWS = [
     Row(
         "catalogue upgrades",
         f"{C}/upgrades",
-        {"price": "7", "band_discount": "0.01", "power_steps": "15-19:0.75\n20:0.5", "efficiency_steps": ""},
+        {
+            "price": "7",
+            "band_discount": "0.01",
+            "power_steps": "15-19:0.75\n20:0.5",
+            "efficiency_steps": "12-14:2\n15:1",
+        },
         "A TH costs 7 USD",
         *("SELECT power_price_usd::int FROM upgrade_tariff", 8, 7),
     ),
@@ -254,9 +261,7 @@ async def test_a_form_is_looked_at_and_done(office: Office, row: Row) -> None:
     assert (looked.status_code, "is meant" in said) == (200, False), said
     assert row.told in said
     assert (await pool.fetchval(row.query), await logged(office)) == (row.was, before)
-    once = ONCE.search(looked.text)
-    assert once is not None
-    made = await admin.post(row.path, **row.fields, once=once[1], step="do")
+    made = await admin.send(row.path, sent_on(looked))
     assert (made.status_code, "done=" in made.headers.get("location", "")) == (303, True), texts_of(made)
     assert await pool.fetchval(row.query) == row.then
     assert (await logged(office))[: -len(before) or None] == [row.act]
@@ -264,13 +269,17 @@ async def test_a_form_is_looked_at_and_done(office: Office, row: Row) -> None:
     assert (led.status_code, 'class="done"' in led.text) == (200, True)
 
 
+def sent_on(looked: httpx.Response) -> dict[str, str]:
+    """What the page that says what a form comes to sends when it is meant."""
+    found = {name: unescape(value) for name, value in HIDDEN.findall(looked.text)}
+    assert "once" in found, texts_of(looked)
+    return found | {"step": "do"}
+
+
 async def done(office: Office, name: str, path: str, **fields: str) -> str:
     """A form that is looked at and done by somebody; answers the page that it leads to, or its secrets."""
     person = office.people[name]
-    looked = await person.post(path, **fields)
-    once = ONCE.search(looked.text)
-    assert once is not None, texts_of(looked)
-    made = await person.post(path, **fields, once=once[1], step="do")
+    made = await person.send(path, sent_on(await person.post(path, **fields)))
     assert made.status_code in (200, 303), texts_of(made)
     return made.headers.get("location") or made.text
 
@@ -353,6 +362,16 @@ async def test_what_is_far_off_is_named_once_more(office: Office) -> None:
     drawn = await admin.get("/console/tariffs")
     assert 'class="other"' in drawn.text
     assert "2026-06-01" in drawn.text
+
+
+async def test_prices_by_level_come_back_as_they_are_typed(office: Office) -> None:
+    """Levels that follow each other and cost the same are one line of the form, which sets what it shows."""
+    admin, path = office.people["admin"], f"{C}/upgrades"
+    present = await upgrade_tariff.load(office.world.pool)
+    found = re.search(r'<textarea name="efficiency_steps"[^>]*>([^<]*)<', (await admin.get(path)).text)
+    assert found is not None
+    assert len(found[1].splitlines()) > 1
+    assert upgrade_tariff.steps(found[1]) == dict(present.efficiency_steps)
 
 
 async def test_a_miner_has_a_page(office: Office) -> None:

@@ -157,7 +157,7 @@ _CATALOGUE = (
 )
 _PRICES = (
     Form(f"{ROOT}/tariffs/set", "set_tariff", "tariff set", tariffs.ask_to_set, tariffs.put),
-    Form(f"{DISCOUNTS}/levels", "set_levels", "programme levels", discounts.ask_levels, discounts.set_levels),
+    Form(f"{DISCOUNTS}/levels", "set_discount_levels", "programme levels", discounts.ask_levels, discounts.set_levels),
     Form(f"{DISCOUNTS}/cap", "set_discount_cap", "programme cap", discounts.ask_cap, discounts.set_cap),
     Form(f"{DISCOUNTS}/new", "open_programme", "programme create", discounts.ask_to_create, discounts.create),
     Form(

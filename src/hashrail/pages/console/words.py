@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from hashrail import clock, texts
 from hashrail.acts.acting import Noted
@@ -90,6 +90,11 @@ def lines(text: str) -> Markup:
     return Markup("<br>").join(texts.shown(line, limit=4000) for line in text.splitlines())
 
 
+def kept(text: str) -> Markup:
+    """What stands in a field of several lines: each as it is shown, and still one of its own."""
+    return escape(texts.shown_lines("\n".join(text.splitlines()), limit=4000))
+
+
 def values(of: Mapping[str, object] | None) -> str:
     """What there was before or after, in a line."""
     return "" if of is None else ", ".join(f"{name}: {plainly(value)}" for name, value in of.items())
@@ -121,6 +126,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "moment": moment,
     "minute": minute,
     "lines": lines,
+    "kept": kept,
     "values": values,
     "differences": differences,
 }
