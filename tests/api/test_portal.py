@@ -1,5 +1,6 @@
 """The portal in process: who sees and does what, one partner apart from the other, and attacks on its door."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,7 +15,7 @@ from hashrail.pages.portal import key_changes
 from hashrail.pages.portal.pages import DEEDS, FORMS, VIEWS
 from hashrail.pages.portal.visit import Deed, Form, View
 from hashrail.parties import browser_sessions, invitations, member_changes, members, sign_in_attempts, standings
-from hashrail.parties.members import ROLES
+from hashrail.parties.members import ROLES, Member
 from hashrail.processes import housekeeping
 from tests.support.books import deployment as opened_world
 from tests.support.console import HOST, texts_of
@@ -409,6 +410,29 @@ async def test_the_last_owner_stays(bureau: Bureau) -> None:
     async with db.transaction(bureau.pool) as tx:
         await members.disable(tx, partner.id, only.id)
     assert await members.owners(bureau.pool, partner.id) == []
+
+
+# At once
+
+
+async def test_a_link_that_is_used_twice_at_once_counts_once(bureau: Bureau) -> None:
+    await forget_attempts(bureau.pool)
+    token = await link_to(bureau, "twice@first.example")
+    made = await asyncio.gather(*(join(bureau, token) for _ in range(3)))
+    assert sorted(each.status_code for each in made) == [303, 404, 404]
+
+
+async def test_two_owners_who_disable_each_other_at_once_leave_one(bureau: Bureau) -> None:
+    partner = (await bureau.world.another_partner("Duel Ltd")).partner
+    one, other = [await joined(bureau.pool, partner.id, f"{name}@duel.example") for name in ("one", "other")]
+
+    async def disables(by: Member, whom: Member) -> None:
+        async with db.transaction(bureau.pool) as tx:
+            await members.disable(tx, partner.id, whom.id, by=by)
+
+    made = await asyncio.gather(disables(one, other), disables(other, one), return_exceptions=True)
+    assert [type(each) for each in made if each is not None] == [members.LastOwnerError]
+    assert len(await members.owners(bureau.pool, partner.id)) == 1
 
 
 # Outside a sandbox

@@ -108,7 +108,7 @@ def test_a_colleague_is_invited_by_a_link(opened: Browser, sandbox: Sandbox) -> 
         other.get_by_role("button", name="Join").click()
         expect(other.get_by_role("heading", name="Demo partner", level=1)).to_be_visible()
         check_page(colleague, "home-dark")
-        expect(other.get_by_role("link", name="Requests")).to_be_attached()
+        expect(other.get_by_role("link", name="Requests", exact=True)).to_be_attached()
         expect(other.get_by_role("link", name="Team", exact=True)).to_have_count(0)
         page.get_by_role("link", name="I have copied it").click()
         expect(page.get_by_role("main")).to_contain_text("dev@partner.example")

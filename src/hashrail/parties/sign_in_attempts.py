@@ -43,6 +43,7 @@ class TooManySignInsError(HashrailError):
 class Tried:
     """Attempts from a place on the network since the last that succeeded there; `newest_at` is wall time."""
 
+    door: Door
     place: str
     attempts: int
     newest_at: datetime
@@ -65,10 +66,11 @@ async def succeeded(tx: Tx, *, name: str, place: str, door: Door = "console") ->
 
 
 async def of_addresses(tx: Reader, *, limit: int) -> list[Tried]:
-    """From where was tried lately at the console without success, the newest first."""
+    """From where was tried lately without success, and at which door, the newest first."""
     rows = await tx.fetch(
-        """SELECT place, attempts, newest_at FROM sign_in_attempt WHERE kind = 'address'
-           ORDER BY newest_at DESC, place LIMIT $1""",
+        """SELECT CASE kind WHEN 'address' THEN 'console' ELSE 'portal' END AS door, place, attempts, newest_at
+           FROM sign_in_attempt WHERE kind IN ('address', 'member_address')
+           ORDER BY newest_at DESC, place, kind LIMIT $1""",
         limit,
     )
     return [record(Tried, row) for row in rows]
