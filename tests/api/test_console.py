@@ -484,6 +484,7 @@ async def test_a_code_is_asked_for_and_counts_once(world: World, dsn: str, monke
         assert (await person.get("/console")).status_code == 303
         page = await person.get(made.headers["location"])
         secret = secret_of(page)
+        assert '<svg role="img"' in page.text
         assert secret_of(await person.get("/console/code")) == secret
         sealed = await world.pool.fetchval("SELECT sealed FROM operator_code")
         assert secret.encode() not in sealed

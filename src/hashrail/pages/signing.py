@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from hashrail import db
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import UnauthorizedError
+from hashrail.pages import qr
 from hashrail.parties import totp
 from hashrail.parties.browser_sessions import Stage
 from hashrail.parties.signing_in import From
@@ -68,10 +69,11 @@ class SignIn(ABC):
         if half is None:
             return None
         facts: dict[str, Any] = {"next": self.safe(fields.get("next", "")), "account": half.account, "error": None}
-        address = None
+        address = picture = None
         if half.secret is not None:
             address = totp.address_of(half.secret, half.account, f"Hashrail {deployment.settings.issuer}")
-        return facts | {"secret": half.secret, "address": address}
+            picture = qr.drawn(address, "The secret as a QR code")
+        return facts | {"secret": half.secret, "address": address, "picture": picture}
 
     @abstractmethod
     async def take_password(self, deployment: Deployment, form: Mapping[str, str], where: From) -> tuple[str, Stage]:
