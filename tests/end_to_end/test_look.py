@@ -1,52 +1,30 @@
 """Look and comfort of all pages, in a real browser: every page fits, and keys, tables, times and live parts work."""
 
-import json
 import re
-import signal
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from hashrail import texts
-from hashrail_client import Hashrail
-from tests.support import folders
+from tests.support import walking
 from tests.support.browser import Watched, browser, looking, needs_browser
-from tests.support.programs import Running, free_port
+from tests.support.walking import Box
 
 pytestmark = needs_browser
 # Milliseconds after which a page has looked whether something is new.
 ROUND = 11_000
-FORMULA = "=HYPERLINK(calc)"
-
-
-@dataclass(frozen=True)
-class Sandbox:
-    """Where it is, and who may try the console."""
-
-    url: str
-    operators: dict[str, str]
+# By area: what no link leads to. The page of a user by name leads on by itself.
+NOT_WALKED: dict[str, set[str]] = {"console": {"users"}, "portal": set()}
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """One sandbox for all tests, with a past of more days than a page of a table has rows."""
-    with tempfile.TemporaryDirectory(dir=folders.quick(), ignore_cleanup_errors=True) as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        running = Running(folder / "data", free_port(), folder / "log", days=55)
-        try:
-            running.summary()
-            box = json.loads((folder / "data" / "demo.json").read_text())
-            with Hashrail(box["baseUrl"], box["apiKey"], box["apiSecret"]) as partner:
-                partner.users.login(FORMULA)
-            people = {each["name"]: each["password"] for each in box["operators"]}
-            yield Sandbox(f"http://127.0.0.1:{running.port}", people)
-        finally:
-            running.stop(signal.SIGINT)
+def sandbox() -> Iterator[Box]:
+    """One sandbox for all tests; a user is called like a formula."""
+    with walking.box() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -56,24 +34,43 @@ def opened() -> Iterator[Browser]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def signed_in(opened: Browser, sandbox: Box) -> Callable[[Watched, str], None]:
+    """Signs somebody in: with a new generator at first, later with the cookies of then, since a code counts once."""
+    kept: dict[str, Any] = {}
+
+    def sign_in(watched: Watched, name: str) -> None:
+        page, console = watched.page, f"{sandbox.url}/console"
+        if name in kept:
+            page.context.add_cookies(kept[name])
+            page.goto(console)
+        else:
+            walking.give_password(page, console, name, sandbox.operators[name])
+            walking.give_code(page)
+            kept[name] = page.context.cookies()
+        expect(page.get_by_role("heading", name="Today")).to_be_visible()
+
+    return sign_in
+
+
 @pytest.fixture
-def desk(opened: Browser, sandbox: Sandbox) -> Iterator[Watched]:
+def desk(opened: Browser, signed_in: Callable[[Watched, str], None]) -> Iterator[Watched]:
     """Anna at her desk, on the first page."""
     with looking(opened) as watched:
-        sign_in(watched.page, sandbox, "anna")
+        signed_in(watched, "anna")
         yield watched
         assert watched.complaints == []
 
 
-def sign_in(page: Page, sandbox: Sandbox, name: str) -> None:
-    page.goto(f"{sandbox.url}/console/sign-in")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(sandbox.operators[name])
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("heading", name="Today")).to_be_visible()
+def test_every_page_fits_everybody(opened: Browser, sandbox: Box) -> None:
+    """In light and dark and on a phone: nobody is kept out, nothing is too wide, nothing complains."""
+    with looking(opened) as watched:
+        wrong, missed = walking.walk(watched, sandbox)
+    assert wrong == {}
+    assert missed == NOT_WALKED
 
 
-def test_the_palette_leads_to_pages_and_to_the_search(desk: Watched, sandbox: Sandbox) -> None:
+def test_the_palette_leads_to_pages_and_to_the_search(desk: Watched, sandbox: Box) -> None:
     """Ctrl+K, a few letters, Enter; a text that is no page is looked up, and what was seen lately is offered."""
     page = desk.page
     palette = page.get_by_role("dialog", name="Go to")
@@ -99,7 +96,7 @@ def test_the_palette_leads_to_pages_and_to_the_search(desk: Watched, sandbox: Sa
     expect(palette.get_by_role("option").filter(has_text="act")).to_have_count(0)
 
 
-def test_rows_are_walked_filtered_and_saved(desk: Watched, sandbox: Sandbox) -> None:
+def test_rows_are_walked_filtered_and_saved(desk: Watched, sandbox: Box) -> None:
     """By the keyboard alone: to a page, its rows, their pages, a filter that the address keeps, and a file."""
     page = desk.page
     page.keyboard.press("g")
@@ -131,14 +128,14 @@ def test_rows_are_walked_filtered_and_saved(desk: Watched, sandbox: Sandbox) -> 
     expect(page.get_by_role("heading", name=day, level=1)).to_be_visible()
 
 
-def test_a_saved_text_is_no_formula(desk: Watched, sandbox: Sandbox) -> None:
+def test_a_saved_text_is_no_formula(desk: Watched, sandbox: Box) -> None:
     """What a partner has called a user begins no formula in a sheet, as in every file of the server."""
     page = desk.page
     page.goto(f"{sandbox.url}/console/partners/1/users?filter=calc")
     with page.expect_download() as saved:
         page.get_by_role("button", name=re.compile("^Save as CSV")).click()
     _, row = Path(saved.value.path()).read_text().splitlines()
-    assert row.split(",")[1] == texts.cell(FORMULA)
+    assert row.split(",")[1] == texts.cell(walking.FORMULA)
 
 
 def test_keys_are_told_and_times_are_turned(desk: Watched) -> None:
@@ -162,7 +159,7 @@ def test_keys_are_told_and_times_are_turned(desk: Watched) -> None:
     expect(clock).to_have_attribute("title", re.compile("your time$"))
 
 
-def test_home_follows_what_happens(opened: Browser, desk: Watched, sandbox: Sandbox) -> None:
+def test_home_follows_what_happens(opened: Browser, desk: Watched, signed_in: Callable[[Watched, str], None]) -> None:
     """What changes elsewhere comes by itself; what somebody types is not taken from them, and an end is told."""
     page = desk.page
     page.clock.install()
@@ -171,7 +168,7 @@ def test_home_follows_what_happens(opened: Browser, desk: Watched, sandbox: Sand
     reason = page.get_by_label("Why? Status and log show it.")
     reason.fill("mine")
     with looking(opened) as other:
-        sign_in(other.page, sandbox, "ben")
+        signed_in(other, "ben")
         other.page.get_by_text("Pause payouts").click()
         other.page.get_by_label("Why? Status and log show it.").fill("the node is looked at")
         other.page.get_by_role("button", name="Pause all payouts").click()

@@ -1,7 +1,7 @@
 """A real browser that looks at pages; what it complains of is kept."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,13 +45,14 @@ class Watched:
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
-    def accessibility(self) -> list[str]:
+    def accessibility(self, rules: Sequence[str] = WCAG) -> list[str]:
         """Where the page breaks WCAG 2.2 AA, as far as a program can tell: the rule, the element and why."""
-        self.page.evaluate(AXE.read_text())
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE.read_text())
         found: list[str] = self.page.evaluate(
             """async (tags) => (await axe.run(document, { runOnly: tags })).violations.flatMap((each) =>
                 each.nodes.map((node) => `${each.id}: ${node.target}: ${node.any.map((one) => one.message)}`))""",
-            WCAG,
+            list(rules),
         )
         return found
 

@@ -1,0 +1,233 @@
+"""A walk through every page of people: which there are, how each is found, and whether it fits everybody.
+
+Pages are found as a person finds them, by links from the first page of their room: whatever stands in the tables VIEWS
+and FORMS and has a link is walked without anybody naming it here. What no link leads to is told by name.
+"""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from html import unescape
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pyotp
+from playwright.sync_api import BrowserContext, Page
+
+from hashrail.pages.console import pages as console
+from hashrail.pages.portal import pages as portal
+from hashrail.pages.reference import guides
+from hashrail_client import Hashrail
+from tests.support import folders
+from tests.support.browser import DESKTOP, PHONE, Watched
+from tests.support.operators import PASSWORD
+from tests.support.programs import Running, clean_environment, free_port
+
+ADDRESS = "bcrt1qw6fv8tf4gzacq0qzpvawuekd3zr3yv35gs3jky"
+LINK = re.compile(r'(?:href|action|data-path)="(/(?:console|portal)[^"#]*)"')
+ADMIN = "zoe"
+# What a user is called, as an attack on whoever saves a table.
+FORMULA = "=HYPERLINK(calc)"
+# What another light may break.
+CONTRAST = ["color-contrast"]
+NO_SUCH_PAGE = "/nothing"
+# What a form asks for, beside the day of the page of one.
+DAY, ASKED = "/console/day", {"/console/income": "miner=1001"}
+# Pages that are asked for once: no more of one sort are looked at to find others.
+MOST_OF_A_SORT = 3
+
+
+@dataclass(frozen=True)
+class Box:
+    """A sandbox whose console asks for codes, with an admin, a waiting withdrawal, a blocked user and a hostile one."""
+
+    url: str
+    operators: Mapping[str, str]
+    members: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A page of the walk: its area and name, and where it is."""
+
+    area: str
+    name: str
+    path: str
+
+
+@dataclass
+class Room:
+    """Pages behind one door: what there is, by the pattern of its path, and where each was found."""
+
+    area: str
+    rows: Sequence[Any]
+    found: dict[str, str] = field(default_factory=dict)
+
+    def stops(self) -> list[Stop]:
+        """The pages that were found."""
+        return [Stop(self.area, row.name, self.found[row.path]) for row in self.rows if row.path in self.found]
+
+    def missed(self) -> set[str]:
+        """The names of those that no link led to."""
+        return {row.name for row in self.rows if row.path not in self.found}
+
+    def pattern_of(self, path: str) -> str | None:
+        """The row's path that a path is of; one without numbers comes first."""
+        plain = path.partition("?")[0]
+        fitting = [row.path for row in self.rows if re.fullmatch(re.sub(r"\{\w+:int\}", r"\\d+", row.path), plain)]
+        return min(fitting, key=lambda each: each.count("{"), default=None)
+
+
+@contextmanager
+def box() -> Iterator[Box]:
+    """Start it, and stop it in the end."""
+    with tempfile.TemporaryDirectory(dir=folders.quick(), ignore_cleanup_errors=True) as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        running = Running(folder / "data", free_port(), folder / "log", days=55, HASHRAIL_CONSOLE_CODES="true")
+        try:
+            running.summary()
+            facts = json.loads((folder / "data" / "demo.json").read_text())
+            command(folder / "data", "payouts", "policy", "--approve-above", "0.0001")
+            command(folder / "data", "user", "block", "bob", "--partner", "1", "--reason", "a drill")
+            command(
+                folder / "data", "operator", "add", ADMIN, "--role", "admin", HASHRAIL_NEW_OPERATOR_PASSWORD=PASSWORD
+            )
+            with Hashrail(facts["baseUrl"], facts["apiKey"], facts["apiSecret"]) as partner:
+                partner.users.login(FORMULA)
+                partner.withdrawals.create("erin", wallet_address=ADDRESS, amount=Decimal("0.0002"))
+            people = {each["name"]: each["password"] for each in facts["operators"]} | {ADMIN: PASSWORD}
+            yield Box(f"http://127.0.0.1:{running.port}", people, facts.get("members", ()))
+        finally:
+            running.stop(signal.SIGINT)
+
+
+def command(data: Path, *words: str, **settings: str) -> None:
+    """Run a command of the sandbox."""
+    whole = [sys.executable, "-m", "hashrail.cli", *words, "--data", str(data)]
+    subprocess.run(whole, check=True, capture_output=True, env=clean_environment(**settings))
+
+
+def give_password(page: Page, url: str, name: str, password: str) -> None:
+    """At the door of a room, which asks for a code then."""
+    page.goto(f"{url}/sign-in")
+    page.locator("input[name=name]").fill(name)
+    page.locator("input[name=password]").fill(password)
+    page.locator("button[type=submit]").click()
+    page.wait_for_url(f"{url}/code*")
+
+
+def give_code(page: Page) -> None:
+    """The code of a new generator, which gets the secret that the page shows."""
+    secret = page.locator("dd code").nth(0).inner_text()
+    page.locator("input[name=code]").fill(pyotp.TOTP(secret).now())
+    page.locator("button[type=submit]").click()
+    page.locator("#menu").wait_for(state="attached")
+
+
+def explore(room: Room, context: BrowserContext, url: str) -> None:
+    """Follow links from the room's first page, as whoever is signed in sees them."""
+    waiting, seen, of_sort = [f"/{room.area}"], set(), dict.fromkeys((row.path for row in room.rows), 0)
+    while waiting:
+        path = waiting.pop(0)
+        sort = room.pattern_of(path)
+        if path in seen or sort is None or of_sort[sort] >= MOST_OF_A_SORT:
+            continue
+        seen.add(path)
+        of_sort[sort] += 1
+        made = context.request.get(url + path, max_redirects=0)
+        waiting += [link for link in links_of(made.text()) if link not in seen]
+        if made.status == HTTPStatus.OK:
+            room.found.setdefault(sort, path)
+    for sort, query in ASKED.items():
+        if sort not in room.found and DAY in room.found:
+            room.found[sort] = f"{sort}?{query}&{room.found[DAY].partition('?')[2]}"
+
+
+def links_of(page: str) -> list[str]:
+    """Where a page leads, also by forms that ask for something and by the palette."""
+    found = [unescape(each) for each in LINK.findall(page)]
+    given = re.search(r'id="desk">(.*?)</script>', page, re.DOTALL)
+    return found + ([] if given is None else [each["path"] for each in json.loads(given[1])["acts"]])
+
+
+def look(watched: Watched, url: str, stop: Stop, pictures: Path | None = None) -> list[str]:
+    """What is wrong with a page, in light, dark and on a phone; with a folder, pictures of it."""
+    page = watched.page
+    watched.complaints.clear()
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(DESKTOP)
+    page.goto(url + stop.path)
+    page.wait_for_load_state("load")
+    wrong = watched.accessibility()
+    keep(page, stop, "light", pictures)
+    page.emulate_media(color_scheme="dark")
+    wrong += watched.accessibility(CONTRAST)
+    keep(page, stop, "dark", pictures)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(PHONE)
+    # What is drawn follows the window in the next frame.
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    wrong += [f"wider than a phone: {each}" for each in watched.too_wide()]
+    keep(page, stop, "phone", pictures)
+    # The browser says of each page that there is not that there is none.
+    return wrong + [each for each in watched.complaints if stop.path != NO_SUCH_PAGE]
+
+
+def keep(page: Page, stop: Stop, kind: str, pictures: Path | None) -> None:
+    """A picture, where they are wanted."""
+    if pictures is not None:
+        page.screenshot(path=pictures / stop.area / f"{stop.name}-{kind}.png", full_page=True)
+
+
+def rooms() -> list[Room]:
+    """The rooms that somebody has to sign in to."""
+    return [
+        Room("console", [*console.VIEWS, *console.FORMS]),
+        Room("portal", [*portal.VIEWS, *portal.FORMS]),
+    ]
+
+
+def open_pages() -> list[Stop]:
+    """What everybody sees: the front page, the reference, the doors."""
+    return [
+        Stop("front", "front", "/"),
+        Stop("reference", "start", "/api/docs"),
+        Stop("reference", "operation", "/api/docs/s2s_income"),
+        Stop("reference", "errors", "/api/docs/errors"),
+        Stop("reference", "signature", "/api/docs/signature"),
+        Stop("reference", "guide", f"/api/docs/guides/{next(iter(guides.by_name()))}"),
+        Stop("console", "sign_in", "/console/sign-in"),
+        Stop("portal", "sign_in", "/portal/sign-in"),
+        Stop("front", "no_such_page", NO_SUCH_PAGE),
+    ]
+
+
+def walk(watched: Watched, made: Box, pictures: Path | None = None) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
+    """Everything: what is wrong by path, and by area which pages nothing led to."""
+    wrong, missed = {}, {}
+    for stop in open_pages():
+        wrong[stop.path] = look(watched, made.url, stop, pictures)
+    member = made.members[0]
+    for room, name, password in zip(
+        rooms(), (ADMIN, member["email"]), (made.operators[ADMIN], member["password"]), strict=True
+    ):
+        root = f"/{room.area}"
+        watched.page.set_viewport_size(DESKTOP)
+        give_password(watched.page, made.url + root, name, password)
+        code = Stop(room.area, "code", f"{root}/code")
+        wrong[code.path] = look(watched, made.url, code, pictures)
+        give_code(watched.page)
+        explore(room, watched.page.context, made.url)
+        for stop in room.stops():
+            wrong[stop.path] = look(watched, made.url, stop, pictures)
+        missed[room.area] = room.missed()
+    return {path: found for path, found in wrong.items() if found}, missed
