@@ -5,7 +5,7 @@
 # make fuzz      random input for ten minutes, other than the tests'; MINUTES=60 for longer
 # make bench     the benchmarks; writes docs/benchmarks.md
 # make pages     the scripts and styles of the pages, anew
-# make pictures  the pictures of the README, of a new sandbox
+# make pictures  every page in light, dark and on a phone, in build/pictures; those of the README in docs/pictures
 # make wheel     the two distributions, in dist/
 # make tarball   the TypeScript SDK as an npm package, in dist/
 

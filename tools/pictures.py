@@ -1,6 +1,7 @@
-"""The pictures that the README shows, of a new sandbox: `make pictures` writes them into docs/pictures.
+"""Pictures: `make pictures` writes those that the README shows into docs/pictures, and every page into build/pictures.
 
-Needs the browser of the tests. The sandbox goes away afterwards, so the key that a picture may show opens nothing.
+Of each page there is one in light, one in dark and one of a phone, and an index.html to look through them. Needs the
+browser of the tests. The sandboxes go away afterwards, so a key that a picture may show opens nothing.
 """
 
 import json
@@ -8,22 +9,34 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
-from tests.support import folders
-from tests.support.browser import DESKTOP, browser, looking
+from playwright.sync_api import Browser, Page
+from tests.support import folders, walking
+from tests.support.browser import DESKTOP, PICTURES, browser, looking
 from tests.support.programs import Running, free_port
 
 PLACE = folders.ROOT / "docs" / "pictures"
 DAYS = 90
+KINDS = ("light", "dark", "phone")
+STYLE = """body { font: 1rem/1.5 system-ui; margin: 2rem; color-scheme: light dark }
+figure { display: inline-block; margin: 0 1rem 2rem 0; vertical-align: top }
+img { display: block; max-width: 26rem; max-height: 40rem; border: 1px solid #8886 }"""
 
 
 def main() -> None:
     """Write them all."""
+    with browser() as opened:
+        of_readme(opened)
+        of_every_page(opened)
+
+
+def of_readme(opened: Browser) -> None:
+    """The three that the README shows."""
     PLACE.mkdir(exist_ok=True)
-    with sandbox() as (url, box), browser() as opened, looking(opened, window=DESKTOP) as watched:
+    with sandbox() as (url, box), looking(opened, window=DESKTOP) as watched:
         page = watched.page
         page.goto(f"{url}/")
         page.locator("#income canvas").wait_for()
@@ -34,6 +47,32 @@ def main() -> None:
         sign_in(page, f"{url}/console", box["operators"][0])
         page.goto(f"{url}/console/users?partner={box['partnerId']}&user=alice")
         keep(page, "console")
+
+
+def of_every_page(opened: Browser) -> None:
+    """Each page as it is tested, and what is wrong with it."""
+    with walking.box() as box, looking(opened) as watched:
+        wrong, _ = walking.walk(watched, box, PICTURES)
+    names = sorted({path.relative_to(PICTURES).with_suffix("") for path in PICTURES.glob("*/*-light.png")})
+    (PICTURES / "index.html").write_text(index([str(name).removesuffix("-light") for name in names]))
+    print(PICTURES / "index.html", f"{len(names)} pages")
+    for path, found in wrong.items():
+        print(path, *found, sep="\n  ")
+
+
+def index(names: list[str]) -> str:
+    """A page that shows all of them."""
+    shown = "".join(
+        f"<h2>{escape(name)}</h2>"
+        + "".join(
+            f'<figure><a href="{escape(name)}-{kind}.png"><img loading="lazy" src="{escape(name)}-{kind}.png" '
+            f'alt="{escape(name)}, {kind}"></a><figcaption>{kind}</figcaption></figure>'
+            for kind in KINDS
+        )
+        for name in names
+    )
+    head = f"<meta charset=utf-8><title>Pages of Hashrail</title><style>{STYLE}</style>"
+    return f"<!doctype html><html lang=en><head>{head}</head><body><h1>Pages of Hashrail</h1>{shown}</body></html>\n"
 
 
 @contextmanager
@@ -55,7 +94,7 @@ def sign_in(page: Page, console: str, operator: dict[str, str]) -> None:
     page.goto(console)
     page.get_by_label("Name").fill(operator["name"])
     page.get_by_label("Password").fill(operator["password"])
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("button", name="Sign out").wait_for()
 
 

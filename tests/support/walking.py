@@ -41,6 +41,8 @@ CONTRAST = ["color-contrast"]
 NO_SUCH_PAGE = "/nothing"
 # What a form asks for, beside the day of the page of one.
 DAY, ASKED = "/console/day", {"/console/income": "miner=1001"}
+# It is no page of its own.
+LEADS_ON = {"users"}
 # Pages that are asked for once: no more of one sort are looked at to find others.
 MOST_OF_A_SORT = 3
 
@@ -76,8 +78,8 @@ class Room:
         return [Stop(self.area, row.name, self.found[row.path]) for row in self.rows if row.path in self.found]
 
     def missed(self) -> set[str]:
-        """The names of those that no link led to."""
-        return {row.name for row in self.rows if row.path not in self.found}
+        """The names of those that no link led to; of one thing there may be none in the sandbox."""
+        return {row.name for row in self.rows if row.path not in self.found and "{" not in row.path} - LEADS_ON
 
     def pattern_of(self, path: str) -> str | None:
         """The row's path that a path is of; one without numbers comes first."""
@@ -147,6 +149,10 @@ def explore(room: Room, context: BrowserContext, url: str) -> None:
         waiting += [link for link in links_of(made.text()) if link not in seen]
         if made.status == HTTPStatus.OK:
             room.found.setdefault(sort, path)
+    for row in room.rows:
+        plain = re.sub(r"\{\w+:int\}", "1", row.path)
+        if row.path not in room.found and context.request.get(url + plain, max_redirects=0).status == HTTPStatus.OK:
+            room.found[row.path] = plain
     for sort, query in ASKED.items():
         if sort not in room.found and DAY in room.found:
             room.found[sort] = f"{sort}?{query}&{room.found[DAY].partition('?')[2]}"
@@ -185,6 +191,7 @@ def look(watched: Watched, url: str, stop: Stop, pictures: Path | None = None) -
 def keep(page: Page, stop: Stop, kind: str, pictures: Path | None) -> None:
     """A picture, where they are wanted."""
     if pictures is not None:
+        (pictures / stop.area).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=pictures / stop.area / f"{stop.name}-{kind}.png", full_page=True)
 
 

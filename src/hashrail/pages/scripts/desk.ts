@@ -18,7 +18,7 @@ export function startDesk(): void {
   if (desk === null) return;
   listenToKeys(desk, startPalette(desk));
   const showKeys = element("show-keys", HTMLButtonElement);
-  showKeys.addEventListener("click", () => element("keys", HTMLDialogElement).showModal());
+  showKeys.addEventListener("click", () => element("desk-keys", HTMLDialogElement).showModal());
   showKeys.hidden = false;
   offerTimes();
 }

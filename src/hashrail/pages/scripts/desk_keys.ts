@@ -8,7 +8,7 @@ import { turnTimes } from "./times.ts";
 
 /** Listen to Ctrl+K, `/`, `f`, `j`, `k`, `t`, `?`, and to `g` with a letter of a page. */
 export function listenToKeys(given: Given, openPalette: () => void): void {
-  const keys = element("keys", HTMLDialogElement);
+  const keys = element("desk-keys", HTMLDialogElement);
   const actions: Readonly<Record<string, () => void>> = {
     "/": () => focusOn(document.getElementById("search")),
     f: () => focusOn(filterField()),
