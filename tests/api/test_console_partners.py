@@ -411,6 +411,10 @@ async def test_pages_show_what_there_is(office: Office) -> None:
     assert f"{words.usd(owed)} USD" in texts_of(await viewer.get(f"{P}/statement"))
     page = await support.get("/console/orders?partner=1&state=issued")
     assert ("kept" in page.text, "order=open" in page.text) == (True, False)
+    page = await support.get("/console/orders?partner=1&user=2")
+    assert ("order=open" in page.text, "order=kept" in page.text) == (True, False)
+    page = await support.get(f"{P}/miners?user=2")
+    assert (f"{P}/miners/1002" in page.text, f"{P}/miners/1001" in page.text) == (True, False)
     order_page = texts_of(await support.get("/console/order?partner=1&order=kept"))
     assert "alice" in order_page
     assert "Refund" not in order_page

@@ -18,16 +18,25 @@ STATES = lists.STATES["miner"]
 
 
 async def of_partner(tx: Tx, visit: Visit) -> Shown:
-    """The miners of a partner, newest first. Raises StateUnknownError."""
+    """The miners of a partner or of one of its users, newest first. Raises StateUnknownError, UserNotFoundError."""
     partner = await whose(tx, visit)
     state = visit.query.get("state") or None
     if state is not None and state not in STATES:
         raise StateUnknownError(f"{state!r} is no state", field="state")
-    found = await lists.miners(tx, partner.id, Page(LISTED + 1, state=state, after=visit.number("after")))
+    user = visit.number("user")
+    page = Page(LISTED + 1, user_id=user, state=state, after=visit.number("after"))
+    found = await lists.miners(tx, partner.id, page)
     more = None
     if len(found) > LISTED:
-        more = link(f"/partners/{partner.id}/miners", state=state, after=found[LISTED - 1].id)
-    facts = {"partner": partner, "found": found[:LISTED], "more": more, "states": STATES, "state_asked": state}
+        more = link(f"/partners/{partner.id}/miners", user=user, state=state, after=found[LISTED - 1].id)
+    facts = {
+        "partner": partner,
+        "user_asked": None if user is None else await user_of(tx, partner.id, user),
+        "found": found[:LISTED],
+        "more": more,
+        "states": STATES,
+        "state_asked": state,
+    }
     return Shown(facts, f"miners of partner {partner.id}")
 
 

@@ -9,7 +9,7 @@ from hashrail.pages.console.partners import numbered, whose
 from hashrail.pages.console.visit import Shown, Visit, link
 from hashrail.pages.console.withdrawals import StateUnknownError
 from hashrail.pages.forms import Field, Values
-from hashrail.parties import partners
+from hashrail.parties import partners, users
 from hashrail.selling import orders, refunds
 from hashrail.support import histories, lists
 from hashrail.support.lists import Page
@@ -20,19 +20,21 @@ HISTORY = 50
 
 
 async def listed(tx: Tx, visit: Visit) -> Shown:
-    """The orders of a partner, newest first. Raises StateUnknownError."""
+    """The orders of a partner or of one of its users, newest first. Raises StateUnknownError, UserNotFoundError."""
     known = await partners.every(tx)
     asked, state = visit.number("partner"), visit.query.get("state") or None
     if state is not None and state not in STATES:
         raise StateUnknownError(f"{state!r} is no state", field="state")
     chosen = known[0] if asked is None and known else None if asked is None else await numbered(tx, asked)
-    found = []
+    found, user = [], visit.number("user")
     if chosen is not None:
-        found = await lists.orders(tx, chosen.id, Page(LISTED + 1, state=state, after=visit.number("after")))
+        page = Page(LISTED + 1, user_id=user, state=state, after=visit.number("after"))
+        found = await lists.orders(tx, chosen.id, page)
     more = None
     if chosen is not None and len(found) > LISTED:
-        more = link("/orders", partner=chosen.id, state=state, after=found[LISTED - 1].id)
+        more = link("/orders", partner=chosen.id, user=user, state=state, after=found[LISTED - 1].id)
     facts = {
+        "user_asked": None if chosen is None or user is None else await users.get(tx, chosen.id, user),
         "partners": known,
         "chosen": chosen,
         "state_asked": state,
