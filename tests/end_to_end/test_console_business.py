@@ -1,7 +1,9 @@
-"""Selling in a real browser: partners, keys, catalogue, orders, tariffs, discounts; in light, in dark, on a phone."""
+"""Selling in a real browser: what forms come to, and what they lead to, in light, in dark, on a phone.
+
+That every page fits everybody is tested by the walk of test_look.py.
+"""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -21,23 +23,6 @@ PASSWORD = "long enough for a sandbox"
 # So many days reach into the month before, whatever month it is.
 DAYS = 35
 P = "/partners/1"
-# Pages that no form leads to.
-PAGES = (
-    "/partners",
-    P,
-    f"{P}/users",
-    f"{P}/miners",
-    f"{P}/miners/1001",
-    f"{P}/statement",
-    "/catalogue",
-    "/orders?state=issued",
-    "/order?partner=1&order=demo-1",
-    "/tariffs",
-    "/discounts",
-    f"{P}/keys/new",
-    f"{P}/close",
-    "/catalogue/upgrades",
-)
 
 
 @pytest.fixture(scope="module")
@@ -84,16 +69,6 @@ def wrong(watched: Watched, name: str) -> list[tuple[str, str]]:
         found += [(look, each) for each in (*watched.too_wide(), *watched.complaints, *watched.accessibility())]
     page.set_viewport_size(DESKTOP)
     return found
-
-
-def test_pages_of_selling(opened: Browser, url: str) -> None:
-    """Each has its heading, and looks right everywhere."""
-    with looking(opened) as watched:
-        sign_in(watched, url, PAGES[0])
-        for path in PAGES:
-            watched.page.goto(f"{url}{path}")
-            expect(watched.page.get_by_role("heading", level=1)).to_be_visible()
-            assert wrong(watched, re.sub(r"\W+", "-", path.strip("/"))) == [], path
 
 
 def test_forms_of_selling(opened: Browser, url: str) -> None:
