@@ -176,6 +176,14 @@ async def get(tx: Reader, partner_id: int, external_id: str) -> Order:
     return order
 
 
+async def numbered(tx: Reader, partner_id: int, order_id: int) -> Order:
+    """The partner's order of that number. Raises OrderNotFoundError."""
+    row = await tx.fetchrow(f"{_READ} WHERE partner_id = $1 AND id = $2", partner_id, order_id)
+    if row is None:
+        raise OrderNotFoundError("the partner has no such order", field="order")
+    return record(Order, row)
+
+
 async def of_miner(tx: Reader, partner_id: int, miner_id: int) -> str | None:
     """The external id of the order that issued a miner; None where its buyer never earned with it.
 

@@ -45,9 +45,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Miner:
-    """`power` TH/s at `energy_efficiency` W/TH; `stints` are how long it was whose, the newest last."""
+    """`power` TH/s at `energy_efficiency` W/TH, and whose it is, or was last."""
 
     id: int
+    user_id: int
     partner_user_id: str
     name: str
     power: Decimal
@@ -60,6 +61,7 @@ class Miner:
 class Stint:
     """A miner in one owner's hands with constant power; `to_day` is the first day that it was not."""
 
+    user_id: int
     partner_user_id: str
     power: Decimal
     energy_efficiency: Decimal
@@ -75,6 +77,7 @@ class Order:
 
     id: int
     external_id: str
+    user_id: int
     partner_user_id: str
     collection_id: int
     power: Decimal
@@ -93,6 +96,7 @@ class Deposit:
     """Bitcoin that arrived."""
 
     id: int
+    user_id: int
     partner_user_id: str
     address: str
     txid: str
@@ -139,16 +143,16 @@ _PAGE = """ AND ($2::bigint IS NULL OR x.user_id = $2) AND ($3::text IS NULL OR 
     AND ($6::bigint IS NULL OR x.id < $6) ORDER BY x.id DESC LIMIT $7"""
 _USER = "JOIN app_user u ON u.partner_id = x.partner_id AND u.id = x.user_id WHERE x.partner_id = $1"
 _MINER = """
-    SELECT x.id, u.partner_user_id, x.name, x.power, x.energy_efficiency, x.state, x.created_at
+    SELECT x.id, x.user_id, u.partner_user_id, x.name, x.power, x.energy_efficiency, x.state, x.created_at
     FROM (SELECT m.partner_id, m.id, m.user_id, m.name, m.power, m.energy_efficiency, m.created_at, m.ended_at,
                  CASE WHEN m.ended_at IS NULL THEN 'running' ELSE 'ended' END AS state FROM miner m) AS x"""
 _ORDER = """
-    SELECT x.id, x.external_id, u.partner_user_id, x.collection_id, x.power, x.energy_efficiency, x.value_usd, x.state,
-           x.created_at, x.expires_at, x.paid_at, x.miner_id,
+    SELECT x.id, x.external_id, x.user_id, u.partner_user_id, x.collection_id, x.power, x.energy_efficiency,
+           x.value_usd, x.state, x.created_at, x.expires_at, x.paid_at, x.miner_id,
            (SELECT f.refunded_at FROM order_refund f WHERE f.partner_id = x.partner_id AND f.purchase_id = x.id)
            AS refunded_at FROM purchase x"""
 _DEPOSIT = """
-    SELECT x.id, u.partner_user_id, x.address, x.txid, x.vout, x.amount_btc, x.state, x.confirmations,
+    SELECT x.id, x.user_id, u.partner_user_id, x.address, x.txid, x.vout, x.amount_btc, x.state, x.confirmations,
            x.created_at, x.credited_at FROM deposit x"""
 
 
@@ -163,7 +167,7 @@ async def miners(tx: Reader, partner_id: int, page: Page) -> list[Miner]:
 async def stints(tx: Reader, partner_id: int, miner_id: int) -> list[Stint]:
     """A miner's stints, oldest first."""
     rows = await tx.fetch(
-        """SELECT u.partner_user_id, s.power, c.energy_efficiency, c.level_discount,
+        """SELECT s.user_id, u.partner_user_id, s.power, c.energy_efficiency, c.level_discount,
                   ARRAY(SELECT g.name FROM discount_programme g WHERE g.id = ANY(c.programmes) ORDER BY g.id)
                   AS programmes, s.from_day, s.to_day
            FROM stint s JOIN rate_class c ON c.id = s.class_id

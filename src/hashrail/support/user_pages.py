@@ -3,7 +3,7 @@
 Of each list the newest are on the page; one more than fits says that there are more, and the list itself has them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import TypeVar
 
@@ -24,9 +24,9 @@ from hashrail.support.waits import Wait
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class UserPage:
-    """A user; `more` names the lists of which not everything is here."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belongings:
+    """What a user has, and what came and went; `more` names the lists of which not everything is here."""
 
     user: User
     balances: list[Sight]
@@ -37,14 +37,20 @@ class UserPage:
     withdrawals: list[Withdrawal]
     waits: dict[int, list[Wait]]
     addresses: list[Address]
-    sessions: list[OpenSession]
-    notes: list[Note]
-    history: list[Action]
     more: list[str]
 
 
-async def of(tx: Tx, deployment: Deployment, user: User, *, limit: int) -> UserPage:
-    """The page of a user, with so many of each list."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserPage(Belongings):
+    """A user, with what operators have said and done, which is theirs alone to read."""
+
+    sessions: list[OpenSession]
+    notes: list[Note]
+    history: list[Action]
+
+
+async def belongings(tx: Tx, deployment: Deployment, user: User, *, limit: int) -> Belongings:
+    """What a user has, with so many of each list: nothing that operators have written."""
     partner_id, more = user.partner_id, list[str]()
     # One more than is shown, to know of it.
     page = Page(limit + 1, user_id=user.id)
@@ -52,15 +58,7 @@ async def of(tx: Tx, deployment: Deployment, user: User, *, limit: int) -> UserP
     orders = _cut(await lists.orders(tx, partner_id, page), limit, "orders", more)
     asked = await withdrawals.of_partner(tx, partner_id, user_id=user.id, limit=limit + 1)
     asked = _cut(asked, limit, "withdrawals", more)
-    life = timedelta(days=deployment.settings.session_days)
-    sessions = await open_sessions.of_user(tx, partner_id, user.id, life=life)
-    named = histories.subjects(
-        user,
-        withdrawals=[one.id for one in asked],
-        orders=[one.external_id for one in orders],
-        miners=[one.id for one in miners],
-    )
-    return UserPage(
+    return Belongings(
         user=user,
         balances=await balances.of_user(tx, partner_id, user.id),
         income=_cut(await lists.income(tx, partner_id, user.id, page), limit, "income", more),
@@ -70,10 +68,27 @@ async def of(tx: Tx, deployment: Deployment, user: User, *, limit: int) -> UserP
         withdrawals=asked,
         waits=await waiting.of(tx, deployment, partner_id, asked),
         addresses=_cut(await lists.addresses(tx, partner_id, page), limit, "addresses", more),
+        more=more,
+    )
+
+
+async def of(tx: Tx, deployment: Deployment, user: User, *, limit: int) -> UserPage:
+    """The page of a user, with so many of each list."""
+    theirs = await belongings(tx, deployment, user, limit=limit)
+    partner_id, more = user.partner_id, theirs.more
+    life = timedelta(days=deployment.settings.session_days)
+    sessions = await open_sessions.of_user(tx, partner_id, user.id, life=life)
+    named = histories.subjects(
+        user,
+        withdrawals=[one.id for one in theirs.withdrawals],
+        orders=[one.external_id for one in theirs.orders],
+        miners=[one.id for one, _ in theirs.miners],
+    )
+    return UserPage(
+        **{each.name: getattr(theirs, each.name) for each in fields(Belongings)},
         sessions=_cut(sessions, limit, "sessions", more),
         notes=_cut(await notes.of_user(tx, partner_id, user.id, limit=limit + 1), limit, "notes", more),
         history=_cut(await histories.about(tx, named, limit=limit + 1), limit, "history", more),
-        more=more,
     )
 
 

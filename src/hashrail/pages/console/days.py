@@ -2,20 +2,13 @@
 
 from datetime import date
 
-from hashrail import business_clock, clock
+from hashrail import business_clock
 from hashrail.db import Tx
-from hashrail.errors import BadRequestError
+from hashrail.pages import listing
 from hashrail.pages.console.visit import Shown, Visit
 from hashrail.rewards import day_sources, day_waits, rate_classes, rates, standing
 
 LISTED = 60
-
-
-class DayNotReadError(BadRequestError):
-    """A day is written like 2026-09-09; `details.field` names it."""
-
-    code = "DAY_NOT_READ"
-    advice = "Give the UTC day that was mined, like 2026-09-09."
 
 
 async def listed(tx: Tx, _: Visit) -> Shown:
@@ -45,7 +38,4 @@ async def one(tx: Tx, visit: Visit) -> Shown:
 
 def asked(visit: Visit) -> date:
     """The day of the query. Raises FieldEmptyError, DayNotReadError."""
-    try:
-        return clock.day_from(visit.asked("day"))
-    except ValueError as error:
-        raise DayNotReadError("it is no day", field="day") from error
+    return listing.day(visit.asked("day"), "day")

@@ -5,10 +5,10 @@ from typing import Any
 
 from hashrail import business_clock, clock
 from hashrail.db import Tx
-from hashrail.pages.console import users
+from hashrail.pages import listing, stint_lines
 from hashrail.pages.console.partners import whose
 from hashrail.pages.console.visit import Shown, Visit, link
-from hashrail.pages.console.withdrawals import StateUnknownError
+from hashrail.pages.console.ways import ConsoleWays
 from hashrail.parties.users import get as user_of
 from hashrail.support import lists, miner_pages
 from hashrail.support.lists import Page
@@ -20,9 +20,7 @@ STATES = lists.STATES["miner"]
 async def of_partner(tx: Tx, visit: Visit) -> Shown:
     """The miners of a partner or of one of its users, newest first. Raises StateUnknownError, UserNotFoundError."""
     partner = await whose(tx, visit)
-    state = visit.query.get("state") or None
-    if state is not None and state not in STATES:
-        raise StateUnknownError(f"{state!r} is no state", field="state")
+    state = listing.state(visit.query, STATES)
     user = visit.number("user")
     page = Page(LISTED + 1, user_id=user, state=state, after=visit.number("after"))
     found = await lists.miners(tx, partner.id, page)
@@ -36,6 +34,7 @@ async def of_partner(tx: Tx, visit: Visit) -> Shown:
         "more": more,
         "states": STATES,
         "state_asked": state,
+        "ways": ConsoleWays(partner.id),
     }
     return Shown(facts, f"miners of partner {partner.id}")
 
@@ -46,14 +45,15 @@ async def one(tx: Tx, visit: Visit) -> Shown:
     page = await miner_pages.of(tx, partner.id, visit.numbers["miner"])
     owner = await user_of(tx, partner.id, page.user_id)
     today = clock.day_of(await business_clock.now(tx))
-    first = min((each.from_day for each in page.stints), default=today)
+    first = stint_lines.first_day([page.stints], today)
     facts: Mapping[str, Any] = {
         "partner": partner,
         "page": page,
         "owner": owner,
-        "bars": users.bars(page.stints, owner, first, today),
+        "bars": stint_lines.bars(page.stints, owner, first, today),
         "first": first,
         "today": today,
-        "box": (users.WIDTH, users.HEIGHT),
+        "box": stint_lines.BOX,
+        "ways": ConsoleWays(partner.id),
     }
     return Shown(facts, f"miner {partner.id}:{page.miner.id}")

@@ -3,11 +3,12 @@
 from hashrail.acts import orders as acts
 from hashrail.acts.acting import Acting
 from hashrail.db import Tx
+from hashrail.pages import listing
 from hashrail.pages.console.asking import Asked, Done
 from hashrail.pages.console.partner_rules import REASON
 from hashrail.pages.console.partners import numbered, whose
 from hashrail.pages.console.visit import Shown, Visit, link
-from hashrail.pages.console.withdrawals import StateUnknownError
+from hashrail.pages.console.ways import ConsoleWays
 from hashrail.pages.forms import Field, Values
 from hashrail.parties import partners, users
 from hashrail.selling import orders, refunds
@@ -22,9 +23,7 @@ HISTORY = 50
 async def listed(tx: Tx, visit: Visit) -> Shown:
     """The orders of a partner or of one of its users, newest first. Raises StateUnknownError, UserNotFoundError."""
     known = await partners.every(tx)
-    asked, state = visit.number("partner"), visit.query.get("state") or None
-    if state is not None and state not in STATES:
-        raise StateUnknownError(f"{state!r} is no state", field="state")
+    asked, state = visit.number("partner"), listing.state(visit.query, STATES)
     chosen = known[0] if asked is None and known else None if asked is None else await numbered(tx, asked)
     found, user = [], visit.number("user")
     if chosen is not None:
@@ -37,6 +36,7 @@ async def listed(tx: Tx, visit: Visit) -> Shown:
         "user_asked": None if chosen is None or user is None else await users.get(tx, chosen.id, user),
         "partners": known,
         "chosen": chosen,
+        "ways": None if chosen is None else ConsoleWays(chosen.id),
         "state_asked": state,
         "states": STATES,
         "found": found[:LISTED],
@@ -52,6 +52,7 @@ async def one(tx: Tx, visit: Visit) -> Shown:
     order = await orders.get(tx, partner.id, external_id)
     subject = f"order {partner.id}:{external_id}"
     facts = {
+        "ways": ConsoleWays(partner.id),
         "partner": partner,
         "order": order,
         "seen": await lists.order(tx, partner.id, external_id),

@@ -1,36 +1,22 @@
 """A user on one page: balances and why, income, miners on a line of time, what came and went, what was said."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-
 from hashrail import business_clock, clock
 from hashrail.audit import explain
 from hashrail.db import Tx
 from hashrail.money import plain
+from hashrail.pages import stint_lines
 from hashrail.pages.console import days
 from hashrail.pages.console.partners import numbered
 from hashrail.pages.console.visit import Elsewhere, Shown, Visit, link
+from hashrail.pages.console.ways import ConsoleWays
 from hashrail.parties import operators, partners, users
 from hashrail.parties.users import User
 from hashrail.support import lists, notes, user_pages
-from hashrail.support.lists import Page, Stint
+from hashrail.support.lists import Page
 
 # Of each list, the newest.
 LISTED = 20
 DAYS_DRAWN = 366
-# The line of time in its own units.
-WIDTH, HEIGHT, GAP = 1000, 22, 6
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A stint as it is drawn: `x` and `width` in parts of the line's width, `is_other` where it was not this user's."""
-
-    x: int
-    width: int
-    stint: Stint
-    is_other: bool
 
 
 async def by_name(tx: Tx, visit: Visit) -> Elsewhere:
@@ -46,34 +32,22 @@ async def user(tx: Tx, visit: Visit) -> Shown:
     page = await user_pages.of(tx, visit.deployment, found, limit=LISTED)
     drawn = await lists.income(tx, found.partner_id, found.id, Page(DAYS_DRAWN, user_id=found.id))
     today = clock.day_of(await business_clock.now(tx))
-    first = min((each.from_day for _, stints in page.miners for each in stints), default=today)
+    first = stint_lines.first_day([stints for _, stints in page.miners], today)
     return Shown(
         {
             "page": page,
             "user": found,
             "partner": await numbered(tx, found.partner_id),
             "income": [{"day": one.day.isoformat(), "net": plain(one.net_btc)} for one in reversed(drawn)],
-            "lines": [(miner, bars(stints, found, first, today)) for miner, stints in page.miners],
+            "lines": [(miner, stint_lines.bars(stints, found, first, today)) for miner, stints in page.miners],
             "first": first,
             "today": today,
             "last_day": page.income[0].day if page.income else None,
-            "box": (WIDTH, HEIGHT),
+            "box": stint_lines.BOX,
+            "ways": ConsoleWays(found.partner_id),
         },
         subject_of(found),
     )
-
-
-def bars(stints: Sequence[Stint], user: User, first: date, today: date) -> list[Bar]:
-    """A miner's stints on a line that reaches from the first day to today."""
-    whole = max((today - first).days + 1, 1)
-    drawn = []
-    for one in stints:
-        begins = (one.from_day - first).days
-        ends = ((one.to_day or today + timedelta(days=1)) - first).days
-        x = max(0, begins * WIDTH // whole)
-        width = max(2, ends * WIDTH // whole - x - 1)
-        drawn.append(Bar(x, width, one, one.partner_user_id != user.partner_user_id))
-    return drawn
 
 
 async def add_note(tx: Tx, visit: Visit) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 from hashrail.books import fence
 from hashrail.custody import approvals, withdrawals
 from hashrail.db import Tx
-from hashrail.errors import BadRequestError
+from hashrail.pages import listing
 from hashrail.pages.console.partners import numbered
 from hashrail.pages.console.visit import Shown, Visit, link
+from hashrail.pages.console.ways import ConsoleWays
 from hashrail.parties import partners
 from hashrail.support import histories, lists, waiting
 
@@ -22,20 +23,11 @@ OPEN = ("awaiting_approval", "queued")
 HISTORY = 50
 
 
-class StateUnknownError(BadRequestError):
-    """The filter names a state that no withdrawal is ever in."""
-
-    code = "STATE_UNKNOWN"
-    advice = "Choose one of the list."
-
-
 async def listed(tx: Tx, visit: Visit) -> Shown:
     """What waits for approval, of all partners; and the withdrawals of one, newest first."""
     known = await partners.every(tx)
     asked = visit.number("partner")
-    state = visit.query.get("state") or None
-    if state is not None and state not in STATES:
-        raise StateUnknownError(f"{state!r} is no state", field="state")
+    state = listing.state(visit.query, STATES)
     chosen = known[0] if asked is None and known else None if asked is None else await numbered(tx, asked)
     found, waits = [], {}
     if chosen is not None:
@@ -45,6 +37,7 @@ async def listed(tx: Tx, visit: Visit) -> Shown:
         {
             "partners": known,
             "chosen": chosen,
+            "ways": None if chosen is None else ConsoleWays(chosen.id),
             "state_asked": state,
             "states": STATES,
             "found": found[:LISTED],
@@ -100,6 +93,7 @@ async def _whole(tx: Tx, visit: Visit) -> tuple[Mapping[str, Any], str]:
     facts = {
         "one": found,
         "partner": partner,
+        "ways": ConsoleWays(partner.id),
         "waits_for": (await waiting.of(tx, visit.deployment, partner.id, [found]))[found.id],
         "approved_by": approved[0] if approved else [],
         "is_open": found.state in OPEN,

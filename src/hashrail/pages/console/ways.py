@@ -1,0 +1,29 @@
+"""Where things of a partner have their pages in the console."""
+
+from hashrail.pages.console.visit import link
+from hashrail.pages.ways import Ways
+
+
+class ConsoleWays(Ways):
+    """Pages of one partner's things."""
+
+    tells_all = True
+
+    def __init__(self, partner_id: int) -> None:
+        self._partner_id = partner_id
+
+    def user(self, user_id: int) -> str:
+        """A user's page."""
+        return link(f"/users/{self._partner_id}/{user_id}")
+
+    def miner(self, miner_id: int) -> str:
+        """A miner's page."""
+        return link(f"/partners/{self._partner_id}/miners/{miner_id}")
+
+    def order(self, order_id: int, external_id: str) -> str:
+        """An order's page, which is found by the partner's id."""
+        return link("/order", partner=self._partner_id, order=external_id)
+
+    def withdrawal(self, withdrawal_id: int) -> str:
+        """A withdrawal's page."""
+        return link(f"/withdrawals/{self._partner_id}/{withdrawal_id}")

@@ -1,0 +1,28 @@
+"""Where things of a partner have their pages: the same parts of templates stand in the console and in the portal."""
+
+from abc import ABC, abstractmethod
+
+
+class Ways(ABC):
+    """The addresses of pages in a room.
+
+    `tells_all`: the room is the operator's, where figures of other partners and reasons for the log may be read.
+    """
+
+    tells_all: bool
+
+    @abstractmethod
+    def user(self, user_id: int) -> str:
+        """A user's page."""
+
+    @abstractmethod
+    def miner(self, miner_id: int) -> str:
+        """A miner's page."""
+
+    @abstractmethod
+    def order(self, order_id: int, external_id: str) -> str:
+        """An order's page."""
+
+    @abstractmethod
+    def withdrawal(self, withdrawal_id: int) -> str:
+        """A withdrawal's page."""
