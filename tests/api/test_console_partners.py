@@ -11,7 +11,8 @@ import pytest
 from hashrail import clock, db
 from hashrail.access import api_keys, origins, ton_domains
 from hashrail.pages.console import words
-from hashrail.parties import changes, operators
+from hashrail.pages.console.selling_pages import FORMS
+from hashrail.parties import changes, operators, standings
 from hashrail.rewards import discounts
 from hashrail.selling import upgrade_tariff
 from tests.support.api_client import check_books
@@ -127,6 +128,13 @@ ROWS = [
         *("SELECT standing FROM partner_standing WHERE partner_id = 2", None, "suspended"),
     ),
     Row(
+        "partner reopen",
+        "/console/partners/3/reopen",
+        {"reason": "it has new keys"},
+        "standing suspended open",
+        *("SELECT standing FROM partner_standing WHERE partner_id = 3", "suspended", "open"),
+    ),
+    Row(
         "catalogue put",
         f"{C}/put",
         {"power": "3", "efficiency": "15", "price": "45"},
@@ -156,6 +164,10 @@ ROWS = [
         },
         "A TH costs 7 USD",
         *("SELECT power_price_usd::int FROM upgrade_tariff", 8, 7),
+    ),
+    Row(
+        *("catalogue seed", f"{C}/seed", {}, "offers are put on sale at the samples' prices."),
+        *("SELECT active FROM collection WHERE id = 4", False, True),
     ),
     Row(
         *("order cancel", f"{P}/orders/cancel", {"order": "open"}, "state created cancelled"),
@@ -220,6 +232,7 @@ async def office(server: str, template: str) -> AsyncIterator[Office]:
 async def _furnished(world: World) -> None:
     alice, bob = await world.user("alice"), await world.user("bob")
     await world.another_partner("another")
+    stopped = await world.another_partner("stopped")
     bought, kept = await buy(world, alice.id, "4"), await buy(world, alice.id, "2", "kept")
     await order(world, bob.id, "open", await offer(world))
     await pay(world, "10", "SEPA 1")
@@ -233,7 +246,8 @@ async def _furnished(world: World) -> None:
         await origins.add(tx, 1, "https://a.example")
         await ton_domains.add_ton_domain(tx, 1, "a.example")
         await discounts.create_programme(tx, "spring")
-        await tx.execute("UPDATE collection SET active = false WHERE id = 3")
+        await standings.suspend(tx, stopped.partner.id, reason="its key was stolen")
+        await tx.execute("UPDATE collection SET active = false WHERE id IN (3, 4)")
         await tx.execute("UPDATE upgrade_tariff SET power_price_usd = 8")
     for _ in range(2):
         await world.mine()
@@ -267,6 +281,12 @@ async def test_a_form_is_looked_at_and_done(office: Office, row: Row) -> None:
     assert (await logged(office))[: -len(before) or None] == [row.act]
     led = await admin.get(made.headers["location"])
     assert (led.status_code, 'class="done"' in led.text) == (200, True)
+
+
+def test_every_form_of_selling_is_tried() -> None:
+    """Those that are no row have a test of their own."""
+    apart = {"partner create", "partner close", "partner key create", "partner key rotate"}
+    assert {form.act for form in FORMS} == {row.act for row in ROWS} | apart
 
 
 def sent_on(looked: httpx.Response) -> dict[str, str]:
