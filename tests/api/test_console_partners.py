@@ -20,12 +20,14 @@ from tests.support.books import advance, buy, hand_over, offer, order, pay, upgr
 from tests.support.books import deployment as opened_world
 from tests.support.console import Office, forget_attempts, open_office, texts_of
 from tests.support.databases import with_database
+from tests.support.hostile import HOSTILE, acting
 from tests.support.operators import hired, strangers
 from tests.support.world import World
 
 P = "/console/partners/1"
 C, D = "/console/catalogue", "/console/discounts"
 LIVE = "SELECT count(*) FROM api_secret WHERE key_id = $1 AND revoked_at IS NULL".replace("$1", "{}")
+SCRIPT = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
 
@@ -445,6 +447,29 @@ async def test_pages_show_what_there_is(office: Office) -> None:
         (f"{P}/invoice?month=2026-01", "INVOICE_NOT_FOUND"),
     ):
         assert code in (await support.get(path)).text
+
+
+async def test_texts_of_others_are_neither_markup_nor_do_they_act(office: Office) -> None:
+    """Names of partners, keys, programmes, orders and payments that try to be scripts, or act on a screen."""
+    admin, text = office.people["admin"], SCRIPT + "".join(HOSTILE.values())
+    other = await office.world.another_partner(text[:250])
+    user, path = await other.user("dora"), f"/console/partners/{other.partner.id}"
+    bought = await buy(other, user.id, "1", text[:100])
+    await pay(other, "1", text[:100])
+    async with db.transaction(office.world.pool) as tx:
+        await api_keys.create_key(tx, other.vault, partner_id=other.partner.id, kind="secret", label=text[:100])
+        await discounts.create_programme(tx, text[:100])
+    for page in (
+        *("/console/partners", path, f"{path}/payments", f"{path}/statement", f"{path}/miners/{bought.miner_id}", D),
+        *(f"/console/orders?partner={other.partner.id}", f"{path}/keys/revoke", f"{path}/close", f"{D}/join"),
+    ):
+        made = await admin.get(page)
+        assert made.status_code == 200, page
+        assert acting(made.text) == [], page
+        for live in ("<script>alert", "<img", "'><"):
+            assert live not in made.text, (page, live)
+    found = await admin.http.get("/console/order", params={"partner": str(other.partner.id), "order": text[:100]})
+    assert found.status_code == 200
 
 
 async def test_an_invoice_is_printed_with_who_bills(office: Office) -> None:
