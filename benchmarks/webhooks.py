@@ -150,10 +150,8 @@ async def _plan(place: Place, count: int) -> list[feed.Told]:
         await drafts.note(tx, partner_id, *(_event(number) for number in range(count)))
         while await feed.append_drafts(tx, partner_id):
             pass
-    planned = 1
-    while planned:
-        async with db.transaction(pool) as tx:
-            planned = await planning.plan(tx)
+    while await planning.plan(pool):
+        pass
     await pool.execute("ANALYZE webhook_delivery, webhook_endpoint")
     return await feed.read(pool, partner_id, after=last, limit=count)
 

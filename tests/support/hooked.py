@@ -128,10 +128,9 @@ async def plan_all(world: World) -> int:
     async with db.transaction(world.pool) as tx:
         while await feed.append_drafts(tx, world.partner.id):
             pass
-    while True:
-        async with db.transaction(world.pool) as tx:
-            if not await planning.plan(tx):
-                return await feed.last_position(tx, world.partner.id)
+    while await planning.plan(world.pool):
+        pass
+    return await feed.last_position(world.pool, world.partner.id)
 
 
 async def work_off(world: World, sender: Sender) -> None:

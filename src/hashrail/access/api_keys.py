@@ -360,7 +360,7 @@ async def list_keys(tx: Tx, partner_id: int) -> list[Row]:
         """SELECT id, key, kind, label, scopes, allowed_ips, created_at, expires_at, revoked_at, last_used_at,
                   unsigned_upgrades, requests_per_minute,
                   (SELECT count(*) FROM api_secret s
-                   WHERE s.partner_id = k.partner_id AND s.key_id = k.id AND s.revoked_at IS NULL) AS live_secrets
+                   WHERE s.partner_id = $1 AND s.key_id = k.id AND s.revoked_at IS NULL) AS live_secrets
            FROM api_key k WHERE partner_id = $1 ORDER BY id""",
         partner_id,
     )
@@ -372,7 +372,7 @@ async def facts_of(tx: Reader, partner_id: int, key_id: int) -> KeyFacts:
         """SELECT k.key, k.kind, k.label, k.scopes, k.allowed_ips, k.created_at, k.expires_at, k.last_used_at,
                   k.requests_per_minute, k.unsigned_upgrades, ARRAY(
                SELECT created_at FROM api_secret s
-               WHERE s.partner_id = k.partner_id AND s.key_id = k.id AND s.revoked_at IS NULL
+               WHERE s.partner_id = $1 AND s.key_id = k.id AND s.revoked_at IS NULL
                ORDER BY s.id DESC) AS secrets_since, p.public_id AS partner_public_id, p.name AS partner_name
            FROM api_key k JOIN partner p ON p.id = k.partner_id WHERE k.partner_id = $1 AND k.id = $2""",
         partner_id,
@@ -418,7 +418,7 @@ async def load_key(tx: Tx, vault: Vault, key: str) -> ApiKey | None:
         """SELECT k.id, k.kind, k.scopes, k.allowed_ips, k.expires_at, k.revoked_at, k.unsigned_upgrades,
                   k.requests_per_minute, p.public_id, ARRAY(
                SELECT sealed FROM api_secret s
-               WHERE s.partner_id = k.partner_id AND s.key_id = k.id AND s.revoked_at IS NULL
+               WHERE s.partner_id = $1 AND s.key_id = k.id AND s.revoked_at IS NULL
                ORDER BY s.id DESC) AS sealed
            FROM api_key k JOIN partner p ON p.id = k.partner_id WHERE k.partner_id = $1 AND k.key = $2""",
         partner_id,

@@ -87,7 +87,7 @@ async def recall(tx: Tx, vault: Vault, partner_id: int, keys: list[Key]) -> byte
 async def is_known(tx: Tx, partner_id: int, scope: str, text: bytes) -> bool:
     """Whether an answer is kept under this text."""
     found: bool = await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM answered_write WHERE partner_id = $1 AND scope = $2 AND key = $3)",
+        "SELECT EXISTS (SELECT 1 FROM answered_write WHERE partner_id = $1 AND scope = $2 AND key = $3)",
         partner_id,
         scope,
         text,

@@ -139,7 +139,7 @@ async def find(tx: Tx, partner_id: int, user_id: int, session_id: str) -> Family
     """The user's session with that id, open or ended. Raises SessionNotFoundError."""
     family = Family.read(session_id)
     if family is None or not await tx.fetchval(
-        """SELECT EXISTS (SELECT FROM refresh_family WHERE partner_id = $1 AND id = $2 AND user_id = $3
+        """SELECT EXISTS (SELECT 1 FROM refresh_family WHERE partner_id = $1 AND id = $2 AND user_id = $3
                           AND name IS NOT DISTINCT FROM $4)""",
         partner_id,
         family.id,
@@ -171,8 +171,8 @@ async def end(
              AND ($2::bigint IS NULL OR f.user_id = $2)
              AND ($4::bigint IS NULL OR (f.id = $4 AND f.name IS NOT DISTINCT FROM $6))
              AND ($3::bigint IS NULL OR EXISTS (
-                 SELECT FROM session_grant g
-                 WHERE g.partner_id = f.partner_id AND g.family_id = f.id AND g.key_id = $3))
+                 SELECT 1 FROM session_grant g
+                 WHERE g.partner_id = $1 AND g.family_id = f.id AND g.key_id = $3))
            RETURNING f.id, f.name, f.user_id""",
         partner_id,
         user_id,

@@ -57,7 +57,7 @@ class PoolPaymentOursError(ConflictError):
 async def add_address(tx: Tx, address: str, network: Network, *, at: datetime) -> bool:
     """Name an address that the pool pays to; False when it was. Raises AddressInvalidError and PoolAddressError."""
     parse(address, network, field="address")
-    if await tx.fetchval("SELECT EXISTS (SELECT FROM deposit_address WHERE address = $1)", address):
+    if await tx.fetchval("SELECT EXISTS (SELECT 1 FROM deposit_address WHERE address = $1)", address):
         raise PoolAddressError(f"{address} was given to a user", field="address")
     made = await tx.execute(
         "INSERT INTO pool_address (address, added_at) VALUES ($1, $2) ON CONFLICT (address) DO NOTHING", address, at
@@ -80,7 +80,7 @@ async def _not_of_users(tx: Reader) -> list[str]:
     """The named addresses but for those that a user was given since: what arrives there is a deposit."""
     rows = await tx.fetch(
         """SELECT p.address FROM pool_address p
-           WHERE NOT EXISTS (SELECT FROM deposit_address d WHERE d.address = p.address) ORDER BY p.address"""
+           WHERE NOT EXISTS (SELECT 1 FROM deposit_address d WHERE d.address = p.address) ORDER BY p.address"""
     )
     return [row["address"] for row in rows]
 

@@ -119,7 +119,7 @@ async def findings(tx: Reader, *, now: datetime) -> list[Finding]:
 
     Nothing is told where no receipt was ever recorded: then the books cannot know what the pool has paid.
     """
-    is_kept = await tx.fetchval("SELECT EXISTS (SELECT FROM pool_receipt WHERE reversed_at IS NULL)")
+    is_kept = await tx.fetchval("SELECT EXISTS (SELECT 1 FROM pool_receipt WHERE reversed_at IS NULL)")
     found = await shortfall(tx, now=now) if is_kept else None
     if found is None:
         return []

@@ -164,7 +164,7 @@ async def newest(tx: Reader, limit: int) -> list[Receipt]:
 async def is_waiting(tx: Reader) -> bool:
     """Whether something is left of receipts for days to come."""
     found: bool = await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM pool_receipt WHERE undivided_btc > 0 AND reversed_at IS NULL)"
+        "SELECT EXISTS (SELECT 1 FROM pool_receipt WHERE undivided_btc > 0 AND reversed_at IS NULL)"
     )
     return found
 

@@ -87,7 +87,7 @@ async def write(
         """INSERT INTO alarm_delivery (message_id, target, alarm_id, written_at, next_at)
            SELECT $1, t.target, $2, $3, $3 FROM unnest($4::text[]) AS t (target)
            WHERE NOT $5 OR NOT EXISTS (
-               SELECT FROM alarm_delivery d WHERE d.target = t.target AND d.alarm_id = $2
+               SELECT 1 FROM alarm_delivery d WHERE d.target = t.target AND d.alarm_id = $2
                AND d.delivered_at IS NULL AND d.given_up_at IS NULL)""",
         message_id,
         alarm_id,
@@ -106,7 +106,7 @@ async def take(tx: Tx, target: str, *, at: datetime) -> Taken | None:
                SELECT w.message_id, w.target FROM alarm_delivery w
                WHERE w.target = $1 AND w.delivered_at IS NULL AND w.given_up_at IS NULL AND w.next_at <= $2
                  AND NOT EXISTS (
-                     SELECT FROM alarm_delivery b WHERE b.target = w.target AND b.alarm_id = w.alarm_id
+                     SELECT 1 FROM alarm_delivery b WHERE b.target = w.target AND b.alarm_id = w.alarm_id
                      AND b.message_id < w.message_id AND b.delivered_at IS NULL AND b.given_up_at IS NULL)
                ORDER BY w.message_id LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING d.message_id, d.target, d.attempts, m.name, m.what, m.severity, m.title, m.body""",

@@ -110,9 +110,10 @@ async def _users(tx: Reader, history: WalletHistory) -> set[str]:
     owners = [deposits.LABEL.fullmatch(label) for label in labels.values()]
     rows = await tx.fetch(
         """SELECT e.address FROM unnest($1::text[], $2::text[], $3::text[]) AS e (address, partner, partner_user)
-           WHERE EXISTS (SELECT FROM deposit_address a WHERE a.address = e.address)
-              OR EXISTS (SELECT FROM partner p JOIN app_user u ON u.partner_id = p.id
-                         WHERE p.public_id = e.partner AND u.partner_user_id = e.partner_user)""",
+           LEFT JOIN deposit_address a ON a.address = e.address
+           LEFT JOIN partner p ON p.public_id = e.partner
+           LEFT JOIN app_user u ON u.partner_id = p.id AND u.partner_user_id = e.partner_user
+           WHERE a.address IS NOT NULL OR u.id IS NOT NULL""",
         list(labels),
         [None if owner is None else owner["partner"] for owner in owners],
         [None if owner is None else owner["user"] for owner in owners],

@@ -62,7 +62,7 @@ _HOLD = "SELECT began_at, height, by_hand, scenario FROM sandbox_chain WHERE id 
 
 async def is_kept(tx: Reader) -> bool:
     """Whether the database has a simulated chain: then it is a sandbox's, whatever the environment says."""
-    found: bool = await tx.fetchval("SELECT EXISTS (SELECT FROM sandbox_chain)")
+    found: bool = await tx.fetchval("SELECT EXISTS (SELECT 1 FROM sandbox_chain)")
     return found
 
 
@@ -108,7 +108,7 @@ class SandboxChain:
                 """SELECT o.txid, o.vout, o.address, o.amount_btc, t.height FROM sandbox_output o
                    JOIN sandbox_transaction t ON t.txid = o.txid AND t.state = 'mined'
                    WHERE o.ours AND NOT EXISTS (
-                       SELECT FROM sandbox_transaction s WHERE s.state <> 'absent'
+                       SELECT 1 FROM sandbox_transaction s WHERE s.state <> 'absent'
                        AND s.inputs @> ARRAY[o.txid || ':' || o.vout]) ORDER BY o.txid, o.vout"""
             )
         return [
@@ -134,8 +134,8 @@ class SandboxChain:
         async with db.transaction(self._pool) as tx:
             await self._arrive(tx)
             unspent: bool = await tx.fetchval(
-                """SELECT EXISTS (SELECT FROM sandbox_transaction WHERE txid = $1 AND state = 'mined')
-                   AND NOT EXISTS (SELECT FROM sandbox_transaction
+                """SELECT EXISTS (SELECT 1 FROM sandbox_transaction WHERE txid = $1 AND state = 'mined')
+                   AND NOT EXISTS (SELECT 1 FROM sandbox_transaction
                                    WHERE state = 'mined' AND inputs @> ARRAY[$1 || ':' || $2::int])""",
                 outpoint.txid,
                 outpoint.vout,
@@ -258,8 +258,8 @@ class SandboxChain:
             known = -1 if since is None else await blocks.fork_point(tx, since)
             rows = await tx.fetch(
                 """SELECT t.txid, t.state, t.height, o.vout, o.address, o.amount_btc, o.ours,
-                          EXISTS (SELECT FROM sandbox_output p WHERE p.ours AND p.txid || ':' || p.vout = ANY(t.inputs))
-                          AS from_us
+                          EXISTS (SELECT 1 FROM sandbox_output p
+                                  WHERE p.ours AND p.txid || ':' || p.vout = ANY(t.inputs)) AS from_us
                    FROM sandbox_transaction t JOIN sandbox_output o ON o.txid = t.txid
                    WHERE t.state <> 'mined' OR t.height > $1 ORDER BY t.seq, o.vout""",
                 known,
@@ -437,7 +437,7 @@ class SandboxChain:
 
     async def _reorg_awaited(self, tx: Tx) -> bool:
         awaited: bool = await tx.fetchval(
-            "SELECT EXISTS (SELECT FROM sandbox_transaction WHERE state = 'mined' AND NOT reorged AND inputs <> '{}')"
+            "SELECT EXISTS (SELECT 1 FROM sandbox_transaction WHERE state = 'mined' AND NOT reorged AND inputs <> '{}')"
         )
         return awaited
 

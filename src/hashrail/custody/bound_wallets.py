@@ -188,7 +188,7 @@ async def newest(tx: Reader, partner_id: int, user_id: int) -> str | None:
 async def is_bound(tx: Reader, partner_id: int, user_id: int, address: str) -> bool:
     """Whether the user has bound this very address."""
     bound: bool = await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM wallet WHERE partner_id = $1 AND user_id = $2 AND address = $3)",
+        "SELECT EXISTS (SELECT 1 FROM wallet WHERE partner_id = $1 AND user_id = $2 AND address = $3)",
         partner_id,
         user_id,
         address,
@@ -240,7 +240,7 @@ async def _count_others(tx: Tx, partner_id: int, user_id: int, address: str) -> 
 
 async def _was_unbound(tx: Tx, partner_id: int, user_id: int, address: str) -> bool:
     found: bool = await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM wallet_unbound WHERE partner_id = $1 AND user_id = $2 AND address = $3)",
+        "SELECT EXISTS (SELECT 1 FROM wallet_unbound WHERE partner_id = $1 AND user_id = $2 AND address = $3)",
         partner_id,
         user_id,
         address,

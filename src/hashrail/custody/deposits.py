@@ -30,14 +30,14 @@ from hashrail.bitcoin.chain import Chain, Receiving
 from hashrail.bitcoin.evidence import Claim, Doubt, Evidence
 from hashrail.bitcoin.findings import Finding
 from hashrail.bitcoin.public_descriptors import AddressNotOursError
-from hashrail.bitcoin.records import Outpoint, TransactionState, WalletHistory
+from hashrail.bitcoin.records import Outpoint, TransactionState, WalletEntry, WalletHistory
 from hashrail.books import fence, ledger
 from hashrail.books.chart import Account, TransferKind
 from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import Transfer
 from hashrail.custody import deposit_evidence, hot_wallet
 from hashrail.custody.deposit_evidence import Arrived
-from hashrail.db import Pool, Reader, Row, Tx
+from hashrail.db import Pool, Reader, Tx
 from hashrail.errors import UnavailableError
 from hashrail.events import drafts
 from hashrail.events.types.deposits import DepositCredited, DepositEvent, DepositGone, DepositLost, DepositPending
@@ -223,42 +223,44 @@ async def believed(pool: Pool, chain: Chain, history: WalletHistory) -> WalletHi
     return msgspec.structs.replace(history, entries=tuple(entries))
 
 
-# What arrived: what is known already changes nothing, what was given up and is in a block after all is pending again.
-_SCAN = """
-    WITH arrived AS (
-        SELECT e.address, e.txid, e.vout, e.amount_btc, e.partner, e.partner_user, e.coinbase, e.confirmations,
-               coalesce(a.partner_id, u.partner_id) AS partner_id, coalesce(a.user_id, u.id) AS user_id
-        FROM unnest($1::text[], $2::text[], $3::int[], $4::numeric[], $5::text[], $6::text[], $7::bool[],
-                    $8::int[])
-             AS e (address, txid, vout, amount_btc, partner, partner_user, coinbase, confirmations)
-        LEFT JOIN deposit_address a ON a.address = e.address
-        LEFT JOIN partner p ON p.public_id = e.partner
-        LEFT JOIN app_user u ON u.partner_id = p.id AND u.partner_user_id = e.partner_user),
-    again AS (
-        UPDATE deposit d SET state = 'pending' FROM arrived e
-        WHERE d.partner_id = e.partner_id AND d.txid = e.txid AND d.vout = e.vout AND d.state = 'gone'
-          AND e.confirmations > 0
-        RETURNING d.partner_id, d.id),
-    written AS (
-        INSERT INTO deposit
-            (partner_id, user_id, address, txid, vout, amount_btc, coinbase, state, confirmations, created_at)
-        SELECT partner_id, user_id, address, txid, vout, amount_btc, coinbase, 'pending', 0, $9
-        FROM arrived e WHERE user_id IS NOT NULL
-        -- One statement writes a row once: what is pending again is the other part's.
-        AND NOT EXISTS (SELECT FROM deposit d WHERE d.partner_id = e.partner_id AND d.txid = e.txid
-                        AND d.vout = e.vout AND d.state = 'gone' AND e.confirmations > 0)
-        -- What was told wrongly before it was proven is corrected.
-        ON CONFLICT (partner_id, txid, vout) DO UPDATE SET amount_btc = excluded.amount_btc
-        WHERE deposit.legs = 0 AND deposit.amount_btc <> excluded.amount_btc
-        RETURNING deposit.partner_id, deposit.id),
-    known AS (
-        INSERT INTO deposit_address (address, partner_id, user_id, given, created_at)
-        SELECT DISTINCT address, partner_id, user_id, false, $9::timestamptz FROM arrived
-        WHERE user_id IS NOT NULL ON CONFLICT DO NOTHING)
-    SELECT txid, partner_user, NULL AS partner_id, NULL AS id FROM arrived
-    WHERE user_id IS NULL AND partner IS NOT NULL
-    UNION ALL SELECT NULL, NULL, partner_id, id FROM again
-    UNION ALL SELECT NULL, NULL, partner_id, id FROM written"""
+# Whose address each output pays, by the books or by the node's label; nobody's where neither tells.
+_OWNERS = """
+    SELECT e.place, coalesce(a.partner_id, u.partner_id) AS partner_id, coalesce(a.user_id, u.id) AS user_id,
+           a.address IS NOT NULL AS is_known
+    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS e (place, address, partner, partner_user)
+    LEFT JOIN deposit_address a ON a.address = e.address
+    LEFT JOIN partner p ON p.public_id = e.partner
+    LEFT JOIN app_user u ON u.partner_id = p.id AND u.partner_user_id = e.partner_user
+    ORDER BY e.place"""
+# What was given up and is in a block after all.
+_AGAIN = """
+    UPDATE deposit d SET state = 'pending'
+    FROM unnest($2::text[], $3::int[], $4::int[]) AS e (txid, vout, confirmations)
+    WHERE d.partner_id = $1 AND d.txid = e.txid AND d.vout = e.vout AND d.state = 'gone' AND e.confirmations > 0
+    RETURNING d.partner_id, d.id"""
+# What is known already changes nothing, but what was told wrongly before it was proven is corrected.
+_WRITE = """
+    INSERT INTO deposit (partner_id, user_id, address, txid, vout, amount_btc, coinbase, state, confirmations,
+                         created_at)
+    SELECT $1, e.user_id, e.address, e.txid, e.vout, e.amount_btc, e.coinbase, 'pending', 0, $8
+    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::numeric[], $7::bool[])
+         AS e (user_id, address, txid, vout, amount_btc, coinbase)
+    ON CONFLICT (partner_id, txid, vout) DO UPDATE SET amount_btc = excluded.amount_btc
+    WHERE deposit.legs = 0 AND deposit.amount_btc <> excluded.amount_btc
+    RETURNING partner_id, id"""
+_KNOW = """
+    INSERT INTO deposit_address (address, partner_id, user_id, given, created_at)
+    SELECT DISTINCT e.address, $1::bigint, e.user_id, false, $4::timestamptz
+    FROM unnest($2::text[], $3::bigint[]) AS e (address, user_id) ON CONFLICT DO NOTHING"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What arrived at a user's address, and whether the books know that address."""
+
+    user_id: int
+    entry: WalletEntry
+    is_known: bool
 
 
 async def scan(tx: Tx, history: WalletHistory, *, now: datetime) -> list[Finding]:
@@ -273,28 +275,45 @@ async def scan(tx: Tx, history: WalletHistory, *, now: datetime) -> list[Finding
         # Nobody relays an output of nothing, but a block may have one.
         if entry.category in RECEIVED and entry.address is not None and entry.amount_btc > 0
     ]
-    owners = [LABEL.fullmatch(entry.label or "") for entry in found]
+    labels = [LABEL.fullmatch(entry.label or "") for entry in found]
     rows = await tx.fetch(
-        _SCAN,
+        _OWNERS,
+        list(range(len(found))),
         [entry.address for entry in found],
-        [entry.txid for entry in found],
-        [entry.vout for entry in found],
-        [entry.amount_btc for entry in found],
-        [None if owner is None else owner["partner"] for owner in owners],
-        [None if owner is None else owner["user"] for owner in owners],
-        [entry.category != "receive" for entry in found],
-        [entry.confirmations for entry in found],
+        [None if label is None else label["partner"] for label in labels],
+        [None if label is None else label["user"] for label in labels],
+    )
+    arrived: dict[int, list[_Own]] = {}
+    nobodys = []
+    for row, entry, label in zip(rows, found, labels, strict=True):
+        if row["user_id"] is not None:
+            arrived.setdefault(row["partner_id"], []).append(_Own(row["user_id"], entry, row["is_known"]))
+        elif label is not None:
+            message = f"{entry.txid} pays the address of {label['user']!r}, who is not known"
+            nobodys.append(Finding("DEPOSIT_OF_NOBODY", message))
+    for partner_id in sorted(arrived):
+        await _write(tx, partner_id, arrived[partner_id], now=now)
+    return nobodys
+
+
+async def _write(tx: Tx, partner_id: int, arrived: Sequence["_Own"], *, now: datetime) -> None:
+    """Write down what arrived at addresses of a partner's users, and tell what is new or changed."""
+    users, entries = [each.user_id for each in arrived], [each.entry for each in arrived]
+    addresses, txids = [entry.address for entry in entries], [entry.txid for entry in entries]
+    vouts = [entry.vout for entry in entries]
+    changed = await tx.fetch(_AGAIN, partner_id, txids, vouts, [entry.confirmations for entry in entries])
+    changed += await tx.fetch(
+        _WRITE,
+        *(partner_id, users, addresses, txids, vouts),
+        [entry.amount_btc for entry in entries],
+        [entry.category != "receive" for entry in entries],
         now,
     )
-    changed = [(row["partner_id"], row["id"]) for row in rows if row["id"] is not None]
+    new = [each for each in arrived if not each.is_known]
+    if new:
+        await tx.execute(_KNOW, partner_id, [each.entry.address for each in new], [each.user_id for each in new], now)
     if changed:
-        await _tell(tx, changed)
-    return [_of_nobody(row) for row in rows if row["id"] is None]
-
-
-def _of_nobody(row: Row) -> Finding:
-    message = f"{row['txid']} pays the address of {row['partner_user']!r}, who is not known"
-    return Finding("DEPOSIT_OF_NOBODY", message)
+        await _tell(tx, sorted({(row["partner_id"], row["id"]) for row in changed}))
 
 
 async def watch(pool: Pool, chain: Chain, terms: DepositTerms) -> list[Finding]:

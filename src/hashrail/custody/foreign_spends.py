@@ -28,7 +28,7 @@ WATCHED_DEPTH = 100
 # Neither replaced nor in a batch; one that was given up has lost its transactions. And those nobody has acknowledged.
 _UNRECORDED = """
     SELECT f.txid FROM payout_foreign_spend f
-    WHERE NOT f.dead AND NOT EXISTS (SELECT FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
+    WHERE NOT f.dead AND NOT EXISTS (SELECT 1 FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
                                      WHERE t.txid = f.txid AND b.state <> 'conflicted')"""
 _COUNTING = f"{_UNRECORDED} AND f.acknowledged_at IS NULL"
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ async def look(pool: Pool, chain: Chain, history: WalletHistory, *, final_depth:
         """SELECT DISTINCT e.txid, b.id IS NOT NULL AS given_up
            FROM unnest($1::text[], $2::int[]) AS e (txid, confirmations)
            LEFT JOIN payout_transaction t ON t.txid = e.txid LEFT JOIN payout_batch b ON b.id = t.batch_id
-           WHERE NOT EXISTS (SELECT FROM payout_foreign_spend f WHERE f.txid = e.txid)
+           WHERE NOT EXISTS (SELECT 1 FROM payout_foreign_spend f WHERE f.txid = e.txid)
              AND (b.id IS NULL OR (b.state = 'conflicted' AND e.confirmations >= 0))""",
         [entry.txid for entry in spending],
         [entry.confirmations for entry in spending],
@@ -94,14 +94,21 @@ async def may_have_paid(tx: Reader, address: str) -> bool:
     """Whether one neither recorded nor replaced pays an address, or a recorded one does for none of its withdrawals."""
     if await tx.fetchval(f"{_UNRECORDED} AND f.paid @> ARRAY[$1] LIMIT 1", address) is not None:
         return True
-    besides: bool = await tx.fetchval(
-        """SELECT EXISTS (SELECT FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
-                          WHERE t.paid @> ARRAY[$1] AND b.state <> 'conflicted'
-                            AND NOT EXISTS (SELECT FROM partner p JOIN withdrawal w ON w.partner_id = p.id
-                                            AND w.batch_id = b.id AND w.address = $1))""",
+    paying = await tx.fetch(
+        """SELECT DISTINCT b.id FROM payout_transaction t JOIN payout_batch b ON b.id = t.batch_id
+           WHERE t.paid @> ARRAY[$1] AND b.state <> 'conflicted'""",
         address,
     )
-    return besides
+    batches = {row["id"] for row in paying}
+    if not batches:
+        return False
+    meant = await tx.fetch(
+        """SELECT DISTINCT w.batch_id FROM partner p JOIN withdrawal w ON w.partner_id = p.id
+           WHERE w.batch_id = ANY ($1::bigint[]) AND w.address = $2""",
+        sorted(batches),
+        address,
+    )
+    return batches != {row["batch_id"] for row in meant}
 
 
 async def paid_by(tx: Reader, txid: str) -> list[str] | None:
@@ -126,7 +133,7 @@ async def acknowledge(tx: Tx, txid: str, *, by: str, reason: str) -> bool:
 async def is_acknowledged(tx: Reader, txid: str) -> bool:
     """Whether an admin has let one stand beside what is paid."""
     found: bool = await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM payout_foreign_spend WHERE txid = $1 AND acknowledged_at IS NOT NULL)", txid
+        "SELECT EXISTS (SELECT 1 FROM payout_foreign_spend WHERE txid = $1 AND acknowledged_at IS NOT NULL)", txid
     )
     return found
 
@@ -134,12 +141,12 @@ async def is_acknowledged(tx: Reader, txid: str) -> bool:
 async def is_ours(tx: Reader, txid: str, outpoints: Sequence[str]) -> bool:
     """Whether the books know that a transaction spends our coins: by its txid, or by what it spends, txid:vout each."""
     found: bool = await tx.fetchval(
-        """SELECT EXISTS (SELECT FROM payout_transaction WHERE txid = $1)
-               OR EXISTS (SELECT FROM payout_foreign_spend WHERE txid = $1)
-               OR EXISTS (SELECT FROM unnest($2::text[]) AS s (outpoint)
+        """SELECT EXISTS (SELECT 1 FROM payout_transaction WHERE txid = $1)
+               OR EXISTS (SELECT 1 FROM payout_foreign_spend WHERE txid = $1)
+               OR EXISTS (SELECT 1 FROM unnest($2::text[]) AS s (outpoint)
                           JOIN payout_input i ON i.txid = split_part(s.outpoint, ':', 1)
                                AND i.vout = split_part(s.outpoint, ':', 2)::integer)
-               OR EXISTS (SELECT FROM unnest($2::text[]) AS s (outpoint) CROSS JOIN partner p
+               OR EXISTS (SELECT 1 FROM unnest($2::text[]) AS s (outpoint) CROSS JOIN partner p
                           JOIN deposit d ON d.partner_id = p.id AND d.txid = split_part(s.outpoint, ':', 1)
                                AND d.vout = split_part(s.outpoint, ':', 2)::integer)""",
         txid,

@@ -100,7 +100,7 @@ async def get(tx: Reader) -> PayoutPolicy:
 
 async def hold(tx: Tx) -> PayoutPolicy:
     """The present policy, which nobody else changes until the transaction ends."""
-    await tx.execute("SELECT FROM payout_policy WHERE id = 1 FOR UPDATE")
+    await tx.execute("SELECT 1 FROM payout_policy WHERE id = 1 FOR UPDATE")
     return await get(tx)
 
 
@@ -141,7 +141,7 @@ async def begin(tx: Tx) -> None:
     """Give a production deployment its first limits, where it has no partner yet and nobody has set any."""
     present = await hold(tx)
     is_new = await tx.fetchval(
-        """SELECT revision = 0 AND NOT EXISTS (SELECT FROM partner) FROM payout_policy WHERE id = 1"""
+        """SELECT revision = 0 AND NOT EXISTS (SELECT 1 FROM partner) FROM payout_policy WHERE id = 1"""
     )
     if is_new and not any(getattr(present, name) for name in BTC_LIMITS):
         await put(tx, None, replace(present, **FIRST_LIMITS))
@@ -200,7 +200,7 @@ async def resume(tx: Tx, operator: Operator) -> None:
 async def may_resume_alone(tx: Reader, operator: Operator) -> bool:
     """Whether nobody else has paused since payouts last went on: who alone has stopped them knows why."""
     others: bool = await tx.fetchval(
-        """SELECT EXISTS (SELECT FROM operator_action a WHERE a.action = 'payouts paused'
+        """SELECT EXISTS (SELECT 1 FROM operator_action a WHERE a.action = 'payouts paused'
                           AND a.operator_id IS DISTINCT FROM $1
                           AND a.id > coalesce((SELECT max(r.id) FROM operator_action r
                                                WHERE r.action = 'payouts resumed'), 0))""",

@@ -107,11 +107,11 @@ async def traces(reader: Reader) -> Traces:
         return UNTOUCHED
     row = await reader.fetchrow(
         """SELECT (SELECT offset_us <> 0 FROM business_clock WHERE id = 1) AS clock_moved,
-                  EXISTS (SELECT FROM mining_day WHERE source LIKE 'generated%') AS generated_rates,
-                  EXISTS (SELECT FROM sandbox_chain) AS simulated_chain,
-                  EXISTS (SELECT FROM partner) OR EXISTS (SELECT FROM mining_day) OR EXISTS (SELECT FROM collection)
-                      OR EXISTS (SELECT FROM operator_account) AS used,
-                  NOT EXISTS (SELECT FROM sandbox_chain) AND EXISTS (SELECT FROM payout_wallet_key) AS paid_by_node,
+                  EXISTS (SELECT 1 FROM mining_day WHERE source LIKE 'generated%') AS generated_rates,
+                  EXISTS (SELECT 1 FROM sandbox_chain) AS simulated_chain,
+                  EXISTS (SELECT 1 FROM partner) OR EXISTS (SELECT 1 FROM mining_day)
+                      OR EXISTS (SELECT 1 FROM collection) OR EXISTS (SELECT 1 FROM operator_account) AS used,
+                  NOT EXISTS (SELECT 1 FROM sandbox_chain) AND EXISTS (SELECT 1 FROM payout_wallet_key) AS paid_by_node,
                   ARRAY((SELECT address FROM withdrawal ORDER BY created_at DESC LIMIT 10) UNION
                         (SELECT address FROM wallet ORDER BY created_at DESC LIMIT 10)) AS addresses"""
     )

@@ -35,29 +35,19 @@ class Told:
     occurred_at: datetime
 
 
-_MOVE = """
-    WITH moved AS (
-        DELETE FROM event_draft
-        WHERE partner_id = $1
-          AND id IN (SELECT id FROM event_draft WHERE partner_id = $1 ORDER BY id LIMIT $2)
-        RETURNING id, name, type, version, object_kind, object_id, data, occurred_at
-    ), numbered AS (
-        SELECT id, name, type, version, object_kind, object_id, data, occurred_at,
-               row_number() OVER (ORDER BY id) AS place,
-               row_number() OVER (PARTITION BY object_kind, object_id ORDER BY id) AS place_of_object
-        FROM moved
-    ), told AS (
-        INSERT INTO event (partner_id, position, name, type, version, object_kind, object_id, sequence, data,
-                           occurred_at)
-        SELECT $1, $3 + n.place, n.name, n.type, n.version, n.object_kind, n.object_id,
-               n.place_of_object + coalesce((SELECT max(e.sequence) FROM event e
-                                             WHERE e.partner_id = $1 AND e.object_kind = n.object_kind
-                                               AND e.object_id = n.object_id), 0),
-               n.data, n.occurred_at
-        FROM numbered n
-        RETURNING position
-    )
-    SELECT max(position) FROM told"""
+# What moves now; the feed is held, so nobody else moves it, and a draft never changes.
+_OLDEST = "SELECT id FROM event_draft WHERE partner_id = $1 ORDER BY id LIMIT $2"
+_TELL = """
+    INSERT INTO event (partner_id, position, name, type, version, object_kind, object_id, sequence, data, occurred_at)
+    SELECT n.partner_id, $3 + n.place, n.name, n.type, n.version, n.object_kind, n.object_id,
+           n.place_of_object + coalesce((SELECT max(e.sequence) FROM event e
+                                         WHERE e.partner_id = $1 AND e.object_kind = n.object_kind
+                                           AND e.object_id = n.object_id), 0),
+           n.data, n.occurred_at
+    FROM (SELECT partner_id, name, type, version, object_kind, object_id, data, occurred_at,
+                 row_number() OVER (ORDER BY id) AS place,
+                 row_number() OVER (PARTITION BY object_kind, object_id ORDER BY id) AS place_of_object
+          FROM event_draft WHERE partner_id = $1 AND id = ANY ($2::bigint[])) AS n"""
 
 
 async def append_drafts(tx: Tx, partner_id: int, *, at_most: int = AT_ONCE, waits: bool = True) -> int:
@@ -69,12 +59,14 @@ async def append_drafts(tx: Tx, partner_id: int, *, at_most: int = AT_ONCE, wait
     if last is None:
         return 0
     # A statement of its own, after the wait: it sees what the mover before has left.
-    new_last: int | None = await tx.fetchval(_MOVE, partner_id, at_most, last)
-    if new_last is None:
+    moved = [row["id"] for row in await tx.fetch(_OLDEST, partner_id, at_most)]
+    if not moved:
         return 0
-    await tx.execute("UPDATE event_feed SET last_position = $2 WHERE partner_id = $1", partner_id, new_last)
+    await tx.execute(_TELL, partner_id, moved, last)
+    await tx.execute("DELETE FROM event_draft WHERE partner_id = $1 AND id = ANY ($2::bigint[])", partner_id, moved)
+    await tx.execute("UPDATE event_feed SET last_position = $2 WHERE partner_id = $1", partner_id, last + len(moved))
     await tx.execute("SELECT pg_notify($1, $2)", FEED_GROWS, str(partner_id))
-    return new_last - last
+    return len(moved)
 
 
 async def _hold(tx: Tx, partner_id: int, *, waits: bool) -> int | None:
@@ -111,7 +103,7 @@ async def pass_over(tx: Tx, count: int) -> None:
 
 async def has_drafts(reader: Reader, partner_id: int) -> bool:
     """Whether something of the partner's waits for its position."""
-    found: bool = await reader.fetchval("SELECT EXISTS (SELECT FROM event_draft WHERE partner_id = $1)", partner_id)
+    found: bool = await reader.fetchval("SELECT EXISTS (SELECT 1 FROM event_draft WHERE partner_id = $1)", partner_id)
     return found
 
 

@@ -5,7 +5,7 @@ way. So every event arrives at least once, and an object's events in their order
 nothing any more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -45,60 +45,69 @@ class Due:
 
 
 async def take(pool: Pool, vault: Vault, *, failing: bool, limit: int) -> list[Turn]:
-    """The turns of some endpoints that something is due to; those whose last attempt failed are asked for apart."""
+    """The turns of some endpoints that something is due to; those whose last attempt failed are asked for apart.
+
+    They are found over all partners, and taken a partner at a time: what another worker has taken meanwhile is not due.
+    """
     now = clock.wall_now()
-    async with db.transaction(pool) as tx:
-        rows = await tx.fetch(
-            """WITH due AS (
-                   SELECT partner_id, id FROM webhook_endpoint
-                   WHERE state = 'enabled' AND due_at <= $1 AND (turn_ends_at IS NULL OR turn_ends_at <= $1)
-                     AND (failures > 0) = $2
-                   ORDER BY due_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
-               )
-               UPDATE webhook_endpoint e SET turn = e.turn + 1, turn_ends_at = $4
-               FROM due WHERE e.partner_id = due.partner_id AND e.id = due.id
-               RETURNING e.partner_id, e.id, e.turn, e.url, e.sealed_secret, e.failures,
-                         CASE WHEN e.old_secret_until > $1 THEN e.sealed_old_secret END AS sealed_old_secret""",
-            now,
-            failing,
-            limit,
-            now + LIFE,
-        )
-    return [_turn(row, vault) for row in rows]
+    rows = await pool.fetch(
+        """SELECT partner_id, id FROM webhook_endpoint
+           WHERE state = 'enabled' AND due_at <= $1 AND (turn_ends_at IS NULL OR turn_ends_at <= $1)
+             AND (failures > 0) = $2
+           ORDER BY due_at LIMIT $3""",
+        now,
+        failing,
+        limit,
+    )
+    taken: list[Row] = []
+    for partner_id, numbers in _by_partner((row["partner_id"], row["id"]) for row in rows):
+        async with db.transaction(pool) as tx:
+            taken += await tx.fetch(
+                """WITH due AS (
+                       SELECT id FROM webhook_endpoint
+                       WHERE partner_id = $1 AND id = ANY ($2::bigint[]) AND state = 'enabled' AND due_at <= $3
+                         AND (turn_ends_at IS NULL OR turn_ends_at <= $3) AND (failures > 0) = $4
+                       ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+                   )
+                   UPDATE webhook_endpoint e SET turn = e.turn + 1, turn_ends_at = $5
+                   FROM due WHERE e.partner_id = $1 AND e.id = due.id
+                   RETURNING e.partner_id, e.id, e.turn, e.url, e.sealed_secret, e.failures,
+                             CASE WHEN e.old_secret_until > $3 THEN e.sealed_old_secret END AS sealed_old_secret""",
+                *(partner_id, numbers, now),
+                failing,
+                now + LIFE,
+            )
+    return [_turn(row, vault) for row in taken]
 
 
 async def renew(pool: Pool, held: Sequence[Turn]) -> None:
     """Let turns go on."""
-    async with db.transaction(pool) as tx:
-        await tx.execute(
-            """UPDATE webhook_endpoint e SET turn_ends_at = $4
-               FROM (SELECT w.partner_id, w.id
-                     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS mine (partner_id, id, turn)
-                     JOIN webhook_endpoint w ON w.partner_id = mine.partner_id AND w.id = mine.id
-                       AND w.turn = mine.turn AND w.turn_ends_at IS NOT NULL
-                     ORDER BY w.partner_id, w.id FOR NO KEY UPDATE OF w SKIP LOCKED) held
-               WHERE e.partner_id = held.partner_id AND e.id = held.id""",
-            [turn.partner_id for turn in held],
-            [turn.endpoint_id for turn in held],
-            [turn.number for turn in held],
-            clock.wall_now() + LIFE,
-        )
+    for partner_id, mine in _turns_by_partner(held):
+        async with db.transaction(pool) as tx:
+            await tx.execute(
+                """UPDATE webhook_endpoint e SET turn_ends_at = $4
+                   FROM (SELECT w.id FROM unnest($2::bigint[], $3::bigint[]) AS mine (id, turn)
+                         JOIN webhook_endpoint w ON w.partner_id = $1 AND w.id = mine.id
+                           AND w.turn = mine.turn AND w.turn_ends_at IS NOT NULL
+                         ORDER BY w.id FOR NO KEY UPDATE OF w SKIP LOCKED) held
+                   WHERE e.partner_id = $1 AND e.id = held.id""",
+                *(partner_id, [turn.endpoint_id for turn in mine], [turn.number for turn in mine]),
+                clock.wall_now() + LIFE,
+            )
 
 
 async def hand_back(pool: Pool, held: Sequence[Turn]) -> None:
     """End turns whose outcome nobody will settle, so that others need not wait until they are over."""
-    async with db.transaction(pool) as tx:
-        await tx.execute(
-            """UPDATE webhook_endpoint e SET turn_ends_at = NULL
-               FROM (SELECT w.partner_id, w.id
-                     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS mine (partner_id, id, turn)
-                     JOIN webhook_endpoint w ON w.partner_id = mine.partner_id AND w.id = mine.id AND w.turn = mine.turn
-                     ORDER BY w.partner_id, w.id FOR NO KEY UPDATE OF w) held
-               WHERE e.partner_id = held.partner_id AND e.id = held.id""",
-            [turn.partner_id for turn in held],
-            [turn.endpoint_id for turn in held],
-            [turn.number for turn in held],
-        )
+    for partner_id, mine in _turns_by_partner(held):
+        async with db.transaction(pool) as tx:
+            await tx.execute(
+                """UPDATE webhook_endpoint e SET turn_ends_at = NULL
+                   FROM (SELECT w.id FROM unnest($2::bigint[], $3::bigint[]) AS mine (id, turn)
+                         JOIN webhook_endpoint w ON w.partner_id = $1 AND w.id = mine.id AND w.turn = mine.turn
+                         ORDER BY w.id FOR NO KEY UPDATE OF w) held
+                   WHERE e.partner_id = $1 AND e.id = held.id""",
+                *(partner_id, [turn.endpoint_id for turn in mine], [turn.number for turn in mine]),
+            )
 
 
 async def due(pool: Pool, turn: Turn, *, limit: int) -> list[Due]:
@@ -187,24 +196,14 @@ async def _keep(tx: Tx, turn: Turn, brought: Sequence[tuple[Due, Outcome]]) -> N
         "delivered" if outcome.is_delivered else "given_up" if at is None else "waiting"
         for at, (_, outcome) in zip(nexts, brought, strict=True)
     ]
-    await tx.execute(
-        """WITH brought AS (
-               SELECT b.position, b.state, b.next_at, b.at, b.status, b.error, b.took_ms, b.answer
-               FROM unnest($3::bigint[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::int[], $8::text[],
-                           $9::int[], $10::text[]) AS b (position, state, next_at, at, status, error, took_ms, answer)
-           ), kept AS (
-               UPDATE webhook_delivery d
-               SET state = b.state, next_attempt_at = b.next_at, attempts = d.attempts + 1, step = d.step + 1,
-                   attempted_at = b.at, status = b.status, error = b.error, took_ms = b.took_ms
-               FROM brought b
-               WHERE d.partner_id = $1 AND d.endpoint_id = $2 AND d.position = b.position
-                 AND d.next_attempt_at IS NOT NULL
-               RETURNING d.position, d.attempts
-           )
-           INSERT INTO webhook_attempt (partner_id, endpoint_id, position, number, attempted_at, status, error, took_ms,
-                                        answer)
-           SELECT $1, $2, k.position, k.attempts, b.at, b.status, b.error, b.took_ms, b.answer
-           FROM kept k JOIN brought b ON b.position = k.position""",
+    rows = await tx.fetch(
+        """UPDATE webhook_delivery d
+           SET state = b.state, next_attempt_at = b.next_at, attempts = d.attempts + 1, step = d.step + 1,
+               attempted_at = b.at, status = b.status, error = b.error, took_ms = b.took_ms
+           FROM unnest($3::bigint[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::int[], $8::text[],
+                       $9::int[]) AS b (position, state, next_at, at, status, error, took_ms)
+           WHERE d.partner_id = $1 AND d.endpoint_id = $2 AND d.position = b.position AND d.next_attempt_at IS NOT NULL
+           RETURNING d.position, d.attempts""",
         turn.partner_id,
         turn.endpoint_id,
         [one.event.position for one, _ in brought],
@@ -214,7 +213,24 @@ async def _keep(tx: Tx, turn: Turn, brought: Sequence[tuple[Due, Outcome]]) -> N
         [outcome.status for _, outcome in brought],
         [outcome.error for _, outcome in brought],
         [outcome.took_ms for _, outcome in brought],
-        [outcome.answer for _, outcome in brought],
+    )
+    numbers = {row["position"]: row["attempts"] for row in rows}
+    kept = [(one, outcome) for one, outcome in brought if one.event.position in numbers]
+    await tx.execute(
+        """INSERT INTO webhook_attempt (partner_id, endpoint_id, position, number, attempted_at, status, error, took_ms,
+                                        answer)
+           SELECT $1, $2, b.position, b.number, b.at, b.status, b.error, b.took_ms, b.answer
+           FROM unnest($3::bigint[], $4::int[], $5::timestamptz[], $6::int[], $7::text[], $8::int[], $9::text[])
+                AS b (position, number, at, status, error, took_ms, answer)""",
+        turn.partner_id,
+        turn.endpoint_id,
+        [one.event.position for one, _ in kept],
+        [numbers[one.event.position] for one, _ in kept],
+        [outcome.at for _, outcome in kept],
+        [outcome.status for _, outcome in kept],
+        [outcome.error for _, outcome in kept],
+        [outcome.took_ms for _, outcome in kept],
+        [outcome.answer for _, outcome in kept],
     )
 
 
@@ -259,3 +275,19 @@ def _due(row: Row) -> Due:
     fields = dict(row)
     step = fields.pop("step")
     return Due(Told(**fields), step)
+
+
+def _by_partner(numbers: Iterable[tuple[int, int]]) -> list[tuple[int, list[int]]]:
+    """Endpoints by their partner, both in order."""
+    found: dict[int, list[int]] = {}
+    for partner_id, endpoint_id in sorted(numbers):
+        found.setdefault(partner_id, []).append(endpoint_id)
+    return list(found.items())
+
+
+def _turns_by_partner(held: Sequence[Turn]) -> list[tuple[int, list[Turn]]]:
+    """Turns by their partner, both in order."""
+    found: dict[int, list[Turn]] = {}
+    for turn in sorted(held, key=lambda each: (each.partner_id, each.endpoint_id)):
+        found.setdefault(turn.partner_id, []).append(turn)
+    return list(found.items())

@@ -161,24 +161,23 @@ class Attempt:
     async def _insert(self, number: int, chunk: bytes) -> None:
         pressed = await _pressed(chunk) if self.begun.format in PRESSED else None
         async with db.transaction(self._pool) as tx:
-            stored = await tx.fetchval(
-                """WITH mine AS (
-                       UPDATE export SET byte_count = $6, row_count = $7
-                       WHERE partner_id = $1 AND id = $2 AND attempt = $3 AND state = 'running'
-                       RETURNING partner_id, id, attempt)
-                   INSERT INTO export_chunk (partner_id, export_id, attempt, number, content, pressed)
-                   SELECT partner_id, id, attempt, $4, $5, $8 FROM mine RETURNING number""",
-                self.partner_id,
-                self.begun.id,
-                self.begun.attempt,
-                number,
-                chunk if pressed is None else pressed,
+            counts = await tx.fetchval(
+                """UPDATE export SET byte_count = $4, row_count = $5
+                   WHERE partner_id = $1 AND id = $2 AND attempt = $3 AND state = 'running' RETURNING attempt""",
+                *(self.partner_id, self.begun.id, self.begun.attempt),
                 self.byte_count,
                 self.row_count,
+            )
+            if counts is None:
+                raise AttemptOverError(f"export {self.begun.id} was begun anew after attempt {self.begun.attempt}")
+            await tx.execute(
+                """INSERT INTO export_chunk (partner_id, export_id, attempt, number, content, pressed)
+                   VALUES ($1, $2, $3, $4, $5, $6)""",
+                *(self.partner_id, self.begun.id, self.begun.attempt),
+                number,
+                chunk if pressed is None else pressed,
                 pressed is not None,
             )
-        if stored is None:
-            raise AttemptOverError(f"export {self.begun.id} was begun anew after attempt {self.begun.attempt}")
 
 
 def assert_ready(one: Export) -> None:

@@ -111,7 +111,7 @@ async def ask(
     Raises ExportsOpenError, ExportSpaceError.
     """
     # One at a time may ask, so that they count each other.
-    await tx.execute("SELECT FROM partner WHERE id = $1 FOR NO KEY UPDATE", partner_id)
+    await tx.execute("SELECT 1 FROM partner WHERE id = $1 FOR NO KEY UPDATE", partner_id)
     await _check_bounds(tx, partner_id, kept_bytes)
     export_id: int = await tx.fetchval(
         """INSERT INTO export (partner_id, kind, format, from_day, to_day, state, created_at)

@@ -15,6 +15,7 @@ from typing import Literal
 
 from hashrail import clock
 from hashrail.db import Reader, Tx, record
+from hashrail.deployment import facts
 from hashrail.errors import NotFoundError
 from hashrail.parties import browser_sessions, member_sessions, members
 from hashrail.parties.members import Member, Role
@@ -74,8 +75,8 @@ async def invite(
     number: int = await tx.fetchval(
         """INSERT INTO member_invitation
                (partner_id, email, name, role, digest, epoch, invited_by, invited_at, expires_at, state)
-           SELECT $1, $2, $3, $4, $5, epoch, $6, $7, $8, 'open' FROM deployment WHERE id = 1 RETURNING id""",
-        *(partner_id, address, called, role, digest, *kept),
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open') RETURNING id""",
+        *(partner_id, address, called, role, digest, (await facts.read(tx)).epoch, *kept),
     )
     return Invitation(partner_id, number, address, called, role, *kept)
 

@@ -13,7 +13,7 @@ from hashrail.vault import Vault
 async def is_confirmed(tx: Reader, partner_id: int, member_id: int) -> bool:
     """Whether the member has a code generator that has shown a code."""
     found: bool = await tx.fetchval(
-        """SELECT EXISTS (SELECT FROM member_code
+        """SELECT EXISTS (SELECT 1 FROM member_code
                           WHERE partner_id = $1 AND member_id = $2 AND confirmed_at IS NOT NULL)""",
         *(partner_id, member_id),
     )

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from hashrail import clock
 from hashrail.db import Reader, Tx, record
+from hashrail.deployment import facts
 from hashrail.errors import NotFoundError
 from hashrail.parties import browser_sessions
 from hashrail.parties.browser_sessions import IDLE, LIFE, TOUCH, Stage
@@ -53,11 +54,12 @@ def partner_of(token: str) -> int | None:
 async def begin(tx: Tx, partner_id: int, member_id: int, stage: Stage, *, address: str, agent: str) -> str:
     """A new session; answers its token, which is told once."""
     token, now = f"{partner_id}.{browser_sessions.new_token()}", clock.wall_now()
-    kept = (browser_sessions.digest_of(token), stage, address, browser_sessions.agent_of(agent), now)
+    epoch = (await facts.read(tx)).epoch
+    kept = (browser_sessions.digest_of(token), stage, epoch, address, browser_sessions.agent_of(agent), now)
     await tx.execute(
         """INSERT INTO member_session
                (partner_id, member_id, digest, stage, epoch, address, agent, opened_at, seen_at)
-           SELECT $1, $2, $3, $4, epoch, $5, $6, $7, $7 FROM deployment WHERE id = 1""",
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)""",
         *(partner_id, member_id, *kept),
     )
     return token

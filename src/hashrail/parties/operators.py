@@ -138,7 +138,7 @@ async def add(tx: Tx, *, name: str, role: Role, password: str, by: Operator | No
 async def assert_new(tx: Reader, name: str) -> None:
     """Raises OperatorNameError, OperatorExistsError."""
     check_name(name)
-    if await tx.fetchval("SELECT EXISTS (SELECT FROM operator_account WHERE name = $1)", name):
+    if await tx.fetchval("SELECT EXISTS (SELECT 1 FROM operator_account WHERE name = $1)", name):
         raise OperatorExistsError(f"there is an operator {name!r}", field="name")
 
 
@@ -407,7 +407,7 @@ async def hold_alone(tx: Tx) -> None:
 
 async def _has_admin(tx: Tx) -> bool:
     found: bool = await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM operator_account WHERE role = 'admin' AND disabled_at IS NULL)"
+        "SELECT EXISTS (SELECT 1 FROM operator_account WHERE role = 'admin' AND disabled_at IS NULL)"
     )
     return found
 

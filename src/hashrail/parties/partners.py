@@ -67,11 +67,8 @@ async def _create(tx: Tx, number: int, name: str, credit_limit_usd: Decimal, at:
         )
     except asyncpg.UniqueViolationError as error:
         raise PartnerExistsError(f"a partner named {name!r} exists", field="name") from error
-    await tx.execute(
-        """INSERT INTO partner_day (partner_id, closed_through)
-           SELECT $1, published_through FROM publication WHERE id = 1""",
-        number,
-    )
+    published_through = await tx.fetchval("SELECT published_through FROM publication WHERE id = 1")
+    await tx.execute("INSERT INTO partner_day (partner_id, closed_through) VALUES ($1, $2)", number, published_through)
     await tx.execute("INSERT INTO partner_capacity (partner_id) VALUES ($1)", number)
     await ledger.open_books(tx, number, credit_limit_usd=credit_limit_usd, at=at)
     return Partner(id=number, public_id=public_id, name=name, created_at=at)

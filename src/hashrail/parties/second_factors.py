@@ -13,7 +13,7 @@ from hashrail.vault import Vault
 async def is_confirmed(tx: Reader, operator_id: int) -> bool:
     """Whether the operator has a code generator that has shown a code."""
     found: bool = await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM operator_code WHERE operator_id = $1 AND confirmed_at IS NOT NULL)", operator_id
+        "SELECT EXISTS (SELECT 1 FROM operator_code WHERE operator_id = $1 AND confirmed_at IS NOT NULL)", operator_id
     )
     return found
 

@@ -27,7 +27,7 @@ from hashrail.bitcoin.signer import Signed
 from hashrail.custody import foreign_spends, withdrawal_telling
 from hashrail.db import Reader, Tx
 from hashrail.errors import ConflictError, NotFoundError
-from hashrail.money import BTC_DECIMALS, divide_half_even
+from hashrail.money import BTC_DECIMALS, ZERO, divide_half_even
 
 Kind = Literal["fast", "daily", "external"]
 State = Literal["signed", "broadcast", "confirmed", "final", "conflicted"]
@@ -364,15 +364,19 @@ async def pinned(tx: Reader) -> set[Outpoint]:
 
 async def change_btc(tx: Reader) -> Decimal:
     """What payments that are not confirmed yet will bring back to the wallet."""
-    total: Decimal = await tx.fetchval(
-        """SELECT coalesce(sum(
-               (SELECT coalesce(sum(amount_btc), 0) FROM payout_input i WHERE i.batch_id = b.id)
-               - (SELECT coalesce(sum(w.amount_btc), 0) FROM partner p
-                  JOIN withdrawal w ON w.partner_id = p.id AND w.batch_id = b.id)
-               - (SELECT fee_btc FROM payout_transaction t WHERE t.batch_id = b.id ORDER BY version DESC LIMIT 1)), 0)
+    spent = await tx.fetch(
+        """SELECT b.id, (SELECT coalesce(sum(amount_btc), 0) FROM payout_input i WHERE i.batch_id = b.id)
+               - (SELECT fee_btc FROM payout_transaction t WHERE t.batch_id = b.id ORDER BY version DESC LIMIT 1) AS btc
            FROM payout_batch b WHERE b.state IN ('signed', 'broadcast') AND b.kind <> 'external'"""
     )
-    return total
+    if not spent:
+        return ZERO
+    paid: Decimal = await tx.fetchval(
+        """SELECT coalesce(sum(w.amount_btc), 0) FROM partner p JOIN withdrawal w ON w.partner_id = p.id
+           WHERE w.batch_id = ANY ($1::bigint[])""",
+        [row["id"] for row in spent],
+    )
+    return sum((row["btc"] for row in spent), -paid)
 
 
 def merged(due: Sequence[Due]) -> dict[str, Decimal]:

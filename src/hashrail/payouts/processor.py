@@ -141,7 +141,7 @@ async def pay(
 async def wait_for_time(tx: Reader) -> bool:
     """Whether anything is under way that goes on by itself as time passes."""
     waits: bool = await tx.fetchval(
-        """SELECT EXISTS (SELECT FROM withdrawal WHERE state IN ('queued', 'signed'))
-               OR EXISTS (SELECT FROM deposit WHERE state = 'pending')"""
+        """SELECT EXISTS (SELECT 1 FROM withdrawal WHERE state IN ('queued', 'signed'))
+               OR EXISTS (SELECT 1 FROM deposit WHERE state = 'pending')"""
     )
     return waits

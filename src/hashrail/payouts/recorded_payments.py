@@ -300,7 +300,7 @@ async def _replaced(tx: Tx, seen: Seen, paid: Sequence[Number]) -> BatchState | 
     )
     if batch_id is None:
         return None
-    await tx.execute("SELECT FROM payout_batch WHERE id = $1 FOR UPDATE", batch_id)
+    await tx.execute("SELECT 1 FROM payout_batch WHERE id = $1 FOR UPDATE", batch_id)
     # Under its lock: it stays so until the version is added.
     state = await batches.read(tx, batch_id)
     batch = state.batch
@@ -396,19 +396,20 @@ async def _never_queued(tx: Tx, operator: Operator, due: Sequence[Due], now: dat
     """What an operator says is paid elsewhere counts as exported: if that fails, no batch pays it by itself."""
     numbers = [one.partner_id for one in due], [one.id for one in due]
     queued = await tx.fetchval(
-        """SELECT EXISTS (SELECT FROM withdrawal w JOIN unnest($1::bigint[], $2::bigint[]) AS d (partner_id, id)
+        """SELECT EXISTS (SELECT 1 FROM withdrawal w JOIN unnest($1::bigint[], $2::bigint[]) AS d (partner_id, id)
            ON w.partner_id = d.partner_id AND w.id = d.id WHERE w.export_id IS NULL)""",
         *numbers,
     )
     if queued:
+        export_id = await tx.fetchval(
+            "INSERT INTO payout_export (created_at, exported_by) VALUES ($1, $2) RETURNING id", now, operator.name
+        )
         await tx.execute(
-            """WITH made AS (INSERT INTO payout_export (created_at, exported_by) VALUES ($3, $4) RETURNING id)
-               UPDATE withdrawal w SET export_id = made.id, state = 'exported'
-               FROM made, unnest($1::bigint[], $2::bigint[]) AS d (partner_id, id)
+            """UPDATE withdrawal w SET export_id = $3, state = 'exported'
+               FROM unnest($1::bigint[], $2::bigint[]) AS d (partner_id, id)
                WHERE w.partner_id = d.partner_id AND w.id = d.id AND w.export_id IS NULL""",
             *numbers,
-            now,
-            operator.name,
+            export_id,
         )
 
 

@@ -36,13 +36,17 @@ async def _settle(pool: Pool, batch_id: int) -> None:
     async with db.transaction(pool) as tx:
         # Under the lock, so that nothing is recorded for the batch between the postings and its end.
         await batches.lock(tx)
-        await tx.execute(
-            """UPDATE payout_batch SET settled_at = $2, fee_booked = true WHERE id = $1 AND settled_at IS NULL
-               AND NOT EXISTS (SELECT FROM partner p JOIN withdrawal w ON w.partner_id = p.id AND w.batch_id = $1
-                               AND w.state = 'signed')""",
+        open_one = await tx.fetchval(
+            """SELECT w.id FROM partner p JOIN withdrawal w ON w.partner_id = p.id
+               WHERE w.batch_id = $1 AND w.state = 'signed' LIMIT 1""",
             batch_id,
-            await business_clock.now(tx),
         )
+        if open_one is None:
+            await tx.execute(
+                "UPDATE payout_batch SET settled_at = $2, fee_booked = true WHERE id = $1 AND settled_at IS NULL",
+                batch_id,
+                await business_clock.now(tx),
+            )
 
 
 async def _shares(tx: Reader, batch_id: int) -> dict[int, Decimal]:

@@ -56,7 +56,7 @@ class Readiness:
         try:
             async with db.transaction(own) as tx:
                 await bootstrap.check_schema(tx)
-                await tx.execute("SELECT FROM _yoyo_migration LIMIT 1 FOR KEY SHARE")
+                await tx.execute("SELECT 1 FROM _yoyo_migration LIMIT 1 FOR KEY SHARE")
                 await tx.execute("SET LOCAL work_mem = '64kB'")
                 await tx.execute("SET LOCAL temp_tablespaces = ''")
                 await tx.fetchval("SELECT count(*) FROM generate_series(1, $1::int)", ROWS)

@@ -176,8 +176,7 @@ async def deliver(pool: db.Pool, vault: Vault, sender: Sender) -> None:
     lanes, failed = lanes_of(pool, vault, sender), Failed()
 
     async def plan() -> bool:
-        async with db.transaction(pool) as tx:
-            planned = await planning.plan(tx)
+        planned = await planning.plan(pool)
         if planned:
             for lane in lanes:
                 lane.wakes.set()

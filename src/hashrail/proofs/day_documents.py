@@ -86,7 +86,7 @@ async def _next_day(tx: Tx) -> date | None:
         """SELECT n.day
            FROM (SELECT coalesce((SELECT max(day) + 1 FROM day_document), first_day) AS day FROM publication
                  WHERE id = 1) n
-           WHERE EXISTS (SELECT FROM partner_day)
+           WHERE EXISTS (SELECT 1 FROM partner_day)
              AND n.day <= (SELECT min(coalesce(closed_through, '-infinity')) FROM partner_day)"""
     )
     return day

@@ -207,7 +207,7 @@ async def _store(tx: Tx, content: Content, built: Built, signed: documents.Signe
 
 async def _is_gone(reader: Reader, day: date) -> bool:
     gone: bool = await reader.fetchval(
-        """SELECT leaf_count > 0 AND NOT EXISTS (SELECT FROM liability_leaves l WHERE l.day = d.day)
+        """SELECT leaf_count > 0 AND NOT EXISTS (SELECT 1 FROM liability_leaves l WHERE l.day = d.day)
            FROM liabilities_document d WHERE day = $1""",
         day,
     )

@@ -63,7 +63,7 @@ async def are_of_node(tx: Reader, day: date) -> bool:
     """Whether a day's difficulty, subsidy and fees stand as the operator's node said them when they were fetched."""
     found: bool = await tx.fetchval(
         """SELECT EXISTS (
-               SELECT FROM day_source s JOIN mining_day d ON d.day = s.day AND d.entered_at = s.entered_at
+               SELECT 1 FROM day_source s JOIN mining_day d ON d.day = s.day AND d.entered_at = s.entered_at
                WHERE s.day = $1 AND s.figure = 'chain')""",
         day,
     )

@@ -106,7 +106,7 @@ async def of_user(tx: Tx, partner_id: int, user_id: int, *, today: date) -> Deci
                           SELECT fraction FROM programme_fraction
                           WHERE programme_id = m.programme_id AND from_day <= coalesce(d.closed_through, $3::date)
                           ORDER BY from_day DESC LIMIT 1) AS f
-                      WHERE m.partner_id = u.partner_id AND m.user_id = u.id), 0))
+                      WHERE m.partner_id = $1 AND m.user_id = $2), 0))
            FROM app_user u CROSS JOIN publication p LEFT JOIN partner_day d ON d.partner_id = u.partner_id
            WHERE u.partner_id = $1 AND u.id = $2""",
         partner_id,
@@ -135,7 +135,7 @@ async def create_programme(tx: Tx, name: str) -> int:
 
 async def assert_free(tx: Reader, name: str) -> None:
     """No programme has that name. Raises ProgrammeExistsError."""
-    if await tx.fetchval("SELECT EXISTS (SELECT FROM discount_programme WHERE name = $1)", name):
+    if await tx.fetchval("SELECT EXISTS (SELECT 1 FROM discount_programme WHERE name = $1)", name):
         raise ProgrammeExistsError(f"a programme named {name!r} exists", field="name")
 
 

@@ -22,7 +22,8 @@ from hashrail.settings import Settings
 # In production an hour, in which whoever looks can still take back what was entered.
 _DELAY = """coalesce(w.delay_seconds, (SELECT 3600 FROM deployment WHERE id = 1 AND mode = 'production'), 0)"""
 # Nobody earns by a first day before anybody has a miner.
-_WAITS = f"""CASE WHEN w.first_day IS NULL AND NOT EXISTS (SELECT FROM class_power_delta) THEN 0 ELSE {_DELAY} END"""
+_NOBODY_EARNS = "w.first_day IS NULL AND NOT EXISTS (SELECT 1 FROM class_power_delta)"
+_WAITS = f"CASE WHEN {_NOBODY_EARNS} THEN 0 ELSE {_DELAY} END"
 _READ = f"""
     SELECT d.entered_at, d.published_at, d.day, d.pool_btc_per_th, d.btc_usd, d.gomining_usd, d.kwh_usd,
            d.service_usd_per_th, coalesce(d.discount_cap, 0) AS discount_cap, d.difficulty, d.subsidy_btc, d.fees_btc,
@@ -256,7 +257,7 @@ async def enter(tx: Tx, inputs: DayInputs, *, at: datetime, held: Sequence[str] 
 
 async def delete(tx: Tx, day: date) -> MiningDay:
     """Take back what was entered for a day; answers what it was. Raises RatesMissingError, DayPublishedError."""
-    await tx.execute("SELECT FROM mining_day WHERE day = $1 FOR UPDATE", day)
+    await tx.execute("SELECT 1 FROM mining_day WHERE day = $1 FOR UPDATE", day)
     found = await find(tx, day)
     assert_not_published(found)
     await tx.execute("DELETE FROM mining_day WHERE day = $1", day)
@@ -265,7 +266,7 @@ async def delete(tx: Tx, day: date) -> MiningDay:
 
 async def hold_all(tx: Tx) -> None:
     """Whoever enters days does so one after the other: each is held against what another has just entered."""
-    await tx.execute("SELECT FROM publication WHERE id = 1 FOR UPDATE")
+    await tx.execute("SELECT 1 FROM publication WHERE id = 1 FOR UPDATE")
 
 
 async def let_go(tx: Tx, day: date) -> None:

@@ -35,12 +35,10 @@ class Standing:
 async def read(tx: Reader, *, now: datetime) -> Standing:
     """How the days stand at a business time. Before the first day has rates, no day waits."""
     row = await tx.fetchrow(
-        """SELECT p.published_through, b.next_day,
+        """SELECT p.published_through, p.first_day, b.next_day,
                   (SELECT min(g.day)::date FROM generate_series(b.next_day, $1::date, interval '1 day') AS g (day)
-                   WHERE NOT EXISTS (SELECT FROM mining_day m WHERE m.day = g.day::date)) AS waits_for,
-                  greatest(0, coalesce($1 - b.next_day + 1, 0)) AS open_days,
-                  coalesce((SELECT max(p.published_through - coalesce(d.closed_through, p.first_day - 1))
-                            FROM partner_day d), 0) AS behind_days
+                   WHERE NOT EXISTS (SELECT 1 FROM mining_day m WHERE m.day = g.day::date)) AS waits_for,
+                  greatest(0, coalesce($1 - b.next_day + 1, 0)) AS open_days
            FROM publication p CROSS JOIN LATERAL (
                SELECT coalesce(p.published_through + 1,
                                (SELECT min(day) FROM mining_day WHERE published_at IS NULL)) AS next_day) AS b
@@ -52,10 +50,20 @@ async def read(tx: Reader, *, now: datetime) -> Standing:
         row["published_through"],
         row["waits_for"],
         row["open_days"],
-        row["behind_days"],
+        await _behind(tx, row["published_through"], row["first_day"]),
         await _publishable_since(tx, row["next_day"], now) if row["open_days"] else None,
         await rates.held(tx),
     )
+
+
+async def _behind(tx: Reader, published_through: date | None, first_day: date | None) -> int:
+    """How many published days the partner has not closed that is furthest behind."""
+    if published_through is None or first_day is None:
+        return 0
+    closed: date | None = await tx.fetchval(
+        "SELECT min(coalesce(closed_through, $1::date - 1)) FROM partner_day", first_day
+    )
+    return 0 if closed is None else (published_through - closed).days
 
 
 async def _publishable_since(tx: Reader, day: date, now: datetime) -> datetime | None:

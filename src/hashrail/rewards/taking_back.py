@@ -41,8 +41,8 @@ async def take_back(tx: Tx, day: date) -> None:
         raise NotNewestError(f"{day} is not the newest published day", field="day")
     closed = await tx.fetchval(
         """SELECT min(d.partner_id) FROM partner_day d WHERE d.closed_through >= $1
-           AND (EXISTS (SELECT FROM class_power p WHERE p.partner_id = d.partner_id)
-                OR EXISTS (SELECT FROM class_power_delta e WHERE e.partner_id = d.partner_id AND e.day <= $1))""",
+           AND (EXISTS (SELECT 1 FROM class_power p WHERE p.partner_id = d.partner_id)
+                OR EXISTS (SELECT 1 FROM class_power_delta e WHERE e.partner_id = d.partner_id AND e.day <= $1))""",
         day,
     )
     if closed is not None:

@@ -45,9 +45,9 @@ _TOLD = """(a.user_id, a.currency) IN (
     WHERE e.partner_id = $1 AND e.position > $8 AND e.type = $10)"""
 # Bitcoin of a user who had power on one of these days.
 _EARNED = """(a.currency = 'BTC' AND EXISTS (
-    SELECT FROM stint s JOIN unnest($12::date[]) AS x (day)
+    SELECT 1 FROM stint s JOIN unnest($12::date[]) AS x (day)
                           ON s.from_day <= x.day AND (s.to_day IS NULL OR s.to_day > x.day)
-    WHERE s.partner_id = a.partner_id AND s.user_id = a.user_id))"""
+    WHERE s.partner_id = $1 AND s.user_id = a.user_id))"""
 
 
 async def of_partner(

@@ -150,5 +150,4 @@ async def _tell(pool: db.Pool) -> None:
     await mover.move_all(pool)
     planned = True
     while planned:
-        async with db.transaction(pool) as tx:
-            planned = await planning.plan(tx) > 0
+        planned = await planning.plan(pool) > 0

@@ -116,7 +116,7 @@ async def change(
     Raises NoTariffError, BadTariffError.
     """
     # Whoever changes another part at the same time waits, or one of the two would be lost.
-    await tx.execute("SELECT FROM upgrade_tariff FOR UPDATE")
+    await tx.execute("SELECT 1 FROM upgrade_tariff FOR UPDATE")
     if power_price is None or band_discount is None or power_steps is None or efficiency_steps is None:
         present = await load(tx)
         power_price = present.power_price if power_price is None else power_price

@@ -124,10 +124,10 @@ async def origins(tx: Reader, partner_id: int, miner_ids: Sequence[int]) -> dict
     """Where each of the miners came from, by its id."""
     rows = await tx.fetch(
         """SELECT m.id AS miner_id,
-                  (SELECT o.collection_id FROM purchase o WHERE o.partner_id = m.partner_id AND o.miner_id = m.id
+                  (SELECT o.collection_id FROM purchase o WHERE o.partner_id = $1 AND o.miner_id = m.id
                    LIMIT 1) AS collection_id,
                   (SELECT max(p.created_at) FROM post_payment p
-                   WHERE p.partner_id = m.partner_id AND p.miner_id = m.id) AS upgraded_at
+                   WHERE p.partner_id = $1 AND p.miner_id = m.id) AS upgraded_at
            FROM miner m WHERE m.partner_id = $1 AND m.id = ANY ($2)""",
         partner_id,
         list(miner_ids),

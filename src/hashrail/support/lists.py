@@ -149,7 +149,7 @@ _MINER = """
 _ORDER = """
     SELECT x.id, x.external_id, x.user_id, u.partner_user_id, x.collection_id, x.power, x.energy_efficiency,
            x.value_usd, x.state, x.created_at, x.expires_at, x.paid_at, x.miner_id,
-           (SELECT f.refunded_at FROM order_refund f WHERE f.partner_id = x.partner_id AND f.purchase_id = x.id)
+           (SELECT f.refunded_at FROM order_refund f WHERE f.partner_id = $1 AND f.purchase_id = x.id)
            AS refunded_at FROM purchase x"""
 _DEPOSIT = """
     SELECT x.id, x.user_id, u.partner_user_id, x.address, x.txid, x.vout, x.amount_btc, x.state, x.confirmations,

@@ -57,17 +57,17 @@ async def _facts(tx: Reader, partner_id: int, numbers: Sequence[int]) -> Mapping
     rows = await tx.fetch(
         """SELECT w.partner_id, w.id, CASE WHEN NOT u.payouts_go_on THEN u.blocked_at END AS blocked_at,
                   p.payouts_daily_btc,
-                  least((SELECT min(x.created_at) FROM withdrawal x WHERE x.partner_id = w.partner_id
+                  least((SELECT min(x.created_at) FROM withdrawal x WHERE x.partner_id = $1
                          AND x.user_id = w.user_id AND x.address = w.address),
-                        (SELECT b.created_at FROM wallet b WHERE b.partner_id = w.partner_id
+                        (SELECT b.created_at FROM wallet b WHERE b.partner_id = $1
                          AND b.user_id = w.user_id AND b.address = w.address)) AS known_since,
                   CASE WHEN p.bound_addresses_only THEN coalesce(
-                      (SELECT b.usable_at FROM wallet b WHERE b.partner_id = w.partner_id
+                      (SELECT b.usable_at FROM wallet b WHERE b.partner_id = $1
                        AND b.user_id = w.user_id AND b.address = w.address),
-                      (SELECT o.usable_at FROM wallet_unbound o WHERE o.partner_id = w.partner_id
+                      (SELECT o.usable_at FROM wallet_unbound o WHERE o.partner_id = $1
                        AND o.user_id = w.user_id AND o.address = w.address)) END AS usable_at,
-                  EXISTS (SELECT FROM withdrawal_approval a JOIN operator_account o ON o.id = a.operator_id
-                          WHERE a.partner_id = w.partner_id AND a.withdrawal_id = w.id AND o.disabled_at IS NULL
+                  EXISTS (SELECT 1 FROM withdrawal_approval a JOIN operator_account o ON o.id = a.operator_id
+                          WHERE a.partner_id = $1 AND a.withdrawal_id = w.id AND o.disabled_at IS NULL
                             AND o.role IN ('approver', 'admin')) AS approved
            FROM withdrawal w JOIN partner p ON p.id = w.partner_id
            JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id

@@ -261,7 +261,7 @@ async def test_housekeeping_forgets_what_is_past_its_time(world: World) -> None:
     age = "UPDATE rate_budget SET second = second - 62 WHERE subject = $1"
     await world.pool.execute(age, f"key:{other.partner.id}")
     first = {"orders": 0, "answers": 2, "sessions": 2, "wallets": 0, "payloads": 2, "budgets": 1}
-    first |= {"deliveries": 0, "exports": 0, "console": 0}
+    first |= {"deliveries": 0, "exports": 0, "console": 0, "portal": 0}
     assert await housekeeping.housekeeping(world.pool) == first
     await advance(world, HOUR)
     assert await housekeeping.housekeeping(world.pool) == {**dict.fromkeys(first, 0), "orders": 2}

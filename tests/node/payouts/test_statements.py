@@ -54,5 +54,6 @@ async def test_a_run_reads_little(world: World, bitcoin_node: Node, statements: 
             assert (await processor.run(deployment)).findings == []
         assert sum("FROM payout_transaction WHERE" in each for each in statements) == 1
         bitcoin_node.mine(THREE)
-        with at_most(statements, 68):
+        # One of them asks for payments of the batch that are open still, which no subquery of a batch may ask.
+        with at_most(statements, 69):
             assert (await processor.run(deployment)).settled == 1

@@ -22,7 +22,7 @@ INVARIANTS = (
         """
         SELECT e.partner_id, e.id, e.url FROM webhook_endpoint e
         WHERE e.state = 'enabled' AND e.due_at IS NULL AND EXISTS (
-            SELECT FROM webhook_delivery d
+            SELECT 1 FROM webhook_delivery d
             WHERE d.partner_id = e.partner_id AND d.endpoint_id = e.id AND d.next_attempt_at IS NOT NULL)""",
     ),
 )

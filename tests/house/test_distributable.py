@@ -1,0 +1,115 @@
+"""Statements are such as an engine accepts that keeps partners on several servers (`distributable.py`).
+
+Read are the statements that stand in the sources as they are; what is put together from parts is not.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+from pglast import parse_sql
+from pglast.parser import ParseError
+
+from hashrail import db
+from tests.house.distributable import faults
+from tests.house.sources import product
+from tests.house.test_schema import GLOBAL
+from tests.support.databases import database
+
+SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s")
+TABLES = """
+    SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'public' AND c.relkind = 'r'
+      AND {} EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'partner_id')"""
+
+
+def literal_statements() -> Iterator[tuple[str, str]]:
+    """The statements that stand in the sources as they are, with their module; some are only how others begin."""
+    for source in product():
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value):
+                yield source.module.removeprefix("hashrail.").replace(".", "/"), node.value
+
+
+def is_whole(statement: str) -> bool:
+    """Whether it can be read by itself."""
+    try:
+        parse_sql(statement)
+    except ParseError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+async def tables(server: str, template: str) -> tuple[set[str], set[str]]:
+    """(owned tables, global ones)."""
+    with database(server, template) as dsn:
+        pool = await db.open_pool(dsn, connections=1)
+        owned = {row["relname"] for row in await pool.fetch(TABLES.format(""))} - set(GLOBAL)
+        others = {row["relname"] for row in await pool.fetch(TABLES.format("NOT"))}
+        await pool.close()
+    return owned, others | set(GLOBAL)
+
+
+async def test_no_statement_has_a_form_that_is_refused(tables: tuple[set[str], set[str]]) -> None:
+    """Also those that nobody has recorded yet; how one begins says nothing of the partner that its end may name."""
+    owned, global_ = tables
+    found = {
+        f"{module}: {fault}: {' '.join(statement.split())[:200]}"
+        for module, statement in literal_statements()
+        if is_whole(statement)
+        for fault in faults(statement, owned=owned, global_=global_)
+        if not fault.startswith(("asks ", "locks "))
+    }
+    assert sorted(found) == []
+
+
+OWNED, WHOLE = {"account", "app_user", "event"}, {"batch"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("SELECT id FROM account WHERE partner_id = $1", []),
+        ("SELECT id FROM account a JOIN app_user u ON u.partner_id = a.partner_id WHERE u.partner_id = $1", []),
+        ("INSERT INTO account (partner_id, id) VALUES ($1, $2)", []),
+        ("INSERT INTO account (partner_id, id) SELECT u.partner_id, 1 FROM app_user u WHERE u.partner_id = $1", []),
+        ("SELECT id FROM batch", []),
+        ("SELECT id FROM account", ["asks account of no partner"]),
+        (
+            "SELECT a.id FROM account a JOIN app_user u ON u.id = a.user_id WHERE a.partner_id = $1",
+            ["asks app_user of no partner"],
+        ),
+        (
+            "SELECT EXISTS (SELECT FROM account WHERE partner_id = $1)",
+            ["EXISTS over an empty select list"],
+        ),
+        (
+            "SELECT (SELECT 1 FROM event e WHERE e.partner_id = a.partner_id) FROM account a WHERE partner_id = $1",
+            ["a subquery names the partner_id of the row around it, not the one that is given"],
+        ),
+        (
+            "WITH x AS (DELETE FROM event WHERE partner_id = $1) INSERT INTO account (partner_id, id) VALUES ($1, 1)",
+            ["writes several tables: account, event"],
+        ),
+        (
+            "INSERT INTO account (partner_id, id) SELECT $1, id FROM batch",
+            ["INSERT INTO account takes its partner_id from no owned row"],
+        ),
+        (
+            "UPDATE account SET id = CASE WHEN $2 THEN nextval('x') END WHERE partner_id = $1",
+            ["nextval inside the CASE of an UPDATE"],
+        ),
+        (
+            "SELECT b.id FROM batch b WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.partner_id = $1 AND e.id = b.id)",
+            ["a subquery of a global table's row asks an owned table"],
+        ),
+        (
+            "SELECT id FROM account ORDER BY id FOR UPDATE SKIP LOCKED",
+            ["asks account of no partner", "locks rows of account of no partner"],
+        ),
+    ],
+)
+def test_what_is_refused_is_told(statement: str, found: list[str]) -> None:
+    assert faults(statement, owned=OWNED, global_=WHOLE) == found
