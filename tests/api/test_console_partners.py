@@ -421,7 +421,7 @@ async def test_pages_show_what_there_is(office: Office) -> None:
         (P, "What its users hold together"),
         (f"{P}/payments", "SEPA 1"),
         (f"{P}/statement?month=2026-03", "Payment of the partner"),
-        (C, "Off sale"),
+        (C, "What upgrades cost"),
         ("/console/tariffs", "What the pool keeps"),
         (D, "spring"),
     ):
