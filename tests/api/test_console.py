@@ -11,6 +11,7 @@ import pyotp
 import pytest
 
 from hashrail import clock, db
+from hashrail.accounting import pool_receipts
 from hashrail.custody import approvals, payout_policy, withdrawals
 from hashrail.custody.withdrawals import Withdrawal
 from hashrail.pages.console.asking import Form
@@ -45,10 +46,19 @@ async def office(server: str, template: str) -> AsyncIterator[Office]:
         await policy(world, 0)
         async with open_office(world, dsn) as made:
             await approve_above(world, "0.001")
+            await paid_by_pool(world)
             for person in made.people.values():
                 assert (await person.sign_in()).status_code == 303
             yield made
             await check_books(world)
+
+
+async def paid_by_pool(world: World) -> None:
+    """The pool has paid once."""
+    async with db.transaction(world.pool) as tx:
+        day = await world.today() - dt.timedelta(days=1)
+        said = pool_receipts.by_word(day=day, amount_btc=Decimal("0.001"), reference="one", reason="by mail")
+        await pool_receipts.add(tx, [said])
 
 
 async def approve_above(world: World, btc: str) -> None:
@@ -107,8 +117,12 @@ async def test_roles_hold_for_every_page_and_deed(office: Office) -> None:
     user, one = await mallory(office), await waiting_one(office)
     await first_of_all(office)
     miner = await office.world.pool.fetchval("SELECT id FROM miner")
+    of_day = "?day=2026-03-02"
     queries = {
-        "day": "?day=2026-03-02",
+        **dict.fromkeys(("day", "confirm_day", "delete_day", "adjust_day", "take_day_back"), of_day),
+        "account": "?partner=1&account=1100",
+        "transfer": f"?partner=1&kind=day&object={dt.date(2026, 3, 2).toordinal()}&leg=1",
+        "reverse_receipt": "?receipt=1",
         "users": f"?partner=1&user={SCRIPT}",
         "income": f"?miner={miner}&day=2026-03-02",
         "search": "?q=1",

@@ -24,6 +24,7 @@ from hashrail.parties import (
     operators,
     people,
     sign_in_attempts,
+    tasks,
 )
 from hashrail.payouts import batches
 from hashrail.rewards import day_sources, tariffs
@@ -61,6 +62,8 @@ CLOSED: dict[str, Iterable[str]] = {
     "operator_account.role": get_args(operators.Role),
     "operator_session.stage": get_args(browser_sessions.Stage),
     "operator_change.state": get_args(changes.State),
+    "operator_task.kind": get_args(tasks.Kind),
+    "operator_task.state": get_args(tasks.State),
     "operator_tie.kind": get_args(people.Kind),
     "partner_standing.standing": get_args(fence.Standing),
     "payout_batch.kind": get_args(batches.Kind),
@@ -147,6 +150,7 @@ OPEN = {
                 "api_call.message",
                 *("member_action.action", "member_action.subject", "member_action.reason"),
                 *("member_change.act", "member_change.subject", "member_view.subject"),
+                *("operator_task.at", "operator_task.code", "operator_task.told"),
                 "mining_day.held",
             ),
         ),
@@ -246,7 +250,8 @@ OPEN = {
             *("event.data", "event_draft.data"),
             *("journal_entry.what", "operator_action.values_after", "operator_action.values_before"),
             *("api_call.details", "member_action.values_after", "member_action.values_before", "member_change.content"),
-            *("operator_change.content", "payout_turn.found", "run_terms.terms", "observation.figures"),
+            *("operator_change.content", "operator_task.meant", "payout_turn.found", "run_terms.terms"),
+            "observation.figures",
         ),
         "JSON",
     ),

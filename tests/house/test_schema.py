@@ -63,6 +63,7 @@ GLOBAL = {
     "operator_form": "operators look after the deployment",
     "operator_policy": "operators look after the deployment",
     "operator_session": "operators look after the deployment",
+    "operator_task": "operators look after the deployment",
     "operator_tie": "operators look after the deployment",
     "operator_view": "operators look after the deployment",
     "sign_in_attempt": "whoever tries may be nobody",

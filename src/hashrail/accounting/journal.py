@@ -13,25 +13,27 @@ from hashrail.db import Tx, record
 
 # How many entries are read in one go.
 PART = 1_000
-_ENTRIES = """
-    SELECT t.resolved_at AS at, t.posted_seq AS number, t.partner_id, p.name AS partner_name,
-           t.kind, t.object_id, t.leg,
-           coalesce(o.external_id, f.reference, d.txid || ':' || d.vout, u.partner_user_id,
-                    CASE WHEN t.kind = 'day' THEN ('0001-01-01'::date + (t.object_id - 1)::integer)::text END,
-                    t.object_id::text) AS reference,
-           t.debit_account, t.credit_account, a.currency, t.amount
-    FROM transfer t
-    JOIN partner p ON p.id = t.partner_id
-    JOIN account a ON a.partner_id = t.partner_id AND a.id = t.debit_account
+# What people know the object of a transfer by, and what that is read from.
+REFERENCE = """
+    coalesce(o.external_id, f.reference, d.txid || ':' || d.vout, u.partner_user_id,
+             CASE WHEN t.kind = 'day' THEN ('0001-01-01'::date + (t.object_id - 1)::integer)::text END,
+             t.object_id::text)"""
+OBJECTS = """
     LEFT JOIN purchase o ON t.kind IN ('purchase', 'refund', 'income_taken')
            AND o.partner_id = t.partner_id AND o.id = t.object_id
     LEFT JOIN partner_payment f ON t.kind IN ('partner_payment', 'payment_reversal')
            AND f.partner_id = t.partner_id AND f.id = t.object_id
     LEFT JOIN deposit d ON t.kind = 'deposit' AND d.partner_id = t.partner_id AND d.id = t.object_id
-    LEFT JOIN app_user u ON t.kind = 'settlement' AND u.partner_id = t.partner_id AND u.id = t.object_id
+    LEFT JOIN app_user u ON t.kind = 'settlement' AND u.partner_id = t.partner_id AND u.id = t.object_id"""
+_ENTRIES = f"""
+    SELECT t.resolved_at AS at, t.posted_seq AS number, t.partner_id, p.name AS partner_name,
+           t.kind, t.object_id, t.leg, {REFERENCE} AS reference, t.debit_account, t.credit_account, a.currency, t.amount
+    FROM transfer t
+    JOIN partner p ON p.id = t.partner_id
+    JOIN account a ON a.partner_id = t.partner_id AND a.id = t.debit_account {OBJECTS}
     WHERE ($1::bigint IS NULL OR t.partner_id = $1) AND t.state = 'posted'
       AND ($2::timestamptz IS NULL OR t.resolved_at >= $2) AND t.resolved_at < $3
-    ORDER BY t.resolved_at, t.posted_seq"""
+    ORDER BY t.resolved_at, t.posted_seq"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from hashrail.accounting import words
+from hashrail.accounting.periods import Period
 from hashrail.accounting.words import Entry
 from hashrail.db import Reader, Tx, record
 from hashrail.money import ZERO
@@ -137,6 +138,33 @@ def totals(rows: list[Row]) -> list[Total]:
         assert (total.debits, total.debit) == (total.credits, total.credit), f"the {currency} books do not balance"
         found.append(total)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An account of the chart in a period: what it held before, what moved on both sides, and what it held then."""
+
+    entry: Entry
+    opening: Decimal
+    debits: Decimal
+    credits: Decimal
+    closing: Decimal
+
+
+async def of_period(tx: Reader, partner_id: int | None, period: Period) -> list[Moved]:
+    """Every account of the chart in a period, balances on their normal side. Read it in one snapshot."""
+    after = await read(tx, partner_id, before=period.before)
+    before = [None] * len(after) if period.since is None else await read(tx, partner_id, before=period.since)
+    return [
+        Moved(
+            row.entry,
+            ZERO if was is None else was.balance,
+            row.debits - (ZERO if was is None else was.debits),
+            row.credits - (ZERO if was is None else was.credits),
+            row.balance,
+        )
+        for was, row in zip(before, after, strict=True)
+    ]
 
 
 async def each(tx: Tx, partner_id: int | None, *, before: datetime) -> AsyncIterator[Held]:

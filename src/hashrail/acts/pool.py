@@ -9,7 +9,7 @@ from hashrail.accounting.pool_receipts import Entered, Receipt
 from hashrail.acts.acting import Acting
 from hashrail.db import Reader, Tx
 from hashrail.deployment.opened import Deployment, on_chain
-from hashrail.money import ZERO
+from hashrail.money import ZERO, plain
 from hashrail.parties import operators
 from hashrail.parties.alone import Kind
 
@@ -100,7 +100,7 @@ async def yesterday(reader: Reader) -> date:
 def divided(made: Sequence[Receipt]) -> str:
     """What receipts pay, in a sentence."""
     whole, left = sum((one.amount_btc for one in made), ZERO), sum((one.undivided_btc for one in made), ZERO)
-    return f"{whole:f} BTC: {whole - left:f} pays days that are open, {left:f} waits for days to come."
+    return f"{plain(whole)} BTC: {plain(whole - left)} pays days that are open, {plain(left)} waits for days to come."
 
 
 def line_facts(one: Entered) -> dict[str, object]:

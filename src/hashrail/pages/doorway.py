@@ -11,7 +11,7 @@ Console and portal are two such doors: each has its own people, pages, paths and
 import hashlib
 import hmac
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -19,8 +19,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from litestar import Request, Response
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
+from litestar.response import Stream
 
-from hashrail import texts
+from hashrail import db, texts
 from hashrail.access import addresses
 from hashrail.api.serving.answering import is_known
 from hashrail.api.serving.door import ADDRESS, body_of
@@ -32,13 +33,13 @@ from hashrail.pages.desk import Desk
 from hashrail.pages.forms import MAX_NUMBER, FieldNotANumberError
 from hashrail.pages.rendering import HEADERS, HTML, Templates
 from hashrail.pages.signing import LOOPBACK, SignIn
-from hashrail.pages.visiting import BaseVisit, Came, Elsewhere, NotSignedInError, Shown
+from hashrail.pages.visiting import BaseVisit, Came, Elsewhere, NotSignedInError, Sheet, Shown
 from hashrail.parties import sent_forms
 from hashrail.parties.signing_in import From
 from hashrail.settings import Settings
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
-Answer: TypeAlias = Response[bytes]
+Answer: TypeAlias = Response[Any]
 Send: TypeAlias = Callable[[AnyRequest], Awaitable[Answer]]
 # `same-origin`: without a referrer browsers do not say of a form where it comes from.
 PRIVATE_HEADERS = HEADERS | {
@@ -123,7 +124,7 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
         """The visitor's role suffices."""
 
     @abstractmethod
-    async def show(self, view: X, visit: R) -> Shown | Elsewhere:
+    async def show(self, view: X, visit: R) -> Shown | Elsewhere | Sheet:
         """What a page shows."""
 
     @abstractmethod
@@ -187,6 +188,9 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
                 shown = await self.show(view, visit)
                 if isinstance(shown, Elsewhere):
                     return led_to(shown.path)
+                if isinstance(shown, Sheet):
+                    await self._note(visit, view.name, shown.subject)
+                    return _sheet(visit.deployment.pool, shown)
                 done = self.done(visit.query.get("done", ""))
                 page = self.page(self.template_of(view), {**shown.facts, "visit": visit, "done": done})
                 page.headers["etag"] = tag = _tag(page)
@@ -458,6 +462,18 @@ def from_of(request: AnyRequest) -> From:
     return From(address, addresses.place_of(address), texts.shown(request.headers.get("user-agent", "")))
 
 
+def _sheet(pool: db.Pool, sheet: Sheet) -> Answer:
+    """A file that is sent as it is read, however large it is."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        async with db.snapshot(pool) as tx:
+            async for part in sheet.parts(tx):
+                yield part.encode()
+
+    headers = PRIVATE_HEADERS | {"content-disposition": f'attachment; filename="{sheet.name}"'}
+    return Stream(parts(), media_type=sheet.media_type, headers=headers)
+
+
 def led_to(path: str) -> Answer:
     """On to another page."""
     return Response(b"", status_code=303, headers=PRIVATE_HEADERS | {"location": path}, media_type=HTML)
@@ -476,7 +492,7 @@ def named(operation: str, send: Send) -> Send:
 def route(method: HttpMethod, path: str, send: Send) -> HTTPRouteHandler:
     """A route of the application."""
 
-    async def handler(request: AnyRequest) -> Response[bytes]:
+    async def handler(request: AnyRequest) -> Response[Any]:
         return await send(request)
 
     return HTTPRouteHandler(path, http_method=method, name=f"{method} {path}")(handler)

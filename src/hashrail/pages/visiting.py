@@ -5,10 +5,11 @@ the least role of each. A view reads in one snapshot and names whom it shows, wh
 deed works in one transaction, in which who acts is looked up once more, and leads to another page.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import UnauthorizedError
 from hashrail.pages import forms
@@ -114,6 +115,16 @@ class Shown:
     """What a template shows; `subject` is whom it shows, as the log names them."""
 
     facts: Mapping[str, Any]
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What is downloaded in place of a page: a file of texts, read as it is sent, in a snapshot of its own."""
+
+    name: str
+    media_type: str
+    parts: Callable[[Tx], AsyncIterator[str]]
     subject: str | None = None
 
 

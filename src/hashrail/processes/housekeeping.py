@@ -14,6 +14,7 @@ from hashrail.parties import (
     partners,
     sent_forms,
     sign_in_attempts,
+    tasks,
     views,
 )
 from hashrail.selling import orders
@@ -30,7 +31,7 @@ async def housekeeping(pool: db.Pool, *, call_log_days: int = 7) -> dict[str, in
         counts["budgets"] += await rate_budgets.forget_expired(tx)
     async with db.transaction(pool) as tx:
         counts["console"] += await operator_sessions.forget_expired(tx)
-        for each in (sign_in_attempts, sent_forms, views):
+        for each in (sign_in_attempts, sent_forms, tasks, views):
             counts["console"] += await each.forget_past(tx)
     for partner_id in await partners.ids(pool):
         async with db.transaction(pool) as tx:

@@ -21,14 +21,15 @@ from prometheus_client import Counter, Histogram
 
 from hashrail import business_clock, clock, db
 from hashrail.accounting import pool_promises
+from hashrail.acts import running
 from hashrail.alarms import delivery, noting, observations
-from hashrail.audit import invariants
 from hashrail.custody import regime
 from hashrail.deployment import journal_file, opened
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import ConflictError, HashrailError
 from hashrail.exports import content, export, making
 from hashrail.market.chain_days import ChainNotReadyError
+from hashrail.parties import tasks as operator_tasks
 from hashrail.payouts import processor, settlement
 from hashrail.postgres import job_queue
 from hashrail.processes import delivering, housekeeping, watching
@@ -72,7 +73,7 @@ async def run(settings: Settings, dsn: str) -> None:
     async with queue.open_async():
         working, watched = loop.create_task(_work(queue)), loop.create_task(watching.watch(deployment))
         delivered = loop.create_task(delivering.run(deployment, dsn))
-        exporting = loop.create_task(_work(queue, export.QUEUE))
+        beside = [loop.create_task(_work(queue, each)) for each in (export.QUEUE, operator_tasks.QUEUE)]
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, working.cancel)
         log.info("worker started", **deployment.facts.shown())
@@ -80,9 +81,9 @@ async def run(settings: Settings, dsn: str) -> None:
             await working
         except asyncio.CancelledError:
             log.info("worker stopped")
-        for beside in (watched, delivered, exporting):
-            beside.cancel()
-        await asyncio.wait([watched, delivered, exporting])
+        for each in (watched, delivered, *beside):
+            each.cancel()
+        await asyncio.wait([watched, delivered, *beside])
     await deployment.close()
 
 
@@ -158,7 +159,7 @@ def tasks(queue: procrastinate.App, deployment: Deployment) -> None:
 
 
 def _tasks_that_take_long(queue: procrastinate.App, deployment: Deployment) -> None:
-    """What makes files, and adds up all users: on a queue of their own."""
+    """What makes files, adds up all users, and what operators asked for: on queues of their own."""
     pool, settings = deployment.pool, deployment.settings
 
     # It begins at once where an export is asked for, and each minute what a worker that was killed has left.
@@ -177,6 +178,16 @@ def _tasks_that_take_long(queue: procrastinate.App, deployment: Deployment) -> N
         day = await liabilities.take_due(pool, deployment.vault, every_days=settings.liabilities_every_days)
         if day is not None:
             log.info("liabilities signed", day=day.isoformat(), tick=timestamp)
+
+    # What an operator asked for begins at once, and each minute what a worker that was killed has left.
+    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.task(
+        name=operator_tasks.JOB, queue=operator_tasks.QUEUE, queueing_lock=operator_tasks.JOB, pass_context=False
+    )
+    @_counted(pool)
+    async def do_tasks(timestamp: int) -> None:
+        done = await running.do_waiting(deployment)
+        (log.info if done else log.debug)("tasks done", done=done, tick=timestamp)
 
 
 def _tasks_of_chain(queue: procrastinate.App, deployment: Deployment) -> None:
@@ -246,12 +257,10 @@ async def _audit(deployment: Deployment, timestamp: int) -> None:
     pool = deployment.pool
     await housekeeping.checkpoint_all(pool)
     started = clock.monotonic()
-    async with db.snapshot(pool) as tx:
-        findings = [finding async for finding in invariants.audit(tx)]
+    findings = await noting.audit(pool)
     broken = [finding for finding in findings if finding.rows]
     for finding in broken:
         log.error("invariant broken", invariant=finding.name, rows=finding.rows[:10])
-    await noting.audited(pool, broken)
     await _log_regime(deployment)
     seconds = round(clock.monotonic() - started, 3)
     log.info("audited", tick=timestamp, invariants=len(findings), broken=len(broken), seconds=seconds)

@@ -72,6 +72,11 @@ async def listed(reader: Reader, *, after: date | None, limit: int) -> list[DayD
     return [record(DayDocument, row) for row in rows]
 
 
+async def newest(reader: Reader, limit: int) -> list[DayDocument]:
+    """The newest documents first."""
+    return [record(DayDocument, row) for row in await reader.fetch(f"{_READ} ORDER BY day DESC LIMIT $1", limit)]
+
+
 async def open_power(tx: Tx, vault: Vault, day: date, *, partner_id: int) -> Opening:
     """What a partner's commitment in a day's document is made of. Raises DayNotSignedError."""
     document = await find(tx, day)

@@ -125,6 +125,13 @@ async def listed(reader: Reader, *, after: date | None, limit: int) -> list[Liab
     return [record(LiabilitiesDocument, row) for row in rows]
 
 
+async def newest(reader: Reader, limit: int) -> list[LiabilitiesDocument]:
+    """The newest documents first."""
+    return [
+        record(LiabilitiesDocument, row) for row in await reader.fetch(f"{_READ} ORDER BY day DESC LIMIT $1", limit)
+    ]
+
+
 async def prove(tx: Tx, vault: Vault, day: date | None, *, partner_id: int, user_id: int) -> BalanceProof:
     """A user's proof in the tree of a day, or of the newest.
 

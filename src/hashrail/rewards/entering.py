@@ -65,6 +65,22 @@ class Judgement:
         return [f"{each.field} {each.figure} ({each.why})" for each in self.doubts]
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A figure of a day beside what it is held against: beyond `alone` times that it is in doubt, beyond `two` for two.
+
+    `value` is None where the day has none, and `stood` where nothing stood before.
+    """
+
+    field: str
+    unit: str
+    value: Decimal | None
+    stood: Decimal | None
+    alone: Decimal
+    two: Decimal
+    doubt: Doubt | None
+
+
 async def enter(tx: Tx, inputs: DayInputs, *, at: datetime, chain: ChainDay | None = None) -> Judgement:
     """Enter a day's inputs, held where they are in doubt. Raises what `judge` does."""
     await rates.hold_all(tx)
@@ -92,6 +108,26 @@ async def judge(tx: Tx, inputs: DayInputs, *, today: date, chain: ChainDay | Non
     check(inputs)
     judged = await _judged(tx, inputs, today, is_subsidy_known=node_words.confirms_subsidy(inputs, chain))
     return replace(judged, doubts=(*judged.doubts, *await _of_node(tx, inputs, chain)))
+
+
+async def guards(tx: Tx, inputs: DayInputs) -> tuple[list[Compared], date | None]:
+    """What each figure of a day is held against, and of which day that is; the node is not asked."""
+    before = await _before(tx, inputs.day)
+    is_subsidy_known = await day_sources.are_of_node(tx, inputs.day)
+    doubts = {each.field: each for each in _of_figures(inputs, before, is_subsidy_known=is_subsidy_known)}
+    compared = [
+        Compared(
+            field=field,
+            unit=bounds.BOUNDS[field].unit,
+            value=getattr(inputs, field),
+            stood=None if before is None else getattr(before, field),
+            alone=bounds.BOUNDS[field].alone,
+            two=bounds.BOUNDS[field].two,
+            doubt=doubts.get(field),
+        )
+        for field in COMPARED
+    ]
+    return compared, None if before is None else before.day
 
 
 async def _judged(tx: Tx, inputs: DayInputs, today: date, *, is_subsidy_known: bool) -> Judgement:

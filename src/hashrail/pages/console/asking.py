@@ -11,12 +11,13 @@ from hashrail.db import Tx
 from hashrail.deployment import journal_file
 from hashrail.pages import asking, forms
 from hashrail.pages.asking import Asked, Done, Looked
-from hashrail.pages.console.visit import NotSignedInError, Visit
+from hashrail.pages.console.visit import NotSignedInError, Visit, link
 from hashrail.pages.forms import Values
-from hashrail.parties import operator_sessions, operators, sent_forms
+from hashrail.parties import operator_sessions, operators, sent_forms, tasks
 from hashrail.parties.changes import Change
 from hashrail.parties.operators import Operator, Role
 from hashrail.parties.permissions import ACTS
+from hashrail.parties.tasks import Kind
 
 __all__ = ["Ask", "Asked", "Do", "Done", "Form", "Looked", "Ready", "asked", "do", "let_in", "look"]
 
@@ -87,8 +88,23 @@ async def do(form: Form, visit: Visit) -> tuple[Done, Sequence[Change]]:
     return done, acting.asked
 
 
-async def let_in(tx: Tx, act: str | None, visit: Visit) -> Operator:
-    """Whoever is signed in still is, and may do the act (None: one's own session). Operators stay what they are.
+async def hand_over(tx: Tx, act: Acting, kind: Kind, subject: str, **meant: object) -> Done:
+    """Leave long work to the worker, noted with who asked; answers the page that shows how far it is.
+
+    A form that does so does not look: what it comes to is told while it is done.
+    """
+    await act.note(tx, subject, after=meant)
+    task = await tasks.ask(tx, act.named, kind, meant)
+    return Done(task_page(task.id))
+
+
+def task_page(number: int) -> str:
+    """The page of a task."""
+    return link("/tasks", id=number)
+
+
+async def let_in(tx: Tx, act: str | None, visit: Visit, *, least: Role = "viewer") -> Operator:
+    """Whoever is signed in still is, and may do the act; without an act that role suffices. Operators stay as they are.
 
     Raises NotSignedInError, OperatorRoleError.
     """
@@ -100,7 +116,7 @@ async def let_in(tx: Tx, act: str | None, visit: Visit) -> Operator:
     if session is None or session.stage != "whole":
         raise NotSignedInError("your session has ended")
     found = await operators.by_id(tx, session.operator_id)
-    operators.assert_may(found, "viewer" if act is None else ACTS[act].least)
+    operators.assert_may(found, least if act is None else ACTS[act].least)
     return found
 
 

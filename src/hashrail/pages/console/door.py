@@ -13,7 +13,7 @@ from hashrail.pages.console.words import DONE
 from hashrail.pages.desk import Desk
 from hashrail.pages.doorway import Doorway, Second
 from hashrail.pages.rendering import Templates
-from hashrail.pages.visiting import Came, Elsewhere, Shown
+from hashrail.pages.visiting import Came, Elsewhere, Sheet, Shown
 from hashrail.parties import changes, operator_sessions, operators, views
 from hashrail.parties.permissions import ACTS
 from hashrail.settings import Settings
@@ -47,7 +47,7 @@ class ConsoleDoor(Doorway[Visit, View, Deed, Form]):
         """Raises OperatorRoleError."""
         operators.assert_may(visit.operator, row.least)
 
-    async def show(self, view: View, visit: Visit) -> Shown | Elsewhere:
+    async def show(self, view: View, visit: Visit) -> Shown | Elsewhere | Sheet:
         """What a page shows, of one moment."""
         async with db.snapshot(visit.deployment.pool) as tx:
             return await view.show(tx, visit)
@@ -59,7 +59,7 @@ class ConsoleDoor(Doorway[Visit, View, Deed, Form]):
         if deed.act is not None and ACTS[deed.act].pays:
             deployment.assert_node_named()
         async with db.transaction(deployment.pool) as tx:
-            await asking.let_in(tx, deed.act, visit)
+            await asking.let_in(tx, deed.act, visit, least=deed.least)
             return await deed.do(tx, visit)
 
     async def ask(self, form: Form, visit: Visit) -> Asked:

@@ -15,7 +15,14 @@ from hashrail.pages.desk import Desk, Entry, Group
 CHANGES = Entry("Changes", f"{ROOT}/changes", "c")
 MENU = (
     Group("", (Entry("Home", ROOT, "h"),)),
-    Group("Mining", (Entry("Days", f"{ROOT}/days", "d", also=(f"{ROOT}/day",)),)),
+    Group(
+        "Mining",
+        (
+            Entry("Days", f"{ROOT}/days", "d", also=(f"{ROOT}/day",)),
+            Entry("Charts", f"{ROOT}/days/figures", "f"),
+            Entry("Pool receipts", f"{ROOT}/pool", "r"),
+        ),
+    ),
     Group(
         "Selling",
         (
@@ -25,11 +32,20 @@ MENU = (
             Entry("Tariffs", f"{ROOT}/tariffs", "t", also=(f"{ROOT}/discounts",)),
         ),
     ),
-    Group("Money", (Entry("Withdrawals", f"{ROOT}/withdrawals", "w"),)),
+    Group(
+        "Money",
+        (
+            Entry("Withdrawals", f"{ROOT}/withdrawals", "w"),
+            Entry("Ledger", f"{ROOT}/ledger", "b", also=(f"{ROOT}/account", f"{ROOT}/transfer")),
+            Entry("Trial balance", f"{ROOT}/trial-balance"),
+        ),
+    ),
+    Group("Trust", (Entry("Audit", f"{ROOT}/audit", "u"), Entry("Proofs", f"{ROOT}/proofs", "v"))),
     Group(
         "Running",
         (
             CHANGES,
+            Entry("Tasks", f"{ROOT}/tasks", "k"),
             Entry("Log", f"{ROOT}/log", "l"),
             Entry("Operators", f"{ROOT}/operators", "o"),
         ),

@@ -2,8 +2,8 @@
 
 from hashrail.pages.console import (
     blocking,
+    books_pages,
     changes,
-    days,
     home,
     log,
     own,
@@ -24,8 +24,7 @@ WITHDRAWAL = f"{ROOT}/withdrawals/{{partner:int}}/{{withdrawal:int}}"
 VIEWS = (
     View(ROOT, "home", "viewer", home.home),
     View(f"{ROOT}/sessions", "sessions", "viewer", own.sessions),
-    View(f"{ROOT}/days", "days", "viewer", days.listed),
-    View(f"{ROOT}/day", "day", "viewer", days.one),
+    *books_pages.VIEWS,
     *selling_pages.VIEWS,
     View(f"{PARTNER}/portal", "partner_portal", "support", portal_people.people),
     View(f"{ROOT}/search", "search", "support", searching.search),
@@ -46,6 +45,7 @@ DEEDS = (
     Deed(f"{ROOT}/sign-out", "sign_out", None, own.sign_out),
     Deed(f"{ROOT}/sessions", "end_session", None, own.end),
     Deed(f"{ROOT}/pause", "pause", "payouts pause", home.pause),
+    *books_pages.DEEDS,
     Deed(f"{USER}/notes", "add_note", "user note add", users.add_note),
     Deed(f"{USER}/block", "block", "user block", blocking.block),
     Deed(f"{USER}/unblock", "unblock", "user unblock", blocking.unblock),
@@ -69,5 +69,6 @@ FORMS = (
         *("end_member", "partner portal disable", portal_people.ask_to_disable, portal_people.disable),
         grave=True,
     ),
+    *books_pages.FORMS,
     Form(f"{CHANGE}/withdraw", "withdraw_change", "change withdraw", changes.ask_to_withdraw, changes.withdraw),
 )

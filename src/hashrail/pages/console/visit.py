@@ -11,12 +11,12 @@ from typing import TypeAlias
 from urllib.parse import urlencode
 
 from hashrail.db import Tx
-from hashrail.pages.visiting import BaseVisit, Elsewhere, NotSignedInError, Shown
+from hashrail.pages.visiting import BaseVisit, Elsewhere, NotSignedInError, Sheet, Shown
 from hashrail.parties.operator_sessions import Session
 from hashrail.parties.operators import Operator, Role, is_more
 from hashrail.parties.permissions import ACTS
 
-__all__ = ["ROOT", "Deed", "Do", "Elsewhere", "NotSignedInError", "Show", "Shown", "View", "Visit", "link"]
+__all__ = ["ROOT", "Deed", "Do", "Elsewhere", "NotSignedInError", "Sheet", "Show", "Shown", "View", "Visit", "link"]
 
 ROOT = "/console"
 
@@ -39,7 +39,7 @@ class Visit(BaseVisit):
         return self.may(ACTS[act].least)
 
 
-Show: TypeAlias = Callable[[Tx, Visit], Awaitable[Shown | Elsewhere]]
+Show: TypeAlias = Callable[[Tx, Visit], Awaitable[Shown | Elsewhere | Sheet]]
 Do: TypeAlias = Callable[[Tx, Visit], Awaitable[str]]
 
 
@@ -60,17 +60,21 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What changes something: where its form is sent, and the act of a command that it is (None: one's own session)."""
+    """What changes something: where its form is sent, and the act of a command that it is.
+
+    None is one's own session, or something that changes no books: then `role` says who may.
+    """
 
     path: str
     name: str
     act: str | None
     do: Do
+    role: Role = "viewer"
 
     @property
     def least(self) -> Role:
         """The least role that may do it."""
-        return "viewer" if self.act is None else ACTS[self.act].least
+        return self.role if self.act is None else ACTS[self.act].least
 
 
 def link(path: str, **query: object) -> str:

@@ -2,6 +2,8 @@
 
 import { drawOwnIncome } from "./console_chart.ts";
 import { startDesk } from "./desk.ts";
+import { drawFigures } from "./figure_charts.ts";
 
 startDesk();
 drawOwnIncome();
+drawFigures();

@@ -7,6 +7,8 @@ import { say } from "./saying.ts";
 import { restoreTables, statesOf } from "./tables.ts";
 
 const EVERY_MILLISECONDS = 10_000;
+// What is under way says how often it is looked at.
+const UNDER_WAY = "[data-live] [data-every]";
 
 /** Watch the parts with `data-live`, each by its id; `made` hears of each part that came anew. */
 export function startLive(made: (part: HTMLElement) => void): void {
@@ -36,7 +38,7 @@ export function startLive(made: (part: HTMLElement) => void): void {
   };
   const wait = (): void => {
     clearTimeout(timer);
-    if (document.visibilityState === "visible") timer = setTimeout(() => void ask(), EVERY_MILLISECONDS);
+    if (document.visibilityState === "visible") timer = setTimeout(() => void ask(), rhythm());
   };
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
@@ -51,6 +53,10 @@ export function startLive(made: (part: HTMLElement) => void): void {
     place.hidden = false;
     place.querySelector("span")?.replaceChildren(words);
   }
+}
+
+function rhythm(): number {
+  return Number(document.querySelector<HTMLElement>(UNDER_WAY)?.dataset["every"] ?? EVERY_MILLISECONDS);
 }
 
 function take(page: Document, written: Map<string, string>, made: (part: HTMLElement) => void): void {
