@@ -1,5 +1,5 @@
 -- Long work that an operator has asked for in the console, and the worker does.
--- depends: 0141_operator_forms
+-- depends: 0152_api_calls
 
 CREATE SEQUENCE operator_task_id_seq;
 CREATE TABLE operator_task (
