@@ -272,6 +272,20 @@ async def test_a_task_whose_worker_was_killed_is_begun_again(office: Office) -> 
     assert (await tasks.find(world.pool, begun.id)).state == "done"
 
 
+async def test_an_error_that_nobody_expected_ends_a_task_too(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def breaks(*_: object) -> str:
+        raise LookupError("a bug")
+
+    monkeypatch.setitem(running.WORK, "audit", breaks)
+    boss = await operators.find(office.world.pool, "admin")
+    async with db.transaction(office.world.pool) as tx:
+        asked = await tasks.ask(tx, boss, "audit", {})
+    with pytest.raises(LookupError):
+        await running.do_waiting(office.serving.deployment)
+    made = await tasks.find(office.world.pool, asked.id)
+    assert (made.state, made.code) == ("failed", "LookupError")
+
+
 # What the pool has paid
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pyotp
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import APIResponse, BrowserContext, Page
 
 from hashrail.pages.console import pages as console
 from hashrail.pages.portal import pages as portal
@@ -40,9 +40,12 @@ FORMULA = "=HYPERLINK(calc)"
 CONTRAST = ["color-contrast"]
 NO_SUCH_PAGE = "/nothing"
 # What a form asks for, beside the day of the page of one.
-DAY, ASKED = "/console/day", {"/console/income": "miner=1001"}
-# It is no page of its own.
-LEADS_ON = {"users"}
+DAY = "/console/day"
+ASKED = {"/console/income": "miner=1001"} | dict.fromkeys(
+    (f"{DAY}/{act}" for act in ("confirm", "delete", "take-back")), ""
+)
+# They are no pages of their own: one leads on, the others are files.
+LEADS_ON = {"users", "trial_balance_sheet", "journal"}
 # Pages that are asked for once: no more of one sort are looked at to find others.
 MOST_OF_A_SORT = 3
 
@@ -99,6 +102,8 @@ def box() -> Iterator[Box]:
             running.summary()
             facts = json.loads((folder / "data" / "demo.json").read_text())
             command(folder / "data", "payouts", "policy", "--approve-above", "0.0001")
+            (folder / "pool.csv").write_text("day,amount_btc\n2026-01-01,0.01\n")
+            command(folder / "data", "pool", "receipt", "import", str(folder / "pool.csv"))
             command(folder / "data", "user", "block", "bob", "--partner", "1", "--reason", "a drill")
             command(
                 folder / "data", "operator", "add", ADMIN, "--role", "admin", HASHRAIL_NEW_OPERATOR_PASSWORD=PASSWORD
@@ -147,15 +152,20 @@ def explore(room: Room, context: BrowserContext, url: str) -> None:
         of_sort[sort] += 1
         made = context.request.get(url + path, max_redirects=0)
         waiting += [link for link in links_of(made.text()) if link not in seen]
-        if made.status == HTTPStatus.OK:
+        if is_page(made):
             room.found.setdefault(sort, path)
     for row in room.rows:
         plain = re.sub(r"\{\w+:int\}", "1", row.path)
-        if row.path not in room.found and context.request.get(url + plain, max_redirects=0).status == HTTPStatus.OK:
+        if row.path not in room.found and is_page(context.request.get(url + plain, max_redirects=0)):
             room.found[row.path] = plain
     for sort, query in ASKED.items():
         if sort not in room.found and DAY in room.found:
             room.found[sort] = f"{sort}?{query}&{room.found[DAY].partition('?')[2]}"
+
+
+def is_page(made: APIResponse) -> bool:
+    """Whether something is there, and no file."""
+    return made.status == HTTPStatus.OK and "content-disposition" not in made.headers
 
 
 def links_of(page: str) -> list[str]:

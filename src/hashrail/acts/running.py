@@ -5,13 +5,12 @@ refused is told with the task, and so is an error that nobody expected.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeAlias
-
-import structlog
 
 from hashrail import clock, db
 from hashrail.acts import days, rates
@@ -32,7 +31,6 @@ from hashrail.rewards import rates as day_rates
 BEAT_SECONDS = 1.0
 # Of tasks that change nothing, the least role that may ask for them.
 LOOKS: Mapping[Kind, Role] = {"audit": "operator", "payouts reconcile": "operator"}
-log = structlog.get_logger()
 
 
 @dataclass
@@ -82,10 +80,18 @@ async def _do(deployment: Deployment, task: Task) -> None:
             told = await WORK[task.kind](act, task.meant, counter)
         except HashrailError as error:
             code, told = error.code, f"{error.message}. {error.advice}"
-        except Exception as error:  # whatever it is, whoever asked is told that it has ended
-            log.exception("task failed", task=task.id, kind=task.kind)
-            code, told = observations.code_of(error), "It ended by an error, which the worker's log tells."
-    async with db.transaction(deployment.pool) as tx:
+        finally:
+            # One that was called off is begun again by another worker; of what nobody expected the log tells more.
+            bug = sys.exception()
+            if bug is not None and not isinstance(bug, asyncio.CancelledError):
+                told = "It ended by an error, which the worker's log tells."
+                await _end(deployment.pool, task, counter, told=told, code=observations.code_of(bug))
+    await _end(deployment.pool, task, counter, told=told, code=code)
+
+
+async def _end(pool: db.Pool, task: Task, counter: Counter, *, told: str, code: str | None) -> None:
+    """An attempt has ended, having got so far."""
+    async with db.transaction(pool) as tx:
         await tasks.tell(tx, task, done=counter.done, total=counter.total, at=counter.at)
         await tasks.end(tx, task, told=told, code=code)
 
@@ -157,7 +163,7 @@ def _day(text: str | None) -> date | None:
     return None if text is None else clock.day_from(text)
 
 
-WORK: Mapping[Kind, Work] = {
+WORK: dict[Kind, Work] = {
     "audit": _audit,
     "day close": _close_days,
     "payouts reconcile": _reconcile,
