@@ -23,6 +23,7 @@ from tests.support.databases import with_database
 from tests.support.hostile import HOSTILE, acting
 from tests.support.operators import PASSWORD as OPERATORS_PASSWORD
 from tests.support.operators import hired
+from tests.support.payouts import asked, funded
 from tests.support.portal import PASSWORD, Bureau, Person, answered, forget_attempts, joined, open_bureau
 from tests.support.world import World
 
@@ -40,7 +41,7 @@ async def bureau(server: str, template: str) -> AsyncIterator[Bureau]:
 
 
 async def own_one_of_each(bureau: Bureau) -> None:
-    """A key, an invitation, a change that waits and a request, of the first partner."""
+    """A key, an invitation, a change that waits, a request, and what a user has, of the first partner."""
     owner, second = bureau.members["owner"], await joined(bureau.pool, bureau.world.partner.id, "two@first.example")
     async with db.transaction(bureau.pool) as tx:
         made = await api_keys.create_key(
@@ -51,6 +52,9 @@ async def own_one_of_each(bureau: Bureau) -> None:
         await call_log.keep(tx, [answered(owner.partner_id)])
         await member_changes.ask(tx, second, key_changes.SCOPES, f"key {made.key_id}", before=before, after=after)
     await link_to(bureau, "waits@first.example")
+    alice = await bureau.world.user("alice of first.example")
+    await funded(bureau.world, alice.id)
+    await asked(bureau.world, alice.id, "0.001")
 
 
 async def things(bureau: Bureau, partner_id: int) -> dict[str, int]:
@@ -74,6 +78,10 @@ OWNED = {
     "key": "api_key",
     "change": "member_change",
     "call": "api_call",
+    "user": "app_user",
+    "miner": "miner",
+    "order": "purchase",
+    "withdrawal": "withdrawal",
 }
 
 

@@ -152,3 +152,37 @@ def test_a_key_is_made_and_a_wrong_signature_explained(opened: Browser, sandbox:
         page.get_by_role("button", name="See what it comes to").click()
         page.get_by_role("button", name="End the key").click()
         expect(page.get_by_text("The key has ended.")).to_be_visible()
+
+
+def test_a_user_is_looked_up_and_their_figures_are_drawn(opened: Browser, sandbox: Sandbox) -> None:
+    """From the partner's days to a user, by their id; their orders, one of them, its miner, and back to the user."""
+    with looking(opened) as watched:
+        page = watched.page
+        sign_in(watched, sandbox, "/income")
+        expect(page.locator("#income canvas")).to_be_visible()
+        check_page(watched, "income")
+        page.get_by_role("link", name="90 days").click()
+        expect(page.get_by_text("90 days")).to_have_attribute("aria-current", "true")
+        page.get_by_role("link", name="Users", exact=True).click()
+        check_page(watched, "users")
+        page.get_by_role("searchbox").fill("alice")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="alice", level=1)).to_be_visible()
+        expect(page.locator("#income canvas")).to_be_visible()
+        check_page(watched, "user")
+        page.get_by_role("link", name="All orders of this user").click()
+        expect(page.get_by_role("heading", name="Orders of alice", level=1)).to_be_visible()
+        page.get_by_label("State").select_option("issued")
+        page.get_by_role("button", name="Show", exact=True).click()
+        expect(page.get_by_role("heading", name="Orders of alice", level=1)).to_be_visible()
+        check_page(watched, "orders")
+        page.locator("tbody a").first.click()
+        check_page(watched, "order")
+        page.locator("dl.facts a[href^='/portal/miners/']").click()
+        check_page(watched, "miner")
+        page.locator("dl.facts").get_by_role("link", name="alice").click()
+        page.set_viewport_size(PHONE)
+        check_page(watched, "phone-user")
+        for path in ("/income", "/users", "/miners", "/orders", "/withdrawals", "/deposits"):
+            page.goto(f"{sandbox.url}/portal{path}")
+            check_page(watched, f"phone{path.replace('/', '-')}")

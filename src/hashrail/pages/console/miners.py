@@ -1,11 +1,7 @@
 """Miners of a partner, and one on a page: whose it was on a line of time, how it was ordered, upgraded, handed over."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from hashrail import business_clock, clock
 from hashrail.db import Tx
-from hashrail.pages import listing, stint_lines
+from hashrail.pages import holdings, listing
 from hashrail.pages.console.partners import whose
 from hashrail.pages.console.visit import Shown, Visit, link
 from hashrail.pages.console.ways import ConsoleWays
@@ -43,17 +39,5 @@ async def one(tx: Tx, visit: Visit) -> Shown:
     """Everything about a miner. Raises MinerNotFoundError."""
     partner = await whose(tx, visit)
     page = await miner_pages.of(tx, partner.id, visit.numbers["miner"])
-    owner = await user_of(tx, partner.id, page.user_id)
-    today = clock.day_of(await business_clock.now(tx))
-    first = stint_lines.first_day([page.stints], today)
-    facts: Mapping[str, Any] = {
-        "partner": partner,
-        "page": page,
-        "owner": owner,
-        "bars": stint_lines.bars(page.stints, owner, first, today),
-        "first": first,
-        "today": today,
-        "box": stint_lines.BOX,
-        "ways": ConsoleWays(partner.id),
-    }
+    facts = {**await holdings.of_miner(tx, partner.id, page), "partner": partner, "ways": ConsoleWays(partner.id)}
     return Shown(facts, f"miner {partner.id}:{page.miner.id}")

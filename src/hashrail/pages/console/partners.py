@@ -11,6 +11,7 @@ from hashrail.custody import payout_terms
 from hashrail.db import Tx
 from hashrail.pages.console.asking import Asked, Done
 from hashrail.pages.console.visit import Shown, Visit, link
+from hashrail.pages.console.ways import ConsoleWays
 from hashrail.pages.forms import Field, Values
 from hashrail.parties import newcomers, partners, standings, users
 from hashrail.parties.partners import Partner, PartnerNotFoundError
@@ -70,7 +71,7 @@ async def people(tx: Tx, visit: Visit) -> Shown:
     partner = await numbered(tx, visit.numbers["partner"])
     found = await users.of_partner(tx, partner.id, limit=LISTED + 1, before=visit.number("after"))
     older = link(f"/partners/{partner.id}/users", after=found[LISTED - 1].id) if len(found) > LISTED else None
-    facts = {"partner": partner, "found": found[:LISTED], "more": older}
+    facts = {"partner": partner, "found": found[:LISTED], "more": older, "ways": ConsoleWays(partner.id)}
     return Shown(facts, f"users of partner {partner.id}")
 
 

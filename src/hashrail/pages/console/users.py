@@ -1,22 +1,18 @@
 """A user on one page: balances and why, income, miners on a line of time, what came and went, what was said."""
 
-from hashrail import business_clock, clock
 from hashrail.audit import explain
 from hashrail.db import Tx
-from hashrail.money import plain
-from hashrail.pages import stint_lines
+from hashrail.pages import holdings
 from hashrail.pages.console import days
 from hashrail.pages.console.partners import numbered
 from hashrail.pages.console.visit import Elsewhere, Shown, Visit, link
 from hashrail.pages.console.ways import ConsoleWays
 from hashrail.parties import operators, partners, users
 from hashrail.parties.users import User
-from hashrail.support import lists, notes, user_pages
-from hashrail.support.lists import Page
+from hashrail.support import notes, user_pages
 
 # Of each list, the newest.
 LISTED = 20
-DAYS_DRAWN = 366
 
 
 async def by_name(tx: Tx, visit: Visit) -> Elsewhere:
@@ -30,24 +26,9 @@ async def user(tx: Tx, visit: Visit) -> Shown:
     """Everything about a user."""
     found = await whom(tx, visit)
     page = await user_pages.of(tx, visit.deployment, found, limit=LISTED)
-    drawn = await lists.income(tx, found.partner_id, found.id, Page(DAYS_DRAWN, user_id=found.id))
-    today = clock.day_of(await business_clock.now(tx))
-    first = stint_lines.first_day([stints for _, stints in page.miners], today)
-    return Shown(
-        {
-            "page": page,
-            "user": found,
-            "partner": await numbered(tx, found.partner_id),
-            "income": [{"day": one.day.isoformat(), "net": plain(one.net_btc)} for one in reversed(drawn)],
-            "lines": [(miner, stint_lines.bars(stints, found, first, today)) for miner, stints in page.miners],
-            "first": first,
-            "today": today,
-            "last_day": page.income[0].day if page.income else None,
-            "box": stint_lines.BOX,
-            "ways": ConsoleWays(found.partner_id),
-        },
-        subject_of(found),
-    )
+    partner = await numbered(tx, found.partner_id)
+    facts = {**await holdings.of_user(tx, page), "partner": partner, "ways": ConsoleWays(partner.id)}
+    return Shown(facts, subject_of(found))
 
 
 async def add_note(tx: Tx, visit: Visit) -> str:

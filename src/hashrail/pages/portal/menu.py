@@ -10,7 +10,17 @@ from hashrail.pages.portal.visit import ROOT, Visit
 
 OWN = Entry("Your account", f"{ROOT}/account", "a")
 MENU = (
-    Group("", (Entry("Home", ROOT, "h"),)),
+    Group("", (Entry("Home", ROOT, "h"), Entry("Income", f"{ROOT}/income", "i"))),
+    Group(
+        "Your users",
+        (
+            Entry("Users", f"{ROOT}/users", "u"),
+            Entry("Miners", f"{ROOT}/miners", "m"),
+            Entry("Orders", f"{ROOT}/orders", "o"),
+            Entry("Withdrawals", f"{ROOT}/withdrawals", "w"),
+            Entry("Deposits", f"{ROOT}/deposits", "d"),
+        ),
+    ),
     Group(
         "Integration",
         (
@@ -38,4 +48,6 @@ def of(visit: Visit) -> Desk:
         own=OWN.path,
         sign_out=f"{ROOT}/sign-out",
         word=visit.word,
+        search=f"{ROOT}/users" if visit.may(LEAST[f"{ROOT}/users"]) else None,
+        search_words="A user, by your id",
     )

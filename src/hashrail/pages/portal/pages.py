@@ -1,6 +1,20 @@
 """Every page, form and deed of the portal, with the least role of each."""
 
-from hashrail.pages.portal import home, key_changes, keys, own, places, requests, team
+from hashrail.pages.portal import (
+    deposits,
+    home,
+    income,
+    key_changes,
+    keys,
+    miners,
+    orders,
+    own,
+    places,
+    requests,
+    team,
+    users,
+    withdrawals,
+)
 from hashrail.pages.portal.visit import ROOT, Deed, Form, View
 
 KEY = f"{ROOT}/keys/{{key:int}}"
@@ -10,6 +24,16 @@ MEMBER = f"{ROOT}/team/{{member:int}}"
 VIEWS: tuple[View, ...] = (
     View(ROOT, "home", "viewer", home.home),
     View(f"{ROOT}/account", "account", "viewer", own.account),
+    View(f"{ROOT}/income", "income", "viewer", income.income),
+    View(f"{ROOT}/users", "users", "support", users.listed),
+    View(f"{ROOT}/users/{{user:int}}", "user", "support", users.one),
+    View(f"{ROOT}/miners", "miners", "support", miners.listed),
+    View(f"{ROOT}/miners/{{miner:int}}", "miner", "support", miners.one),
+    View(f"{ROOT}/orders", "orders", "support", orders.listed),
+    View(f"{ROOT}/orders/{{order:int}}", "order", "support", orders.one),
+    View(f"{ROOT}/withdrawals", "withdrawals", "support", withdrawals.listed),
+    View(f"{ROOT}/withdrawals/{{withdrawal:int}}", "withdrawal", "support", withdrawals.one),
+    View(f"{ROOT}/deposits", "deposits", "support", deposits.listed),
     View(f"{ROOT}/keys", "keys", "developer", keys.listed),
     View(KEY, "key", "developer", keys.one),
     View(f"{ROOT}/requests", "requests", "developer", requests.listed),

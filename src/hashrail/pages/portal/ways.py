@@ -1,0 +1,29 @@
+"""Where things of a partner have their pages in its portal."""
+
+from hashrail.pages.portal.visit import link
+from hashrail.pages.ways import Ways
+
+
+class PortalWays(Ways):
+    """Pages of the things of whoever is signed in."""
+
+    tells_all = False
+
+    def user(self, user_id: int) -> str:
+        """A user's page."""
+        return link(f"/users/{user_id}")
+
+    def miner(self, miner_id: int) -> str:
+        """A miner's page."""
+        return link(f"/miners/{miner_id}")
+
+    def order(self, order_id: int, external_id: str) -> str:
+        """An order's page."""
+        return link(f"/orders/{order_id}")
+
+    def withdrawal(self, withdrawal_id: int) -> str:
+        """A withdrawal's page."""
+        return link(f"/withdrawals/{withdrawal_id}")
+
+
+WAYS = PortalWays()
