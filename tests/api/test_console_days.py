@@ -296,6 +296,7 @@ async def test_receipts_are_recorded_imported_and_taken_back(office: Office) -> 
     fields = {"day": "2026-03-02", "amount": "0.000001", "reference": "March 2", "reason": "by mail"}
     looked = texts_of(await send(admin, "/pool/add", **fields))
     assert "0.000001 BTC: 0.000001 pays days that are open" in looked
+    assert await office.world.pool.fetchval("SELECT last_value FROM pool_receipt_id_seq WHERE is_called") is None
     assert (await send(admin, "/pool/add", "do", **fields)).status_code == 303
     lines = "day,amount_btc,reference\n2026-03-02,0.000002,b\n2026-03-03,0.000003,c\n"
     assert (await send(admin, "/pool/import", "do", lines=lines)).status_code == 303

@@ -104,19 +104,20 @@ def by_word(*, day: date, amount_btc: Decimal, reference: str, reason: str) -> E
     return Entered("word", f"word {reference}", day, amount_btc, reference=reference, reason=reason)
 
 
-async def add(tx: Tx, entered: Sequence[Entered]) -> list[Receipt]:
+async def add(tx: Tx, entered: Sequence[Entered], *, tried: bool = False) -> list[Receipt]:
     """Record what was not recorded yet, and divide it; answers what was. The same again is nothing new.
 
+    What is only `tried`, and undone by the caller, has numbers below zero and takes none of the sequence's.
     Holds all partners' fences. Raises PoolReceiptError, PoolReceiptConflictError.
     """
     held = await fence.hold(tx, await partners.ids(tx))
     now = await business_clock.now(tx)
-    made = []
+    made = list[int]()
     for each in entered:
         check(each.day, each.amount_btc, now=now)
         found = await _known(tx, each)
         if found is None:
-            made.append(await _write(tx, each, now))
+            made.append(await _write(tx, each, now, number=-1 - len(made) if tried else None))
     await _divide(tx, list(held), now)
     return [await get(tx, each) for each in made]
 
@@ -228,12 +229,13 @@ async def _known(tx: Reader, entered: Entered) -> Receipt | None:
     return None if row is None else record(Receipt, row)
 
 
-async def _write(tx: Tx, entered: Entered, now: datetime) -> int:
+async def _write(tx: Tx, entered: Entered, now: datetime, *, number: int | None) -> int:
     proof = entered.proof
-    number: int = await tx.fetchval(
-        """INSERT INTO pool_receipt (source, key, day, amount_btc, undivided_btc, txid, reference, reason, block_hash,
-                                     height, depth, witnessed, simulated, recorded_at)
-           VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id""",
+    written: int = await tx.fetchval(
+        """INSERT INTO pool_receipt (id, source, key, day, amount_btc, undivided_btc, txid, reference, reason,
+                                     block_hash, height, depth, witnessed, simulated, recorded_at)
+           VALUES (coalesce($14, nextval('pool_receipt_id_seq')), $1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11,
+                   $12, $13) RETURNING id""",
         entered.source,
         entered.key,
         entered.day,
@@ -247,8 +249,9 @@ async def _write(tx: Tx, entered: Entered, now: datetime) -> int:
         None if proof is None else proof.witnessed,
         None if proof is None else proof.simulated,
         now,
+        number,
     )
-    return number
+    return written
 
 
 async def _divide(tx: Tx, partner_ids: list[int], now: datetime) -> None:

@@ -195,7 +195,7 @@ async def _adjust_day(tx: Tx, change: Change, asker: Operator) -> None:
     meant = {name: Decimal(value) for name, value in change.after.items() if name not in ("day", "reason")}
     reason = change.after["reason"]
     at = await business_clock.now(tx)
-    await rate_classes.adjust(tx, day, reason=reason, at=at, **meant)
+    await rate_classes.adjust(tx, day, reason=reason, at=at, tried=False, **meant)
     await entering.judge_again(tx, after=day, today=clock.day_of(at))
     await operators.note(tx, asker, change.act, change.subject, reason, before=change.before, after=change.after)
 

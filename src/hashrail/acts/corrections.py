@@ -38,6 +38,6 @@ async def correct(tx: Tx, act: Acting, partner_id: int, partner_user_id: str, wa
     of = (Kind.CORRECTION, one.currency, abs(one.amount))
     if await act.waits_beyond(tx, subject, of, before=before, after=after):
         return False
-    made = await corrections.correct(tx, books, one)
+    made = await corrections.correct(tx, books, one, tried=act.tries)
     await act.note(tx, subject, before=before, after=after, reason=one.reason)
     return made

@@ -69,7 +69,7 @@ async def adjust(tx: Tx, act: Acting, meant: Meant, words: Words, *, confirm: Se
     if any(each.two for each in made.doubts) and await act.waits(tx, f"day {day}", before=stood, after=stands):
         return made
     at = await business_clock.now(tx)
-    number = await rate_classes.adjust(tx, day, reason=meant.reason, at=at, **meant.changes)
+    number = await rate_classes.adjust(tx, day, reason=meant.reason, at=at, tried=act.tries, **meant.changes)
     await entering.judge_again(tx, after=day, today=clock.day_of(at))
     await act.note(tx, f"day {day}", before=stood, after=stands, reason=meant.reason)
     return replace(made, number=number)

@@ -53,10 +53,11 @@ async def import_lines(tx: Tx, act: Acting, lines: Iterable[str]) -> list[Receip
 
 async def record(tx: Tx, act: Acting, entered: Sequence[Entered]) -> list[Receipt]:
     """Record what was not recorded yet. Raises PoolReceiptError, PoolReceiptConflictError."""
-    made = await pool_receipts.add(tx, entered)
+    made = await pool_receipts.add(tx, entered, tried=act.tries)
     for one in made:
         values = {"day": one.day, "amount_btc": one.amount_btc, "txid": one.txid, "reference": one.reference}
-        await act.note(tx, f"pool receipt {one.id}", after=values, reason=one.reason)
+        subject = f"pool receipt {one.reference or one.txid or one.day}" if act.tries else f"pool receipt {one.id}"
+        await act.note(tx, subject, after=values, reason=one.reason)
     if made:
         act.told.append(divided(made))
     return made

@@ -22,6 +22,8 @@ from hashrail.parties import operators, users
 from hashrail.parties.users import User
 from hashrail.rewards import settling
 
+# The number of a correction that is only tried.
+_TRIED = -1
 ACCOUNTS = {"BTC": Account.CORRECTIONS_BTC, "GOMINING": Account.CORRECTIONS_GOMINING}
 
 
@@ -72,16 +74,17 @@ async def is_done(tx: Tx, partner_id: int, wanted: Correction) -> bool:
     return made is not None
 
 
-async def correct(tx: Tx, books: OpenBooks, wanted: Correction) -> bool:
-    """Credit or debit a user; False when that was done before.
+async def correct(tx: Tx, books: OpenBooks, wanted: Correction, *, tried: bool = False) -> bool:
+    """Credit or debit a user; False when that was done before. What is only `tried` takes no number of the sequence.
 
     Raises CorrectionAmountError, ReasonMissingError, CorrectionConflictError, InsufficientFundsError.
     """
     check(wanted)
     (user,) = (await users.lock(tx, books.partner_id, [wanted.user_id])).values()
     number = await tx.fetchval(
-        """INSERT INTO balance_correction (partner_id, user_id, currency, amount, reference, reason, made_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (partner_id, reference) DO NOTHING RETURNING id""",
+        """INSERT INTO balance_correction (id, partner_id, user_id, currency, amount, reference, reason, made_at)
+           VALUES (coalesce($8, nextval('balance_correction_id_seq')), $1, $2, $3, $4, $5, $6, $7)
+           ON CONFLICT (partner_id, reference) DO NOTHING RETURNING id""",
         books.partner_id,
         wanted.user_id,
         wanted.currency,
@@ -89,6 +92,7 @@ async def correct(tx: Tx, books: OpenBooks, wanted: Correction) -> bool:
         wanted.reference,
         wanted.reason,
         books.now,
+        _TRIED if tried else None,
     )
     if number is None:
         assert await is_done(tx, books.partner_id, wanted), "somebody else has just made it"

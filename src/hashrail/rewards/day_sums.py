@@ -57,9 +57,9 @@ class DaySum:
     clamped: int
     power_th: Decimal
 
-    def per_th(self, amount_btc: Decimal) -> Decimal:
-        """BTC a TH, the mean of all TH that earned."""
-        return divide_half_even(amount_btc, self.power_th, RATE_DECIMALS) if self.power_th else ZERO
+    def per_th(self, amount_btc: Decimal) -> Decimal | None:
+        """BTC a TH, the mean of all TH that earned; None where none did."""
+        return divide_half_even(amount_btc, self.power_th, RATE_DECIMALS) if self.power_th else None
 
 
 @dataclass(frozen=True, slots=True)

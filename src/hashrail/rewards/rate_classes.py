@@ -60,6 +60,8 @@ class NothingToAdjustError(BadRequestError):
 
 # What the pool reward is reckoned from, where it is not given.
 CHAIN = ("difficulty", "subsidy_btc", "fees_btc")
+# The number of an adjustment that is only tried.
+_TRIED = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +164,12 @@ def _is_without_fee(inputs: DayInputs) -> bool:
     return inputs.pool_btc_per_th == full_pay_per_share(inputs.difficulty, inputs.subsidy_btc, inputs.fees_btc)
 
 
-async def adjust(tx: Tx, day: date, *, reason: str, at: datetime, **changes: Decimal | None) -> int:
+async def adjust(
+    tx: Tx, day: date, *, reason: str, at: datetime, tried: bool = False, **changes: Decimal | None
+) -> int:
     """Publish what a published day's inputs should have been; inputs left out stay as they are in force.
 
+    What is only `tried`, and undone by the caller, takes no number of the sequence.
     Answers the adjustment's id. Raises NotPublishedError, DayUnclosableError, and what `corrected` does.
     """
     through = await tx.fetchval("SELECT published_through FROM publication WHERE id = 1 FOR UPDATE")
@@ -173,9 +178,10 @@ async def adjust(tx: Tx, day: date, *, reason: str, at: datetime, **changes: Dec
     given = {name: value for name, value in changes.items() if value is not None}
     after = corrected(before, given, pool_fee=await tariffs.pool_fee(tx, day))
     adjustment_id: int = await tx.fetchval(
-        """INSERT INTO adjustment (day, effective_day, reason, pool_btc_per_th, btc_usd, kwh_usd,
+        """INSERT INTO adjustment (id, day, effective_day, reason, pool_btc_per_th, btc_usd, kwh_usd,
                                    service_usd_per_th, difficulty, subsidy_btc, fees_btc, entered_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id""",
+           VALUES (coalesce($12, nextval('adjustment_id_seq')), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+           RETURNING id""",
         day,
         through + clock.ONE_DAY,
         reason,
@@ -187,6 +193,7 @@ async def adjust(tx: Tx, day: date, *, reason: str, at: datetime, **changes: Dec
         after.subsidy_btc,
         after.fees_btc,
         at,
+        _TRIED if tried else None,
     )
     classes = await tx.fetch(
         """SELECT c.id, c.energy_efficiency, d.discount FROM rate_class c

@@ -49,7 +49,7 @@ class Chart:
 CHARTS = (
     Chart(
         "per-th",
-        "What a TH earned and cost, the mean of all",
+        "What a TH earned and cost, the mean of all, in satoshis",
         "BTC/TH",
         (
             Line("pool reward", lambda day: day.pool_btc_per_th),
@@ -59,7 +59,7 @@ CHARTS = (
         ),
     ),
     Chart("difficulty", "Network difficulty", "difficulty", (Line("difficulty", lambda day: day.difficulty),)),
-    Chart("price", "Price of a bitcoin", "USD", (Line("bitcoin", lambda day: day.btc_usd),)),
+    Chart("price", "Price of a bitcoin, USD", "USD", (Line("bitcoin", lambda day: day.btc_usd),)),
     Chart(
         "clamped",
         "Rate classes that earned nothing",
