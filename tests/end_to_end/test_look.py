@@ -16,6 +16,15 @@ from tests.support.walking import Box
 pytestmark = needs_browser
 # Milliseconds after which a page has looked whether something is new.
 ROUND = 11_000
+# A phone or a computer that knows its owner.
+DEVICE = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +194,28 @@ def test_home_follows_what_happens(opened: Browser, desk: Watched, signed_in: Ca
     page.context.clear_cookies()
     page.clock.run_for(ROUND)
     expect(page.get_by_role("alert")).to_contain_text("your session has ended")
+
+
+def test_a_passkey_is_made_and_opens_the_console(opened: Browser, sandbox: Box) -> None:
+    """With a device that the browser plays, at a name of this machine, since numbers have no passkeys."""
+    console = f"{sandbox.url.replace('127.0.0.1', 'localhost')}/console"
+    with looking(opened) as watched:
+        page = watched.page
+        devices = page.context.new_cdp_session(page)
+        devices.send("WebAuthn.enable")
+        devices.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
+        walking.give_password(page, console, walking.NEWCOMER, sandbox.operators[walking.NEWCOMER])
+        walking.give_code(page)
+        page.goto(f"{console}/sessions")
+        page.get_by_label("What it is called").fill("a phone")
+        page.get_by_label("Your password").fill(sandbox.operators[walking.NEWCOMER])
+        page.get_by_role("button", name="Make a passkey").click()
+        expect(page.get_by_role("status").first).to_contain_text("The passkey is there")
+        expect(page.get_by_role("cell", name="a phone", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+        walking.give_password(page, console, walking.NEWCOMER, sandbox.operators[walking.NEWCOMER])
+        assert watched.accessibility() == []
+        page.get_by_role("button", name="Use your passkey").click()
+        expect(page.get_by_role("heading", name="Today")).to_be_visible()
+        assert watched.complaints == []

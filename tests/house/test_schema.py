@@ -60,6 +60,7 @@ GLOBAL = {
     "operator_action": "operators look after the deployment",
     "operator_change": "operators look after the deployment",
     "operator_code": "operators look after the deployment",
+    "operator_passkey": "operators look after the deployment",
     "operator_form": "operators look after the deployment",
     "operator_policy": "operators look after the deployment",
     "operator_session": "operators look after the deployment",

@@ -33,7 +33,7 @@ from tests.support.programs import Running, clean_environment, free_port
 
 ADDRESS = "bcrt1qw6fv8tf4gzacq0qzpvawuekd3zr3yv35gs3jky"
 LINK = re.compile(r'(?:href|action|data-path)="(/(?:console|portal)[^"#]*)"')
-ADMIN = "zoe"
+ADMIN, NEWCOMER = "zoe", "pia"
 # What a user is called, as an attack on whoever saves a table.
 FORMULA = "=HYPERLINK(calc)"
 # What another light may break.
@@ -105,13 +105,17 @@ def box() -> Iterator[Box]:
             (folder / "pool.csv").write_text("day,amount_btc\n2026-01-01,0.01\n")
             command(folder / "data", "pool", "receipt", "import", str(folder / "pool.csv"))
             command(folder / "data", "user", "block", "bob", "--partner", "1", "--reason", "a drill")
-            command(
-                folder / "data", "operator", "add", ADMIN, "--role", "admin", HASHRAIL_NEW_OPERATOR_PASSWORD=PASSWORD
-            )
+            # The admin last: from then on somebody has to be named.
+            for name, role in ((NEWCOMER, "viewer"), (ADMIN, "admin")):
+                words = ("operator", "add", name, "--role", role)
+                command(folder / "data", *words, HASHRAIL_NEW_OPERATOR_PASSWORD=PASSWORD)
             with Hashrail(facts["baseUrl"], facts["apiKey"], facts["apiSecret"]) as partner:
                 partner.users.login(FORMULA)
                 partner.withdrawals.create("erin", wallet_address=ADDRESS, amount=Decimal("0.0002"))
-            people = {each["name"]: each["password"] for each in facts["operators"]} | {ADMIN: PASSWORD}
+            people = {each["name"]: each["password"] for each in facts["operators"]} | {
+                ADMIN: PASSWORD,
+                NEWCOMER: PASSWORD,
+            }
             yield Box(f"http://127.0.0.1:{running.port}", people, facts.get("members", ()))
         finally:
             running.stop(signal.SIGINT)

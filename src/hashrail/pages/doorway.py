@@ -332,16 +332,16 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
 
     async def _ask_code(self, request: AnyRequest) -> Answer:
         deployment = request.app.state.serving.deployment
-        facts = await self.sign_in.asking_code(deployment, self.token(request), query_of(request))
+        facts = await self.sign_in.asking_code(deployment, self.token(request), query_of(request), self._site(request))
         return led_to(self.sign_in.path) if facts is None else self.page(f"{self.room}/code.html", facts)
 
     async def _take_code(self, request: AnyRequest) -> Answer:
         form, deployment = form_of(request), request.app.state.serving.deployment
         waiting, door = self.token(request), self.sign_in
         try:
-            token = await door.take_code(deployment, waiting, form, from_of(request))
+            token = await door.take_code(deployment, waiting, form, from_of(request), self._site(request))
         except HashrailError as error:
-            facts = await door.asking_code(deployment, waiting, form)
+            facts = await door.asking_code(deployment, waiting, form, self._site(request))
             if facts is None:
                 raise NotSignedInError("the password was given too long ago") from error
             return self.page(f"{self.room}/code.html", facts | {"error": error}, error=error, request=request)
@@ -365,11 +365,15 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
         numbers = {str(name): int(value) for name, value in request.path_params.items()}
         if any(value > MAX_NUMBER for value in numbers.values()):
             raise FieldNotANumberError("nothing has such a number", field=next(iter(numbers)))
-        scheme = "https" if self._is_secure(request) else "http"
-        site = f"{scheme}://{request.headers.get('host', '')}"
         path = request.scope["path"]
         is_click = LIVE not in request.headers
-        return Came(from_of(request), site, path, numbers, query_of(request), form_of(request), is_click=is_click)
+        return Came(
+            from_of(request), self._site(request), path, numbers, query_of(request), form_of(request), is_click=is_click
+        )
+
+    def _site(self, request: AnyRequest) -> str:
+        """Our address, as the browser asked for it."""
+        return f"{'https' if self._is_secure(request) else 'http'}://{request.headers.get('host', '')}"
 
     def _is_secure(self, request: AnyRequest) -> bool:
         """Whether the browser came by TLS: to this process, or to a proxy that is believed."""

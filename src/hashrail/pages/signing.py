@@ -33,6 +33,9 @@ class Half:
 
     account: str
     secret: str | None
+    # What the browser is asked to sign with a passkey, as JSON; None where there is none for this host.
+    passkey: str | None = None
+    takes_codes: bool = True
 
 
 class SignIn(ABC):
@@ -61,11 +64,11 @@ class SignIn(ABC):
         return {"next": self.safe(fields.get("next", "")), "name": "", "error": None}
 
     async def asking_code(
-        self, deployment: Deployment, token: str | None, fields: Mapping[str, str]
+        self, deployment: Deployment, token: str | None, fields: Mapping[str, str], site: str
     ) -> dict[str, Any] | None:
         """What the page that asks for a code shows; None where nobody gave a password."""
         async with db.transaction(deployment.pool) as tx:
-            half = None if token is None else await self.half(tx, deployment, token)
+            half = None if token is None else await self.half(tx, deployment, token, site)
         if half is None:
             return None
         facts: dict[str, Any] = {"next": self.safe(fields.get("next", "")), "account": half.account, "error": None}
@@ -73,19 +76,28 @@ class SignIn(ABC):
         if half.secret is not None:
             address = totp.address_of(half.secret, half.account, f"Hashrail {deployment.settings.issuer}")
             picture = qr.drawn(address, "The secret as a QR code")
-        return facts | {"secret": half.secret, "address": address, "picture": picture}
+        return (
+            facts
+            | {"secret": half.secret, "address": address, "picture": picture}
+            | {
+                "passkey": half.passkey,
+                "takes_codes": half.takes_codes,
+            }
+        )
 
     @abstractmethod
     async def take_password(self, deployment: Deployment, form: Mapping[str, str], where: From) -> tuple[str, Stage]:
         """A session's token, and whether a code is still to come. Raises what the sign-in refuses."""
 
     @abstractmethod
-    async def take_code(self, deployment: Deployment, token: str | None, form: Mapping[str, str], where: From) -> str:
+    async def take_code(
+        self, deployment: Deployment, token: str | None, form: Mapping[str, str], where: From, site: str
+    ) -> str:
         """The token of the whole session. Raises PasswordTooLongAgoError and what the sign-in refuses."""
 
     @abstractmethod
-    async def half(self, tx: db.Tx, deployment: Deployment, token: str) -> Half | None:
-        """Who waits for a code to be given; None where nobody does."""
+    async def half(self, tx: db.Tx, deployment: Deployment, token: str, site: str) -> Half | None:
+        """Who waits for a code to be given, at that address of ours; None where nobody does."""
 
 
 def asks_codes(deployment: Deployment) -> bool:

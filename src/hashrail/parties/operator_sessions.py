@@ -93,6 +93,11 @@ async def end_all(tx: Tx, operator_id: int) -> None:
     await tx.execute("DELETE FROM operator_session WHERE operator_id = $1", operator_id)
 
 
+async def end_others(tx: Tx, operator_id: int, kept: int) -> None:
+    """End every session of an operator but one."""
+    await tx.execute("DELETE FROM operator_session WHERE operator_id = $1 AND id <> $2", operator_id, kept)
+
+
 async def forget_expired(tx: Tx) -> int:
     """Let sessions go that are over; answers how many."""
     now = clock.wall_now()

@@ -35,7 +35,7 @@ from hashrail.deployment import journal
 from hashrail.deployment.journal import Kind
 from hashrail.errors import BadRequestError, ConflictError, ForbiddenError, NotFoundError, UnauthorizedError
 from hashrail.money import plain
-from hashrail.parties import operator_sessions, passwords, people, second_factors
+from hashrail.parties import operator_passkeys, operator_sessions, passwords, people, second_factors
 
 Role = Literal["viewer", "support", "operator", "approver", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "support", "operator", "approver", "admin")
@@ -272,13 +272,14 @@ async def set_password(tx: Tx, name: str, password: str, *, by: Operator | None 
 async def give_digest(tx: Tx, name: str, digest: str, *, by: Operator | None) -> None:
     """A new password, by its digest; its owner signs in anew. Raises OperatorNotFoundError.
 
-    One that somebody else gives takes the owner's code generator away as well: they may have lost it.
+    One that somebody else gives takes the owner's code generator and passkeys away as well: they may have lost them.
     """
     found = await find(tx, name)
     await set_digest(tx, name, digest)
     await operator_sessions.end_all(tx, found.id)
     if by is None or by.id != found.id:
         await second_factors.forget(tx, found.id)
+        await operator_passkeys.forget(tx, found.id)
     await people.tie(tx, found.id, None if by is None else by.id, "password")
     await note(tx, by, "password changed", name)
 

@@ -7,12 +7,23 @@ was wrong: an unknown name, a disabled operator and a wrong password are one ref
 from dataclasses import dataclass
 
 from hashrail import db
-from hashrail.db import Pool
+from hashrail.db import Pool, Reader, Tx
 from hashrail.errors import UnauthorizedError
-from hashrail.parties import operator_sessions, operators, passwords, second_factors, sign_in_attempts
+from hashrail.parties import (
+    operator_passkeys,
+    operator_sessions,
+    operators,
+    passkeys,
+    passwords,
+    second_factors,
+    sign_in_attempts,
+)
 from hashrail.parties.browser_sessions import Stage
 from hashrail.parties.operator_sessions import Session
 from hashrail.vault import Vault
+
+# The word of the challenge that is signed to sign in: one for each session that waits.
+SIGN_IN = "sign in"
 
 
 class OperatorCodeError(UnauthorizedError):
@@ -47,7 +58,7 @@ async def by_password(pool: Pool, name: str, password: str, *, asks_codes: bool,
     async with db.transaction(pool) as tx:
         if digest is not None:
             await operators.renew_digest(tx, name, kept, digest)
-        if asks_codes or await second_factors.is_confirmed(tx, operator.id):
+        if asks_codes or await has_second_factor(tx, operator.id):
             return await operator_sessions.begin(
                 tx, operator.id, "password", address=where.address, agent=where.agent
             ), "password"
@@ -65,9 +76,39 @@ async def by_code(pool: Pool, vault: Vault, session: Session, name: str, code: s
     async with db.transaction(pool) as tx:
         await sign_in_attempts.count(tx, name=name, place=where.place)
     async with db.transaction(pool) as tx:
-        if not await second_factors.accept(tx, vault, session.operator_id, code):
+        # Who has a passkey and no generator gets none by a password alone.
+        is_new = not await second_factors.is_confirmed(tx, session.operator_id)
+        is_guarded = is_new and await operator_passkeys.of_operator(tx, session.operator_id) != []
+        if is_guarded or not await second_factors.accept(tx, vault, session.operator_id, code):
             raise OperatorCodeError("this code does not count", field="code")
-        await operator_sessions.end(tx, session.operator_id, session.id)
-        await sign_in_attempts.succeeded(tx, name=name, place=where.place)
-        await operators.note(tx, await operators.find(tx, name), "signed in", f"console from {where.address}")
-        return await operator_sessions.begin(tx, session.operator_id, "whole", address=where.address, agent=where.agent)
+        return await _whole(tx, session, name, where)
+
+
+async def by_passkey(
+    pool: Pool, session: Session, token: str, name: str, answer: str, *, site: str, where: From
+) -> str:
+    """The same by a passkey, of the browser that has the waiting session's token. `site` is our address, as it came.
+
+    Raises TooManySignInsError, PasskeyError.
+    """
+    async with db.transaction(pool) as tx:
+        await sign_in_attempts.count(tx, name=name, place=where.place)
+    async with db.transaction(pool) as tx:
+        asked = passkeys.challenge(token, SIGN_IN)
+        await operator_passkeys.accept(tx, session.operator_id, answer, site=site, asked=asked)
+        return await _whole(tx, session, name, where)
+
+
+async def has_second_factor(tx: Reader, operator_id: int) -> bool:
+    """Whether a code generator or a passkey guards the account."""
+    return (
+        await second_factors.is_confirmed(tx, operator_id) or await operator_passkeys.of_operator(tx, operator_id) != []
+    )
+
+
+async def _whole(tx: Tx, session: Session, name: str, where: From) -> str:
+    """The session that takes the place of the one that waited."""
+    await operator_sessions.end(tx, session.operator_id, session.id)
+    await sign_in_attempts.succeeded(tx, name=name, place=where.place)
+    await operators.note(tx, await operators.find(tx, name), "signed in", f"console from {where.address}")
+    return await operator_sessions.begin(tx, session.operator_id, "whole", address=where.address, agent=where.agent)

@@ -191,7 +191,7 @@ def test_a_field_is_told_in_few_words(shown: dict[str, str]) -> None:
 
 def test_links_lead_somewhere(shown: dict[str, str]) -> None:
     ids = {url: set(re.findall(r'\sid="([^"]+)"', page)) for url, page in shown.items()}
-    served = {"/", "/console", "/api/openapi.json", *(f"/assets/{name}" for name in BUNDLES)}
+    served = {"/", "/console", "/portal", "/api/openapi.json", *(f"/assets/{name}" for name in BUNDLES)}
     for url, page in shown.items():
         assert len(re.findall(r'\sid="', page)) == len(ids[url]), f"{url} has an id twice"
         for target in set(re.findall(r'href="([^"]+)"', page)):

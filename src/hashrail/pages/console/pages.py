@@ -44,6 +44,8 @@ VIEWS = (
 DEEDS = (
     Deed(f"{ROOT}/sign-out", "sign_out", None, own.sign_out),
     Deed(f"{ROOT}/sessions", "end_session", None, own.end),
+    Deed(f"{ROOT}/passkeys", "add_passkey", None, own.add_passkey),
+    Deed(f"{ROOT}/passkeys/remove", "remove_passkey", None, own.remove_passkey),
     Deed(f"{ROOT}/pause", "pause", "payouts pause", home.pause),
     *books_pages.DEEDS,
     Deed(f"{USER}/notes", "add_note", "user note add", users.add_note),

@@ -6,7 +6,7 @@ from hashrail.db import Reader, Tx
 from hashrail.deployment.opened import Deployment
 from hashrail.pages.console.visit import ROOT
 from hashrail.pages.signing import Half, PasswordTooLongAgoError, SignIn, asks_codes
-from hashrail.parties import operator_sessions, operators, second_factors, signing_in
+from hashrail.parties import operator_passkeys, operator_sessions, operators, passkeys, second_factors, signing_in
 from hashrail.parties.browser_sessions import Stage
 from hashrail.parties.operator_sessions import Session
 from hashrail.parties.operators import Operator
@@ -25,23 +25,33 @@ class ConsoleSignIn(SignIn):
             deployment.pool, name, password, asks_codes=asks_codes(deployment), where=where
         )
 
-    async def take_code(self, deployment: Deployment, token: str | None, form: Mapping[str, str], where: From) -> str:
-        """Raises PasswordTooLongAgoError and what `signing_in.by_code` does."""
+    async def take_code(
+        self, deployment: Deployment, token: str | None, form: Mapping[str, str], where: From, site: str
+    ) -> str:
+        """Raises PasswordTooLongAgoError and what `signing_in.by_code` and `by_passkey` do."""
         found = None if token is None else await _waiting(deployment.pool, token)
-        if found is None:
+        if token is None or found is None:
             raise PasswordTooLongAgoError("nobody gave a password lately")
         session, operator = found
-        code = form.get("code", "")
+        answer, code = form.get("credential", ""), form.get("code", "")
+        if answer:
+            return await signing_in.by_passkey(
+                deployment.pool, session, token, operator.name, answer, site=site, where=where
+            )
         return await signing_in.by_code(deployment.pool, deployment.vault, session, operator.name, code, where=where)
 
-    async def half(self, tx: Tx, deployment: Deployment, token: str) -> Half | None:
+    async def half(self, tx: Tx, deployment: Deployment, token: str, site: str) -> Half | None:
         """Who waits for a code to be given."""
         found = await _waiting(tx, token)
         if found is None:
             return None
         _, operator = found
-        if await second_factors.is_confirmed(tx, operator.id):
-            return Half(operator.name, None)
+        known = await operator_passkeys.of_operator(tx, operator.id)
+        here = [each.credential for each in known if each.host == passkeys.host_of(site)]
+        passkey = passkeys.to_use(site, passkeys.challenge(token, signing_in.SIGN_IN), here) if here else None
+        is_confirmed = await second_factors.is_confirmed(tx, operator.id)
+        if is_confirmed or known:
+            return Half(operator.name, None, passkey, takes_codes=is_confirmed)
         return Half(operator.name, await second_factors.secret_to_confirm(tx, deployment.vault, operator.id))
 
 

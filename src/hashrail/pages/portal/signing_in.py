@@ -25,7 +25,9 @@ class PortalSignIn(SignIn):
             deployment.pool, email, password, asks_codes=asks_codes(deployment), where=where
         )
 
-    async def take_code(self, deployment: Deployment, token: str | None, form: Mapping[str, str], where: From) -> str:
+    async def take_code(
+        self, deployment: Deployment, token: str | None, form: Mapping[str, str], where: From, site: str
+    ) -> str:
         """Raises PasswordTooLongAgoError and what `member_signing_in.by_code` does."""
         found = None if token is None else await _waiting(deployment.pool, token)
         if found is None:
@@ -34,7 +36,7 @@ class PortalSignIn(SignIn):
         code = form.get("code", "")
         return await member_signing_in.by_code(deployment.pool, deployment.vault, session, member, code, where=where)
 
-    async def half(self, tx: Tx, deployment: Deployment, token: str) -> Half | None:
+    async def half(self, tx: Tx, deployment: Deployment, token: str, site: str) -> Half | None:
         """Who waits for a code to be given."""
         found = await _waiting(tx, token)
         if found is None:

@@ -3,7 +3,9 @@
 import { drawOwnIncome } from "./console_chart.ts";
 import { startDesk } from "./desk.ts";
 import { drawFigures } from "./figure_charts.ts";
+import { startPasskeys } from "./passkeys.ts";
 
 startDesk();
+startPasskeys();
 drawOwnIncome();
 drawFigures();

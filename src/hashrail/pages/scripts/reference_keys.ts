@@ -4,7 +4,7 @@ import { element } from "./page.ts";
 
 /** Listen to `/`, j, k, g, e and ?. */
 export function listenToKeys(): void {
-  const keys = element("keys", HTMLDialogElement);
+  const keys = element("reference-keys", HTMLDialogElement);
   element("show-keys", HTMLButtonElement).addEventListener("click", () => keys.showModal());
   const actions: Readonly<Record<string, () => void>> = {
     "/": () => element("search", HTMLInputElement).select(),
