@@ -53,6 +53,7 @@ ROOMS = (
                 "node",
                 "node_chain",
                 "node_checks",
+                "node_report",
                 "opening",
                 "public_descriptors",
                 "records",

@@ -19,6 +19,8 @@ from hashrail.pages.console.pages import DEEDS, FORMS, VIEWS
 from hashrail.pages.console.visit import Deed, View
 from hashrail.parties import browser_sessions, operators, sign_in_attempts, users
 from hashrail.parties.operators import ROLES
+from hashrail.payouts import exports, recorded_payments
+from hashrail.payouts.recorded_payments import Payment
 from hashrail.processes import housekeeping
 from hashrail.support import notes
 from tests.support.api_client import check_books
@@ -82,6 +84,11 @@ async def mallory(office: Office) -> users.User:
     return await users.find(office.world.pool, office.world.partner.id, SCRIPT)
 
 
+async def exported_one(tx: db.Tx) -> int:
+    found: int = await tx.fetchval("SELECT id FROM withdrawal WHERE state = 'exported'")
+    return found
+
+
 def filled(row: View | Deed | Form, user: users.User, withdrawal: int) -> str:
     """The path of a page or deed about Mallory, or about the first of what there is."""
     numbers = {"partner": user.partner_id, "user": user.id, "withdrawal": withdrawal, "miner": FIRST_MINER}
@@ -89,8 +96,13 @@ def filled(row: View | Deed | Form, user: users.User, withdrawal: int) -> str:
 
 
 async def first_of_all(office: Office) -> None:
-    """What forms are about that need something: it has number 1."""
+    """What pages and forms are about that need something: it has number 1."""
     pool = office.world.pool
+    admin = await operators.find(pool, "admin")
+    await asked(office.world, (await mallory(office)).id, "0.0009", ADDRESSES[1])
+    async with db.transaction(pool) as tx:
+        assert await exports.export(tx, admin) == 1
+        await recorded_payments.write(tx, admin, Payment("ab" * 32, [(1, await exported_one(tx))]), None, 6)
     await pool.execute(
         """INSERT INTO member (partner_id, id, email, name, role, password, created_at, made_at)
            VALUES (1, 1, 'ada@partner.example', 'Ada', 'owner', '', now(), now()) ON CONFLICT DO NOTHING"""

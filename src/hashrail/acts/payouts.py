@@ -1,5 +1,6 @@
 """What operators ask of payouts: limits, going on, another wallet, and what another program paid or did not pay."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
@@ -11,10 +12,45 @@ from hashrail.custody import hot_wallet, payout_policy, withdrawals
 from hashrail.custody.payout_policy import PayoutPolicy
 from hashrail.custody.withdrawals import Withdrawal
 from hashrail.db import Tx
+from hashrail.deployment.opened import Deployment
+from hashrail.errors import BadRequestError
 from hashrail.parties import changes, operators
-from hashrail.payouts import exports, recorded_payments
+from hashrail.payouts import exports, recorded_payments, settlement
 from hashrail.payouts.batches import Number
 from hashrail.payouts.recorded_payments import Payment, Seen
+
+# 18 digits are held by the books.
+NUMBER = re.compile(r"(\d{1,18}):(\d{1,18})", re.ASCII)
+TXID = re.compile("[0-9a-f]{64}")
+
+
+class WithdrawalNotNamedError(BadRequestError):
+    """A withdrawal is named by its partner's number and its own; `details.field` says where it is not."""
+
+    code = "WITHDRAWAL_NOT_NAMED"
+    advice = "Name withdrawals as PARTNER:ID, like 1:12; of an export all, or each of them."
+
+
+class TxidNotReadError(BadRequestError):
+    """It is no name of a transaction; `details.field` says where."""
+
+    code = "TXID_NOT_READ"
+    advice = "Copy the txid whole: 64 characters of 0-9 and a-f."
+
+
+def number(text: str, field: str = "withdrawal") -> Number:
+    """A withdrawal as people name it: PARTNER:ID. Raises WithdrawalNotNamedError."""
+    found = NUMBER.fullmatch(text)
+    if found is None:
+        raise WithdrawalNotNamedError(f"{text!r} is not PARTNER:ID, like 1:12", field=field)
+    return int(found[1]), int(found[2])
+
+
+def txid(text: str, field: str = "txid") -> str:
+    """A transaction's name, as the chain writes it. Raises TxidNotReadError."""
+    if TXID.fullmatch(text.lower()) is None:
+        raise TxidNotReadError(f"{text!r} is no txid: 64 characters of 0-9 and a-f", field=field)
+    return text.lower()
 
 
 async def set_policy(tx: Tx, act: Acting, given: Mapping[str, Decimal | int | None]) -> PayoutPolicy:
@@ -79,6 +115,11 @@ async def cancel_exported(tx: Tx, act: Acting, books: OpenBooks, withdrawal_id: 
     if is_exported:
         act.shows(subject, before={"state": "exported"}, after={"state": made.state, "attested": attested})
     return made
+
+
+async def settle(deployment: Deployment) -> None:
+    """Post what is final by what was recorded; again is a no-op, and a worker does it as well."""
+    await settlement.settle_final(deployment.pool)
 
 
 async def record_waits(tx: Tx, act: Acting, payment: Payment, seen: Seen | None) -> bool:

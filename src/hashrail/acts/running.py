@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from hashrail import clock, db
@@ -17,20 +18,33 @@ from hashrail.acts import days, rates
 from hashrail.acts.acting import Acting
 from hashrail.alarms import noting, observations
 from hashrail.audit import invariants
+from hashrail.bitcoin import node_report
+from hashrail.bitcoin.node import open_node
 from hashrail.db import Tx
+from hashrail.deployment import opened
 from hashrail.deployment.opened import Deployment
-from hashrail.errors import HashrailError
+from hashrail.errors import ConflictError, HashrailError
+from hashrail.money import plain
 from hashrail.parties import operators, tasks
 from hashrail.parties.operators import Operator, OperatorRoleError, Role
 from hashrail.parties.permissions import ACTS
 from hashrail.parties.tasks import Kind, Task
+from hashrail.payouts import exports, fee_bumps, processor, watch
+from hashrail.recovery import lost
 from hashrail.rewards import closing, fetching
 from hashrail.rewards import rates as day_rates
 
 # How often an attempt says how far it is.
 BEAT_SECONDS = 1.0
 # Of tasks that change nothing, the least role that may ask for them.
-LOOKS: Mapping[Kind, Role] = {"audit": "operator", "payouts reconcile": "operator"}
+LOOKS: Mapping[Kind, Role] = {"audit": "operator", "payouts node": "operator", "payouts reconcile": "operator"}
+
+
+class TaskOfAnotherDeploymentError(ConflictError):
+    """What the deployment is was changed since the worker was started, so it pays nothing."""
+
+    code = "TASK_OF_ANOTHER_DEPLOYMENT"
+    advice = "Start the worker again, with the environment that the deployment has now; then ask once more."
 
 
 @dataclass
@@ -159,6 +173,51 @@ async def _reconcile(act: Acting, _: Mapping[str, Any], __: Counter) -> str:
     return "Something is left that no line explains." if report.alarm else "Every satoshi is explained."
 
 
+async def _run_payouts(act: Acting, _: Mapping[str, Any], __: Counter) -> str:
+    await _assert_unchanged(act.deployment)
+    made = await processor.run(act.deployment)
+    told = f"{len(made.batches)} batches were made, {len(made.bumped)} fees raised, {made.settled} batches posted."
+    return " ".join([told, *(f"{each.code}: {each.message}." for each in made.findings)])
+
+
+async def _bump(act: Acting, meant: Mapping[str, Any], _: Counter) -> str:
+    await _assert_unchanged(act.deployment)
+    made = await fee_bumps.bump(act.deployment, meant["batch"], Decimal(meant["sat_per_vb"]))
+    cost = f"{plain(made.sat_per_vb)} sat/vB, a fee of {plain(made.fee_btc)} BTC"
+    return f"Batch {made.batch_id} waits with {cost}, as {made.txid}."
+
+
+async def _export(act: Acting, _: Mapping[str, Any], __: Counter) -> str:
+    await _assert_unchanged(act.deployment)
+    if act.deployment.chain_if_any is not None:
+        await watch.everything_believed(act.deployment)
+    async with act.step() as tx:
+        made = await exports.export(tx, act.named)
+    return "Nothing is due." if made is None else f"Export {made} is made; the page of payouts leads to its files."
+
+
+async def _look_at_node(act: Acting, _: Mapping[str, Any], __: Counter) -> str:
+    settings = act.deployment.settings
+    async with open_node(settings) as node:
+        report = await node_report.report(node, settings)
+    told = {"facts": operators.plainly(node_report.facts(report, settings))}
+    findings = [{"code": each.code, "message": each.message} for each in report.findings]
+    async with db.transaction(act.deployment.pool) as tx:
+        await observations.good(tx, observations.NODE, told | {"findings": findings})
+    against = ", ".join(each.code for each in report.findings if each.stops)
+    return f"Against paying through it: {against}." if against else "Payments may go out through it."
+
+
+async def _assert_unchanged(deployment: Deployment) -> None:
+    """A worker that was started as another deployment pays nothing, nor one whose books have lost what was paid.
+
+    Raises TaskOfAnotherDeploymentError, LostError.
+    """
+    if await opened.has_changed(deployment):
+        raise TaskOfAnotherDeploymentError("the deployment was changed since the worker was started")
+    await lost.assert_none(deployment.pool, deployment.settings.journal_file)
+
+
 def _day(text: str | None) -> date | None:
     return None if text is None else clock.day_from(text)
 
@@ -166,6 +225,10 @@ def _day(text: str | None) -> date | None:
 WORK: dict[Kind, Work] = {
     "audit": _audit,
     "day close": _close_days,
+    "payouts bump": _bump,
+    "payouts export": _export,
+    "payouts node": _look_at_node,
     "payouts reconcile": _reconcile,
+    "payouts run": _run_payouts,
     "rates fetch": _fetch_rates,
 }

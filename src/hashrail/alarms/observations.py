@@ -17,7 +17,7 @@ from hashrail.db import Reader, Row, Tx
 from hashrail.errors import HashrailError
 from hashrail.money import plain
 
-AUDIT, RECONCILIATION, WALLET = "audit", "reconciliation", "wallet"
+AUDIT, RECONCILIATION, WALLET, NODE = "audit", "reconciliation", "wallet", "node"
 # Jobs of the worker stand beside them, by their tasks' names.
 JOB = "job "
 MAX_MESSAGE = 500

@@ -68,6 +68,11 @@ def affordable_rate(outputs_btc: Mapping[str, Decimal], spent: Sequence[Coin], m
     return Decimal(thousandths).scaleb(-3)
 
 
+def most_fee(outputs_btc: Mapping[str, Decimal], spent: Sequence[Coin], sat_per_vb: Decimal) -> Decimal:
+    """BTC that a payment out of these coins costs at most."""
+    return to_btc(_fee(_base(len(outputs_btc)) + sum(map(_input, spent)), sat_per_vb))
+
+
 def _base(outputs: int) -> int:
     """vB at most, with change and without inputs."""
     return OVERHEAD + OUTPUT * (outputs + 1)

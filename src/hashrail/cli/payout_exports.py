@@ -1,13 +1,12 @@
 """hashrail payouts export|record|acknowledge|cancel: paying with another program."""
 
-import re
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hashrail import db, private_files, sheets
+from hashrail import db, private_files
 from hashrail.acts import payouts as acts
 from hashrail.acts.acting import Acting
 from hashrail.books import fence
@@ -20,26 +19,21 @@ from hashrail.custody.withdrawals import Withdrawal
 from hashrail.db import Tx
 from hashrail.deployment.opened import on_chain
 from hashrail.errors import HashrailError
-from hashrail.money import plain
 from hashrail.parties import partners
-from hashrail.payouts import batches, exports, recorded_payments, watch
-from hashrail.payouts.batches import Batch, Due
+from hashrail.payouts import exports, recorded_payments, watch
+from hashrail.payouts.batches import Batch
 from hashrail.payouts.exports import Line
 from hashrail.payouts.recorded_payments import Payment
 
 app = typer.Typer()
-# 18 digits are held by the books.
-NUMBER = re.compile(r"(\d{1,18}):(\d{1,18})", re.ASCII)
-TXID = re.compile("[0-9a-f]{64}")
-# What the user is called stands last: no text is between a payment and its address.
-COLUMNS = ("id", "amountBtc", "address", "partner", "partnerUserId")
 
 
 def _txid(text: str) -> str:
     """A transaction's name, as the chain writes it."""
-    if TXID.fullmatch(text.lower()) is None:
-        raise typer.BadParameter(f"{text!r} is no txid: 64 characters of 0-9 and a-f")
-    return text.lower()
+    try:
+        return acts.txid(text)
+    except acts.TxidNotReadError as error:
+        raise typer.BadParameter(error.message) from error
 
 
 TxidOption = Annotated[str, typer.Option(metavar="TXID", callback=_txid, help="The transaction.")]
@@ -191,10 +185,10 @@ def cancel(
 
 
 def _number(text: str) -> tuple[int, int]:
-    found = NUMBER.fullmatch(text)
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is not PARTNER:ID, like 1:12")
-    return int(found[1]), int(found[2])
+    try:
+        return acts.number(text)
+    except acts.WithdrawalNotNamedError as error:
+        raise typer.BadParameter(error.message) from error
 
 
 def _draft(drafts: private_files.Drafts, folder: Path, export_id: int, lines: list[Line]) -> None:
@@ -202,14 +196,8 @@ def _draft(drafts: private_files.Drafts, folder: Path, export_id: int, lines: li
 
     What is recorded or cancelled by now is paid by nobody again: it only stands among the withdrawals, with its state.
     """
-    unpaid = [line for line in lines if line.state == "exported"]
-    rows = [(line.id, line.amount_btc, line.address, line.partner, line.partner_user_id) for line in unpaid]
-    merged = batches.merged([Due(line.partner_id, line.id, line.address, line.amount_btc) for line in unpaid])
-    drafts.write(folder / f"export-{export_id}.csv", sheets.sheet(COLUMNS, rows))
-    facts = shapes.Export(
-        outputs=[{address: plain(amount)} for address, amount in merged.items()],
-        withdrawals=[_exported(line) for line in lines],
-    )
+    drafts.write(folder / f"export-{export_id}.csv", exports.sheet(lines))
+    facts = shapes.Export(outputs=exports.outputs(lines), withdrawals=[_exported(line) for line in lines])
     drafts.write(folder / f"export-{export_id}.json", f"{as_json(facts)}\n")
 
 

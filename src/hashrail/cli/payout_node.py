@@ -6,20 +6,15 @@ environment is compared with it first.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from hashrail import clock
-from hashrail.bitcoin import look_back, wallet_marks
-from hashrail.bitcoin.findings import Finding
-from hashrail.bitcoin.node import WALLET_NOT_FOUND, BitcoinNode, NoFeeEstimateError, open_node
-from hashrail.bitcoin.node_checks import Terms, check_node, check_wallet
-from hashrail.bitcoin.records import ChainInfo, FeeRate, FeeTerms
-from hashrail.bitcoin.rpc import NodeRefusedError
+from hashrail.bitcoin import look_back, node_report
+from hashrail.bitcoin.node import BitcoinNode, open_node
+from hashrail.bitcoin.node_report import NodeReport
 from hashrail.bitcoin.signer import signer_of
 from hashrail.cli import payout_shapes as shapes
 from hashrail.cli import shared
@@ -31,27 +26,7 @@ from hashrail.errors import HashrailError
 from hashrail.settings import BadSettingError, Settings
 
 T = TypeVar("T")
-FEE_BLOCKS = 6
-
 app = typer.Typer()
-
-
-@dataclass(frozen=True, slots=True)
-class _Wallet:
-    """What can be paid with."""
-
-    coins: int
-    confirmed_btc: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """Everything that is shown; no wallet where the node has none of that name, no rate where there is no estimate."""
-
-    info: ChainInfo
-    rate: FeeRate | None
-    wallet: _Wallet | None
-    findings: list[Finding]
 
 
 @app.command("node")
@@ -62,7 +37,7 @@ def node(data: DataOption = None, as_json: JsonOption = False) -> None:
     Ends with 1 where anything does.
     """
     settings, _ = shared.compared(shared.settings_for(data))
-    report = _with_node(settings, lambda btc: _report(btc, settings))
+    report = _with_node(settings, lambda btc: node_report.report(btc, settings))
     shown = _shape(report, settings)
     if as_json:
         show_json(shown)
@@ -129,56 +104,6 @@ def _with_node(settings: Settings, work: Callable[[BitcoinNode], Awaitable[T]]) 
         shared.fail(error)
 
 
-async def _report(btc: BitcoinNode, settings: Settings) -> _Report:
-    terms = Terms.of(settings)
-    signer = signer_of(settings)
-    info = await btc.chain_info(terms.pinned_height)
-    now = clock.wall_now()
-    findings, rate = check_node(info, terms, now=now), None
-    try:
-        rate = await btc.estimate_fee(FEE_BLOCKS, _fee_terms(settings))
-    except NoFeeEstimateError as error:
-        findings.append(Finding(error.code, error.message))
-    try:
-        wallet = await btc.wallet_info()
-        kept = await btc.list_descriptors()
-        coins = await btc.list_unspent()
-    except NodeRefusedError as error:
-        if error.rpc_code != WALLET_NOT_FOUND:
-            raise
-        missing = Finding("WALLET_NOT_LOADED", f"the node has no wallet {btc.wallet!r} loaded")
-        return _Report(info, rate, None, [*findings, missing])
-    findings += check_wallet(wallet, kept, None if signer is None else signer.descriptors(), now=now)
-    findings += await _mark_findings(btc, settings)
-    total = sum((coin.amount_btc for coin in coins), Decimal(0))
-    return _Report(info, rate, _Wallet(len(coins), total), findings)
-
-
-async def _mark_findings(btc: BitcoinNode, settings: Settings) -> list[Finding]:
-    mark = await wallet_marks.read(btc, settings.network)
-    return look_back.unfinished(mark)
-
-
-def _fee_terms(settings: Settings) -> FeeTerms:
-    return FeeTerms(settings.bitcoin_fee_fallback, settings.bitcoin_fee_minimum, settings.bitcoin_fee_cap)
-
-
-def _shape(report: _Report, settings: Settings) -> shapes.NodeReport:
-    info, rate, wallet = report.info, report.rate, report.wallet
-    external = settings.bitcoin_signer_file is not None or settings.bitcoin_signer is not None
-    return shapes.NodeReport(
-        chain=info.chain,
-        software=info.subversion,
-        blocks=info.blocks,
-        headers=info.headers,
-        best_block=info.best_hash,
-        median_time=clock.from_seconds(info.median_time),
-        initial_download=info.initial_download,
-        fee_sat_per_vb=None if rate is None else rate.sat_per_vb,
-        fee_source="none" if rate is None else "cap" if rate.capped else rate.source,
-        wallet=settings.bitcoin_wallet,
-        coins=None if wallet is None else wallet.coins,
-        confirmed_btc=None if wallet is None else wallet.confirmed_btc,
-        signer="external" if external else "node",
-        findings=[shapes.Finding.of(finding) for finding in report.findings],
-    )
+def _shape(report: NodeReport, settings: Settings) -> shapes.NodeReport:
+    found: dict[str, Any] = node_report.facts(report, settings)
+    return shapes.NodeReport(**found, findings=[shapes.Finding.of(finding) for finding in report.findings])

@@ -22,7 +22,16 @@ from hashrail.parties.operators import Operator
 from hashrail.postgres import job_queue
 
 # Named like the commands that do the same.
-Kind = Literal["audit", "day close", "payouts reconcile", "rates fetch"]
+Kind = Literal[
+    "audit",
+    "day close",
+    "payouts bump",
+    "payouts export",
+    "payouts node",
+    "payouts reconcile",
+    "payouts run",
+    "rates fetch",
+]
 State = Literal["waiting", "running", "done", "failed"]
 # A queue of their own, so that payouts and days do not wait for them.
 QUEUE, JOB = "tasks", "do_tasks"

@@ -280,10 +280,36 @@ async def get(tx: Reader, batch_id: int) -> Batch:
     return db.record(Batch, row)
 
 
-async def newest(tx: Reader, limit: int) -> list[Batch]:
-    """The newest batches first."""
-    rows = await tx.fetch(f"{_BATCHES} ORDER BY id DESC LIMIT $1", limit)
+async def newest(tx: Reader, limit: int, *, before: int | None = None, state: str | None = None) -> list[Batch]:
+    """The newest batches first: before a number, and of those in a state, where these are named."""
+    rows = await tx.fetch(
+        f"""{_BATCHES} WHERE ($2::bigint IS NULL OR id < $2) AND ($3::text IS NULL OR state = $3)
+            ORDER BY id DESC LIMIT $1""",
+        limit,
+        before,
+        state,
+    )
     return [db.record(Batch, row) for row in rows]
+
+
+async def sums(tx: Reader, batch_ids: Sequence[int]) -> dict[int, tuple[int, Decimal]]:
+    """Of each batch how many withdrawals it pays, and BTC."""
+    rows = await tx.fetch(
+        """SELECT w.batch_id, count(*) AS count, sum(w.amount_btc) AS amount_btc
+           FROM partner p JOIN withdrawal w ON w.partner_id = p.id AND w.batch_id = ANY($1) GROUP BY w.batch_id""",
+        list(batch_ids),
+    )
+    found = {row["batch_id"]: (row["count"], row["amount_btc"]) for row in rows}
+    return {each: found.get(each, (0, Decimal(0))) for each in batch_ids}
+
+
+async def newest_versions(tx: Reader, batch_ids: Sequence[int]) -> dict[int, Version]:
+    """Of each batch the version that was made last; a batch has few."""
+    rows = await tx.fetch(
+        f"{_VERSIONS} WHERE batch_id = ANY($1) ORDER BY batch_id, version",
+        list(batch_ids),
+    )
+    return {row["batch_id"]: db.record(Version, row) for row in rows}
 
 
 async def standing(tx: Reader) -> list[Standing]:

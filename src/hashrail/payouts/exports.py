@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from hashrail import business_clock, db
+from hashrail import business_clock, db, sheets
 from hashrail.books.fence import OpenBooks
 from hashrail.custody import foreign_spends, payout_policy, withdrawal_telling, withdrawals
 from hashrail.custody.withdrawals import Withdrawal, WithdrawalUnderWayError
 from hashrail.db import Reader, Tx
 from hashrail.errors import ConflictError, NotFoundError
+from hashrail.money import plain
 from hashrail.parties import operators
 from hashrail.parties.operators import Operator
 from hashrail.payouts import batches
@@ -25,6 +26,8 @@ from hashrail.payouts import queue as queue_module
 from hashrail.payouts.batches import Due
 from hashrail.payouts.queue import Rhythm
 
+# What the user is called stands last: no text is between a payment and its address.
+COLUMNS = ("id", "amountBtc", "address", "partner", "partnerUserId")
 EVERYTHING = Rhythm(timedelta(0), 0, everything=True)
 
 
@@ -98,6 +101,22 @@ async def lines(tx: Reader, export_id: int) -> list[Line]:
     if not rows:
         raise ExportNotFoundError(f"no export {export_id}", field="export")
     return [db.record(Line, row) for row in rows]
+
+
+def sheet(found: Sequence[Line]) -> str:
+    """What is not recorded or cancelled yet, as a CSV for people: what the user is called stands last."""
+    rows = [(one.id, one.amount_btc, one.address, one.partner, one.partner_user_id) for one in _unpaid(found)]
+    return sheets.sheet(COLUMNS, rows)
+
+
+def outputs(found: Sequence[Line]) -> list[dict[str, str]]:
+    """The same as walletcreatefundedpsbt takes it: BTC by address, each address once."""
+    due = [Due(one.partner_id, one.id, one.address, one.amount_btc) for one in _unpaid(found)]
+    return [{address: plain(amount)} for address, amount in batches.merged(due).items()]
+
+
+def _unpaid(found: Sequence[Line]) -> list[Line]:
+    return [one for one in found if one.state == "exported"]
 
 
 async def open_exports(tx: Reader) -> list[OpenExport]:

@@ -5,6 +5,7 @@ one of them. Like a first payment it is signed, stored and sent, in this order.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -14,12 +15,13 @@ from hashrail import business_clock, db
 from hashrail.bitcoin import coin_selection
 from hashrail.bitcoin.amounts import to_sat
 from hashrail.bitcoin.chain import Payment
+from hashrail.bitcoin.records import Coin
 from hashrail.db import Reader
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import ConflictError
 from hashrail.money import round_half_even
 from hashrail.payouts import batches, sending, stops
-from hashrail.payouts.batches import RATE_DECIMALS, Version
+from hashrail.payouts.batches import RATE_DECIMALS, BatchState, Version
 
 BUMP_BLOCKS = 2
 # A replacement pays a quarter more, and a satoshi for each of its own bytes.
@@ -47,11 +49,39 @@ async def stuck(tx: Reader, now: datetime, waiting: timedelta) -> list[int]:
     return [row["id"] for row in rows]
 
 
-async def bump(deployment: Deployment, batch_id: int, sat_per_vb: Decimal | None = None) -> Version:
-    """Raise the fee of a batch that waits: to `sat_per_vb`, or to what the node thinks is needed and the budget allows.
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """What raising a fee comes to: the version before, the rate of the next one, and its fee at most, in BTC.
 
-    Answers the newest version. One that pays `sat_per_vb` already stays as it is, so the same may be asked twice.
-    Raises BatchNotFoundError, FeeNotRaisedError, ChainInDoubtError, and what `processor.pay` may raise.
+    One that pays enough already stays as it is: then the rate is its own.
+    """
+
+    state: BatchState
+    sat_per_vb: Decimal
+    fee_btc: Decimal
+    present: Sequence[Coin]
+    chosen: Sequence[Coin]
+
+    @property
+    def before(self) -> Version:
+        """The newest version by now."""
+        return self.state.versions[-1]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there is anything to raise."""
+        return self.sat_per_vb != self.before.sat_per_vb
+
+    @property
+    def outputs_btc(self) -> dict[str, Decimal]:
+        """What it pays, by address."""
+        return batches.merged(self.state.members)
+
+
+async def plan(deployment: Deployment, batch_id: int, sat_per_vb: Decimal | None = None) -> Raise:
+    """What raising the fee of a batch that waits comes to; nothing is signed, stored or sent.
+
+    Raises BatchNotFoundError, FeeNotRaisedError, ChainInDoubtError, WalletShortError, PaymentTooLargeError.
     """
     pool, chain = deployment.pool, deployment.chain
     state = await batches.read(pool, batch_id)
@@ -59,7 +89,7 @@ async def bump(deployment: Deployment, batch_id: int, sat_per_vb: Decimal | None
     if batch.state not in ("signed", "broadcast") or batch.kind == "external":
         raise FeeNotRaisedError(f"batch {batch_id} is {batch.state}")
     if sat_per_vb is not None and sat_per_vb < before.sat_per_vb + LEAST_STEP:
-        return before
+        return Raise(state, before.sat_per_vb, before.fee_btc, (), ())
     await stops.assert_believed(pool, chain)
     outputs_btc = batches.merged(state.members)
     present = await batches.inputs(pool, batch_id, common=False)
@@ -73,12 +103,26 @@ async def bump(deployment: Deployment, batch_id: int, sat_per_vb: Decimal | None
         reserved=await batches.pinned(pool),
         required=present,
     )
-    signed = await sending.signed(chain, Payment(chosen, outputs_btc, rate, batch.max_fee_btc))
+    return Raise(state, rate, coin_selection.most_fee(outputs_btc, chosen, rate), present, chosen)
+
+
+async def bump(deployment: Deployment, batch_id: int, sat_per_vb: Decimal | None = None) -> Version:
+    """Raise the fee of a batch that waits: to `sat_per_vb`, or to what the node thinks is needed and the budget allows.
+
+    Answers the newest version. One that pays `sat_per_vb` already stays as it is, so the same may be asked twice.
+    Raises what `plan` and `processor.pay` may raise.
+    """
+    pool, chain = deployment.pool, deployment.chain
+    planned = await plan(deployment, batch_id, sat_per_vb)
+    if not planned.is_new:
+        return planned.before
+    rate, most_btc = planned.sat_per_vb, planned.state.batch.max_fee_btc
+    signed = await sending.signed(chain, Payment(planned.chosen, planned.outputs_btc, rate, most_btc))
     async with db.transaction(pool) as tx:
-        now, added = await business_clock.now(tx), chosen[len(present) :]
-        raised = await batches.add_version(tx, batch_id, before.version, signed, added, now=now)
+        now, added = await business_clock.now(tx), planned.chosen[len(planned.present) :]
+        raised = await batches.add_version(tx, batch_id, planned.before.version, signed, added, now=now)
     log.info("fee raised", batch=batch_id, txid=signed.txid, sat_per_vb=str(rate))
-    await sending.send(pool, chain, [*state.versions, raised])
+    await sending.send(pool, chain, [*planned.state.versions, raised])
     # After these commits: when it went out, or why it did not.
     return (await batches.versions(pool, batch_id))[-1]
 

@@ -35,6 +35,7 @@ MENU = (
     Group(
         "Money",
         (
+            Entry("Payouts", f"{ROOT}/payouts", "y", also=(f"{ROOT}/batches",)),
             Entry("Withdrawals", f"{ROOT}/withdrawals", "w"),
             Entry("Ledger", f"{ROOT}/ledger", "b", also=(f"{ROOT}/account", f"{ROOT}/transfer")),
             Entry("Trial balance", f"{ROOT}/trial-balance"),

@@ -12,6 +12,10 @@ LISTED = 30
 WORDS: dict[Kind, str] = {
     "audit": "Check every invariant",
     "day close": "Publish and close days",
+    "payouts bump": "Raise a batch's fee",
+    "payouts export": "Export what is due",
+    "payouts node": "Look at the node",
+    "payouts run": "Make a run of payouts",
     "payouts reconcile": "Reconcile wallet, chain and books",
     "rates fetch": "Fetch figures of days",
 }
@@ -32,6 +36,11 @@ async def audit(tx: Tx, visit: Visit) -> str:
 async def reconcile(tx: Tx, visit: Visit) -> str:
     """Let the worker compare wallet, chain and books now."""
     return await _asked(tx, visit, "payouts reconcile", "wallet, chain and books")
+
+
+async def look_at_node(tx: Tx, visit: Visit) -> str:
+    """Let the worker look at the node now."""
+    return await _asked(tx, visit, "payouts node", "the node")
 
 
 async def _asked(tx: Tx, visit: Visit, kind: Kind, subject: str) -> str:

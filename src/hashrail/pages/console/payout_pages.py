@@ -1,0 +1,53 @@
+"""Every page, deed and form of payouts, with the least role of each."""
+
+from hashrail.pages.console import paid_elsewhere, payouts, tasks
+from hashrail.pages.console.asking import Form
+from hashrail.pages.console.visit import ROOT, Deed, View
+
+BATCH = f"{ROOT}/batches/{{batch:int}}"
+WITHDRAWAL = f"{ROOT}/withdrawals/{{partner:int}}/{{withdrawal:int}}"
+
+VIEWS = (
+    View(f"{ROOT}/payouts", "payouts", "viewer", payouts.home),
+    View(f"{ROOT}/payouts/node", "node", "viewer", payouts.node),
+    View(f"{ROOT}/payouts/exports/{{export:int}}", "payout_export", "support", paid_elsewhere.export),
+    View(BATCH, "batch", "viewer", payouts.batch),
+)
+DEEDS = (Deed(f"{ROOT}/payouts/node", "look_at_node", None, tasks.look_at_node, "operator"),)
+FORMS = (
+    Form(f"{ROOT}/payouts/policy", "set_payout_limits", "payouts policy", payouts.ask_for_policy, payouts.set_policy),
+    Form(f"{ROOT}/payouts/resume", "resume_payouts", "payouts resume", payouts.ask_to_resume, payouts.resume),
+    Form(
+        *(f"{ROOT}/payouts/adopt", "adopt_wallet", "payouts adopt", payouts.ask_to_adopt, payouts.adopt),
+        grave=True,
+    ),
+    Form(f"{ROOT}/payouts/run", "run_payouts", "payouts run", payouts.ask_to_run, payouts.run, looks=False),
+    Form(
+        *(f"{BATCH}/bump", "raise_fee", "payouts bump", payouts.ask_to_bump, payouts.bump),
+        grave=True,
+        ready=payouts.plan_bump,
+    ),
+    Form(
+        *(f"{ROOT}/payouts/export", "export_payouts", "payouts export"),
+        *(paid_elsewhere.ask_to_export, paid_elsewhere.make_export),
+        looks=False,
+        grave=True,
+    ),
+    Form(
+        *(f"{ROOT}/payouts/record", "record_payment", "payouts record"),
+        *(paid_elsewhere.ask_to_record, paid_elsewhere.record),
+        grave=True,
+        ready=paid_elsewhere.look,
+        then=paid_elsewhere.post,
+    ),
+    Form(
+        *(f"{ROOT}/payouts/acknowledge", "acknowledge_spends", "payouts acknowledge"),
+        *(paid_elsewhere.ask_to_acknowledge, paid_elsewhere.acknowledge),
+        grave=True,
+    ),
+    Form(
+        *(f"{WITHDRAWAL}/attest", "attest_unpaid", "payouts cancel"),
+        *(paid_elsewhere.ask_to_attest, paid_elsewhere.attest),
+        grave=True,
+    ),
+)

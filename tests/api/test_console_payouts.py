@@ -1,0 +1,124 @@
+"""The console's pages about payouts, deposits, changes, events, alarms and operators, and what their forms do."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from hashrail.custody import payout_policy
+from tests.support.api_client import check_books
+from tests.support.books import deployment as opened_world
+from tests.support.console import Office, Person, open_office, texts_of
+from tests.support.databases import with_database
+from tests.support.operators import hired, strangers
+from tests.support.payouts import funded, policy
+
+POLICY = "/console/payouts/policy"
+
+
+@pytest.fixture(scope="module")
+async def office(server: str, template: str) -> AsyncIterator[Office]:
+    """A sandbox with a user who has bitcoin, and two admins who are two people."""
+    async with opened_world(server, template) as world:
+        dsn = with_database(server, await world.pool.fetchval("SELECT current_database()"))
+        await hired(world.pool, "second", "admin")
+        await funded(world, (await world.user("alice")).id)
+        await policy(world, 0)
+        async with open_office(world, dsn) as made:
+            made.people["second"] = made.browser("second")
+            await strangers(world.pool)
+            for person in made.people.values():
+                assert (await person.sign_in()).status_code == 303
+            yield made
+            await check_books(world)
+
+
+def once_of(page: httpx.Response) -> str:
+    """The word of the form on a page."""
+    found = re.search(r'name="once" value="([^"]+)"', page.text)
+    assert found is not None, texts_of(page)
+    return found[1]
+
+
+async def fill(person: Person, path: str, fields: Mapping[str, str] = {}) -> tuple[str, httpx.Response]:
+    """Look at what a form comes to, and do it; answers what the look said, and what came of it."""
+    looked = await person.post(path, **fields)
+    assert looked.status_code == 200, texts_of(looked)
+    done = await person.post(path, **fields, once=once_of(looked), step="do")
+    return texts_of(looked), done
+
+
+async def state_of(office: Office) -> dict[str, Any]:
+    """What every table has, but for sessions, views and the words of forms."""
+    pool = office.world.pool
+    rows = await pool.fetch(
+        """SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE n.nspname = 'public' AND c.relkind = 'r'"""
+    )
+    kept = {row["relname"] for row in rows} - {"operator_session", "operator_view", "operator_form"}
+    return {
+        name: await pool.fetchval(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {name} t")
+        for name in kept
+    }
+
+
+async def assert_looking_changes_nothing(office: Office, person: Person, path: str, fields: Mapping[str, str]) -> str:
+    """Answers what the look said."""
+    was = await state_of(office)
+    looked = await person.post(path, **fields)
+    assert looked.status_code == 200, texts_of(looked)
+    assert await state_of(office) == was
+    return texts_of(looked)
+
+
+# Changes that wait for a second
+
+LIMITS = {
+    "approval_threshold_btc": "",
+    "partner_approval_btc": "",
+    "user_daily_btc": "1",
+    "partner_daily_btc": "",
+    "deployment_daily_btc": "",
+    "cooldown_seconds": "0",
+}
+
+
+async def test_two_admins_change_the_limits(office: Office) -> None:
+    """One asks, and nothing is changed; the same one is refused; another confirms, and it is done, once."""
+    pool, admin, second = office.world.pool, office.people["admin"], office.people["second"]
+    said, done = await fill(admin, POLICY, LIMITS)
+    assert re.search(r"user_daily_btc\s+–\s+1", said)
+    assert done.headers["location"] == "/console/payouts?done=changed"
+    assert (await payout_policy.get(pool)).user_daily_btc == 1
+    looser = LIMITS | {"user_daily_btc": "2"}
+    said = await assert_looking_changes_nothing(office, admin, POLICY, looser)
+    assert "It takes two people" in said
+    _, done = await fill(admin, POLICY, looser)
+    assert done.headers["location"] == "/console/changes?done=asked"
+    listed = texts_of(await second.get("/console/changes"))
+    assert re.search(r"user_daily_btc\s+1\s+2", listed)
+    number = await pool.fetchval("SELECT max(id) FROM operator_change")
+    assert f'href="/console/changes/{number}/confirm"' not in (await admin.get("/console/changes")).text
+    own = await admin.post(f"/console/changes/{number}/confirm")
+    assert (own.status_code, "SAME_PERSON" in own.text) == (403, True)
+    assert re.search(r"Changes\s+1\s", texts_of(await second.get("/console")))
+    said = await assert_looking_changes_nothing(office, second, f"/console/changes/{number}/confirm", {})
+    assert re.search(r"user_daily_btc\s+1\s+2", said)
+    assert (await payout_policy.get(pool)).user_daily_btc == 1
+    _, done = await fill(second, f"/console/changes/{number}/confirm")
+    assert done.headers["location"] == "/console/changes?done=confirmed"
+    assert (await payout_policy.get(pool)).user_daily_btc == 2
+    assert (await second.post(f"/console/changes/{number}/confirm")).status_code == 404
+
+
+async def test_a_change_is_taken_back(office: Office) -> None:
+    pool, admin, second = office.world.pool, office.people["admin"], office.people["second"]
+    await fill(admin, POLICY, LIMITS)
+    await fill(admin, POLICY, LIMITS | {"user_daily_btc": "3"})
+    number = await pool.fetchval("SELECT max(id) FROM operator_change")
+    _, done = await fill(second, f"/console/changes/{number}/withdraw")
+    assert done.headers["location"] == "/console/changes?done=taken_back"
+    assert "Nothing waits" in texts_of(await admin.get("/console/changes"))
+    assert (await payout_policy.get(pool)).user_daily_btc == 1
