@@ -22,13 +22,13 @@ from tests.support.books import deployment as opened_world
 from tests.support.console import texts_of
 from tests.support.databases import with_database
 from tests.support.operators import hired
-from tests.support.payouts import ADDRESSES, asked, cancelled, earn, funded, policy
+from tests.support.payouts import ADDRESSES, asked, cancelled, earn, funded, policy, take_back
 from tests.support.portal import Bureau, open_bureau
 from tests.support.world import World
 
 # A user who is called like the number of another, and one who is called like a script.
 SCRIPT = "<script>alert(1)</script>"
-SECRETS = ("an operator's own words", "0 of 2 have approved", "charged back by")
+SECRETS = ("an operator's own words", "0 of 2 have approved", "charged back by", "entered wrongly")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ async def lived(world: World) -> None:
     await earn(world)
     await earn(world)
     await hand_over(world, given.miner_id, "bob", "alice")
-    await earn(world)
+    await take_back(world, await earn(world), "0.009")
     await order(world, alice.id, "open one", await offer(world))
     async with db.transaction(world.pool) as tx:
         was = await payout_policy.hold(tx)
@@ -196,6 +196,16 @@ async def test_a_miners_page_tells_its_life(bureau: Bureau) -> None:
     page = await said(bureau, f"/miners/{number}")
     for words in ("order of bob ,", "power 4 8 TH", "user alice", "to user 2026-03-06 bob alice"):
         assert words in page, words
+
+
+async def test_an_income_is_explained(bureau: Bureau) -> None:
+    """Of the newest closed day, or of another, whoever had the miner then; why it was adjusted is the operator's."""
+    number = await bureau.pool.fetchval("SELECT miner_id FROM purchase WHERE external_id = 'of bob'")
+    newest = await said(bureau, f"/miners/{number}/income")
+    assert re.search(r"User bob · net 0.08000000 BTC .*adjustment 1 8 TH x -0.001, credited with", newest), newest
+    assert "User bob · net 0.08000000 BTC" in await said(bureau, f"/miners/{number}/income?day=2026-03-04")
+    before = await bureau.people["support"].get(f"/portal/miners/{number}/income?day=2026-03-02")
+    assert (before.status_code, "RECORD_NOT_FOUND" in before.text) == (404, True)
 
 
 async def test_days_are_those_of_the_books(bureau: Bureau) -> None:

@@ -41,8 +41,11 @@ class Explanation:
     lines: tuple[Line, ...]
 
 
-async def income(tx: Tx, miner_id: int, day: date) -> Explanation:
-    """The record of a miner on a closed day. Raises RecordNotFoundError."""
+async def income(tx: Tx, miner_id: int, day: date, *, with_reasons: bool = True) -> Explanation:
+    """The record of a miner on a closed day. `with_reasons`: why operators adjusted it, which is theirs to read.
+
+    Raises RecordNotFoundError.
+    """
     row = await tx.fetchrow(
         """SELECT s.partner_id, s.power, s.class_id, u.partner_user_id, c.energy_efficiency, c.level_discount,
                   c.programmes, d.discount, d.pool, d.c1, d.c2, d.net
@@ -67,7 +70,7 @@ async def income(tx: Tx, miner_id: int, day: date) -> Explanation:
         *_rate_lines(inputs, row["energy_efficiency"], discount, published),
         *_amount_lines(row["power"], published),
     ]
-    lines += await _adjustment_lines(tx, day, row)
+    lines += await _adjustment_lines(tx, day, row, with_reasons=with_reasons)
     return Explanation(
         miner_id, row["partner_user_id"], day, inputs, published, row["power"] * published.net, tuple(lines)
     )
@@ -135,7 +138,7 @@ def _amount_lines(power: Decimal, published: ClassRates) -> list[Line]:
     ]
 
 
-async def _adjustment_lines(tx: Tx, day: date, row: Row) -> list[Line]:
+async def _adjustment_lines(tx: Tx, day: date, row: Row, *, with_reasons: bool) -> list[Line]:
     """What adjustments of the day gave or took, each credited with its own day."""
     rows = await tx.fetch(
         """SELECT a.id, a.reason, a.effective_day, d.net FROM adjustment a
@@ -146,7 +149,8 @@ async def _adjustment_lines(tx: Tx, day: date, row: Row) -> list[Line]:
     lines = [
         Line(
             f"adjustment {each['id']}",
-            f"{plain(row['power'])} TH x {plain(each['net'])}: {each['reason']}, credited with {each['effective_day']}",
+            f"{plain(row['power'])} TH x {plain(each['net'])}{_why(each) if with_reasons else ''}, "
+            f"credited with {each['effective_day']}",
             plain(row["power"] * each["net"]),
             "BTC",
         )
@@ -156,3 +160,7 @@ async def _adjustment_lines(tx: Tx, day: date, row: Row) -> list[Line]:
         now = await rate_classes.in_force(tx, day)
         lines.append(Line("pool reward now", "after adjustments", plain(now.pool_btc_per_th), "BTC/TH/day"))
     return lines
+
+
+def _why(adjusted: Row) -> str:
+    return f": {adjusted['reason']}"

@@ -29,6 +29,7 @@ VIEWS: tuple[View, ...] = (
     View(f"{ROOT}/users/{{user:int}}", "user", "support", users.one),
     View(f"{ROOT}/miners", "miners", "support", miners.listed),
     View(f"{ROOT}/miners/{{miner:int}}", "miner", "support", miners.one),
+    View(f"{ROOT}/miners/{{miner:int}}/income", "miner_income", "support", miners.income),
     View(f"{ROOT}/orders", "orders", "support", orders.listed),
     View(f"{ROOT}/orders/{{order:int}}", "order", "support", orders.one),
     View(f"{ROOT}/withdrawals", "withdrawals", "support", withdrawals.listed),
