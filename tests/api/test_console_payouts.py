@@ -7,13 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
-from hashrail.custody import payout_policy
+from hashrail.acts import running
+from hashrail.custody import payout_policy, withdrawals
+from hashrail.parties import tasks, users
 from tests.support.api_client import check_books
 from tests.support.books import deployment as opened_world
 from tests.support.console import Office, Person, open_office, texts_of
 from tests.support.databases import with_database
 from tests.support.operators import hired, strangers
-from tests.support.payouts import funded, policy
+from tests.support.payouts import ADDRESSES, asked, funded, policy
 
 POLICY = "/console/payouts/policy"
 
@@ -122,3 +124,69 @@ async def test_a_change_is_taken_back(office: Office) -> None:
     assert done.headers["location"] == "/console/changes?done=taken_back"
     assert "Nothing waits" in texts_of(await admin.get("/console/changes"))
     assert (await payout_policy.get(pool)).user_daily_btc == 1
+
+
+# What the worker does, and what another program pays
+
+
+async def send(person: Person, path: str) -> httpx.Response:
+    """A form that is done at once."""
+    return await person.post(path, once=once_of(await person.get(path)), step="do")
+
+
+async def done_by_the_worker(office: Office) -> str:
+    """What came of the newest task."""
+    await running.do_waiting(office.serving.deployment)
+    (newest,) = await tasks.newest(office.world.pool, 1)
+    return newest.told
+
+
+async def test_an_export_is_made_by_the_worker_and_cancelled_by_two(office: Office) -> None:
+    """Asking takes nothing out of the queue; its file tells what is open; that one is not paid takes both."""
+    pool, admin, second = office.world.pool, office.people["admin"], office.people["second"]
+    user = await users.find(pool, office.world.partner.id, "alice")
+    one = await asked(office.world, user.id, "0.001", ADDRESSES[1])
+    made = await send(admin, "/console/payouts/export")
+    assert made.headers["location"].startswith("/console/tasks?id=")
+    assert (await withdrawals.get(pool, user.partner_id, one.id)).state == "queued"
+    assert "Export 1 is made" in await done_by_the_worker(office)
+    path = "/console/payouts/exports/1"
+    sheet = await admin.get(f"{path}?as=csv")
+    assert sheet.headers["content-disposition"] == 'attachment; filename="export-1.csv"'
+    assert sheet.text.splitlines()[1].split(",")[:3] == [str(one.id), "0.001", ADDRESSES[1]]
+    assert (await admin.get(f"{path}?as=json")).json() == [{ADDRESSES[1]: "0.001"}]
+    wrong = await admin.post("/console/payouts/record", txid="none", export="1")
+    assert (wrong.status_code, "TXID_NOT_READ" in wrong.text) == (400, True)
+    attest = f"/console/withdrawals/{user.partner_id}/{one.id}/attest"
+    said = await assert_looking_changes_nothing(office, admin, attest, {"attested": "never signed"})
+    assert "It takes two people" in said
+    await fill(admin, attest, {"attested": "never signed"})
+    number = await pool.fetchval("SELECT max(id) FROM operator_change")
+    await fill(second, f"/console/changes/{number}/confirm")
+    assert (await withdrawals.get(pool, user.partner_id, one.id)).state == "cancelled"
+    assert "All of it is recorded or cancelled" in texts_of(await admin.get(path))
+
+
+async def test_payouts_go_on_by_two_where_another_has_paused_them(office: Office) -> None:
+    """Who alone paused them lets them go on alone; nothing is exported meanwhile."""
+    pool, admin = office.world.pool, office.people["admin"]
+    for who, waits in ((admin, False), (office.people["viewer"], True)):
+        await who.post("/console/pause", reason="a drill")
+        refused = await send(admin, "/console/payouts/export")
+        assert (refused.status_code, "PAYOUTS_PAUSED" in refused.text) == (409, True)
+        said = await assert_looking_changes_nothing(office, admin, "/console/payouts/resume", {})
+        assert ("It takes two people" in said) is waits
+        await fill(admin, "/console/payouts/resume")
+        assert ((await payout_policy.get(pool)).paused_reason is not None) is waits
+    number = await pool.fetchval("SELECT max(id) FROM operator_change")
+    await fill(office.people["second"], f"/console/changes/{number}/confirm")
+    assert (await payout_policy.get(pool)).paused_reason is None
+
+
+async def test_one_who_was_made_less_meanwhile_has_nothing_done(office: Office) -> None:
+    """The worker lets in once more who asked."""
+    pool = office.world.pool
+    await send(office.people["approver"], "/console/payouts/export")
+    await pool.execute("UPDATE operator_account SET role = 'viewer' WHERE name = 'approver'")
+    assert "approver is needed" in await done_by_the_worker(office)
+    await pool.execute("UPDATE operator_account SET role = 'approver' WHERE name = 'approver'")

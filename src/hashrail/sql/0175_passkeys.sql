@@ -1,5 +1,5 @@
 -- Passkeys of operators: a second factor that a forged page cannot ask for.
--- depends: 0165_operator_tasks
+-- depends: 0171_tasks_of_payouts_hold
 
 CREATE SEQUENCE operator_passkey_id_seq;
 CREATE TABLE operator_passkey (
