@@ -22,7 +22,7 @@ import pytest
 
 from hashrail import texts
 from hashrail.cli import shared
-from hashrail.cli.payout_exports import COLUMNS
+from hashrail.payouts.exports import COLUMNS
 from tests.support.books import deployment, offer, order
 from tests.support.commands import SHAPES
 from tests.support.databases import with_database
