@@ -551,7 +551,7 @@ HARD_TO_GET_WRONG = {
     ),
     *("app_token_price", "app_platform", "app_marketplace", "app_home", "app_collections", "app_user", "app_nothing"),
     *("market_last_income", "market_collections", "market_upgrade_rates", "api_time", "api_errors", "proof_keys"),
-    "s2s_key",
+    *("s2s_key", "sandbox_clock"),
 }
 HARD_TO_GET_RIGHT = {
     *("c2s_check_proof", "c2s_generate_payload", "c2s_refresh", "c2s_logout", "s2s_refresh"),

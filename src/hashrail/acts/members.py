@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hashrail.acts.acting import Acting
 from hashrail.db import Tx
-from hashrail.parties import invitations, members
+from hashrail.parties import invitations, members, operators
 from hashrail.parties.changes import Change
 from hashrail.parties.members import Member, Role
 from hashrail.parties.operators import Operator
@@ -40,7 +40,7 @@ async def invite(tx: Tx, act: Acting, partner_id: int, *, email: str, name: str,
     return made
 
 
-async def confirmed_invitation(tx: Tx, change: Change, _: Operator) -> None:
+async def confirmed_invitation(tx: Tx, change: Change, asker: Operator) -> None:
     """An invitation that a second has confirmed: from now on its link opens the portal."""
     assert change.secret is not None, "it was asked for with a link"
     meant = change.after
@@ -53,6 +53,7 @@ async def confirmed_invitation(tx: Tx, change: Change, _: Operator) -> None:
         digest=bytes.fromhex(change.secret),
         by=None,
     )
+    await operators.note(tx, asker, change.act, change.subject, before=change.before, after=meant)
 
 
 async def disable(tx: Tx, act: Acting, partner_id: int, member_id: int) -> Member:

@@ -9,7 +9,7 @@ from typer.testing import Result
 
 from hashrail import db
 from hashrail.events import endpoints
-from hashrail.parties import operators
+from hashrail.parties import members, operators
 from hashrail.parties.operators import Role
 from hashrail.parties.permissions import ACTS
 from tests.support.books import advance, buy, deployment, offer, order
@@ -45,6 +45,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "partner ton-domain remove": ("app.example", *MINE),
     "partner origin add": ("https://more.example", *MINE),
     "partner origin remove": ("https://app.example", *MINE),
+    "partner portal invite": (*MINE, "--email", "ada@partner.example"),
+    "partner portal disable": ("1", *MINE),
     "partner key create": (*MINE, "--label", "till", "--scope", "read"),
     "partner key rotate": ("1", *MINE),
     "partner key revoke-old": ("2", *MINE),
@@ -216,6 +218,15 @@ async def terminal(server: str, template: str, tmp_path_factory: pytest.TempPath
             await endpoint(world, "https://hooks.partner.example/events")
         async with db.transaction(world.pool) as tx:
             await endpoints.disable(tx, world.partner.id, 2, "partner")
+            await members.add(
+                tx,
+                world.partner.id,
+                email="bo@partner.example",
+                name="bo",
+                role="viewer",
+                digest="not any",
+                made_by=None,
+            )
         await order(world, bob, "o-1", await offer(world))
         await buy(world, bob, "1", "o-2")
         for words in (*SETUP, ("rates", "import", str(data / "entered.csv"))):

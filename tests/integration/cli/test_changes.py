@@ -256,6 +256,13 @@ CASES: dict[str, tuple[str, tuple[str, ...], str, Any, Any]] = {
         (604_800,),
         (500,),
     ),
+    "partner portal invite": (
+        "operator list",
+        (*MINE, "--email", "ada@partner.example"),
+        "SELECT count(*) FROM member_invitation WHERE state = 'open' AND role = 'owner'",
+        (0,),
+        (1,),
+    ),
     "partner key create": (
         "partner key create --partner partner --scope read",
         (*MINE, "--scope", "order", "--scope", "withdraw"),
