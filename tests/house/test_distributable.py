@@ -14,8 +14,8 @@ from pglast.parser import ParseError
 from hashrail import db
 from tests.house.distributable import faults
 from tests.house.sources import product
-from tests.house.test_schema import GLOBAL
 from tests.support.databases import database
+from tests.support.global_tables import GLOBAL
 
 SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s")
 TABLES = """
