@@ -12,6 +12,7 @@ import pytest
 
 from hashrail import clock, db
 from hashrail.accounting import pool_receipts
+from hashrail.alarms import silences
 from hashrail.custody import approvals, payout_policy, withdrawals
 from hashrail.custody.withdrawals import Withdrawal
 from hashrail.pages.console.asking import Form
@@ -102,6 +103,8 @@ async def first_of_all(office: Office) -> None:
     await asked(office.world, (await mallory(office)).id, "0.0009", ADDRESSES[1])
     async with db.transaction(pool) as tx:
         assert await exports.export(tx, admin) == 1
+        now = clock.wall_now()
+        await silences.begin(tx, "CLOCK_OFF", None, "a drill", by=None, at=now, until=now + clock.ONE_DAY)
         await recorded_payments.write(tx, admin, Payment("ab" * 32, [(1, await exported_one(tx))]), None, 6)
     await pool.execute(
         """INSERT INTO member (partner_id, id, email, name, role, password, created_at, made_at)

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
+from hashrail import db
 from hashrail.acts import running
 from hashrail.custody import payout_policy, withdrawals
-from hashrail.parties import tasks, users
+from hashrail.parties import standings, tasks, users
 from tests.support.api_client import check_books
 from tests.support.books import deployment as opened_world
 from tests.support.console import Office, Person, open_office, texts_of
@@ -190,3 +192,46 @@ async def test_one_who_was_made_less_meanwhile_has_nothing_done(office: Office) 
     await pool.execute("UPDATE operator_account SET role = 'viewer' WHERE name = 'approver'")
     assert "approver is needed" in await done_by_the_worker(office)
     await pool.execute("UPDATE operator_account SET role = 'approver' WHERE name = 'approver'")
+
+
+async def test_an_alarm_is_silenced_and_told_again(office: Office) -> None:
+    """By an approver, with a reason; anybody ends it."""
+    approver, viewer = office.people["approver"], office.people["viewer"]
+    fields = {"code": "CLOCK_OFF", "subject": "", "hours": "24", "reason": "the clock is being mended"}
+    said, done = await fill(approver, "/console/alarms/silence", fields)
+    assert "CLOCK_OFF" in said
+    assert done.headers["location"] == "/console/alarms?done=changed"
+    shown = texts_of(await viewer.get("/console/alarms"))
+    assert re.search(r"CLOCK_OFF\s+all\s+the clock is being mended\s+approver", shown)
+    number = await office.world.pool.fetchval("SELECT max(id) FROM alarm_silence")
+    _, done = await fill(viewer, f"/console/alarms/{number}/unsilence")
+    assert done.status_code == 303, texts_of(done)
+    assert "the clock is being mended" not in texts_of(await viewer.get("/console/alarms"))
+    assert (await viewer.get(f"/console/alarms/{number}/unsilence")).status_code == 404
+
+
+async def test_a_withdrawal_is_taken_back_and_one_is_asked_for_in_a_users_name(office: Office) -> None:
+    """The first by one person while it is queued; the second by two, where the partner is suspended."""
+    world, admin, second = office.world, office.people["admin"], office.people["second"]
+    alice = await users.find(world.pool, world.partner.id, "alice")
+    one = await asked(world, alice.id, "0.00123", ADDRESSES[3])
+    said, done = await fill(office.people["approver"], f"/console/withdrawals/{alice.partner_id}/{one.id}/cancel")
+    assert re.search(r"state\s+queued\s+cancelled", said)
+    assert done.status_code == 303, texts_of(done)
+    assert (await withdrawals.get(world.pool, alice.partner_id, one.id)).state == "cancelled"
+    fields = {"address": ADDRESSES[3], "amount": "0.00123", "reference": "case 88", "reason": "a drill"}
+    path = f"/console/users/{alice.partner_id}/{alice.id}/withdraw"
+    refused = await admin.post(path, **fields)
+    assert refused.status_code == 409, texts_of(refused)
+    async with db.transaction(world.pool) as tx:
+        await standings.suspend(tx, alice.partner_id, reason="a drill")
+    said, done = await fill(admin, path, fields)
+    assert "waits for a second" in said
+    assert done.headers["location"] == "/console/changes?done=asked"
+    number = await world.pool.fetchval("SELECT max(id) FROM operator_change")
+    _, done = await fill(second, f"/console/changes/{number}/confirm")
+    assert done.status_code == 303, texts_of(done)
+    newest = (await withdrawals.of_partner(world.pool, alice.partner_id, limit=1))[0]
+    assert (newest.amount_btc, newest.address, newest.state) == (Decimal("0.00123"), ADDRESSES[3], "queued")
+    async with db.transaction(world.pool) as tx:
+        await standings.reopen(tx, alice.partner_id, reason="the drill is over")

@@ -2,12 +2,12 @@
 
 import asyncio
 import secrets
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from hashrail import business_clock, clock
+from hashrail.acts import alarms as acts
 from hashrail.acts.acting import Acting
 from hashrail.alarms import delivery, messages, silences, states
 from hashrail.alarms.delivery import Receivers
@@ -130,12 +130,7 @@ def silence(
     """Do not tell of an alarm for a while. It rings on, is shown, and is told afterwards if it still does."""
 
     async def work(tx: Tx, act: Acting) -> Silence:
-        at = (await business_clock.read(tx)).database_now
-        by = None if act.operator is None else act.operator.name
-        made = await silences.begin(tx, code, subject, reason, by=by, at=at, until=at + timedelta(hours=hours))
-        after = {"code": code, "alarm_of": subject, "until": made.until}
-        await act.note(tx, f"silence {made.id}", after=after, reason=made.reason)
-        return made
+        return await acts.silence(tx, act, code=code, subject=subject, reason=reason, hours=hours)
 
     made = acting(data, "alarms silence", operator, work)
     say(f"Silence {made.id}: {made.code} is not told until {clock.iso(made.until)}.")
@@ -150,10 +145,7 @@ def unsilence(
     """End a silence now: what rings is told within a minute."""
 
     async def work(tx: Tx, act: Acting) -> Silence:
-        ended = await silences.end(tx, number, at=(await business_clock.read(tx)).database_now)
-        before = {"code": ended.code, "alarm_of": ended.subject, "until": ended.until}
-        await act.note(tx, f"silence {number}", before=before)
-        return ended
+        return await acts.unsilence(tx, act, number)
 
     ended = acting(data, "alarms unsilence", operator, work)
     say(f"{ended.code} is told again.")

@@ -45,6 +45,7 @@ MENU = (
     Group(
         "Running",
         (
+            Entry("Alarms", f"{ROOT}/alarms", "m"),
             CHANGES,
             Entry("Tasks", f"{ROOT}/tasks", "k"),
             Entry("Log", f"{ROOT}/log", "l"),

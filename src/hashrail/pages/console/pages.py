@@ -1,6 +1,7 @@
 """Every page, form and deed of the console, with the least role of each."""
 
 from hashrail.pages.console import (
+    alarms,
     blocking,
     books_pages,
     changes,
@@ -40,6 +41,7 @@ VIEWS = (
     View(f"{WITHDRAWAL}/refuse", "refuse", "approver", withdrawals.ask_to_refuse),
     *payout_pages.VIEWS,
     View(f"{ROOT}/changes", "changes", "approver", changes.listed),
+    View(f"{ROOT}/alarms", "alarms", "viewer", alarms.listed),
     View(f"{ROOT}/log", "log", "admin", log.log),
     View(f"{ROOT}/operators", "operators", "admin", log.people),
 )
@@ -76,5 +78,10 @@ FORMS = (
     ),
     *books_pages.FORMS,
     *payout_pages.FORMS,
+    Form(f"{ROOT}/alarms/silence", "silence_alarm", "alarms silence", alarms.ask_to_silence, alarms.silence),
+    Form(
+        f"{ROOT}/alarms/{{silence:int}}/unsilence",
+        *("end_silence", "alarms unsilence", alarms.ask_to_unsilence, alarms.unsilence),
+    ),
     Form(f"{CHANGE}/withdraw", "withdraw_change", "change withdraw", changes.ask_to_withdraw, changes.withdraw),
 )

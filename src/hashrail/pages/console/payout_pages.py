@@ -1,10 +1,11 @@
 """Every page, deed and form of payouts, with the least role of each."""
 
-from hashrail.pages.console import paid_elsewhere, payouts, tasks
+from hashrail.pages.console import paid_elsewhere, payouts, tasks, withdrawal_forms
 from hashrail.pages.console.asking import Form
 from hashrail.pages.console.visit import ROOT, Deed, View
 
 BATCH = f"{ROOT}/batches/{{batch:int}}"
+USER = f"{ROOT}/users/{{partner:int}}/{{user:int}}"
 WITHDRAWAL = f"{ROOT}/withdrawals/{{partner:int}}/{{withdrawal:int}}"
 
 VIEWS = (
@@ -48,6 +49,15 @@ FORMS = (
     Form(
         *(f"{WITHDRAWAL}/attest", "attest_unpaid", "payouts cancel"),
         *(paid_elsewhere.ask_to_attest, paid_elsewhere.attest),
+        grave=True,
+    ),
+    Form(
+        *(f"{USER}/withdraw", "withdraw_for_user", "withdrawal request"),
+        *(withdrawal_forms.ask_to_request, withdrawal_forms.request),
+    ),
+    Form(
+        *(f"{WITHDRAWAL}/cancel", "cancel_withdrawal", "withdrawal cancel"),
+        *(withdrawal_forms.ask_to_cancel, withdrawal_forms.cancel),
         grave=True,
     ),
 )
