@@ -111,7 +111,7 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
                     stage.tell(path)
                     await _look(table, http, browser, name, path, token, stage.runs)
     if missing:
-        table.notes.append(f"No link leads to {', '.join(sorted(missing))} here.")
+        table.notes.append(f"Not looked at, for no link leads there or it is downloaded: {', '.join(sorted(missing))}.")
     return [table]
 
 
@@ -163,8 +163,13 @@ async def _crawl(http: httpx.AsyncClient) -> tuple[dict[str, str], set[str]]:
                 if path not in found and shape.fullmatch(link) and not (path != urlsplit(link).path in routes):
                     found[path] = link
                     waiting.append(link)
-    leading = {path: link for path, link in found.items() if (await http.get(link)).status_code == 200}
+    leading = {path: link for path, link in found.items() if _is_page(await http.get(link))}
     return leading, set(routes) - set(leading)
+
+
+def _is_page(answer: httpx.Response) -> bool:
+    """Whether it is looked at: what is downloaded is no page, and what led here may be gone."""
+    return answer.status_code == 200 and answer.headers["content-type"].startswith("text/html")
 
 
 def _links(text: str) -> Iterable[str]:

@@ -187,7 +187,7 @@ async def test_writes(place: Stage) -> None:
 
 @needs_browser
 async def test_pages(place: Stage) -> None:
-    """Each page of the console stands in the table, or is named as one that no link leads to."""
+    """Pages stand in the table, or are named as those that no link leads to; what is downloaded is none."""
     (table,) = await tables_of(Name.PAGES, place)
     seen = {line.cells[0] for line in table.lines}
     assert {"/", "/console", "/console/partners/{partner}/users"} <= seen
