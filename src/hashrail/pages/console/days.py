@@ -18,6 +18,8 @@ from hashrail.rewards.day_sums import DaySum
 LISTED = 60
 # Days that a chart may show.
 RANGES = (30, 90, 365)
+# Rate classes of a day that its page shows at once.
+CLASSES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,21 @@ async def one(tx: Tx, visit: Visit) -> Shown:
     day = asked(visit)
     found = await rates.find(tx, day)
     guards, since = await entering.guards(tx, found.inputs)
+    classes = await rate_classes.of_day(tx, day)
+    first = visit.number("from_class") or 0
     return Shown(
         {
             "one": found,
             "sources": await day_sources.of_day(tx, day),
             "guards": guards,
             "guarded_by": since,
-            "classes": await rate_classes.of_day(tx, day),
+            "classes": classes[first : first + CLASSES],
+            "first_class": first,
+            "class_count": len(classes),
+            "clamped": sum(each["pool"] == 0 for each in classes),
+            "more_classes": link("/day", day=day, from_class=first + CLASSES)
+            if first + CLASSES < len(classes)
+            else None,
             "adjustments": await rate_classes.adjustments_of(tx, day),
             "partners": await day_sums.of_partners(tx, day),
             "document": await _document(tx, day),
