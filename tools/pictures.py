@@ -4,19 +4,12 @@ Of each page there is one in light, one in dark and one of a phone, and an index
 browser of the tests. The sandboxes go away afterwards, so a key that a picture may show opens nothing.
 """
 
-import json
-import signal
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from html import escape
-from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, Page
 from tests.support import folders, walking
 from tests.support.browser import DESKTOP, PICTURES, browser, looking
-from tests.support.programs import Running, free_port
+from tests.support.sandboxes import sandbox, sign_in
 
 PLACE = folders.ROOT / "docs" / "pictures"
 DAYS = 90
@@ -36,16 +29,17 @@ def main() -> None:
 def of_readme(opened: Browser) -> None:
     """The three that the README shows."""
     PLACE.mkdir(exist_ok=True)
-    with sandbox() as (url, box), looking(opened, window=DESKTOP) as watched:
+    with sandbox(days=DAYS) as box, looking(opened, window=DESKTOP) as watched:
         page = watched.page
-        page.goto(f"{url}/")
+        page.goto(f"{box.url}/")
         page.locator("#income canvas").wait_for()
         page.locator("#events li").first.wait_for()
         keep(page, "front")
-        page.goto(f"{url}/api/docs/s2s_income")
+        page.goto(f"{box.url}/api/docs/s2s_income")
         keep(page, "reference")
-        sign_in(page, f"{url}/console", box["operators"][0])
-        page.goto(f"{url}/console/users?partner={box['partnerId']}&user=alice")
+        name, password = next(iter(box.operators.items()))
+        sign_in(page, f"{box.url}/console", name, password)
+        page.goto(f"{box.url}/console/users?partner={box.facts['partnerId']}&user=alice")
         keep(page, "console")
 
 
@@ -73,29 +67,6 @@ def index(names: list[str]) -> str:
     )
     head = f"<meta charset=utf-8><title>Pages of Hashrail</title><style>{STYLE}</style>"
     return f"<!doctype html><html lang=en><head>{head}</head><body><h1>Pages of Hashrail</h1>{shown}</body></html>\n"
-
-
-@contextmanager
-def sandbox() -> Iterator[tuple[str, dict[str, Any]]]:
-    """A new sandbox's address and demo.json, until the block ends."""
-    with tempfile.TemporaryDirectory(dir=folders.quick(), ignore_cleanup_errors=True) as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        running = Running(folder / "data", free_port(), folder / "log", days=DAYS)
-        try:
-            running.summary()
-            yield f"http://127.0.0.1:{running.port}", json.loads((folder / "data" / "demo.json").read_text())
-        finally:
-            running.stop(signal.SIGINT)
-
-
-def sign_in(page: Page, console: str, operator: dict[str, str]) -> None:
-    """Be that operator."""
-    page.goto(console)
-    page.get_by_label("Name").fill(operator["name"])
-    page.get_by_label("Password").fill(operator["password"])
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_role("button", name="Sign out").wait_for()
 
 
 def keep(page: Page, name: str) -> None:

@@ -27,11 +27,12 @@ from hashrail.support import notes
 from tests.support.api_client import check_books
 from tests.support.books import deployment as opened_world
 from tests.support.books import offer, order
-from tests.support.console import HOST, Office, Person, forget_attempts, open_office, texts_of
+from tests.support.console import Office, Person, forget_attempts, open_office, texts_of
 from tests.support.databases import with_database
 from tests.support.hostile import HOSTILE, acting
 from tests.support.operators import PASSWORD, hired
 from tests.support.payouts import ADDRESSES, asked, funded, policy
+from tests.support.visitors import HOST
 from tests.support.world import World
 
 NUMBER_OF = "SELECT id FROM operator_account WHERE name ="

@@ -13,9 +13,10 @@ from hashrail import db
 from hashrail.parties import operators
 from tests.support.authenticator import Authenticator
 from tests.support.books import deployment as opened_world
-from tests.support.console import HOST, Office, Person, forget_attempts, open_office
+from tests.support.console import Office, Person, forget_attempts, open_office
 from tests.support.databases import with_database
 from tests.support.operators import PASSWORD
+from tests.support.visitors import HOST
 
 SITE = f"http://{HOST}"
 OPTIONS = re.compile(r'data-options="([^"]*)"')
@@ -162,7 +163,7 @@ async def test_a_challenge_makes_one_passkey(office: Office) -> None:
     assert "FORM_SENT" in (await person.post("/console/passkeys", credential=third, **fields)).text
     new, asked_for = await waiting(office)
     await new.send("/console/code", {"credential": device.use(asked_for, SITE, host=HOST)})
-    await new.read_word()
+    await new.read_word("/console")
     _, others = await form_of(new)
     assert (await new.post("/console/passkeys", credential=third, **others)).status_code == REFUSED
 

@@ -18,13 +18,14 @@ from hashrail.parties import browser_sessions, invitations, member_changes, memb
 from hashrail.parties.members import ROLES, Member
 from hashrail.processes import housekeeping
 from tests.support.books import deployment as opened_world
-from tests.support.console import HOST, texts_of
+from tests.support.console import texts_of
 from tests.support.databases import with_database
 from tests.support.hostile import HOSTILE, acting
 from tests.support.operators import PASSWORD as OPERATORS_PASSWORD
 from tests.support.operators import hired
 from tests.support.payouts import asked, funded
 from tests.support.portal import PASSWORD, Bureau, Person, answered, forget_attempts, joined, open_bureau
+from tests.support.visitors import HOST
 from tests.support.world import World
 
 SCRIPT = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -239,7 +240,7 @@ async def test_forms_of_others_are_refused(bureau: Bureau, headers: dict[str, st
         assert (made.status_code, "FORM_NOT_OURS" in made.text) == (403, True), row
     assert (await owner.get("/portal")).status_code == 200
     if word:
-        fields = {"name": owner.email, "password": PASSWORD}
+        fields = {"name": owner.name, "password": PASSWORD}
         signed = await bureau.browser("x").send("/portal/sign-in", fields, **headers)
         assert (signed.status_code, "set-cookie" in signed.headers) == (403, False)
 

@@ -198,7 +198,7 @@ async def test_a_change_is_confirmed_as_it_was_asked_for(bureau: Bureau, meanwhi
         await bureau.people["developer"].fill(f"/portal/keys/{number}/addresses", addresses="10.0.0.0/8")
     elif meanwhile == "asker":
         async with db.transaction(pool) as tx:
-            await members.set_role(tx, partner_id, bureau.members[asker.email].id, "developer")
+            await members.set_role(tx, partner_id, bureau.members[asker.name].id, "developer")
     elif meanwhile == "taken back":
         await bureau.people["owner"].fill(f"/portal/changes/{change}/withdraw")
     else:
@@ -268,7 +268,7 @@ async def test_an_owner_invites_changes_and_ends(bureau: Bureau) -> None:
     token = link[1].partition("=")[2]
     joining = await ada.send("/portal/join", {"invitation": token, "password": "another long one"})
     assert joining.headers["location"] == "/portal"
-    await ada.read_word()
+    await ada.read_word("/portal")
     number = await bureau.pool.fetchval("SELECT member_id FROM member_login WHERE email = 'ada@team.example'")
     team = f"/portal/team/{number}"
     assert "end" in texts_of(await owner.get(f"{team}/disable"))

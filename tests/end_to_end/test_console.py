@@ -1,32 +1,25 @@
 """The console in a real browser: the main path of each page, and two operators who approve in two browsers."""
 
-import json
 import re
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from hashrail_client import Hashrail
-from tests.support import folders
-from tests.support.browser import PHONE, Watched, browser, looking, needs_browser
-from tests.support.programs import Running, free_port
+from tests.support.browser import PHONE, Watched, looking, needs_browser
+from tests.support.sandboxes import sandbox, sign_in
 
 pytestmark = needs_browser
 ADDRESS = "bcrt1qw6fv8tf4gzacq0qzpvawuekd3zr3yv35gs3jky"
 
 
 @dataclass(frozen=True)
-class Sandbox:
-    """Where it is, who may try the console, and the withdrawal that waits for both."""
+class Desks:
+    """Where the sandbox is, who may try the console, and the withdrawal that waits for both."""
 
     url: str
     operators: dict[str, str]
@@ -34,40 +27,13 @@ class Sandbox:
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
+def desks() -> Iterator[Desks]:
     """One sandbox for all tests, in which erin has asked for much."""
-    with tempfile.TemporaryDirectory(dir=folders.quick(), ignore_cleanup_errors=True) as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        running = Running(folder / "data", free_port(), folder / "log", days=30)
-        try:
-            running.summary()
-            box = json.loads((folder / "data" / "demo.json").read_text())
-            words = ("payouts", "policy", "--approve-above", "0.0001", "--data", str(folder / "data"))
-            subprocess.run([sys.executable, "-m", "hashrail.cli", *words], check=True, capture_output=True)
-            with Hashrail(box["baseUrl"], box["apiKey"], box["apiSecret"]) as partner:
-                asked = partner.withdrawals.create("erin", wallet_address=ADDRESS, amount=Decimal("0.0002"))
-            people = {each["name"]: each["password"] for each in box["operators"]}
-            yield Sandbox(f"http://127.0.0.1:{running.port}", people, asked)
-        finally:
-            running.stop(signal.SIGINT)
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with browser() as found:
-        yield found
-
-
-def sign_in(watched: Watched, sandbox: Sandbox, name: str, path: str = "") -> None:
-    """Ask for a page, sign in, and be there."""
-    page = watched.page
-    page.goto(f"{sandbox.url}/console{path}")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(sandbox.operators[name])
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    with sandbox(days=30) as made:
+        made.command("payouts", "policy", "--approve-above", "0.0001")
+        with Hashrail(made.facts["baseUrl"], made.facts["apiKey"], made.facts["apiSecret"]) as partner:
+            asked = partner.withdrawals.create("erin", wallet_address=ADDRESS, amount=Decimal("0.0002"))
+        yield Desks(made.url, made.operators, asked)
 
 
 def check_page(watched: Watched, name: str) -> None:
@@ -78,19 +44,19 @@ def check_page(watched: Watched, name: str) -> None:
     assert watched.accessibility() == [], name
 
 
-def test_two_operators_approve_in_two_browsers(opened: Browser, sandbox: Sandbox) -> None:
+def test_two_operators_approve_in_two_browsers(opened: Browser, desks: Desks) -> None:
     """Each is told amount, address and user, and asked; with the second it goes into the queue."""
-    path = f"/withdrawals/1/{sandbox.withdrawal}"
+    path = f"/withdrawals/1/{desks.withdrawal}"
     with ExitStack() as both:
         anna, ben = (both.enter_context(looking(opened)) for _ in range(2))
-        sign_in(anna, sandbox, "anna", path)
-        assert anna.page.url == f"{sandbox.url}/console{path}"
-        sign_in(ben, sandbox, "ben")
+        sign_in(anna.page, f"{desks.url}/console{path}", "anna", desks.operators["anna"])
+        assert anna.page.url == f"{desks.url}/console{path}"
+        sign_in(ben.page, f"{desks.url}/console", "ben", desks.operators["ben"])
         expect(ben.page.get_by_text("withdrawal waits for approval")).to_be_visible()
         check_page(ben, "home")
         ben.page.get_by_role("link", name="Look at them").click()
         check_page(ben, "withdrawals")
-        ben.page.get_by_role("link", name=str(sandbox.withdrawal), exact=True).first.click()
+        ben.page.get_by_role("link", name=str(desks.withdrawal), exact=True).first.click()
         for watched, after in ((anna, "awaiting approval"), (ben, "queued")):
             page = watched.page
             page.get_by_role("link", name="Approve …").click()
@@ -103,11 +69,11 @@ def test_two_operators_approve_in_two_browsers(opened: Browser, sandbox: Sandbox
         check_page(ben, "withdrawal")
 
 
-def test_support_finds_a_user_and_writes_a_note(opened: Browser, sandbox: Sandbox) -> None:
+def test_support_finds_a_user_and_writes_a_note(opened: Browser, desks: Desks) -> None:
     """By the keyboard: search, the user's page with its drawing, a note, and a record explained; on a phone as well."""
     with looking(opened) as watched:
         page = watched.page
-        sign_in(watched, sandbox, "anna")
+        sign_in(watched.page, f"{desks.url}/console", "anna", desks.operators["anna"])
         page.keyboard.press("/")
         page.keyboard.type("alice")
         page.keyboard.press("Enter")
@@ -141,32 +107,32 @@ def test_support_finds_a_user_and_writes_a_note(opened: Browser, sandbox: Sandbo
             "/partners/1/users",
             "/users/1/1/block",
         ):
-            page.goto(f"{sandbox.url}/console{path}")
+            page.goto(f"{desks.url}/console{path}")
             check_page(watched, f"phone{path.partition('?')[0].replace('/', '-')}")
-        page.goto(f"{sandbox.url}/console/days")
+        page.goto(f"{desks.url}/console/days")
         page.locator("#entered ~ .scroll tbody a").first.click()
         expect(page.get_by_role("heading", name="Rates of each class")).to_be_visible()
         check_page(watched, "phone-day")
         page.get_by_role("button", name="Menu").click()
         page.get_by_role("button", name="Sign out").click()
-        page.goto(f"{sandbox.url}/console")
+        page.goto(f"{desks.url}/console")
         expect(page.get_by_role("heading", name="Sign in to the console")).to_be_visible()
         check_page(watched, "sign-in-phone")
 
 
-def test_another_site_can_neither_frame_nor_send_forms(opened: Browser, sandbox: Sandbox) -> None:
+def test_another_site_can_neither_frame_nor_send_forms(opened: Browser, desks: Desks) -> None:
     """A page of another site shows a frame of ours, and sends our form. By name localhost is another than 127.0.0.1."""
     with looking(opened) as watched:
         page = watched.page
-        sign_in(watched, sandbox, "anna")
-        other = sandbox.url.replace("127.0.0.1", "localhost")
-        form = f'<form method="post" action="{sandbox.url}/console/pause"><input name="reason" value="x">'
-        evil = f'<iframe src="{sandbox.url}/console"></iframe>{form}<button>go</button></form>'
+        sign_in(watched.page, f"{desks.url}/console", "anna", desks.operators["anna"])
+        other = desks.url.replace("127.0.0.1", "localhost")
+        form = f'<form method="post" action="{desks.url}/console/pause"><input name="reason" value="x">'
+        evil = f'<iframe src="{desks.url}/console"></iframe>{form}<button>go</button></form>'
         page.route(f"{other}/evil", lambda route: route.fulfill(body=evil, content_type="text/html"))
         page.goto(f"{other}/evil")
         expect(page.frame_locator("iframe").locator("h1")).to_have_count(0)
         assert page.frames[1].url.startswith("chrome-error:")
         page.get_by_role("button", name="go").click()
         expect(page.get_by_text("FORM_NOT_OURS")).to_be_visible()
-        page.goto(f"{sandbox.url}/console")
+        page.goto(f"{desks.url}/console")
         expect(page.get_by_text("Pause payouts")).to_be_visible()

@@ -4,75 +4,34 @@ That every page fits everybody is tested by the walk of test_look.py.
 """
 
 import datetime as dt
-import os
 import re
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support import folders
-from tests.support.browser import DESKTOP, PHONE, Watched, browser, looking, needs_browser
-from tests.support.programs import Running, free_port
+from tests.support.browser import Watched, looking, needs_browser
+from tests.support.sandboxes import PASSWORD, sandbox, sign_in
 
 pytestmark = needs_browser
-PASSWORD = "long enough for a sandbox"
 DAYS = 35
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """The console of a sandbox that has an admin."""
-    with tempfile.TemporaryDirectory(dir=folders.quick(), ignore_cleanup_errors=True) as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        running = Running(folder / "data", free_port(), folder / "log", days=DAYS)
-        try:
-            running.summary()
-            words = ("operator", "add", "olga", "--role", "admin", "--data", str(folder / "data"))
-            known = os.environ | {"HASHRAIL_NEW_OPERATOR_PASSWORD": PASSWORD}
-            subprocess.run([sys.executable, "-m", "hashrail.cli", *words], check=True, capture_output=True, env=known)
-            yield f"http://127.0.0.1:{running.port}/console"
-        finally:
-            running.stop(signal.SIGINT)
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with browser() as found:
-        yield found
+    with sandbox(days=DAYS) as made:
+        made.command("operator", "add", "olga", "--role", "admin")
+        yield f"{made.url}/console"
 
 
 @pytest.fixture(scope="module")
 def desk(opened: Browser, url: str) -> Iterator[Watched]:
     """Olga at her desk."""
     with looking(opened) as watched:
-        page = watched.page
-        page.goto(url)
-        page.get_by_label("Name").fill("olga")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("heading", name="Today")).to_be_visible()
+        sign_in(watched.page, url, "olga", PASSWORD)
         yield watched
         assert watched.complaints == []
-
-
-def check_page(watched: Watched, name: str) -> None:
-    """In light, in dark and on a phone nothing is too wide, nobody is kept out, and nothing complains."""
-    page = watched.page
-    for look in ("light", "dark", "phone"):
-        page.emulate_media(color_scheme="dark" if look == "dark" else "light")
-        page.set_viewport_size(PHONE if look == "phone" else DESKTOP)
-        watched.picture(f"books-{look}-{name}")
-        assert [*watched.too_wide(), *watched.complaints, *watched.accessibility()] == [], (look, name)
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size(DESKTOP)
 
 
 def test_a_doubtful_figure_is_named_again(desk: Watched, url: str) -> None:
@@ -88,7 +47,7 @@ def test_a_doubtful_figure_is_named_again(desk: Watched, url: str) -> None:
     main = page.get_by_role("main")
     expect(main).to_contain_text("would credit")
     expect(main).to_contain_text("Are these meant, each digit?")
-    check_page(desk, "doubtful")
+    assert desk.wrong_anywhere("books-doubtful") == []
     for box in page.get_by_role("checkbox").all():
         box.check()
     page.get_by_role("button", name="They are meant").click()
@@ -96,7 +55,7 @@ def test_a_doubtful_figure_is_named_again(desk: Watched, url: str) -> None:
     page.get_by_role("button", name="Enter them").click()
     expect(page.get_by_role("heading", name=day, level=1)).to_be_visible()
     expect(page.locator("#guards ~ .scroll tbody tr", has_text="btc_usd")).to_contain_text("178862.65")
-    check_page(desk, "day")
+    assert desk.wrong_anywhere("books-day") == []
     page.get_by_role("link", name="Delete it").click()
     page.get_by_role("button", name="See what it comes to").click()
     page.get_by_role("button", name=f"Delete {day}").click()
@@ -115,7 +74,7 @@ def test_charts_are_drawn_beside_exact_figures(desk: Watched, url: str) -> None:
     legend = page.locator(".chart").first.locator(".u-legend")
     for line in ("pool reward", "electricity", "service", "net"):
         expect(legend).to_contain_text(line)
-    check_page(desk, "figures")
+    assert desk.wrong_anywhere("books-figures") == []
 
 
 def test_the_worker_audits_while_one_looks_on(desk: Watched, url: str) -> None:
@@ -125,10 +84,10 @@ def test_the_worker_audits_while_one_looks_on(desk: Watched, url: str) -> None:
     page.get_by_role("button", name="Audit now").click()
     expect(page.get_by_role("heading", name="Check every invariant")).to_be_visible()
     expect(page.locator("#part-chosen")).to_contain_text(re.compile(r"All \d+ invariants hold"))
-    check_page(desk, "task")
+    assert desk.wrong_anywhere("books-task") == []
     page.get_by_role("link", name="What was found").click()
     expect(page.get_by_role("main")).to_contain_text("by olga, in one snapshot")
-    check_page(desk, "audit")
+    assert desk.wrong_anywhere("books-audit") == []
 
 
 def test_a_receipt_of_the_pool_is_recorded_and_found_in_the_ledger(desk: Watched, url: str) -> None:
@@ -146,4 +105,4 @@ def test_a_receipt_of_the_pool_is_recorded_and_found_in_the_ledger(desk: Watched
     page.goto(f"{url}/account?partner=1&account=1500")
     page.get_by_role("link", name=re.compile("^Pool receipt ")).first.click()
     expect(page.locator("#sides ~ .scroll")).to_contain_text("pool receivable")
-    check_page(desk, "transfer")
+    assert desk.wrong_anywhere("books-transfer") == []

@@ -4,63 +4,38 @@ import hashlib
 import hmac
 import json
 import re
-import signal
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from hashrail import clock
-from tests.support import folders
-from tests.support.browser import DESKTOP, PHONE, Watched, browser, looking, needs_browser
-from tests.support.programs import Running, free_port
+from tests.support.browser import DESKTOP, PHONE, Watched, looking, needs_browser
+from tests.support.sandboxes import Sandbox, sandbox
 
 pytestmark = needs_browser
 WEEK = 7
 
 
-@dataclass(frozen=True)
-class Sandbox:
-    """Where it is, and what `demo.json` says."""
-
-    url: str
-    facts: dict[str, Any]
-
-
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
+def box() -> Iterator[Sandbox]:
     """One sandbox for all tests of the page."""
-    with tempfile.TemporaryDirectory(dir=folders.quick(), ignore_cleanup_errors=True) as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        running = Running(folder / "data", free_port(), folder / "log")
-        running.summary()
-        yield Sandbox(f"http://127.0.0.1:{running.port}", json.loads((folder / "data" / "demo.json").read_text()))
-        running.stop(signal.SIGINT)
+    with sandbox() as made:
+        yield made
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Browser]:
-    """One browser for all tests of the page."""
-    with browser() as found:
-        yield found
-
-
-def arrive(watched: Watched, sandbox: Sandbox) -> None:
+def arrive(watched: Watched, box: Sandbox) -> None:
     """Open the page and wait until it has drawn what users earn."""
-    watched.page.goto(f"{sandbox.url}/")
+    watched.page.goto(f"{box.url}/")
     expect(watched.page.locator("#income canvas")).to_be_visible()
     expect(watched.page.locator("#events li").first).to_be_visible()
 
 
-def test_time_goes_on_and_users_earn(opened: Browser, sandbox: Sandbox) -> None:
+def test_time_goes_on_and_users_earn(opened: Browser, box: Sandbox) -> None:
     """A week passes at the press of a button: the clock, the table, the chart and the feed follow."""
     with looking(opened) as watched:
-        arrive(watched, sandbox)
+        arrive(watched, box)
         page = watched.page
         expect(page.locator(".badge")).to_have_text("SANDBOX")
         before = clock.parse_iso(moment_of(page.locator("#business-time").inner_text()), "time")
@@ -73,12 +48,12 @@ def test_time_goes_on_and_users_earn(opened: Browser, sandbox: Sandbox) -> None:
         assert [one - other for one, other in zip(grown, days, strict=True)] == [WEEK] * len(days)
         expect(page.locator("#events li.new strong", has_text="day.closed").first).to_be_visible()
         assert watched.complaints == []
-        assert {url for url in watched.asked if not url.startswith(sandbox.url)} == set()
+        assert {url for url in watched.asked if not url.startswith(box.url)} == set()
 
 
-def test_a_crash_leaves_weak_miners_idle(opened: Browser, sandbox: Sandbox) -> None:
+def test_a_crash_leaves_weak_miners_idle(opened: Browser, box: Sandbox) -> None:
     with looking(opened) as watched:
-        arrive(watched, sandbox)
+        arrive(watched, box)
         page = watched.page
         page.get_by_label("Days go as").select_option("crash")
         page.get_by_role("button", name="One day on").click()
@@ -87,27 +62,27 @@ def test_a_crash_leaves_weak_miners_idle(opened: Browser, sandbox: Sandbox) -> N
         assert page.locator("#income-table tr", has_text="alice").locator("td").last.inner_text() == "0"
 
 
-def test_a_call_is_signed_step_by_step(opened: Browser, sandbox: Sandbox) -> None:
+def test_a_call_is_signed_step_by_step(opened: Browser, box: Sandbox) -> None:
     """What the page shows is what a program has to do, and the server accepts it."""
     with looking(opened) as watched:
-        arrive(watched, sandbox)
+        arrive(watched, box)
         page = watched.page
         page.get_by_role("combobox", name="User").select_option("bob")
         page.get_by_role("button", name="Sign and send").click()
         expect(page.locator("#step-answer")).to_contain_text("200")
         text = page.locator("#step-text").inner_text()
         assert re.fullmatch(r"partnerUserId=bob&timestamp=\d{13}", text)
-        digest = hmac.new(sandbox.facts["apiSecret"].encode(), text.encode(), hashlib.sha256).hexdigest()
+        digest = hmac.new(box.facts["apiSecret"].encode(), text.encode(), hashlib.sha256).hexdigest()
         assert page.locator("#step-digest").inner_text() == digest
         assert f"{text}&signature={digest}" in page.locator("#step-curl").inner_text()
         answer = json.loads(page.locator("#step-answer").inner_text().split("\n", 1)[1])
         assert answer["data"]["array"]
 
 
-def test_the_key_can_be_seen_and_copied(opened: Browser, sandbox: Sandbox) -> None:
+def test_the_key_can_be_seen_and_copied(opened: Browser, box: Sandbox) -> None:
     with looking(opened) as watched:
-        arrive(watched, sandbox)
-        page, secret = watched.page, sandbox.facts["apiSecret"]
+        arrive(watched, box)
+        page, secret = watched.page, box.facts["apiSecret"]
         assert secret not in page.locator("main").inner_text()
         page.get_by_role("button", name="Show").click()
         expect(page.locator("#secret")).to_have_text(secret)
@@ -121,11 +96,11 @@ def test_the_key_can_be_seen_and_copied(opened: Browser, sandbox: Sandbox) -> No
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("name", "window"), [("desktop", DESKTOP), ("phone", PHONE)])
 def test_it_fits(
-    opened: Browser, sandbox: Sandbox, name: str, window: dict[str, int], scheme: Literal["light", "dark"]
+    opened: Browser, box: Sandbox, name: str, window: dict[str, int], scheme: Literal["light", "dark"]
 ) -> None:
     """Nothing is wider than the window, in either light, nobody is kept out, and nothing complains."""
     with looking(opened, window=window, scheme=scheme) as watched:
-        arrive(watched, sandbox)
+        arrive(watched, box)
         assert watched.too_wide() == []
         assert watched.accessibility() == []
         watched.picture(f"front-{name}-{scheme}")

@@ -4,8 +4,6 @@ The tutorial is an order, a year of income, a withdrawal that is final on the si
 """
 
 import json
-import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -17,10 +15,10 @@ import pytest
 from tools import postman
 
 from hashrail_client import Hashrail, webhooks
-from tests.support import folders, patience
+from tests.support import patience
 from tests.support.folders import ROOT
 from tests.support.node_programs import MODULES, needs_node, node
-from tests.support.programs import Running, free_port
+from tests.support.sandboxes import sandbox
 
 COLLECTION = ROOT / "docs" / "reference" / postman.FILE
 NEWMAN = str(MODULES / "newman" / "bin" / "newman.js")
@@ -32,17 +30,8 @@ TOLD = ["order.issued", "withdrawal.final", "order.refunded"]
 @pytest.fixture(scope="module")
 def box() -> Iterator[Path]:
     """The file that tells how to call a sandbox, which runs as `make run` runs it."""
-    with tempfile.TemporaryDirectory(prefix="hashrail-sdk-", dir=folders.quick(), ignore_cleanup_errors=True) as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        running = Running(folder / "data", free_port(), folder / "log", days=5)
-        try:
-            running.summary()
-            yield folder / "data" / "demo.json"
-            running.stop(signal.SIGINT)
-        finally:
-            running.process.kill()
-            running.process.wait()
+    with sandbox() as made:
+        yield made.data / "demo.json"
 
 
 class Receiver:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from hashrail import texts
 from tests.support import walking
-from tests.support.browser import Watched, browser, looking, needs_browser
+from tests.support.browser import Watched, looking, needs_browser
 from tests.support.walking import Box
 
 pytestmark = needs_browser
@@ -32,13 +32,6 @@ def sandbox() -> Iterator[Box]:
     """One sandbox for all tests; a user is called like a formula."""
     with walking.box() as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

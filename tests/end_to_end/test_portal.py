@@ -1,67 +1,38 @@
 """The portal in a real browser: an owner signs in, invites a colleague by link, and makes a key that works."""
 
-import json
 import re
-import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from hashrail_client import AuthenticationError, Hashrail
-from tests.support import folders
-from tests.support.browser import PHONE, Watched, browser, looking, needs_browser
-from tests.support.programs import Running, free_port
+from tests.support.browser import PHONE, Watched, looking, needs_browser
+from tests.support.sandboxes import Sandbox, sandbox
 
 pytestmark = needs_browser
 PASSWORD = "a long enough one"
 
 
-@dataclass(frozen=True)
-class Sandbox:
-    """Where it is, and what stands in its demo.json."""
-
-    url: str
-    box: dict[str, Any]
-
-
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
+def box() -> Iterator[Sandbox]:
     """One sandbox for all tests."""
-    with tempfile.TemporaryDirectory(dir=folders.quick(), ignore_cleanup_errors=True) as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        running = Running(folder / "data", free_port(), folder / "log", days=5)
-        try:
-            assert "Portal http" in running.summary()
-            box = json.loads((folder / "data" / "demo.json").read_text())
-            yield Sandbox(f"http://127.0.0.1:{running.port}", box)
-        finally:
-            running.stop(signal.SIGINT)
+    with sandbox() as made:
+        assert "Portal http" in made.summary
+        yield made
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with browser() as found:
-        yield found
-
-
-def sign_in(watched: Watched, sandbox: Sandbox, path: str = "") -> None:
+def sign_in(watched: Watched, box: Sandbox, path: str = "") -> None:
     """The demo owner asks for a page, signs in, and is there."""
-    page, (owner,) = watched.page, sandbox.box["members"]
-    page.goto(f"{sandbox.url}/portal{path}")
+    page, (owner,) = watched.page, box.facts["members"]
+    page.goto(f"{box.url}/portal{path}")
     page.get_by_label("E-mail address").fill(owner["email"])
     page.get_by_label("Password").fill(owner["password"])
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_attached()
-    assert page.url == f"{sandbox.url}/portal{path}"
+    assert page.url == f"{box.url}/portal{path}"
 
 
 def check_page(watched: Watched, name: str) -> None:
@@ -72,21 +43,21 @@ def check_page(watched: Watched, name: str) -> None:
     assert watched.accessibility() == [], name
 
 
-def test_the_front_page_shows_who_may_try_it(opened: Browser, sandbox: Sandbox) -> None:
+def test_the_front_page_shows_who_may_try_it(opened: Browser, box: Sandbox) -> None:
     """The demo partner's owner, on the machine itself."""
     with looking(opened) as watched:
-        watched.page.goto(sandbox.url)
-        expect(watched.page.get_by_text(sandbox.box["members"][0]["password"])).to_be_visible()
+        watched.page.goto(box.url)
+        expect(watched.page.get_by_text(box.facts["members"][0]["password"])).to_be_visible()
         watched.page.get_by_role("link", name="Partner's portal").click()
         expect(watched.page.get_by_role("heading", name="Sign in to the partner's portal")).to_be_visible()
         check_page(watched, "sign-in")
 
 
-def test_a_colleague_is_invited_by_a_link(opened: Browser, sandbox: Sandbox) -> None:
+def test_a_colleague_is_invited_by_a_link(opened: Browser, box: Sandbox) -> None:
     """In a second browser the link leads to a password, and in; a developer sees requests and no team."""
     with ExitStack() as both:
         owner, colleague = both.enter_context(looking(opened)), both.enter_context(looking(opened, scheme="dark"))
-        sign_in(owner, sandbox, "/team")
+        sign_in(owner, box, "/team")
         check_page(owner, "team")
         page = owner.page
         page.get_by_role("link", name="Invite somebody").click()
@@ -98,7 +69,7 @@ def test_a_colleague_is_invited_by_a_link(opened: Browser, sandbox: Sandbox) -> 
         check_page(owner, "invite-looked-at")
         page.get_by_role("button", name="Make the link").click()
         link = page.locator("dd code").inner_text()
-        assert link.startswith(f"{sandbox.url}/portal/join?invitation=")
+        assert link.startswith(f"{box.url}/portal/join?invitation=")
         check_page(owner, "invited")
         other = colleague.page
         other.goto(link)
@@ -114,11 +85,11 @@ def test_a_colleague_is_invited_by_a_link(opened: Browser, sandbox: Sandbox) -> 
         expect(page.get_by_role("main")).to_contain_text("dev@partner.example")
 
 
-def test_a_key_is_made_and_a_wrong_signature_explained(opened: Browser, sandbox: Sandbox) -> None:
+def test_a_key_is_made_and_a_wrong_signature_explained(opened: Browser, box: Sandbox) -> None:
     """The key signs; with another secret it is refused, and the page of requests says why. On a phone as well."""
     with looking(opened) as watched:
         page = watched.page
-        sign_in(watched, sandbox, "/keys")
+        sign_in(watched, box, "/keys")
         check_page(watched, "keys")
         page.get_by_role("link", name="Make a key").click()
         page.get_by_label("What it is for").fill("a test")
@@ -128,12 +99,12 @@ def test_a_key_is_made_and_a_wrong_signature_explained(opened: Browser, sandbox:
         page.get_by_role("button", name="Make the key").click()
         key, secret = (page.locator("dd code").nth(number).inner_text() for number in range(2))
         check_page(watched, "key-made")
-        with Hashrail(sandbox.url, key, secret) as partner:
+        with Hashrail(box.url, key, secret) as partner:
             partner.users.login("alice")
-        with Hashrail(sandbox.url, key, f"{secret} ") as partner, pytest.raises(AuthenticationError) as refused:
+        with Hashrail(box.url, key, f"{secret} ") as partner, pytest.raises(AuthenticationError) as refused:
             partner.users.login("alice")
         for _ in range(50):
-            page.goto(f"{sandbox.url}/portal/requests?error={refused.value.code}")
+            page.goto(f"{box.url}/portal/requests?error={refused.value.code}")
             if page.locator("tbody a").count():
                 break
             time.sleep(0.1)
@@ -143,9 +114,9 @@ def test_a_key_is_made_and_a_wrong_signature_explained(opened: Browser, sandbox:
         check_page(watched, "request")
         page.set_viewport_size(PHONE)
         for path in ("", "/keys", "/requests", "/team", "/log", "/account", "/password"):
-            page.goto(f"{sandbox.url}/portal{path}")
+            page.goto(f"{box.url}/portal{path}")
             check_page(watched, f"phone{path.replace('/', '-')}")
-        page.goto(f"{sandbox.url}/portal/keys")
+        page.goto(f"{box.url}/portal/keys")
         page.get_by_role("link", name=re.compile("^Key")).last.click()
         check_page(watched, "phone-key")
         page.get_by_role("link", name="End the key …").click()
@@ -154,11 +125,11 @@ def test_a_key_is_made_and_a_wrong_signature_explained(opened: Browser, sandbox:
         expect(page.get_by_text("The key has ended.")).to_be_visible()
 
 
-def test_a_user_is_looked_up_and_their_figures_are_drawn(opened: Browser, sandbox: Sandbox) -> None:
+def test_a_user_is_looked_up_and_their_figures_are_drawn(opened: Browser, box: Sandbox) -> None:
     """From the partner's days to a user, by their id; their orders, one of them, its miner, and back to the user."""
     with looking(opened) as watched:
         page = watched.page
-        sign_in(watched, sandbox, "/income")
+        sign_in(watched, box, "/income")
         expect(page.locator("#income canvas")).to_be_visible()
         check_page(watched, "income")
         page.get_by_role("link", name="90 days").click()
@@ -188,5 +159,5 @@ def test_a_user_is_looked_up_and_their_figures_are_drawn(opened: Browser, sandbo
         page.set_viewport_size(PHONE)
         check_page(watched, "phone-user")
         for path in ("/income", "/users", "/miners", "/orders", "/withdrawals", "/deposits"):
-            page.goto(f"{sandbox.url}/portal{path}")
+            page.goto(f"{box.url}/portal{path}")
             check_page(watched, f"phone{path.replace('/', '-')}")

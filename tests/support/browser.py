@@ -56,6 +56,18 @@ class Watched:
         )
         return found
 
+    def wrong_anywhere(self, name: str) -> list[str]:
+        """What is too wide, keeps people out or complains: in light, in dark, on a phone; each is kept as a picture."""
+        found = []
+        for look in ("light", "dark", "phone"):
+            self.page.emulate_media(color_scheme="dark" if look == "dark" else "light")
+            self.page.set_viewport_size(PHONE if look == "phone" else DESKTOP)
+            self.picture(f"{name}-{look}")
+            found += [f"{look}: {each}" for each in (*self.too_wide(), *self.complaints, *self.accessibility())]
+        self.page.emulate_media(color_scheme="light")
+        self.page.set_viewport_size(DESKTOP)
+        return found
+
     def too_wide(self) -> list[str]:
         """What reaches beyond the window."""
         found: list[str] = self.page.evaluate(

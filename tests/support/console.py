@@ -18,11 +18,10 @@ from hashrail.parties.operators import Role
 from tests.support.api_client import lifespan, settings_of
 from tests.support.deployments import become
 from tests.support.operators import PASSWORD, hired, strangers
+from tests.support.visitors import HOST, Visitor
 from tests.support.world import World
 
-HOST = "console.test"
 ROLES: tuple[Role, ...] = ("viewer", "support", "operator", "approver", "admin")
-WORD = re.compile(r'name="word" value="([0-9a-f]+)"')
 
 
 @contextmanager
@@ -35,41 +34,12 @@ def built_pages() -> Iterator[None]:
         yield
 
 
-@dataclass
-class Person:
-    """An operator at a browser; `word` is what the forms of their session carry."""
-
-    http: httpx.AsyncClient
-    name: str
-    word: str = ""
-
-    async def get(self, path: str, **headers: str) -> httpx.Response:
-        """A page."""
-        return await self.http.get(path, headers=headers)
-
-    async def post(self, path: str, **fields: str) -> httpx.Response:
-        """A form of one of our pages."""
-        return await self.send(path, {"word": self.word} | fields)
-
-    async def send(self, path: str, fields: dict[str, str], **headers: str) -> httpx.Response:
-        """A form with these fields alone; as a browser says it, it is of this site unless a header says otherwise."""
-        told = {name.replace("_", "-"): value for name, value in headers.items()}
-        said = {"origin": f"http://{HOST}", "sec-fetch-site": "same-origin"} | told
-        sent = {name: value for name, value in said.items() if value}
-        return await self.http.post(path, data=fields, headers=sent)
+class Person(Visitor):
+    """An operator."""
 
     async def sign_in(self, password: str = PASSWORD) -> httpx.Response:
         """Give name and password; in a sandbox that is all."""
-        made = await self.send("/console/sign-in", {"name": self.name, "password": password})
-        if made.status_code == 303 and made.headers["location"] == "/console":
-            await self.read_word()
-        return made
-
-    async def read_word(self) -> None:
-        """The word of this session, out of a page."""
-        found = WORD.search((await self.get("/console")).text)
-        assert found is not None
-        self.word = found[1]
+        return await self.enter("/console", password)
 
 
 @dataclass

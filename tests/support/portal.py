@@ -16,35 +16,17 @@ from hashrail.parties import members, passwords
 from hashrail.parties.members import ROLES, Member, Role
 from hashrail.parties.partners import Partner
 from tests.support.api_client import lifespan, settings_of
-from tests.support.console import HOST, WORD, built_pages
+from tests.support.console import built_pages
 from tests.support.deployments import become
+from tests.support.visitors import HOST, Visitor
 from tests.support.world import World
 
 PASSWORD = "a long enough one"
 ONCE = re.compile(r'name="once" value="([^"]+)"')
 
 
-@dataclass
-class Person:
-    """Somebody at a browser; `word` is what the forms of their session carry."""
-
-    http: httpx.AsyncClient
-    email: str
-    word: str = ""
-
-    async def get(self, path: str, **headers: str) -> httpx.Response:
-        """A page."""
-        return await self.http.get(path, headers=headers)
-
-    async def post(self, path: str, **fields: str) -> httpx.Response:
-        """A form of one of our pages."""
-        return await self.send(path, {"word": self.word} | fields)
-
-    async def send(self, path: str, fields: dict[str, str], **headers: str) -> httpx.Response:
-        """A form with these fields alone; as a browser says it, it is of this site unless a header says otherwise."""
-        told = {name.replace("_", "-"): value for name, value in headers.items()}
-        said = {"origin": f"http://{HOST}", "sec-fetch-site": "same-origin"} | told
-        return await self.http.post(path, data=fields, headers={name: value for name, value in said.items() if value})
+class Person(Visitor):
+    """A member, whose name at the door is their e-mail address."""
 
     async def fill(self, path: str, **fields: str) -> httpx.Response:
         """Fill a form, look at what it comes to, and do it; answers the last page, also where it was refused before."""
@@ -56,16 +38,7 @@ class Person:
 
     async def sign_in(self, password: str = PASSWORD) -> httpx.Response:
         """Give address and password; in a sandbox that is all."""
-        made = await self.send("/portal/sign-in", {"name": self.email, "password": password})
-        if made.status_code == 303 and made.headers["location"] == "/portal":
-            await self.read_word()
-        return made
-
-    async def read_word(self) -> None:
-        """The word of this session, out of a page."""
-        found = WORD.search((await self.get("/portal")).text)
-        assert found is not None
-        self.word = found[1]
+        return await self.enter("/portal", password)
 
 
 @dataclass

@@ -6,10 +6,6 @@ and FORMS and has a link is walked without anybody naming it here. What no link 
 
 import json
 import re
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,10 +22,8 @@ from hashrail.pages.console import pages as console
 from hashrail.pages.portal import pages as portal
 from hashrail.pages.reference import guides
 from hashrail_client import Hashrail
-from tests.support import folders
 from tests.support.browser import DESKTOP, PHONE, Watched
-from tests.support.operators import PASSWORD
-from tests.support.programs import Running, clean_environment, free_port
+from tests.support.sandboxes import PASSWORD, sandbox
 
 ADDRESS = "bcrt1qw6fv8tf4gzacq0qzpvawuekd3zr3yv35gs3jky"
 LINK = re.compile(r'(?:href|action|data-path)="(/(?:console|portal)[^"#]*)"')
@@ -94,37 +88,20 @@ class Room:
 @contextmanager
 def box() -> Iterator[Box]:
     """Start it, and stop it in the end."""
-    with tempfile.TemporaryDirectory(dir=folders.quick(), ignore_cleanup_errors=True) as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        running = Running(folder / "data", free_port(), folder / "log", days=55, HASHRAIL_CONSOLE_CODES="true")
-        try:
-            running.summary()
-            facts = json.loads((folder / "data" / "demo.json").read_text())
-            command(folder / "data", "payouts", "policy", "--approve-above", "0.0001")
-            (folder / "pool.csv").write_text("day,amount_btc\n2026-01-01,0.01\n")
-            command(folder / "data", "pool", "receipt", "import", str(folder / "pool.csv"))
-            command(folder / "data", "user", "block", "bob", "--partner", "1", "--reason", "a drill")
-            # The admin last: from then on somebody has to be named.
-            for name, role in ((NEWCOMER, "viewer"), (ADMIN, "admin")):
-                words = ("operator", "add", name, "--role", role)
-                command(folder / "data", *words, HASHRAIL_NEW_OPERATOR_PASSWORD=PASSWORD)
-            with Hashrail(facts["baseUrl"], facts["apiKey"], facts["apiSecret"]) as partner:
-                partner.users.login(FORMULA)
-                partner.withdrawals.create("erin", wallet_address=ADDRESS, amount=Decimal("0.0002"))
-            people = {each["name"]: each["password"] for each in facts["operators"]} | {
-                ADMIN: PASSWORD,
-                NEWCOMER: PASSWORD,
-            }
-            yield Box(f"http://127.0.0.1:{running.port}", people, facts.get("members", ()))
-        finally:
-            running.stop(signal.SIGINT)
-
-
-def command(data: Path, *words: str, **settings: str) -> None:
-    """Run a command of the sandbox."""
-    whole = [sys.executable, "-m", "hashrail.cli", *words, "--data", str(data)]
-    subprocess.run(whole, check=True, capture_output=True, env=clean_environment(**settings))
+    with sandbox(days=55, HASHRAIL_CONSOLE_CODES="true") as made:
+        made.command("payouts", "policy", "--approve-above", "0.0001")
+        pool = made.data.parent / "pool.csv"
+        pool.write_text("day,amount_btc\n2026-01-01,0.01\n")
+        made.command("pool", "receipt", "import", str(pool))
+        made.command("user", "block", "bob", "--partner", "1", "--reason", "a drill")
+        # The admin last: from then on somebody has to be named.
+        for name, role in ((NEWCOMER, "viewer"), (ADMIN, "admin")):
+            made.command("operator", "add", name, "--role", role)
+        with Hashrail(made.facts["baseUrl"], made.facts["apiKey"], made.facts["apiSecret"]) as partner:
+            partner.users.login(FORMULA)
+            partner.withdrawals.create("erin", wallet_address=ADDRESS, amount=Decimal("0.0002"))
+        people = made.operators | {ADMIN: PASSWORD, NEWCOMER: PASSWORD}
+        yield Box(made.url, people, made.facts.get("members", ()))
 
 
 def give_password(page: Page, url: str, name: str, password: str) -> None:

@@ -7,10 +7,14 @@ figures have to be named once more, and whether a second person has to confirm i
 then does the same act run for good, with the word of its form, so that a form that is sent twice is done once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from hashrail import db
 from hashrail.acts.acting import Noted
+from hashrail.bounds import ConfirmationNeededError
+from hashrail.db import Tx
 from hashrail.errors import HashrailError
 from hashrail.pages.forms import Field, FieldEmptyError
 from hashrail.parties import sent_forms
@@ -54,6 +58,18 @@ class Looked:
         return any(each.waits for each in self.noted)
 
 
+class Acts(Protocol):
+    """Who acts, and what the act has noted and told by now."""
+
+    @property
+    def noted(self) -> Sequence[Noted]:
+        """What was changed."""
+
+    @property
+    def told(self) -> Sequence[str]:
+        """What it comes to, in sentences."""
+
+
 def once(form: Mapping[str, str]) -> str:
     """The word by which a form counts once. Raises FieldEmptyError."""
     word = form.get("once", "")
@@ -62,8 +78,17 @@ def once(form: Mapping[str, str]) -> str:
     return word
 
 
-def doubts_of(error: HashrailError) -> list[str]:
-    """The figures that a ConfirmationNeededError asks about."""
+async def look(tx: Tx, acting: Acts, act: Callable[[], Awaitable[object]]) -> Looked:
+    """What an act would come to: it is done and undone. Raises what it refuses."""
+    try:
+        async with db.undone(tx):
+            await act()
+    except ConfirmationNeededError as error:
+        return Looked(acting.noted, acting.told, _doubts_of(error), error.message)
+    return Looked(acting.noted, acting.told)
+
+
+def _doubts_of(error: HashrailError) -> list[str]:
     found = error.details["confirm"]
     assert isinstance(found, list), "it names the figures"
     return [str(each) for each in found]

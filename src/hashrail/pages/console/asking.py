@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from hashrail import db
 from hashrail.acts.acting import Acting
-from hashrail.bounds import ConfirmationNeededError
 from hashrail.db import Tx
 from hashrail.deployment import journal_file
 from hashrail.pages import asking, forms
@@ -67,12 +67,7 @@ async def look(form: Form, visit: Visit) -> Looked:
     values, visit = await _prepared(form, visit)
     async with db.transaction(visit.deployment.pool) as tx:
         acting = await _begin(tx, form, visit, tries=True)
-        try:
-            async with db.undone(tx):
-                await form.do(tx, acting, visit, values)
-        except ConfirmationNeededError as error:
-            return Looked(acting.noted, acting.told, asking.doubts_of(error), error.message)
-    return Looked(acting.noted, acting.told)
+        return await asking.look(tx, acting, partial(form.do, tx, acting, visit, values))
 
 
 async def do(form: Form, visit: Visit) -> tuple[Done, Sequence[Change]]:

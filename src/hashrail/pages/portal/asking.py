@@ -1,8 +1,9 @@
 """The portal's deeds and forms: who acts is let in once more in the transaction that does it (`pages/asking.py`)."""
 
+from functools import partial
+
 from hashrail import db
 from hashrail.books import fence
-from hashrail.bounds import ConfirmationNeededError
 from hashrail.db import Tx
 from hashrail.deployment import journal_file
 from hashrail.pages import asking, forms
@@ -25,12 +26,7 @@ async def look(form: Form, visit: Visit) -> Looked:
     values, visit = await _prepared(form, visit)
     async with db.transaction(visit.deployment.pool) as tx:
         acting = await let_in(tx, form, visit, tries=True)
-        try:
-            async with db.undone(tx):
-                await form.do(tx, acting, visit, values)
-        except ConfirmationNeededError as error:
-            return Looked(acting.noted, acting.told, asking.doubts_of(error), error.message)
-    return Looked(acting.noted, acting.told)
+        return await asking.look(tx, acting, partial(form.do, tx, acting, visit, values))
 
 
 async def do(form: Form, visit: Visit) -> tuple[Done, bool]:
