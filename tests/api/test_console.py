@@ -486,6 +486,7 @@ async def test_search_leads_to_what_a_text_names(office: Office) -> None:
         ("/console/users/1/99999", 404, "USER_NOT_FOUND"),
         ("/console/users/99/1", 404, "PARTNER_NOT_FOUND"),
         ("/console/users/1/99999999999999999999", 400, "FIELD_NOT_A_NUMBER"),
+        ("/console/partners/1/miners/9223372036854775807", 404, "MINER_NOT_FOUND"),
         ("/console/withdrawals/1/99999", 404, "WITHDRAWAL_NOT_FOUND"),
         ("/console/withdrawals?state=nothing", 400, "STATE_UNKNOWN"),
         ("/console/withdrawals?partner=x", 400, "FIELD_NOT_A_NUMBER"),

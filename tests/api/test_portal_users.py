@@ -1,5 +1,6 @@
 """The portal's pages of users, miners, orders, withdrawals, deposits and income: what they show, and what they keep."""
 
+import asyncio
 import datetime as dt
 import re
 from collections.abc import AsyncIterator
@@ -28,6 +29,8 @@ from tests.support.world import World
 
 # A user who is called like the number of another, and one who is called like a script.
 SCRIPT = "<script>alert(1)</script>"
+# Seconds in which the page is there by far if it waits for nothing.
+MUCH_LONGER = 1.5
 SECRETS = ("an operator's own words", "0 of 2 have approved", "charged back by", "entered wrongly")
 
 
@@ -226,3 +229,14 @@ async def test_days_are_those_of_the_books(bureau: Bureau) -> None:
     assert all(f'"net": "{plain(one.net)}"' in drawn[1] for one in days)
     assert "alice" not in raw
     assert "No day is closed" not in raw
+
+
+async def test_a_heavy_page_waits_for_its_turn_and_no_other_page_does(bureau: Bureau) -> None:
+    """Like the API's heavy reads: a process has one at a time, and other partners' small pages go on beside it."""
+    viewer = bureau.people["viewer"]
+    async with bureau.serving.heavy.turn(bureau.other.id):
+        waiting = asyncio.create_task(viewer.get("/portal/income"))
+        assert (await viewer.get("/portal")).status_code == 200
+        ended, _ = await asyncio.wait({waiting}, timeout=MUCH_LONGER)
+        assert not ended
+    assert (await waiting).status_code == 200

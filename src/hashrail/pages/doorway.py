@@ -116,7 +116,7 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
     # What a room says of its own people.
 
     @abstractmethod
-    async def visit(self, deployment: Any, token: str, came: Came) -> R | None:
+    async def visit(self, serving: Serving, token: str, came: Came) -> R | None:
         """Whose session the token is of; None where it is nobody's."""
 
     @abstractmethod
@@ -283,7 +283,7 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
         serving: Serving = request.app.state.serving
         serving.assert_newest()
         token = self.token(request)
-        return None if token is None else await self.visit(serving.deployment, token, self._came(request))
+        return None if token is None else await self.visit(serving, token, self._came(request))
 
     async def _sender(self, request: AnyRequest) -> R:
         """Who sends a form of a page of theirs. Raises FormNotOursError, NotSignedInError."""

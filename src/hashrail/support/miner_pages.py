@@ -13,6 +13,7 @@ from hashrail.selling.upgrades import PostPayment
 from hashrail.support import histories, lists
 from hashrail.support.lists import Miner, Order, Page, Stint
 
+MAX_NUMBER = 2**63 - 1
 HISTORY = 50
 
 
@@ -40,7 +41,8 @@ class MinerPage:
 
 async def of(tx: Tx, partner_id: int, miner_id: int) -> MinerPage:
     """The page of a miner, running or ended. Raises MinerNotFoundError."""
-    found = await lists.miners(tx, partner_id, Page(1, after=miner_id + 1))
+    # Nothing stands behind the greatest number, and nothing has it.
+    found = [] if miner_id >= MAX_NUMBER else await lists.miners(tx, partner_id, Page(1, after=miner_id + 1))
     if not found or found[0].id != miner_id:
         raise MinerNotFoundError(f"no miner {miner_id}", field="nftId")
     stints = await lists.stints(tx, partner_id, miner_id)

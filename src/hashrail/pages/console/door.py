@@ -1,8 +1,8 @@
 """The door of the console: operators, with the acts that their roles allow (`pages/doorway.py`)."""
 
 from hashrail import db
+from hashrail.api.serving.state import Serving
 from hashrail.deployment import journal_file
-from hashrail.deployment.opened import Deployment
 from hashrail.pages.asking import Asked, Done, Looked
 from hashrail.pages.console import asking, menu
 from hashrail.pages.console.asking import Form
@@ -30,8 +30,9 @@ class ConsoleDoor(Doorway[Visit, View, Deed, Form]):
     def __init__(self, settings: Settings, templates: Templates) -> None:
         super().__init__(settings, templates, views=VIEWS, deeds=DEEDS, forms=FORMS)
 
-    async def visit(self, deployment: Deployment, token: str, came: Came) -> Visit | None:
+    async def visit(self, serving: Serving, token: str, came: Came) -> Visit | None:
         """Which operator's session it is."""
+        deployment = serving.deployment
         pool = deployment.pool
         session = await operator_sessions.find(pool, token)
         if session is None or session.stage != "whole":

@@ -1,12 +1,13 @@
 """The door of the portal: members of partners, with what their roles allow (`pages/doorway.py`), and invitations."""
 
+from contextlib import AsyncExitStack
 from typing import Any
 
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
 from hashrail import db
-from hashrail.deployment.opened import Deployment
+from hashrail.api.serving.state import Serving
 from hashrail.errors import HashrailError
 from hashrail.pages.asking import Asked, Done, Looked
 from hashrail.pages.desk import Desk
@@ -44,9 +45,9 @@ class PortalDoor(Doorway[Visit, View, Deed, Form]):
             route(HttpMethod.POST, JOIN, self.at_the_door("join", self._join)),
         ]
 
-    async def visit(self, deployment: Deployment, token: str, came: Came) -> Visit | None:
+    async def visit(self, serving: Serving, token: str, came: Came) -> Visit | None:
         """Which member's session it is."""
-        pool = deployment.pool
+        pool = serving.deployment.pool
         session = await member_sessions.find(pool, token)
         if session is None or session.stage != "whole":
             return None
@@ -56,15 +57,31 @@ class PortalDoor(Doorway[Visit, View, Deed, Form]):
         if came.is_click:
             async with db.transaction(pool) as tx:
                 await member_sessions.touch(tx, session)
-        return Visit(deployment=deployment, token=token, came=came, member=member, partner=partner, session=session)
+        return Visit(
+            deployment=serving.deployment,
+            token=token,
+            came=came,
+            serving=serving,
+            member=member,
+            partner=partner,
+            session=session,
+        )
 
     def assert_may(self, visit: Visit, row: View | Deed | Form) -> None:
         """Raises MemberRoleError."""
         members.assert_may(visit.member, row.least)
 
     async def show(self, view: View, visit: Visit) -> Shown | Elsewhere:
-        """What a page shows, of one moment."""
-        async with db.snapshot(visit.deployment.pool) as tx:
+        """What a page shows, of one moment: in the partner's turn, as its requests of the API are.
+
+        Raises PartnerBusyError.
+        """
+        serving = visit.serving
+        async with AsyncExitStack() as turns:
+            await turns.enter_async_context(serving.turns.turn(visit.partner_id))
+            if view.is_heavy:
+                await turns.enter_async_context(serving.heavy.turn(visit.partner_id))
+            tx = await turns.enter_async_context(db.snapshot(visit.deployment.pool))
             return await view.show(tx, visit)
 
     async def do_deed(self, deed: Deed, visit: Visit) -> str:

@@ -24,7 +24,7 @@ MEMBER = f"{ROOT}/team/{{member:int}}"
 VIEWS: tuple[View, ...] = (
     View(ROOT, "home", "viewer", home.home),
     View(f"{ROOT}/account", "account", "viewer", own.account),
-    View(f"{ROOT}/income", "income", "viewer", income.income),
+    View(f"{ROOT}/income", "income", "viewer", income.income, is_heavy=True),
     View(f"{ROOT}/users", "users", "support", users.listed),
     View(f"{ROOT}/users/{{user:int}}", "user", "support", users.one),
     View(f"{ROOT}/miners", "miners", "support", miners.listed),

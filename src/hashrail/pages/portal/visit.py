@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
+from hashrail.api.serving.state import Serving
 from hashrail.db import Tx
 from hashrail.pages.asking import Asked, Done
 from hashrail.pages.forms import Values
@@ -25,6 +26,7 @@ ROOT = "/portal"
 class Visit(BaseVisit):
     """One request of a member who is signed in."""
 
+    serving: Serving
     member: Member
     partner: Partner
     session: Session
@@ -51,12 +53,16 @@ Then: TypeAlias = Callable[[MemberActing, Visit, Values, Done], Awaitable[Done]]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A page: its path, the name in metrics and in the log of views, the least role that sees it, its template."""
+    """A page: its path, the name in metrics and in the log of views, the least role that sees it, its template.
+
+    One that `is_heavy` reads many days of many users: a process shows one of them at a time.
+    """
 
     path: str
     name: str
     least: Role
     show: Show
+    is_heavy: bool = False
 
     @property
     def template(self) -> str:
