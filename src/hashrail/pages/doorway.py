@@ -81,10 +81,26 @@ class Row(Protocol):
         """Its name in metrics, and in the log of who saw whom."""
 
 
+class PageRow(Row, Protocol):
+    """A page."""
+
+    @property
+    def template(self) -> str:
+        """Where its template stands."""
+
+
+class FormRow(Row, Protocol):
+    """A form."""
+
+    @property
+    def looks(self) -> bool:
+        """Whether it shows what it comes to before it is done."""
+
+
 R = TypeVar("R", bound=BaseVisit)
-X = TypeVar("X", bound=Row)
+X = TypeVar("X", bound=PageRow)
 Y = TypeVar("Y", bound=Row)
-Z = TypeVar("Z", bound=Row)
+Z = TypeVar("Z", bound=FormRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +171,6 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
     def desk(self, visit: R) -> Desk:
         """What stands around each page of somebody who is signed in."""
 
-    @abstractmethod
-    def looks(self, form: Z) -> bool:
-        """Whether a form shows what it comes to before it is done."""
-
-    @abstractmethod
-    def template_of(self, view: X) -> str:
-        """Where a page's template stands."""
-
     def handlers(self) -> list[HTTPRouteHandler]:
         """The routes of every page, form and deed."""
         door = self.sign_in
@@ -177,31 +185,39 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
             route(HttpMethod.POST, door.code, self.at_the_door("code", self._take_code)),
         ]
 
-    def _shows(self, view: X) -> Send:
+    def _for_whoever_may(self, row: X | Z, answer: Callable[[AnyRequest, R], Awaitable[Answer]]) -> Send:
+        """A page for who is signed in and may see it; others are led to the door, or told."""
+
         async def send(request: AnyRequest) -> Answer:
             visit: R | None = None
             try:
                 visit = await self._visit(request)
                 if visit is None:
                     return self._to_sign_in(request)
-                self.assert_may(visit, view)
-                shown = await self.show(view, visit)
-                if isinstance(shown, Elsewhere):
-                    return led_to(shown.path)
-                if isinstance(shown, Sheet):
-                    await self._note(visit, view.name, shown.subject)
-                    return _sheet(visit.deployment.pool, shown)
-                done = self.done(visit.query.get("done", ""))
-                page = self.page(self.template_of(view), {**shown.facts, "visit": visit, "done": done})
-                page.headers["etag"] = tag = _tag(page)
-                if not is_known(tag, request.headers.multi_items()):
-                    await self._note(visit, view.name, shown.subject)
-                    return page
-                return Response(b"", status_code=304, headers=page.headers, media_type=HTML)
+                self.assert_may(visit, row)
+                return await answer(request, visit)
             except HashrailError as error:
                 return self._refused(request, error, visit)
 
-        return named(f"{self.room}_{view.name}", send)
+        return named(f"{self.room}_{row.name}", send)
+
+    def _shows(self, view: X) -> Send:
+        async def answer(request: AnyRequest, visit: R) -> Answer:
+            shown = await self.show(view, visit)
+            if isinstance(shown, Elsewhere):
+                return led_to(shown.path)
+            if isinstance(shown, Sheet):
+                await self._note(visit, view.name, shown.subject)
+                return _sheet(visit.deployment.pool, shown)
+            done = self.done(visit.query.get("done", ""))
+            page = self.page(view.template, {**shown.facts, "visit": visit, "done": done})
+            page.headers["etag"] = tag = _tag(page)
+            if is_known(tag, request.headers.multi_items()):
+                return Response(b"", status_code=304, headers=page.headers, media_type=HTML)
+            await self._note(visit, view.name, shown.subject)
+            return page
+
+        return self._for_whoever_may(view, answer)
 
     def _does(self, deed: Y) -> Send:
         async def send(request: AnyRequest) -> Answer:
@@ -217,20 +233,12 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
     def _asks(self, form: Z) -> Send:
         """The form, with what stands in it now."""
 
-        async def send(request: AnyRequest) -> Answer:
-            visit: R | None = None
-            try:
-                visit = await self._visit(request)
-                if visit is None:
-                    return self._to_sign_in(request)
-                self.assert_may(visit, form)
-                asked = await self.ask(form, visit)
-                await self._note(visit, form.name, asked.subject)
-                return self._form(form, visit, asked, {**_first(asked), **visit.query})
-            except HashrailError as error:
-                return self._refused(request, error, visit)
+        async def answer(_: AnyRequest, visit: R) -> Answer:
+            asked = await self.ask(form, visit)
+            await self._note(visit, form.name, asked.subject)
+            return self._form(form, visit, asked, {**_first(asked), **visit.query})
 
-        return named(f"{self.room}_{form.name}", send)
+        return self._for_whoever_may(form, answer)
 
     def _takes(self, form: Z) -> Send:
         """What was filled in: shown with what it comes to, or done."""
@@ -254,7 +262,7 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
         step = visit.form.get("step", "look")
         if step == "again":
             return self._form(form, visit, asked, visit.form)
-        if step != "do" and self.looks(form):
+        if step != "do" and form.looks:
             looked = await self.look(form, visit)
             facts = {"form": form, "asked": asked, "visit": visit, "typed": visit.form, "looked": looked}
             return self.page("people/form_looked_at.html", {**facts, "once": sent_forms.new_word()})

@@ -88,11 +88,3 @@ class ConsoleDoor(Doorway[Visit, View, Deed, Form]):
     def desk(self, visit: Visit) -> Desk:
         """The console's navigation."""
         return menu.of(visit)
-
-    def looks(self, form: Form) -> bool:
-        """Whether it shows what it comes to."""
-        return form.looks
-
-    def template_of(self, view: View) -> str:
-        """Where its template stands."""
-        return view.template

@@ -113,14 +113,6 @@ class PortalDoor(Doorway[Visit, View, Deed, Form]):
         """The portal's navigation."""
         return menu.of(visit)
 
-    def looks(self, form: Form) -> bool:
-        """Whether it shows what it comes to."""
-        return form.looks
-
-    def template_of(self, view: View) -> str:
-        """Where its template stands."""
-        return view.template
-
     async def _ask_to_join(self, request: AnyRequest) -> Answer:
         token = query_of(request).get("invitation", "")
         return self.page("portal/join.html", await self._invitation(request, token))
