@@ -1,6 +1,9 @@
 """The line of a request in the log says who called, as far as that is known, and nothing that opens a door."""
 
+import asyncio
+import gc
 import json
+import weakref
 from collections.abc import Iterator, MutableMapping
 from dataclasses import replace
 from typing import Any
@@ -163,3 +166,34 @@ async def test_what_reads_much_costs_more(api: Api, said: Lines, monkeypatch: py
     monkeypatch.setattr("hashrail.api.serving.limits.BYTES_OF_A_REQUEST", 50)
     answered(await api.server.call("s2s_login", partnerUserId="erna"))
     assert last(said)["cost"] > 3
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/partner/s2s/nft/find-by-user", 401), ("/nothing/here", 404)])
+async def test_what_was_refused_is_let_go_without_the_collector(api: Api, path: str, status: int) -> None:
+    """The server hangs up when nothing holds a request any more; a circle would hold it until memory is collected."""
+
+    class Line:
+        async def receive(self) -> dict[str, object]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    told: Any = api.http._transport
+    line = Line()
+    held = weakref.ref(line)
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http"}
+    scope |= {"path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "state": {}}
+    scope |= {"headers": [(b"host", b"x")], "client": ("127.0.0.1", 5000), "server": ("127.0.0.1", 80)}
+    gc.disable()
+    try:
+        await told.app(scope, line.receive, send)
+        del scope, line
+        assert sent[0]["status"] == status
+        sent.clear()
+        await asyncio.sleep(0)
+        assert held() is None
+    finally:
+        gc.enable()

@@ -30,11 +30,13 @@ OTHER = "WALLET_IS_ANOTHER"
 
 async def look(tx: Reader, chain: Chain) -> list[Finding]:
     """Whether the wallet on the node is the one that was read before; empty means it is, or it is the first."""
+    # The books first: whoever reads a wallet for the first time marks it before they write that down, so a mark that
+    # is asked for after the books is there if they know of it.
+    rows = await tx.fetch("SELECT descriptor, since FROM payout_wallet_key ORDER BY descriptor")
     keys, mark = await chain.keys(), await chain.mark()
     unfinished = look_back.unfinished(mark)
     if unfinished:
         return unfinished
-    rows = await tx.fetch("SELECT descriptor, since FROM payout_wallet_key ORDER BY descriptor")
     missing = [row for row in rows if row["descriptor"] not in keys]
     if missing:
         return [Finding(OTHER, f"the wallet on the node lacks {len(missing)} of {len(rows)} keys that it had before")]

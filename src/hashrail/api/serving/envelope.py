@@ -3,7 +3,7 @@
 from litestar.types import HTTPScope, Scope
 
 from hashrail.api.serving import cors
-from hashrail.api.serving.notes import REFUSED
+from hashrail.api.serving.notes import REFUSED, Refused
 from hashrail.errors import HashrailError
 
 
@@ -15,7 +15,7 @@ def add_headers(scope: Scope, headers: dict[str, str]) -> None:
 def refusal(scope: HTTPScope, error: HashrailError, message: str) -> dict[str, object]:
     """The body of a refusal, which the log and the counts tell by its code and pages may read."""
     state = scope["state"]
-    state["error"], state[REFUSED] = error.code, (error, message)
+    state["error"], state[REFUSED] = error.code, Refused(error.code, message, error.details)
     if scope["path"].startswith(cors.PATHS):
         add_headers(scope, cors.answer_headers(scope["headers"]))
     return {

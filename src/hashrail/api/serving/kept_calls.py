@@ -6,6 +6,7 @@ and where reads are not kept they cost nothing. A process that is killed takes i
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +15,7 @@ import structlog
 from hashrail import db
 from hashrail.access import call_log
 from hashrail.access.call_log import Answered
-from hashrail.errors import HashrailError, UnavailableError
+from hashrail.errors import UnavailableError
 from hashrail.settings import Settings
 
 FLUSH_SECONDS = 1.0
@@ -75,7 +76,7 @@ class Calls:
                 await self.write_down(pool)
 
 
-def explained(error: HashrailError) -> dict[str, Any]:
+def explained(details: Mapping[str, object]) -> dict[str, Any]:
     """What of a refusal's details is kept."""
-    found = {name: error.details[name] for name in EXPLAINING if error.details.get(name) is not None}
+    found = {name: details[name] for name in EXPLAINING if details.get(name) is not None}
     return {name: value[:MAX_TEXT] if isinstance(value, str) else value for name, value in found.items()}

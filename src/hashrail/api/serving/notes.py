@@ -4,6 +4,7 @@ Nothing that is only claimed stands there: a key and its partner once the key is
 whom it is about once the caller was let in. Of secrets, tokens and signatures nothing is noted at all.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from msgspec import Struct
@@ -17,6 +18,19 @@ from hashrail.api.serving.kept_calls import Calls
 NOTES, REFUSED = "notes", "refused"
 # Letters of a partner's own id of a user.
 MAX_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What a refusal has told: its code, its message and its details.
+
+    It is not the error itself: that knows the frames that raised it, and so the scope that would hold it. What goes
+    round like this is let go by the collector alone, and the server hangs up when a connection is let go.
+    """
+
+    code: str
+    message: str
+    details: Mapping[str, object]
 
 
 @dataclass(slots=True)

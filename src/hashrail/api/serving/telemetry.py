@@ -16,8 +16,7 @@ from hashrail.access.call_log import Answered
 from hashrail.alarms.counts import COUNTS
 from hashrail.api.serving import heads
 from hashrail.api.serving.kept_calls import MAX_MESSAGE, explained
-from hashrail.api.serving.notes import NOTES, REFUSED, Notes
-from hashrail.errors import HashrailError
+from hashrail.api.serving.notes import NOTES, REFUSED, Notes, Refused
 from hashrail.processes.meters import REGISTRY
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -152,7 +151,7 @@ def _keep(scope: HTTPScope, status: int, operation: str, taken_seconds: float) -
     if notes.calls is None or notes.partner_id is None or not notes.calls.keeps(scope["method"], status):
         return
     # What was told of it: the message of an error may be the operator's alone.
-    refused: tuple[HashrailError, str] | None = state.get(REFUSED)
+    refused: Refused | None = state.get(REFUSED)
     answered = Answered(
         partner_id=notes.partner_id,
         request_id=state["request_id"],
@@ -161,9 +160,9 @@ def _keep(scope: HTTPScope, status: int, operation: str, taken_seconds: float) -
         method=scope["method"][:MAX_METHOD],
         path=texts.shown(scope["path"], MAX_SHOWN),
         status=status,
-        error=None if refused is None else refused[0].code,
-        message=None if refused is None else texts.shown(refused[1], MAX_MESSAGE),
-        details={} if refused is None else explained(refused[0]),
+        error=None if refused is None else refused.code,
+        message=None if refused is None else texts.shown(refused.message, MAX_MESSAGE),
+        details={} if refused is None else explained(refused.details),
         key_id=notes.key,
         user_id=notes.user if notes.user is None or 0 <= notes.user < 2**63 else None,
         partner_user=notes.partner_user,
