@@ -184,9 +184,9 @@ async def test_what_was_refused_is_let_go_without_the_collector(api: Api, path: 
     told: Any = api.http._transport
     line = Line()
     held = weakref.ref(line)
-    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http"}
-    scope |= {"path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "state": {}}
-    scope |= {"headers": [(b"host", b"x")], "client": ("127.0.0.1", 5000), "server": ("127.0.0.1", 80)}
+    scope: dict[str, Any] = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET"}
+    scope |= {"scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": ""}
+    scope |= {"state": {}, "headers": [(b"host", b"x")], "client": ("127.0.0.1", 5000), "server": ("127.0.0.1", 80)}
     gc.disable()
     try:
         await told.app(scope, line.receive, send)
