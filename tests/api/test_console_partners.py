@@ -3,9 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from html import unescape
 
-import httpx
 import pytest
 
 from hashrail import clock, db
@@ -22,13 +20,13 @@ from tests.support.console import Office, forget_attempts, open_office, texts_of
 from tests.support.databases import with_database
 from tests.support.hostile import HOSTILE, acting
 from tests.support.operators import hired, strangers
+from tests.support.visitors import sent_on
 from tests.support.world import World
 
 P = "/console/partners/1"
 C, D = "/console/catalogue", "/console/discounts"
 LIVE = "SELECT count(*) FROM api_secret WHERE key_id = $1 AND revoked_at IS NULL".replace("$1", "{}")
 SCRIPT = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
-HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
 
 @dataclass(frozen=True)
@@ -289,13 +287,6 @@ def test_every_form_of_selling_is_tried() -> None:
     """Those that are no row have a test of their own."""
     apart = {"partner create", "partner close", "partner key create", "partner key rotate"}
     assert {form.act for form in FORMS} == {row.act for row in ROWS} | apart
-
-
-def sent_on(looked: httpx.Response) -> dict[str, str]:
-    """What the page that says what a form comes to sends when it is meant."""
-    found = {name: unescape(value) for name, value in HIDDEN.findall(looked.text)}
-    assert "once" in found, texts_of(looked)
-    return found | {"step": "do"}
 
 
 async def done(office: Office, name: str, path: str, **fields: str) -> str:

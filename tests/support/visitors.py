@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from html import unescape
 
 import httpx
 
 HOST = "console.test"
+HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 WORD = re.compile(r'name="word" value="([0-9a-f]+)"')
 
 
@@ -43,3 +45,10 @@ class Visitor:
         found = WORD.search((await self.get(room)).text)
         assert found is not None
         self.word = found[1]
+
+
+def sent_on(looked: httpx.Response) -> dict[str, str]:
+    """What the page that says what a form comes to sends when it is meant."""
+    found = {name: unescape(value) for name, value in HIDDEN.findall(looked.text)}
+    assert "once" in found, looked.text
+    return found | {"step": "do"}

@@ -1,11 +1,11 @@
 """hashrail operator: the people who look after a deployment, and what they did."""
 
 import os
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from hashrail.acts import operators as acts
 from hashrail.acts.acting import Acting
 from hashrail.cli import shapes, shared
 from hashrail.cli.acting import PASSWORD, AsOption, acting, acting_password, ask
@@ -43,9 +43,7 @@ def add(
 
     async def work(tx: Tx, act: Acting) -> None:
         await operators.assert_new(tx, name)
-        digest, after = await passwords.digest_of(password), {"name": name, "role": wanted}
-        if not await act.waits(tx, f"{name} as {wanted}", before={}, after=after, secret=digest):
-            await operators.add_digested(tx, name=name, role=wanted, digest=digest, by=act.operator)
+        await acts.add(tx, act, name=name, role=wanted, digest=await passwords.digest_of(password))
         _tell(f"{name} is {wanted}.", act, password, generate=generate)
 
     acting(data, "operator add", operator, work, password=mine)
@@ -73,11 +71,7 @@ def set_role(name: NameArgument, role: RoleOption, operator: AsOption = None, da
     wanted = _role(role)
 
     async def work(tx: Tx, act: Acting) -> None:
-        was = await operators.find(tx, name)
-        before, after = {"name": name, "role": was.role}, {"name": name, "role": wanted}
-        more = operators.is_more(wanted, was.role)
-        if not more or not await act.waits(tx, f"{name} to {wanted}", before=before, after=after):
-            await operators.set_role(tx, name, wanted, by=act.operator)
+        await acts.set_role(tx, act, name, wanted)
 
     acting(data, "operator role", operator, work)
     say(f"{name} is {wanted}.")
@@ -95,10 +89,8 @@ def set_password(
     password = _new_password(operator, generate=generate)
 
     async def work(tx: Tx, act: Acting) -> None:
-        found, digest = await operators.find(tx, name), await passwords.digest_of(password)
-        own = act.operator is not None and act.operator.id == found.id
-        if own or not await act.waits(tx, name, before={"name": name}, after={"name": name}, secret=digest):
-            await operators.give_digest(tx, name, digest, by=act.operator)
+        await operators.find(tx, name)
+        await acts.set_password(tx, act, name, await passwords.digest_of(password))
         _tell(f"{name} has a new password.", act, password, generate=generate)
 
     acting(data, "operator password", operator, work, password=mine, about=name)
@@ -119,12 +111,7 @@ def policy(
 
     async def change(tx: Tx, act: Acting) -> tuple[int, bool]:
         assert apart is not None, "it is asked for"
-        was = await people.apart_seconds(tx)
-        before, after = {"apart_seconds": was}, {"apart_seconds": apart}
-        people.check_apart(apart)
-        if apart >= was or not await act.waits(tx, "operators", before=before, after=after):
-            await people.set_apart(tx, apart)
-            await act.note(tx, "operators", before=before, after=after)
+        await acts.set_apart(tx, act, apart)
         return await show(tx, act.deployment)
 
     async def show(tx: Tx, _: Deployment) -> tuple[int, bool]:
@@ -158,13 +145,7 @@ def alone_limits(
         raise typer.BadParameter("give KIND, CURRENCY and AMOUNT, or none of them")
 
     async def change(tx: Tx, act: Acting) -> list[alone.Limit]:
-        name, unit, meant = given[0], given[1], amount(given[2])
-        was = await alone.limit(tx, name, unit)
-        before, after = asdict(was), asdict(was) | {"amount": meant}
-        alone.check_amount(meant)
-        if meant <= was.amount or not await act.waits(tx, f"{name} in {unit}", before=before, after=after):
-            await alone.set_limit(tx, name, unit, meant)
-            await act.note(tx, f"{name} in {unit}", before=before, after=after)
+        await acts.set_alone(tx, act, given[0], given[1], amount(given[2]))
         return await alone.limits(tx)
 
     async def show(tx: Tx, _: Deployment) -> list[alone.Limit]:
@@ -186,7 +167,7 @@ def disable(name: NameArgument, operator: AsOption = None, data: DataOption = No
     """
 
     async def work(tx: Tx, act: Acting) -> None:
-        await operators.disable(tx, name, by=act.operator)
+        await acts.disable(tx, act, name)
 
     acting(data, "operator disable", operator, work)
     say(f"{name} is disabled.")

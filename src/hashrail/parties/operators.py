@@ -386,6 +386,18 @@ async def actions(tx: Reader, limit: int, after: int | None = None) -> list[Acti
     return [read_action(row) for row in rows]
 
 
+async def actions_of(tx: Reader, operator_id: int, limit: int, after: int | None = None) -> list[Action]:
+    """What one operator did, the newest first; `after` is the last number of the page before."""
+    rows = await tx.fetch(
+        """SELECT a.id, o.name AS operator, a.action, a.subject, a.reason, a.done_at,
+                  a.values_before AS before, a.values_after AS after
+           FROM operator_action a JOIN operator_account o ON o.id = a.operator_id
+           WHERE a.operator_id = $1 AND ($3::bigint IS NULL OR a.id < $3) ORDER BY a.id DESC LIMIT $2""",
+        *(operator_id, limit, after),
+    )
+    return [read_action(row) for row in rows]
+
+
 def read_action(row: Row) -> Action:
     """An action out of the columns by its names; values are kept as JSON."""
     return Action(**(dict(row) | {each: _read(row[each]) for each in ("before", "after")}))

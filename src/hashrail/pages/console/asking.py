@@ -36,7 +36,7 @@ class Form:
     One that does not `look` is done at once: it changes nothing that could be shown before. One that `begins` can be
     opened by its path alone, so the command palette offers it; say no where it needs something in its query. An act
     that commits in steps notes by `do` what is meant, which is all that a look shows, and `then` does it, unless it
-    waits for a second.
+    waits for a second. What is `own` everybody does for their own account, whatever the act takes for another's.
     """
 
     path: str
@@ -49,11 +49,12 @@ class Form:
     ready: Ready | None = None
     begins: bool = True
     then: Then | None = None
+    own: bool = False
 
     @property
     def least(self) -> Role:
         """The least role that may do it."""
-        return ACTS[self.act].least
+        return "viewer" if self.own else ACTS[self.act].least
 
 
 async def asked(form: Form, visit: Visit) -> Asked:
@@ -98,8 +99,8 @@ def task_page(number: int) -> str:
     return link("/tasks", id=number)
 
 
-async def let_in(tx: Tx, act: str | None, visit: Visit, *, least: Role = "viewer") -> Operator:
-    """Whoever is signed in still is, and may do the act; without an act that role suffices. Operators stay as they are.
+async def let_in(tx: Tx, act: str | None, visit: Visit, *, least: Role) -> Operator:
+    """Whoever is signed in still is, and their role suffices for the act. Operators stay as they are.
 
     Raises NotSignedInError, OperatorRoleError.
     """
@@ -111,7 +112,7 @@ async def let_in(tx: Tx, act: str | None, visit: Visit, *, least: Role = "viewer
     if session is None or session.stage != "whole":
         raise NotSignedInError("your session has ended")
     found = await operators.by_id(tx, session.operator_id)
-    operators.assert_may(found, least if act is None else ACTS[act].least)
+    operators.assert_may(found, least)
     return found
 
 
@@ -127,6 +128,6 @@ async def _prepared(form: Form, visit: Visit) -> tuple[Values, Visit]:
 
 async def _begin(tx: Tx, form: Form, visit: Visit, *, tries: bool) -> Acting:
     async def admit(tx: Tx) -> Operator:
-        return await let_in(tx, form.act, visit)
+        return await let_in(tx, form.act, visit, least=form.least)
 
     return Acting(form.act, visit.deployment, await admit(tx), admit, tries=tries)

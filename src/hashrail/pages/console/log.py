@@ -2,7 +2,7 @@
 
 from hashrail.db import Tx
 from hashrail.pages.console.visit import Shown, Visit, link
-from hashrail.parties import operators, sign_in_attempts, views
+from hashrail.parties import operators, views
 
 LISTED = 100
 
@@ -23,9 +23,3 @@ async def log(tx: Tx, visit: Visit) -> Shown:
             "more": None if last is None else link("/log", of="views" if is_of_views else None, after=last),
         }
     )
-
-
-async def people(tx: Tx, visit: Visit) -> Shown:
-    """Every operator with their role, and from where was tried in vain; changes are commands, which may take two."""
-    tried = await sign_in_attempts.of_addresses(tx, limit=LISTED)
-    return Shown({"operators": await operators.every(tx), "tried": tried})

@@ -1,22 +1,29 @@
-"""What is an operator's own: their open sessions and their passkeys, and ending them."""
+"""What is an operator's own: open sessions, passkeys, another password, and what they did last."""
 
 from hashrail import db, texts
+from hashrail.acts import operators as acts
+from hashrail.acts.acting import Acting
 from hashrail.db import Tx
 from hashrail.pages import forms
+from hashrail.pages.console.asking import Asked, Done
 from hashrail.pages.console.visit import Shown, Visit, link
+from hashrail.pages.forms import Field, Values
 from hashrail.parties import (
     operator_passkeys,
     operator_sessions,
     operators,
     passkeys,
+    passwords,
     second_factors,
     sent_forms,
     sign_in_attempts,
 )
 
+NEWEST = 20
+
 
 async def sessions(tx: Tx, visit: Visit) -> Shown:
-    """The operator's open sessions, their passkeys, and whether a code generator guards the account."""
+    """The operator's open sessions, their passkeys, whether a code generator guards the account, their newest deeds."""
     found, once, site = (
         await operator_passkeys.of_operator(tx, visit.operator.id),
         sent_forms.new_word(),
@@ -33,6 +40,7 @@ async def sessions(tx: Tx, visit: Visit) -> Shown:
             "to_make": passkeys.to_make(site, visit.operator.name, owner, asked, known),
             "sessions": await operator_sessions.of_operator(tx, visit.operator.id),
             "has_generator": await second_factors.is_confirmed(tx, visit.operator.id),
+            "history_of": await operators.actions_of(tx, visit.operator.id, NEWEST),
         }
     )
 
@@ -51,10 +59,32 @@ async def sign_out(tx: Tx, visit: Visit) -> str:
     return link("/sign-in")
 
 
+async def ask_for_password(_: Tx, __: Visit) -> Asked:
+    """The password that counts, and another one."""
+    fields = (
+        Field("now", "The password that you have", "password", most=1000),
+        Field("new", f"Another password, of at least {passwords.LEAST_PASSWORD} characters", "password", most=1000),
+    )
+    words = ["All your sessions end: you sign in again with the new one. Code generator and passkeys stay."]
+    return Asked("Change your password", "Change it", link("/sessions"), fields, words)
+
+
+async def ready(visit: Visit, values: Values) -> str:
+    """The digest of the new password, for who has the one before."""
+    await _assert_password(visit, values["now"])
+    return await passwords.digest_of(values["new"])
+
+
+async def set_password(tx: Tx, act: Acting, visit: Visit, _: Values) -> Done:
+    """Take it."""
+    await acts.set_password(tx, act, act.named.name, visit.told)
+    return Done(link("/sign-in"))
+
+
 async def add_passkey(tx: Tx, visit: Visit) -> str:
     """Keep the passkey that the operator's browser has made for the page that asked; other sessions end."""
     operator, name = visit.operator, texts.shown(visit.given("name"), operator_passkeys.MAX_NAME)
-    await _assert_password(visit)
+    await _assert_password(visit, visit.form.get("password", ""))
     once = visit.given("once")
     await sent_forms.take(tx, operator, once)
     site = visit.came.site
@@ -68,14 +98,14 @@ async def add_passkey(tx: Tx, visit: Visit) -> str:
 async def remove_passkey(tx: Tx, visit: Visit) -> str:
     """Take one of the operator's passkeys away; other sessions end."""
     operator, number = visit.operator, forms.number("passkey", visit.given("passkey"))
-    await _assert_password(visit)
+    await _assert_password(visit, visit.form.get("password", ""))
     name = await operator_passkeys.remove(tx, operator.id, number)
     await operator_sessions.end_others(tx, operator.id, visit.session.id)
     await operators.note(tx, operator, "passkey removed", f"{name} of {operator.name}")
     return link("/sessions", done="passkey_removed")
 
 
-async def _assert_password(visit: Visit) -> None:
+async def _assert_password(visit: Visit, password: str) -> None:
     """Whoever sits here knows the password. An attempt counts also where it leads to nothing.
 
     Raises TooManySignInsError, OperatorCredentialsError.
@@ -83,6 +113,6 @@ async def _assert_password(visit: Visit) -> None:
     pool, name = visit.deployment.pool, visit.operator.name
     async with db.transaction(pool) as tx:
         await sign_in_attempts.count(tx, name=name, place=visit.where.place)
-    await operators.authenticate(pool, name, visit.form.get("password", ""))
+    await operators.authenticate(pool, name, password)
     async with db.transaction(pool) as tx:
         await sign_in_attempts.succeeded(tx, name=name, place=visit.where.place)

@@ -6,12 +6,11 @@ from hashrail.pages.console import (
     books_pages,
     changes,
     home,
-    log,
-    own,
     payout_pages,
     portal_people,
     searching,
     selling_pages,
+    staff_pages,
     users,
     withdrawals,
 )
@@ -25,7 +24,6 @@ WITHDRAWAL = f"{ROOT}/withdrawals/{{partner:int}}/{{withdrawal:int}}"
 
 VIEWS = (
     View(ROOT, "home", "viewer", home.home),
-    View(f"{ROOT}/sessions", "sessions", "viewer", own.sessions),
     *books_pages.VIEWS,
     *selling_pages.VIEWS,
     View(f"{PARTNER}/portal", "partner_portal", "support", portal_people.people),
@@ -42,14 +40,10 @@ VIEWS = (
     *payout_pages.VIEWS,
     View(f"{ROOT}/changes", "changes", "approver", changes.listed),
     View(f"{ROOT}/alarms", "alarms", "viewer", alarms.listed),
-    View(f"{ROOT}/log", "log", "admin", log.log),
-    View(f"{ROOT}/operators", "operators", "admin", log.people),
+    *staff_pages.VIEWS,
 )
 DEEDS = (
-    Deed(f"{ROOT}/sign-out", "sign_out", None, own.sign_out),
-    Deed(f"{ROOT}/sessions", "end_session", None, own.end),
-    Deed(f"{ROOT}/passkeys", "add_passkey", None, own.add_passkey),
-    Deed(f"{ROOT}/passkeys/remove", "remove_passkey", None, own.remove_passkey),
+    *staff_pages.DEEDS,
     Deed(f"{ROOT}/pause", "pause", "payouts pause", home.pause),
     *books_pages.DEEDS,
     *payout_pages.DEEDS,
@@ -78,6 +72,7 @@ FORMS = (
     ),
     *books_pages.FORMS,
     *payout_pages.FORMS,
+    *staff_pages.FORMS,
     Form(f"{ROOT}/alarms/silence", "silence_alarm", "alarms silence", alarms.ask_to_silence, alarms.silence),
     Form(
         f"{ROOT}/alarms/{{silence:int}}/unsilence",

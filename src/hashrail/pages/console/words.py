@@ -34,6 +34,7 @@ DONE = {
     "unblocked": "The user is not blocked any more.",
     "noted": "The note is written.",
     "ended": "The session has ended.",
+    "signed_out": "Their sessions have ended.",
     "passkey_added": "The passkey is there, and every other session has ended. The next sign-in asks for it.",
     "passkey_removed": "The passkey is gone, and every other session has ended.",
     "suspended": "The partner is suspended: what is new has stopped.",
