@@ -12,6 +12,7 @@ GROUND = (
     *(
         "version",
         "texts",
+        "logs",
         "errors",
         "money",
         "bounds",
@@ -22,7 +23,7 @@ GROUND = (
         "settings",
         "sqlstates",
     ),
-    *("database_url", "db_session", "db", "business_clock", "private_files", "vault", "logs"),
+    *("database_url", "db_session", "db", "business_clock", "private_files", "vault"),
 )
 # `hashrail` itself, whose docstring says what it is.
 ROOT_PACKAGE = "hashrail"

@@ -24,7 +24,7 @@ from yoyo.connections import parse_uri
 from yoyo.exceptions import LockTimeout
 from yoyo.migrations import default_migration_table
 
-from hashrail import database_url, db_session, sqlstates
+from hashrail import database_url, db_session, logs, sqlstates
 from hashrail.db_session import STATEMENT_SECONDS, Connection, Sessions
 from hashrail.errors import UnavailableError
 from hashrail.sqlstates import (
@@ -245,11 +245,15 @@ async def savepoint(tx: Tx) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def undone(tx: Tx) -> AsyncIterator[None]:
-    """A part of a transaction that is undone however it ends: whether it could be done is all that is asked."""
+    """A part of a transaction that is undone however it ends: whether it could be done is all that is asked.
+
+    What is logged meanwhile says so by `undone`: an act that was only looked at was not done.
+    """
     part = tx.transaction()
     await part.start()
     try:
-        yield
+        with logs.also(undone=True):
+            yield
     finally:
         await part.rollback()
 

@@ -29,6 +29,14 @@ def about(facts: Facts) -> Iterator[None]:
         _ABOUT.reset(token)
 
 
+@contextmanager
+def also(**facts: object) -> Iterator[None]:
+    """Let every line that is logged meanwhile carry these facts too, beside what it is about."""
+    outer = _ABOUT.get()
+    with about(lambda: {**({} if outer is None else outer()), **facts}):
+        yield
+
+
 def configure(*, command: bool = False, least: int = logging.INFO) -> None:
     """Write logs to standard error; JSON unless it is a terminal. A command looks for it anew at each line.
 

@@ -1,17 +1,18 @@
 """The console's pages about payouts, deposits, changes, events, alarms and operators, and what their forms do."""
 
+import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
+import structlog
 
-from hashrail import db
+from hashrail import db, logs
 from hashrail.acts import running
 from hashrail.custody import payout_policy, withdrawals
-from hashrail.parties import standings, tasks, users
+from hashrail.parties import operators, standings, tasks, users
 from tests.support.api_client import check_books
 from tests.support.books import deployment as opened_world
 from tests.support.console import Office, Person, open_office, texts_of
@@ -37,21 +38,6 @@ async def office(server: str, template: str) -> AsyncIterator[Office]:
                 assert (await person.sign_in()).status_code == 303
             yield made
             await check_books(world)
-
-
-def once_of(page: httpx.Response) -> str:
-    """The word of the form on a page."""
-    found = re.search(r'name="once" value="([^"]+)"', page.text)
-    assert found is not None, texts_of(page)
-    return found[1]
-
-
-async def fill(person: Person, path: str, fields: Mapping[str, str] = {}) -> tuple[str, httpx.Response]:
-    """Look at what a form comes to, and do it; answers what the look said, and what came of it."""
-    looked = await person.post(path, **fields)
-    assert looked.status_code == 200, texts_of(looked)
-    done = await person.post(path, **fields, once=once_of(looked), step="do")
-    return texts_of(looked), done
 
 
 async def state_of(office: Office) -> dict[str, Any]:
@@ -92,14 +78,14 @@ LIMITS = {
 async def test_two_admins_change_the_limits(office: Office) -> None:
     """One asks, and nothing is changed; the same one is refused; another confirms, and it is done, once."""
     pool, admin, second = office.world.pool, office.people["admin"], office.people["second"]
-    said, done = await fill(admin, POLICY, LIMITS)
+    said, done = await admin.fill(POLICY, LIMITS)
     assert re.search(r"user_daily_btc\s+–\s+1", said)
     assert done.headers["location"] == "/console/payouts?done=changed"
     assert (await payout_policy.get(pool)).user_daily_btc == 1
     looser = LIMITS | {"user_daily_btc": "2"}
     said = await assert_looking_changes_nothing(office, admin, POLICY, looser)
     assert "It takes two people" in said
-    _, done = await fill(admin, POLICY, looser)
+    _, done = await admin.fill(POLICY, looser)
     assert done.headers["location"] == "/console/changes?done=asked"
     listed = texts_of(await second.get("/console/changes"))
     assert re.search(r"user_daily_btc\s+1\s+2", listed)
@@ -111,7 +97,7 @@ async def test_two_admins_change_the_limits(office: Office) -> None:
     said = await assert_looking_changes_nothing(office, second, f"/console/changes/{number}/confirm", {})
     assert re.search(r"user_daily_btc\s+1\s+2", said)
     assert (await payout_policy.get(pool)).user_daily_btc == 1
-    _, done = await fill(second, f"/console/changes/{number}/confirm")
+    _, done = await second.fill(f"/console/changes/{number}/confirm")
     assert done.headers["location"] == "/console/changes?done=confirmed"
     assert (await payout_policy.get(pool)).user_daily_btc == 2
     assert (await second.post(f"/console/changes/{number}/confirm")).status_code == 404
@@ -119,21 +105,16 @@ async def test_two_admins_change_the_limits(office: Office) -> None:
 
 async def test_a_change_is_taken_back(office: Office) -> None:
     pool, admin, second = office.world.pool, office.people["admin"], office.people["second"]
-    await fill(admin, POLICY, LIMITS)
-    await fill(admin, POLICY, LIMITS | {"user_daily_btc": "3"})
+    await admin.fill(POLICY, LIMITS)
+    await admin.fill(POLICY, LIMITS | {"user_daily_btc": "3"})
     number = await pool.fetchval("SELECT max(id) FROM operator_change")
-    _, done = await fill(second, f"/console/changes/{number}/withdraw")
+    _, done = await second.fill(f"/console/changes/{number}/withdraw")
     assert done.headers["location"] == "/console/changes?done=taken_back"
     assert "Nothing waits" in texts_of(await admin.get("/console/changes"))
     assert (await payout_policy.get(pool)).user_daily_btc == 1
 
 
 # What the worker does, and what another program pays
-
-
-async def send(person: Person, path: str) -> httpx.Response:
-    """A form that is done at once."""
-    return await person.post(path, once=once_of(await person.get(path)), step="do")
 
 
 async def done_by_the_worker(office: Office) -> str:
@@ -148,7 +129,7 @@ async def test_an_export_is_made_by_the_worker_and_cancelled_by_two(office: Offi
     pool, admin, second = office.world.pool, office.people["admin"], office.people["second"]
     user = await users.find(pool, office.world.partner.id, "alice")
     one = await asked(office.world, user.id, "0.001", ADDRESSES[1])
-    made = await send(admin, "/console/payouts/export")
+    made = await admin.begin("/console/payouts/export")
     assert made.headers["location"].startswith("/console/tasks?id=")
     assert (await withdrawals.get(pool, user.partner_id, one.id)).state == "queued"
     assert "Export 1 is made" in await done_by_the_worker(office)
@@ -162,11 +143,24 @@ async def test_an_export_is_made_by_the_worker_and_cancelled_by_two(office: Offi
     attest = f"/console/withdrawals/{user.partner_id}/{one.id}/attest"
     said = await assert_looking_changes_nothing(office, admin, attest, {"attested": "never signed"})
     assert "It takes two people" in said
-    await fill(admin, attest, {"attested": "never signed"})
+    await admin.fill(attest, {"attested": "never signed"})
     number = await pool.fetchval("SELECT max(id) FROM operator_change")
-    await fill(second, f"/console/changes/{number}/confirm")
+    await second.fill(f"/console/changes/{number}/confirm")
     assert (await withdrawals.get(pool, user.partner_id, one.id)).state == "cancelled"
     assert "All of it is recorded or cancelled" in texts_of(await admin.get(path))
+
+
+async def test_the_log_says_of_what_was_looked_at_that_it_was_undone(
+    office: Office, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no act stands there that nobody did."""
+    logs.configure(command=True)
+    monkeypatch.setattr(operators, "log", structlog.get_logger())
+    await office.people["admin"].fill(POLICY, LIMITS | {"cooldown_seconds": "60"})
+    logs.configure()
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    acts = [(one.get("undone"), one["action"]) for one in said if one["event"] == "operator action"]
+    assert acts == [(True, "payout policy"), (None, "payout policy")]
 
 
 async def test_payouts_go_on_by_two_where_another_has_paused_them(office: Office) -> None:
@@ -174,21 +168,21 @@ async def test_payouts_go_on_by_two_where_another_has_paused_them(office: Office
     pool, admin = office.world.pool, office.people["admin"]
     for who, waits in ((admin, False), (office.people["viewer"], True)):
         await who.post("/console/pause", reason="a drill")
-        refused = await send(admin, "/console/payouts/export")
+        refused = await admin.begin("/console/payouts/export")
         assert (refused.status_code, "PAYOUTS_PAUSED" in refused.text) == (409, True)
         said = await assert_looking_changes_nothing(office, admin, "/console/payouts/resume", {})
         assert ("It takes two people" in said) is waits
-        await fill(admin, "/console/payouts/resume")
+        await admin.fill("/console/payouts/resume")
         assert ((await payout_policy.get(pool)).paused_reason is not None) is waits
     number = await pool.fetchval("SELECT max(id) FROM operator_change")
-    await fill(office.people["second"], f"/console/changes/{number}/confirm")
+    await office.people["second"].fill(f"/console/changes/{number}/confirm")
     assert (await payout_policy.get(pool)).paused_reason is None
 
 
 async def test_one_who_was_made_less_meanwhile_has_nothing_done(office: Office) -> None:
     """The worker lets in once more who asked."""
     pool = office.world.pool
-    await send(office.people["approver"], "/console/payouts/export")
+    await office.people["approver"].begin("/console/payouts/export")
     await pool.execute("UPDATE operator_account SET role = 'viewer' WHERE name = 'approver'")
     assert "approver is needed" in await done_by_the_worker(office)
     await pool.execute("UPDATE operator_account SET role = 'approver' WHERE name = 'approver'")
@@ -198,13 +192,13 @@ async def test_an_alarm_is_silenced_and_told_again(office: Office) -> None:
     """By an approver, with a reason; anybody ends it."""
     approver, viewer = office.people["approver"], office.people["viewer"]
     fields = {"code": "CLOCK_OFF", "subject": "", "hours": "24", "reason": "the clock is being mended"}
-    said, done = await fill(approver, "/console/alarms/silence", fields)
+    said, done = await approver.fill("/console/alarms/silence", fields)
     assert "CLOCK_OFF" in said
     assert done.headers["location"] == "/console/alarms?done=changed"
     shown = texts_of(await viewer.get("/console/alarms"))
     assert re.search(r"CLOCK_OFF\s+all\s+the clock is being mended\s+approver", shown)
     number = await office.world.pool.fetchval("SELECT max(id) FROM alarm_silence")
-    _, done = await fill(viewer, f"/console/alarms/{number}/unsilence")
+    _, done = await viewer.fill(f"/console/alarms/{number}/unsilence")
     assert done.status_code == 303, texts_of(done)
     assert "the clock is being mended" not in texts_of(await viewer.get("/console/alarms"))
     assert (await viewer.get(f"/console/alarms/{number}/unsilence")).status_code == 404
@@ -215,7 +209,7 @@ async def test_a_withdrawal_is_taken_back_and_one_is_asked_for_in_a_users_name(o
     world, admin, second = office.world, office.people["admin"], office.people["second"]
     alice = await users.find(world.pool, world.partner.id, "alice")
     one = await asked(world, alice.id, "0.00123", ADDRESSES[3])
-    said, done = await fill(office.people["approver"], f"/console/withdrawals/{alice.partner_id}/{one.id}/cancel")
+    said, done = await office.people["approver"].fill(f"/console/withdrawals/{alice.partner_id}/{one.id}/cancel")
     assert re.search(r"state\s+queued\s+cancelled", said)
     assert done.status_code == 303, texts_of(done)
     assert (await withdrawals.get(world.pool, alice.partner_id, one.id)).state == "cancelled"
@@ -225,11 +219,11 @@ async def test_a_withdrawal_is_taken_back_and_one_is_asked_for_in_a_users_name(o
     assert refused.status_code == 409, texts_of(refused)
     async with db.transaction(world.pool) as tx:
         await standings.suspend(tx, alice.partner_id, reason="a drill")
-    said, done = await fill(admin, path, fields)
+    said, done = await admin.fill(path, fields)
     assert "waits for a second" in said
     assert done.headers["location"] == "/console/changes?done=asked"
     number = await world.pool.fetchval("SELECT max(id) FROM operator_change")
-    _, done = await fill(second, f"/console/changes/{number}/confirm")
+    _, done = await second.fill(f"/console/changes/{number}/confirm")
     assert done.status_code == 303, texts_of(done)
     newest = (await withdrawals.of_partner(world.pool, alice.partner_id, limit=1))[0]
     assert (newest.amount_btc, newest.address, newest.state) == (Decimal("0.00123"), ADDRESSES[3], "queued")

@@ -172,6 +172,16 @@ async def every_row(pool: db.Pool, partner_id: int) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.parametrize("number", ["9223372036854775807", "9223372036854775808", "9" * 5000], ids=len)
+async def test_nothing_has_so_great_a_number(bureau: Bureau, number: str) -> None:
+    numbers = await things(bureau, bureau.world.partner.id)
+    for row in PAGES:
+        named = re.sub(r"(.*)\{\w+:int\}", rf"\g<1>{number}", row.path)
+        if named != row.path:
+            made = await bureau.people["owner"].get(re.sub(r"\{(\w+):int\}", lambda it: str(numbers[it[1]]), named))
+            assert made.status_code == 404, (row.path, made.text)
+
+
 async def test_texts_of_others_are_neither_markup_nor_do_they_act(bureau: Bureau) -> None:
     """A member and a partner that are called like scripts, and every text that acts on a screen."""
     third = (await bureau.world.another_partner(SCRIPT)).partner

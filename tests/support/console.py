@@ -1,7 +1,7 @@
 """The console in this process: browsers without a screen, whose forms are read out of the pages."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from html import unescape
@@ -21,6 +21,7 @@ from tests.support.operators import PASSWORD, hired, strangers
 from tests.support.visitors import HOST, Visitor
 from tests.support.world import World
 
+ONCE = re.compile(r'name="once" value="([^"]+)"')
 ROLES: tuple[Role, ...] = ("viewer", "support", "operator", "approver", "admin")
 
 
@@ -40,6 +41,16 @@ class Person(Visitor):
     async def sign_in(self, password: str = PASSWORD) -> httpx.Response:
         """Give name and password; in a sandbox that is all."""
         return await self.enter("/console", password)
+
+    async def fill(self, path: str, fields: Mapping[str, str] = {}) -> tuple[str, httpx.Response]:
+        """Look at what a form comes to, and do it; answers what the look said, and what came of it."""
+        looked = await self.post(path, **fields)
+        assert looked.status_code == 200, texts_of(looked)
+        return texts_of(looked), await self.post(path, **fields, once=once_of(looked), step="do")
+
+    async def begin(self, path: str) -> httpx.Response:
+        """A form that asks for nothing and is done at once."""
+        return await self.post(path, once=once_of(await self.get(path)), step="do")
 
 
 @dataclass
@@ -66,7 +77,8 @@ class Office:
 async def open_office(world: World, dsn: str, **changes: Any) -> AsyncIterator[Office]:
     """The console on a world's database; an operator of each role is there for a while, named like the role."""
     settings = settings_of(dsn, **changes)
-    become(dsn, mode=settings.mode, bitcoin_network=settings.bitcoin_network, bitcoin_rpc_url=settings.bitcoin_rpc_url)
+    chain = {name: getattr(settings, name) for name in ("bitcoin_network", "bitcoin_rpc_url", "bitcoin_wallet")}
+    become(dsn, mode=settings.mode, **chain)
     with built_pages():
         asgi: Any = app.build(settings)
     for role in ROLES:
@@ -83,6 +95,13 @@ async def open_office(world: World, dsn: str, **changes: Any) -> AsyncIterator[O
 async def forget_attempts(pool: db.Pool) -> None:
     """As if nobody had tried to sign in."""
     await pool.execute("DELETE FROM sign_in_attempt")
+
+
+def once_of(page: httpx.Response) -> str:
+    """The word of the form on a page."""
+    found = ONCE.search(page.text)
+    assert found is not None, texts_of(page)
+    return found[1]
 
 
 def texts_of(page: httpx.Response) -> str:

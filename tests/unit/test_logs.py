@@ -100,12 +100,18 @@ def test_what_is_said_meanwhile_carries_what_it_is_about(monkeypatch: pytest.Mon
         log.info("first")
         known["partner"] = "partner-1"
         log.info("second", request_id="another")
+        with logs.also(undone=True):
+            log.info("looked at")
     log.info("third")
+    with logs.also(undone=True):
+        log.info("alone")
     said = [json.loads(line) for line in screen.getvalue().splitlines()]
-    assert [(one.get("request_id"), one.get("partner")) for one in said] == [
-        ("one", None),
-        ("another", "partner-1"),
-        (None, None),
+    assert [(one.get("request_id"), one.get("partner"), one.get("undone")) for one in said] == [
+        ("one", None, None),
+        ("another", "partner-1", None),
+        ("one", "partner-1", True),
+        (None, None, None),
+        (None, None, True),
     ]
 
 

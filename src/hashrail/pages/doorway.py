@@ -30,7 +30,6 @@ from hashrail.errors import ForbiddenError, HashrailError
 from hashrail.pages import forms
 from hashrail.pages.asking import Asked, Done, Looked
 from hashrail.pages.desk import Desk
-from hashrail.pages.forms import MAX_NUMBER, FieldNotANumberError
 from hashrail.pages.rendering import HEADERS, HTML, Templates
 from hashrail.pages.signing import LOOPBACK, SignIn
 from hashrail.pages.visiting import BaseVisit, Came, Elsewhere, NotSignedInError, Sheet, Shown
@@ -370,9 +369,7 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
         return request.cookies.get(self.secure_cookie if self._is_secure(request) else self.cookie)
 
     def _came(self, request: AnyRequest) -> Came:
-        numbers = {str(name): int(value) for name, value in request.path_params.items()}
-        if any(value > MAX_NUMBER for value in numbers.values()):
-            raise FieldNotANumberError("nothing has such a number", field=next(iter(numbers)))
+        numbers = {str(name): forms.numbered(name, int(value)) for name, value in request.path_params.items()}
         path = request.scope["path"]
         is_click = LIVE not in request.headers
         return Came(

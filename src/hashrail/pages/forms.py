@@ -10,13 +10,15 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeAlias
 
 from hashrail import clock
-from hashrail.errors import BadRequestError
+from hashrail.errors import BadRequestError, NotFoundError
 from hashrail.money import plain
 
 Kind = Literal["text", "long", "password", "amount", "number", "day", "moment", "choice", "check", "lines"]
 # What was read: for each field a text, Decimal, int, date, datetime, bool or list of texts, None where it was left out.
 Values: TypeAlias = Mapping[str, Any]
 MAX_NUMBER = 2**63 - 1
+# Of a number that is greater than all that are held: more are not worth reading.
+MAX_DIGITS = 20
 MAX_LENGTH = 4000
 
 
@@ -32,6 +34,13 @@ class FieldNotANumberError(BadRequestError):
 
     code = "FIELD_NOT_A_NUMBER"
     advice = "Look whether it was copied whole."
+
+
+class NoSuchNumberError(NotFoundError):
+    """A page is asked for by a number that is greater than any that something can have; `details.field` names it."""
+
+    code = "NO_SUCH_NUMBER"
+    advice = "Look whether it was copied whole, and only once."
 
 
 class FieldNotReadError(BadRequestError):
@@ -67,9 +76,24 @@ def read(fields: Sequence[Field], form: Mapping[str, str]) -> Values:
 
 def number(name: str, text: str) -> int:
     """A whole number from 0 on. Raises FieldNotANumberError."""
-    if not (text.isascii() and text.isdecimal() and int(text) <= MAX_NUMBER):
+    found = numeral(text)
+    if found is None or found > MAX_NUMBER:
         raise FieldNotANumberError(f"{name} is no number", field=name)
-    return int(text)
+    return found
+
+
+def numbered(name: str, value: int) -> int:
+    """A number by which something is asked for. Raises NoSuchNumberError where nothing can have one so great."""
+    if value > MAX_NUMBER:
+        raise NoSuchNumberError("nothing has so great a number", field=name)
+    return value
+
+
+def numeral(text: str) -> int | None:
+    """A whole number from 0 on, however great, or None; of one with very many digits the first ones."""
+    if not (text.isascii() and text.isdecimal()):
+        return None
+    return int(text.lstrip("0")[:MAX_DIGITS] or "0")
 
 
 def typed(field: Field) -> str:

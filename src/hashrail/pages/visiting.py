@@ -13,7 +13,7 @@ from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import UnauthorizedError
 from hashrail.pages import forms
-from hashrail.pages.forms import FieldEmptyError
+from hashrail.pages.forms import FieldEmptyError, FieldNotANumberError
 from hashrail.parties.browser_sessions import word_of
 from hashrail.parties.signing_in import From
 
@@ -95,11 +95,14 @@ class BaseVisit:
         return word_of(self.token)
 
     def number(self, name: str) -> int | None:
-        """A number of the query, None where it is not there. Raises FieldNotANumberError."""
+        """A number of the query, None where it is not there. Raises FieldNotANumberError, NoSuchNumberError."""
         text = self.query.get(name, "").strip()
         if not text:
             return None
-        return forms.number(name, text)
+        found = forms.numeral(text)
+        if found is None:
+            raise FieldNotANumberError(f"{name} is no number", field=name)
+        return forms.numbered(name, found)
 
     def asked(self, name: str) -> str:
         """A field of the query that has to be there. Raises FieldEmptyError."""

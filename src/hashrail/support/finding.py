@@ -18,6 +18,7 @@ from hashrail.errors import NotFoundError
 MAX_NUMBER = 2**63 - 1
 # Of each kind, the newest.
 SHOWN = 20
+NUMERAL = re.compile(r"[0-9]{1,19}")
 TXID = re.compile(r"[0-9a-fA-F]{64}")
 # As the log and the audit name a withdrawal.
 OF_PARTNER = re.compile(r"(?P<partner>[0-9]{1,18}):(?P<number>[0-9]{1,18})")
@@ -171,7 +172,7 @@ async def find(tx: Reader, text: str, *, partner_id: int | None = None) -> list[
     """Everything that a text names, of one partner or of all. Raises NothingFoundError, RequestIdError."""
     given = text.strip()
     asked: list[tuple[Mapping[str, str], str | int]] = [(BY_TEXT, given)]
-    if given.isascii() and given.isdecimal() and int(given) <= MAX_NUMBER:
+    if NUMERAL.fullmatch(given) and int(given) <= MAX_NUMBER:
         asked.append((BY_NUMBER, int(given)))
     if TXID.fullmatch(given):
         asked.append((BY_TXID, given.lower()))

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from hashrail.db import Tx
-from hashrail.pages import listing
+from hashrail.pages import forms, listing
 from hashrail.pages.forms import MAX_NUMBER
 from hashrail.pages.portal.visit import Visit, link
 from hashrail.pages.portal.ways import WAYS
@@ -75,9 +75,10 @@ async def called(tx: Tx, visit: Visit, text: str) -> list[User]:
     if text and "\0" not in text:
         with suppress(UserNotFoundError):
             found.append(await users.find(tx, visit.partner_id, text))
-    if text.isascii() and text.isdecimal() and int(text) <= MAX_NUMBER:
+    number = forms.numeral(text)
+    if number is not None and number <= MAX_NUMBER:
         with suppress(UserNotFoundError):
-            found.append(await users.get(tx, visit.partner_id, int(text)))
+            found.append(await users.get(tx, visit.partner_id, number))
     return list({one.id: one for one in found}.values())
 
 
