@@ -102,11 +102,13 @@ async def _count(tx: Tx, kind: str, what: str) -> None:
     )
     # Housekeeping may have taken it in between: then there is nothing to hold against anybody.
     attempts = 0 if row is None or row["newest_at"] < now - REMEMBERED else row["attempts"]
-    if row is not None and attempts and row["newest_at"] + wait_after(attempts, kind) > now:
-        seconds = -((now - row["newest_at"] - wait_after(attempts, kind)) // timedelta(seconds=1))
+    wait = wait_after(attempts, kind)
+    # One that is free never waits, even if another that began later was counted before it.
+    if row is not None and wait and row["newest_at"] + wait > now:
+        seconds = -((now - row["newest_at"] - wait) // timedelta(seconds=1))
         raise TooManySignInsError(f"too many attempts: wait {seconds} seconds", seconds=seconds)
     await tx.execute(
-        "UPDATE sign_in_attempt SET attempts = $3, newest_at = $4 WHERE kind = $1 AND place = $2",
+        "UPDATE sign_in_attempt SET attempts = $3, newest_at = greatest(newest_at, $4) WHERE kind = $1 AND place = $2",
         *(kind, what, attempts + 1, now),
     )
 
