@@ -45,8 +45,10 @@ def of_readme(opened: Browser) -> None:
 
 def of_every_page(opened: Browser) -> None:
     """Each page as it is tested, and what is wrong with it."""
+    wrong: dict[str, list[str]] = {}
     with walking.box() as box, looking(opened) as watched:
-        wrong, _ = walking.walk(watched, box, PICTURES)
+        for area in walking.AREAS:
+            wrong |= walking.walk(watched, box, area, pictures=PICTURES)[0]
     names = sorted({path.relative_to(PICTURES).with_suffix("") for path in PICTURES.glob("*/*-light.png")})
     (PICTURES / "index.html").write_text(index([str(name).removesuffix("-light") for name in names]))
     print(PICTURES / "index.html", f"{len(names)} pages")

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from hashrail import texts
 from tests.support import walking
 from tests.support.browser import Watched, looking, needs_browser
-from tests.support.walking import Box
+from tests.support.walking import EVERYTHING, Box
 
 pytestmark = needs_browser
 # Milliseconds after which a page has looked whether something is new.
@@ -62,12 +62,16 @@ def desk(opened: Browser, signed_in: Callable[[Watched, str], None]) -> Iterator
         assert watched.complaints == []
 
 
-def test_every_page_fits_everybody(opened: Browser, sandbox: Box) -> None:
+SHARES = {"console": [slice(0, None, 3), slice(1, None, 3), slice(2, None, 3)]}
+
+
+@pytest.mark.parametrize(("area", "share"), [(a, s) for a in walking.AREAS for s in SHARES.get(a, [EVERYTHING])])
+def test_every_page_fits_everybody(opened: Browser, sandbox: Box, area: str, share: slice) -> None:
     """In light and dark and on a phone: nobody is kept out, nothing is too wide, nothing complains."""
     with looking(opened) as watched:
-        wrong, missed = walking.walk(watched, sandbox)
+        wrong, missed = walking.walk(watched, sandbox, area, share=share)
     assert wrong == {}
-    assert missed == {"console": set(), "portal": set()}
+    assert missed == set()
 
 
 def test_the_palette_leads_to_pages_and_to_the_search(desk: Watched, sandbox: Box) -> None:

@@ -40,6 +40,10 @@ ASKED = {"/console/income": "miner=1001"} | dict.fromkeys(
 )
 # They are no pages of their own: one leads on, the others are files.
 LEADS_ON = {"users", "trial_balance_sheet", "journal"}
+# The rooms that somebody has to sign in to, and what there is without.
+ROOMS = {"console": [*console.VIEWS, *console.FORMS], "portal": [*portal.VIEWS, *portal.FORMS]}
+AREAS = ("open", *ROOMS)
+EVERYTHING = slice(None)
 # Pages that are asked for once: no more of one sort are looked at to find others.
 MOST_OF_A_SORT = 3
 
@@ -51,6 +55,14 @@ class Box:
     url: str
     operators: Mapping[str, str]
     members: Sequence[Mapping[str, str]]
+    # Of who is signed in to a room, by its path: a generator shows its secret once.
+    cookies: dict[str, Any] = field(default_factory=dict)
+
+    def person(self, area: str) -> tuple[str, str]:
+        """Who walks through a room: name and password."""
+        if area == "console":
+            return ADMIN, self.operators[ADMIN]
+        return self.members[0]["email"], self.members[0]["password"]
 
 
 @dataclass(frozen=True)
@@ -186,14 +198,6 @@ def keep(page: Page, stop: Stop, kind: str, pictures: Path | None) -> None:
         page.screenshot(path=pictures / stop.area / f"{stop.name}-{kind}.png", full_page=True)
 
 
-def rooms() -> list[Room]:
-    """The rooms that somebody has to sign in to."""
-    return [
-        Room("console", [*console.VIEWS, *console.FORMS]),
-        Room("portal", [*portal.VIEWS, *portal.FORMS]),
-    ]
-
-
 def open_pages() -> list[Stop]:
     """What everybody sees: the front page, the reference, the doors."""
     return [
@@ -209,23 +213,32 @@ def open_pages() -> list[Stop]:
     ]
 
 
-def walk(watched: Watched, made: Box, pictures: Path | None = None) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
-    """Everything: what is wrong by path, and by area which pages nothing led to."""
-    wrong, missed = {}, {}
-    for stop in open_pages():
-        wrong[stop.path] = look(watched, made.url, stop, pictures)
-    member = made.members[0]
-    for room, name, password in zip(
-        rooms(), (ADMIN, member["email"]), (made.operators[ADMIN], member["password"]), strict=True
-    ):
-        root = f"/{room.area}"
-        watched.page.set_viewport_size(DESKTOP)
-        give_password(watched.page, made.url + root, name, password)
-        code = Stop(room.area, "code", f"{root}/code")
-        wrong[code.path] = look(watched, made.url, code, pictures)
-        give_code(watched.page)
+def walk(
+    watched: Watched, made: Box, area: str, *, share: slice = EVERYTHING, pictures: Path | None = None
+) -> tuple[dict[str, list[str]], set[str]]:
+    """A share of the pages of an area of `AREAS`: what is wrong by path, and which pages of all nothing led to."""
+    wrong: dict[str, list[str]] = {}
+    missed: set[str] = set()
+    stops = open_pages()
+    if area in ROOMS:
+        room = Room(area, ROOMS[area])
+        wrong |= enter(watched, made, area, pictures)
         explore(room, watched.page.context, made.url)
-        for stop in room.stops():
-            wrong[stop.path] = look(watched, made.url, stop, pictures)
-        missed[room.area] = room.missed()
+        stops, missed = room.stops(), room.missed()
+    for stop in stops[share]:
+        wrong[stop.path] = look(watched, made.url, stop, pictures)
     return {path: found for path, found in wrong.items() if found}, missed
+
+
+def enter(watched: Watched, made: Box, area: str, pictures: Path | None) -> dict[str, list[str]]:
+    """Sign in to a room; what is wrong with the page that asks for a code, by its path, if it was asked for."""
+    if area in made.cookies:
+        watched.page.context.add_cookies(made.cookies[area])
+        return {}
+    watched.page.set_viewport_size(DESKTOP)
+    give_password(watched.page, f"{made.url}/{area}", *made.person(area))
+    code = Stop(area, "code", f"/{area}/code")
+    found = {code.path: look(watched, made.url, code, pictures)}
+    give_code(watched.page)
+    made.cookies[area] = watched.page.context.cookies()
+    return found
