@@ -185,7 +185,8 @@ ROOMS = (
         "What partners sell",
         (
             *("beginnings", "billing", "capacity", "catalogue", "miner_transfers", "miners", "offer_files", "orders"),
-            *("partner_closing", "payment_reversals", "platform_totals", "preview", "refunds", "samples", "statements"),
+            *("partner_closing", "payment_reversals", "platform_totals", "preview", "refunds", "samples"),
+            *("statement_files", "statements"),
             *("upgrade_prices", "upgrade_tariff", "upgrades", "user_purchases"),
         ),
     ),
@@ -314,8 +315,9 @@ ROOMS = (
         "The API",
         (
             *("app", "document.field_words", "document.openapi", "operations.routes"),
-            *("serving.answering", "serving.call", "serving.door", "serving.errors", "serving.operation"),
-            *("serving.state", "wire.models"),
+            *("serving.answering", "serving.call", "serving.door", "serving.envelope", "serving.errors"),
+            "serving.operation",
+            *("serving.ranges", "serving.state", "wire.fields", "wire.models"),
         ),
     ),
     Room("pages", "Pages for people", ()),

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hashrail import business_clock, clock, texts
-from hashrail.api.operations import statement as statement_door
-from hashrail.api.operations.statement import COLUMNS
+from hashrail.selling import statement_files
+from hashrail.selling.statement_files import COLUMNS
 from tests.support.api_client import Api, an_offer, answered, check_refused
 from tests.support.books import notify, order, pay, receivable
 from tests.support.upgrades import efficiency, post_payments, power
@@ -189,9 +189,9 @@ async def test_the_statement_is_signed(api: Api) -> None:
 async def test_a_file_has_so_many_lines(api: Api, miner_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The order that made the miner and one upgrade: two lines are as many as fit, and then too many."""
     answered(await api.server.call("s2s_upgrade", **power(miner_id, 16, 17)))
-    monkeypatch.setattr(statement_door, "MAX_LINES", 2)
+    monkeypatch.setattr(statement_files, "MAX_LINES", 2)
     assert len((await api.server.call("s2s_statement_csv", **MARCH)).text.splitlines()) == 3
-    monkeypatch.setattr(statement_door, "MAX_LINES", 1)
+    monkeypatch.setattr(statement_files, "MAX_LINES", 1)
     refused = await api.server.call("s2s_statement_csv", **MARCH)
     check_refused(refused, 400, "STATEMENT_TOO_LONG", "endDate")
     assert len(answered(await api.server.call("s2s_statement", **MARCH))["array"]) == 2

@@ -48,10 +48,10 @@ class BeforePartnerError(BadRequestError):
 
 
 class InvoiceNotFoundError(NotFoundError):
-    """No invoice was issued to the partner for that month."""
+    """No such invoice was issued to the partner."""
 
     code = "INVOICE_NOT_FOUND"
-    advice = "List them: hashrail books invoice list. Issue one: hashrail books invoice issue"
+    advice = "Look at the list: hashrail books invoice list. The operator issues one: hashrail books invoice issue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,25 @@ async def get(tx: Reader, partner_id: int, month: date) -> Invoice:
     if row is None:
         raise InvoiceNotFoundError(f"there is no invoice for {month:%Y-%m}", field="month")
     return record(Invoice, row)
+
+
+async def numbered(tx: Reader, partner_id: int, number: int) -> Invoice:
+    """An invoice of the partner by its own number. Raises InvoiceNotFoundError."""
+    row = await tx.fetchrow(f"{_READ} WHERE partner_id = $1 AND number = $2", partner_id, number)
+    if row is None:
+        raise InvoiceNotFoundError(f"there is no invoice {number}", field="number")
+    return record(Invoice, row)
+
+
+async def of_partner(tx: Reader, partner_id: int, *, limit: int, before: int | None = None) -> list[Invoice]:
+    """A page of the partner's invoices, newest first; `before` is the last page's last number."""
+    rows = await tx.fetch(
+        f"{_READ} WHERE partner_id = $1 AND ($2::bigint IS NULL OR number < $2) ORDER BY number DESC LIMIT $3",
+        partner_id,
+        before,
+        limit,
+    )
+    return [record(Invoice, row) for row in rows]
 
 
 async def issued(tx: Tx, partner_id: int | None) -> list[Invoice]:

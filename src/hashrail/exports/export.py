@@ -78,6 +78,21 @@ class Export:
     ended_at: datetime | None
     expires_at: datetime | None
 
+    @property
+    def days(self) -> str:
+        """Its days, as a name of a file has them."""
+        return f"{self.from_day}-{self.to_day}" if self.from_day < self.to_day else f"{self.from_day}"
+
+    @property
+    def file_name(self) -> str:
+        """What its file is called."""
+        return f"{self.kind}-{self.days}.{self.format}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended."""
+        return self.state in ("waiting", "running")
+
 
 @dataclass(frozen=True, slots=True)
 class Total:

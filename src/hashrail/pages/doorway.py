@@ -11,7 +11,7 @@ Console and portal are two such doors: each has its own people, pages, paths and
 import hashlib
 import hmac
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -19,20 +19,19 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from litestar import Request, Response
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import Stream
 
-from hashrail import db, texts
+from hashrail import texts
 from hashrail.access import addresses
 from hashrail.api.serving.answering import is_known
 from hashrail.api.serving.door import ADDRESS, body_of
 from hashrail.api.serving.state import Serving
 from hashrail.errors import ForbiddenError, HashrailError
-from hashrail.pages import forms
+from hashrail.pages import files, forms
 from hashrail.pages.asking import Asked, Done, Looked
 from hashrail.pages.desk import Desk
-from hashrail.pages.rendering import HEADERS, HTML, Templates
+from hashrail.pages.rendering import HTML, PRIVATE_HEADERS, Templates
 from hashrail.pages.signing import LOOPBACK, SignIn
-from hashrail.pages.visiting import BaseVisit, Came, Elsewhere, NotSignedInError, Sheet, Shown
+from hashrail.pages.visiting import BaseVisit, Came, Download, Elsewhere, NotSignedInError, Sheet, Shown
 from hashrail.parties import sent_forms
 from hashrail.parties.signing_in import From
 from hashrail.settings import Settings
@@ -40,12 +39,6 @@ from hashrail.settings import Settings
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 Answer: TypeAlias = Response[Any]
 Send: TypeAlias = Callable[[AnyRequest], Awaitable[Answer]]
-# `same-origin`: without a referrer browsers do not say of a form where it comes from.
-PRIVATE_HEADERS = HEADERS | {
-    "cache-control": "no-store",
-    "referrer-policy": "same-origin",
-    "x-frame-options": "DENY",
-}
 # A page that looks by itself whether something is new says so: nobody has clicked, and no session lasts longer by it.
 LIVE = "hashrail-live"
 MAX_FIELDS = 50
@@ -139,7 +132,7 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
         """The visitor's role suffices."""
 
     @abstractmethod
-    async def show(self, view: X, visit: R) -> Shown | Elsewhere | Sheet:
+    async def show(self, view: X, visit: R) -> Shown | Elsewhere | Sheet | Download:
         """What a page shows."""
 
     @abstractmethod
@@ -207,7 +200,11 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
                 return led_to(shown.path)
             if isinstance(shown, Sheet):
                 await self._note(visit, view.name, shown.subject)
-                return _sheet(visit.deployment.pool, shown)
+                return files.sheet(visit.deployment.pool, shown)
+            if isinstance(shown, Download):
+                answer = files.part(request, shown)
+                await self._note(visit, view.name, shown.subject)
+                return answer
             done = self.done(visit.query.get("done", ""))
             page = self.page(view.template, {**shown.facts, "visit": visit, "done": done})
             page.headers["etag"] = tag = _tag(page)
@@ -469,18 +466,6 @@ def from_of(request: AnyRequest) -> From:
     """From where a request comes."""
     address = request.scope["state"][ADDRESS]
     return From(address, addresses.place_of(address), texts.shown(request.headers.get("user-agent", "")))
-
-
-def _sheet(pool: db.Pool, sheet: Sheet) -> Answer:
-    """A file that is sent as it is read, however large it is."""
-
-    async def parts() -> AsyncIterator[bytes]:
-        async with db.snapshot(pool) as tx:
-            async for part in sheet.parts(tx):
-                yield part.encode()
-
-    headers = PRIVATE_HEADERS | {"content-disposition": f'attachment; filename="{sheet.name}"'}
-    return Stream(parts(), media_type=sheet.media_type, headers=headers)
 
 
 def led_to(path: str) -> Answer:

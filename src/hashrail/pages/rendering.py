@@ -23,6 +23,12 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
 }
+# `same-origin`: without a referrer browsers do not say of a form where it comes from.
+PRIVATE_HEADERS = HEADERS | {
+    "cache-control": "no-store",
+    "referrer-policy": "same-origin",
+    "x-frame-options": "DENY",
+}
 # The framework names the charset.
 HTML = "text/html"
 

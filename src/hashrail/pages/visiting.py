@@ -5,10 +5,12 @@ the least role of each. A view reads in one snapshot and names whom it shows, wh
 deed works in one transaction, in which who acts is looked up once more, and leads to another page.
 """
 
+import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from hashrail.api.serving.call import File
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import UnauthorizedError
@@ -129,6 +131,27 @@ class Sheet:
     media_type: str
     parts: Callable[[Tx], AsyncIterator[str]]
     subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What is downloaded in place of a page: a file whose size is known, whole or in parts.
+
+    It is read as it is sent, by what opens the database itself: whoever takes long holds no snapshot.
+    """
+
+    file: File
+    media_type: str
+    subject: str | None = None
+
+    @classmethod
+    def of(cls, name: str, media_type: str, content: bytes) -> "Download":
+        """A file that was made already, in one piece."""
+
+        async def read(first: int, last: int) -> AsyncIterator[bytes]:
+            yield content[first : last + 1]
+
+        return cls(File(len(content), f'"{hashlib.sha256(content).hexdigest()}"', name, read), media_type)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from hashrail.db import Reader, Row, Tx, record
 # How many lines are made in one go.
 PART = 500
 LINES = """
-    SELECT t.resolved_at, t.posted_seq, t.kind,
+    SELECT t.resolved_at, t.posted_seq, t.kind, t.object_id,
            coalesce(o.external_id, f.reference, t.object_id::text) AS reference,
            coalesce(o.miner_id, u.miner_id) AS miner_id,
            CASE WHEN t.debit_account = 1200 THEN t.amount ELSE -t.amount END AS amount
@@ -40,13 +40,14 @@ class Line:
     """One posting: `amount_usd` adds to what is owed, a payment is negative; `balance_usd` is owed after it.
 
     `kind` is purchase, post_payment or partner_payment, or their reversal: refund, upgrade_refund, payment_reversal.
-    `reference` is the order's external id, the post-payment's id or the reference of the payment; `position` tells
-    lines of one moment apart.
+    `reference` is the order's external id, the post-payment's id or the reference of the payment, `object_id` the
+    number of each; `position` tells lines of one moment apart.
     """
 
     at: datetime
     position: int
     kind: str
+    object_id: int
     reference: str
     miner_id: int | None
     amount_usd: Decimal
@@ -134,6 +135,7 @@ def _lines(rows: Sequence[Row], opening: Decimal) -> list[Line]:
             at=row["resolved_at"],
             position=row["posted_seq"],
             kind=row["kind"],
+            object_id=row["object_id"],
             reference=row["reference"],
             miner_id=row["miner_id"],
             amount_usd=row["amount"],

@@ -199,8 +199,7 @@ async def file(call: Call, query: ExportQuery) -> File:
     def read(first: int, last: int) -> AsyncIterator[bytes]:
         return content.read(call.pool, call.partner_id, found, first, last)
 
-    days = f"{found.from_day}-{found.to_day}" if found.from_day < found.to_day else f"{found.from_day}"
-    return File(found.byte_count, f'"{found.sha256}"', f"{found.kind}-{days}.{found.format}", read)
+    return File(found.byte_count, f'"{found.sha256}"', found.file_name, read)
 
 
 @EXPORTS.read(None, "s2s_totals", "GET", "/s2s/partner/get-totals", Auth.SIGNED, refuses=DAY_RANGE)

@@ -2,42 +2,24 @@
 
 import asyncio
 from datetime import date, datetime, timedelta
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from hashrail import clock, db, sheets
+from hashrail import clock, db
 from hashrail.api.serving.call import Call
 from hashrail.api.serving.operation import Auth, Noun
 from hashrail.api.wire import cursors
 from hashrail.api.wire.fields import DAY_RANGE, day_range, number
 from hashrail.api.wire.models import Answer, Cursor, Data, Limit, Moment, SignedQuery, SomeMoment, Usd
 from hashrail.api.wire.page import Order, Page
-from hashrail.errors import BadRequestError
-from hashrail.selling import billing, statements
+from hashrail.selling import billing, statement_files, statements
+from hashrail.selling.statement_files import LINE_TYPES, LineType, StatementTooLongError
 from hashrail.selling.statements import Line
 
 STATEMENT = Noun("Partner")
 
-LineType = Literal["order", "upgrade", "payment", "orderRefund", "upgradeRefund", "paymentReversal"]
-LINE_TYPES: dict[str, LineType] = {
-    "purchase": "order",
-    "post_payment": "upgrade",
-    "partner_payment": "payment",
-    "refund": "orderRefund",
-    "upgrade_refund": "upgradeRefund",
-    "payment_reversal": "paymentReversal",
-}
 CSV = "text/csv; charset=utf-8"
-MAX_LINES = 50_000
-COLUMNS = ("date", "type", "reference", "nftId", "amountUsd", "balanceUsd")
-
-
-class StatementTooLongError(BadRequestError):
-    """A file holds so many lines and no more, since it is made in one piece."""
-
-    code = "STATEMENT_TOO_LONG"
-    advice = "Ask for a shorter range, or read the statement page by page with cursors."
 
 
 class StatementQuery(SignedQuery, kw_only=True):
@@ -127,19 +109,10 @@ async def statement(call: Call, query: StatementPageQuery) -> Data[StatementOut]
 async def statement_csv(call: Call, query: StatementQuery) -> bytes:
     """The same lines as a CSV file, all of them."""
     first, before = _range(query)
-    rows: list[tuple[object, ...]] = []
     async with db.snapshot(call.pool) as tx:
-        async for part in statements.in_parts(tx, call.partner_id, first=first, before=before):
-            rows += map(_cells, part)
-            if len(rows) > MAX_LINES:
-                raise StatementTooLongError(f"the range has more than {MAX_LINES} lines", field="endDate")
-    call.cost.rows += len(rows)
-    # In a thread: a long file takes a second, in which others are answered.
-    return (await asyncio.to_thread(sheets.sheet, COLUMNS, rows)).encode()
-
-
-def _cells(one: Line) -> tuple[object, ...]:
-    return one.at, LINE_TYPES[one.kind], one.reference, one.miner_id, one.amount_usd, one.balance_usd
+        found = await statement_files.lines(tx, call.partner_id, first=first, before=before, field="endDate")
+    call.cost.rows += len(found)
+    return await asyncio.to_thread(statement_files.sheet, found)
 
 
 def _range(query: StatementQuery) -> tuple[datetime, datetime]:

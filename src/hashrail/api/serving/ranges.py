@@ -5,6 +5,8 @@ standard allows. `If-Range` with another tag than the file's gets the whole as w
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from hashrail.api.serving.call import Call, File, FileReply
@@ -25,32 +27,61 @@ class RangeNotSatisfiableError(HashrailError):
     advice = "You have the whole file already, or it is another one: compare its size and sha256."
 
 
-def reply(call: Call, file: File) -> FileReply:
-    """The part of the file that a request asks for, or the whole. Raises RangeNotSatisfiableError."""
-    headers = call.headers | {
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The bytes of a file that are answered, from `first` to `last`, both included, and how: headers and status."""
+
+    first: int
+    last: int
+    status: HTTPStatus
+    headers: Mapping[str, str]
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return self.last - self.first + 1
+
+
+def part_of(file: File, sent: Mapping[str, str]) -> Part:
+    """The part that a request's headers ask for, or the whole. Raises RangeNotSatisfiableError."""
+    headers = {
         "accept-ranges": "bytes",
         "etag": file.tag,
         "content-disposition": f'attachment; filename="{file.name}"',
     }
-    asked = _asked(call, file)
-    first, last = (0, file.size - 1) if asked is None else asked
-    if asked is not None:
-        headers["content-range"] = f"bytes {first}-{last}/{file.size}"
-    size = last - first + 1
-    call.cost.rows += size // BYTES_OF_A_PART * ROWS_OF_A_REQUEST
-    is_sent = size > 0 and call.arrival.method == "GET"
+    asked = _asked(file, sent)
+    if asked is None:
+        return Part(0, file.size - 1, HTTPStatus.OK, headers)
+    first, last = asked
+    headers["content-range"] = f"bytes {first}-{last}/{file.size}"
+    return Part(first, last, HTTPStatus.PARTIAL_CONTENT, headers)
+
+
+def refused(error: RangeNotSatisfiableError) -> dict[str, str]:
+    """The headers of an answer to who asked for a part that is not there."""
+    return {"content-range": f"bytes */{error.details['size']}"}
+
+
+def reply(call: Call, file: File) -> FileReply:
+    """The part of the file that a request asks for, or the whole. Raises RangeNotSatisfiableError."""
+    try:
+        part = part_of(file, dict(call.arrival.headers))
+    except RangeNotSatisfiableError as error:
+        call.arrival.spending.headers.update(refused(error))
+        raise
+    call.cost.rows += part.size // BYTES_OF_A_PART * ROWS_OF_A_REQUEST
+    is_sent = part.size > 0 and call.arrival.method == "GET"
     return FileReply(
         b"",
-        headers,
-        HTTPStatus.OK if asked is None else HTTPStatus.PARTIAL_CONTENT,
-        size=size,
-        content=file.read(first, last) if is_sent else None,
+        {**call.headers, **part.headers},
+        part.status,
+        size=part.size,
+        content=file.read(part.first, part.last) if is_sent else None,
     )
 
 
-def _asked(call: Call, file: File) -> tuple[int, int] | None:
+def _asked(file: File, sent: Mapping[str, str]) -> tuple[int, int] | None:
     """The first byte and the last one, both included; None for the whole."""
-    sent = dict(call.arrival.headers)
     found = RANGE.fullmatch(sent.get("range", ""))
     if found is None or sent.get("if-range", file.tag) != file.tag:
         return None
@@ -62,6 +93,5 @@ def _asked(call: Call, file: File) -> tuple[int, int] | None:
     if last is not None and int(last) < int(first):
         return None  # no range at all, says the standard
     if asked[0] > asked[1]:
-        call.arrival.spending.headers["content-range"] = f"bytes */{file.size}"
         raise RangeNotSatisfiableError(f"the file has {file.size} bytes", size=file.size)
     return asked

@@ -34,7 +34,7 @@ class RangeBackwardsError(BadRequestError):
     """A range of days ends before it begins."""
 
     code = "RANGE_BACKWARDS"
-    advice = "Send endDate on or after startDate."
+    advice = "Let the range end on the day on which it begins, or after it: endDate on or after startDate."
 
 
 class BodyMalformedError(BadRequestError):
@@ -83,11 +83,16 @@ def day_range(start: str, end: str) -> tuple[date, date]:
     """The UTC days of startDate and endDate, both included. Raises RangeBackwardsError, RangeTooLongError."""
     first = clock.day_of(clock.parse_iso(start, "startDate"))
     last = clock.day_of(clock.parse_iso(end, "endDate"))
-    if last < first:
-        raise RangeBackwardsError("endDate is before startDate", field="endDate")
-    if (last - first).days >= MAX_DAYS:
-        raise RangeTooLongError(f"the range covers more than {MAX_DAYS} days", field="endDate")
+    check_days(first, last, field="endDate")
     return first, last
+
+
+def check_days(first: date, last: date, *, field: str) -> None:
+    """Raises RangeBackwardsError, RangeTooLongError, with the field of the last day."""
+    if last < first:
+        raise RangeBackwardsError("the range ends before it begins", field=field)
+    if (last - first).days >= MAX_DAYS:
+        raise RangeTooLongError(f"the range covers more than {MAX_DAYS} days", field=field)
 
 
 def one_day(text: str, name: str) -> date:

@@ -6,26 +6,23 @@ They are the acts of `hashrail partner payment record`, `reverse` and `hashrail 
 from datetime import date, datetime
 
 from hashrail import business_clock, clock
-from hashrail.accounting import invoices, periods, words
+from hashrail.accounting import invoices, periods
 from hashrail.accounting.invoices import Invoice
 from hashrail.acts import invoices as invoice_acts
 from hashrail.acts import payments as acts
 from hashrail.acts.acting import Acting
-from hashrail.books.chart import TransferKind
 from hashrail.db import Tx
 from hashrail.money import plain
-from hashrail.pages import forms
+from hashrail.pages import statement_lines as lines
 from hashrail.pages.console.asking import Asked, Done
 from hashrail.pages.console.partner_rules import REASON
 from hashrail.pages.console.partners import page_of, whose
 from hashrail.pages.console.visit import Shown, Visit, link
+from hashrail.pages.console.ways import ConsoleWays
 from hashrail.pages.forms import Field, Values
 from hashrail.selling import billing, payment_reversals, statements
-from hashrail.selling.statements import Line
 
 LISTED = 100
-# An invoice of more lines is written by the command.
-PRINTED = 2000
 
 
 async def payments(tx: Tx, visit: Visit) -> Shown:
@@ -44,18 +41,19 @@ async def statement(tx: Tx, visit: Visit) -> Shown:
     now = await business_clock.now(tx)
     month = periods.month(visit.query.get("month") or f"{now:%Y-%m}")
     first, before = clock.start_of(month), clock.start_of(periods.next_month(month))
-    found = await statements.lines(tx, partner.id, first=first, before=before, limit=LISTED + 1, after=_after(visit))
-    more = None
-    if len(found) > LISTED:
-        last = found[LISTED - 1]
-        path = f"/partners/{partner.id}/statement"
-        more = link(path, month=f"{month:%Y-%m}", at=clock.iso(last.at), after=last.position)
+    found = await statements.lines(
+        tx, partner.id, first=first, before=before, limit=lines.LISTED + 1, after=lines.after(visit)
+    )
+    following = lines.following(found)
+    path = f"/partners/{partner.id}/statement"
+    more = None if following is None else link(path, month=f"{month:%Y-%m}", **following)
     return Shown(
         {
             "partner": partner,
             "month": month,
-            "lines": [(each, _what(each)) for each in found[:LISTED]],
+            "lines": lines.named(found[: lines.LISTED]),
             "more": more,
+            "ways": ConsoleWays(partner.id),
             "is_first": not visit.query.get("at"),
             "opening": await statements.owed_before(tx, partner.id, first),
             "moved": await statements.moved(tx, partner.id, first=first, before=before),
@@ -71,14 +69,14 @@ async def invoice(tx: Tx, visit: Visit) -> Shown:
     month = periods.month(visit.asked("month"))
     found = await invoices.get(tx, partner.id, month)
     first, before = clock.start_of(month), clock.start_of(periods.next_month(month))
-    lines = await statements.lines(tx, partner.id, first=first, before=before, limit=PRINTED + 1)
+    moved = await statements.lines(tx, partner.id, first=first, before=before, limit=lines.PRINTED + 1)
     return Shown(
         {
             "partner": partner,
             "one": found,
             "issuer": visit.query.get("issuer", ""),
-            "lines": [(each, _what(each)) for each in lines[:PRINTED]],
-            "has_more": len(lines) > PRINTED,
+            "lines": lines.named(moved[: lines.PRINTED]),
+            "has_more": len(moved) > lines.PRINTED,
         }
     )
 
@@ -153,13 +151,3 @@ def _due(issued: list[Invoice], now: datetime) -> date:
 
 def _month_before(first_day: date) -> date:
     return (first_day - clock.ONE_DAY).replace(day=1)
-
-
-def _after(visit: Visit) -> tuple[datetime, int] | None:
-    """The last line of the page before."""
-    at = visit.query.get("at")
-    return None if not at else (clock.parse_iso(at, "at"), forms.number("after", visit.query.get("after", "")))
-
-
-def _what(line: Line) -> str:
-    return words.KINDS[TransferKind(line.kind)]

@@ -19,7 +19,7 @@ from hashrail.pages.portal.visit import ROOT, Deed, Form, View, Visit, link
 from hashrail.pages.portal.words import DONE
 from hashrail.pages.rendering import Templates
 from hashrail.pages.signing import asks_codes
-from hashrail.pages.visiting import Came, Elsewhere, Shown
+from hashrail.pages.visiting import Came, Download, Elsewhere, Shown
 from hashrail.parties import invitations, member_log, member_sessions, member_signing_in, members, partners, passwords
 from hashrail.settings import Settings
 
@@ -71,7 +71,7 @@ class PortalDoor(Doorway[Visit, View, Deed, Form]):
         """Raises MemberRoleError."""
         members.assert_may(visit.member, row.least)
 
-    async def show(self, view: View, visit: Visit) -> Shown | Elsewhere:
+    async def show(self, view: View, visit: Visit) -> Shown | Elsewhere | Download:
         """What a page shows, of one moment: in the partner's turn, as its requests of the API are.
 
         Raises PartnerBusyError.

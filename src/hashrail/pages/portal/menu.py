@@ -12,6 +12,13 @@ OWN = Entry("Your account", f"{ROOT}/account", "a")
 MENU = (
     Group("", (Entry("Home", ROOT, "h"), Entry("Income", f"{ROOT}/income", "i"))),
     Group(
+        "Money",
+        (
+            Entry("Statement", f"{ROOT}/statement", "s"),
+            Entry("Invoices", f"{ROOT}/invoices", "v"),
+        ),
+    ),
+    Group(
         "Your users",
         (
             Entry("Users", f"{ROOT}/users", "u"),
@@ -19,6 +26,7 @@ MENU = (
             Entry("Orders", f"{ROOT}/orders", "o"),
             Entry("Withdrawals", f"{ROOT}/withdrawals", "w"),
             Entry("Deposits", f"{ROOT}/deposits", "d"),
+            Entry("Exports", f"{ROOT}/exports", "e"),
         ),
     ),
     Group(

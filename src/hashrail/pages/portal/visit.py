@@ -14,7 +14,7 @@ from hashrail.db import Tx
 from hashrail.pages.asking import Asked, Done
 from hashrail.pages.forms import Values
 from hashrail.pages.portal.acting import MemberActing
-from hashrail.pages.visiting import BaseVisit, Elsewhere, Shown
+from hashrail.pages.visiting import BaseVisit, Download, Elsewhere, Shown
 from hashrail.parties.member_sessions import Session
 from hashrail.parties.members import Member, Role, is_more
 from hashrail.parties.partners import Partner
@@ -41,7 +41,7 @@ class Visit(BaseVisit):
         return not is_more(least, self.member.role)
 
 
-Show: TypeAlias = Callable[[Tx, Visit], Awaitable[Shown | Elsewhere]]
+Show: TypeAlias = Callable[[Tx, Visit], Awaitable[Shown | Elsewhere | Download]]
 Do: TypeAlias = Callable[[Tx, MemberActing, Visit], Awaitable[str]]
 Ask: TypeAlias = Callable[[Tx, Visit], Awaitable[Asked]]
 DoForm: TypeAlias = Callable[[Tx, MemberActing, Visit, Values], Awaitable[Done]]
