@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -66,10 +67,20 @@ def template(server: str) -> str:
     return databases.make_template(server)
 
 
-@pytest.fixture
-def dsn(server: str, template: str) -> Iterator[str]:
-    """A database of this test's own."""
+@pytest.fixture(scope="session")
+async def founded(server: str, template: str) -> AsyncIterator[str]:
+    """The same with a small deployment in it: hundreds of tests begin with one."""
     with databases.database(server, template) as made:
+        pool = await db.open_pool(made)
+        await World.create(pool)
+        await pool.close()
+        yield urlsplit(made).path[1:]
+
+
+@pytest.fixture
+def dsn(server: str, template: str, founded: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of this test's own; the small deployment is in it if the test wants a world."""
+    with databases.database(server, founded if "world" in request.fixturenames else template) as made:
         yield made
 
 
@@ -87,7 +98,7 @@ async def pool(dsn: str) -> AsyncIterator[db.Pool]:
 @pytest.fixture
 async def world(pool: db.Pool) -> World:
     """A small deployment: a partner, levels and the sample catalogue, its clock ten days ago."""
-    return await World.create(pool)
+    return await World.find(pool)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from hashrail.vault import Vault
 from tests.support.keys import MASTER_KEY
 
 START = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
+MICROSECOND = dt.timedelta(microseconds=1)
 
 
 def inputs(day: dt.date, **changes: str) -> DayInputs:
@@ -46,6 +47,14 @@ class World:
             await catalogue.put(tx, samples.sample_collections())
             await upgrade_tariff.put(tx, samples.SAMPLE)
             partner = await partners.create(tx, name="partner", credit_limit_usd=Decimal(100_000), at=start)
+        return cls(pool, partner)
+
+    @classmethod
+    async def find(cls, pool: db.Pool, start: dt.datetime = START) -> "World":
+        """One that was created in this database, or in the template of it; its clock stands at `start` again."""
+        async with db.transaction(pool) as tx:
+            await tx.execute("UPDATE business_clock SET offset_us = $1", (start - clock.wall_now()) // MICROSECOND)
+            (partner,) = await partners.every(tx)
         return cls(pool, partner)
 
     async def another_partner(self, name: str, credit_limit_usd: Decimal = Decimal(100_000)) -> "World":
