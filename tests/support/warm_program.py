@@ -5,6 +5,7 @@ environment and files, and its exit code is the caller's. What goes on until it 
 is the program itself, since whoever is warm hears no signals that its caller gets.
 """
 
+import gc
 import json
 import os
 import pkgutil
@@ -66,6 +67,9 @@ def serve(place: str) -> None:
     for module in pkgutil.iter_modules(cli.__path__):
         if module.name != "__main__":
             import_module(f"hashrail.cli.{module.name}")
+    # Whoever is forked shares what is here, as long as it does not look through it for garbage.
+    gc.collect()
+    gc.freeze()
     # Nobody waits for those who are forked.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
