@@ -1,6 +1,8 @@
 """Real PostgreSQL for every test: one server a run, one database a test, made from a migrated template."""
 
+import gc
 import os
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
@@ -26,6 +28,8 @@ settings.load_profile("hashrail")
 # Where pytest makes the folders of single tests, some of which hold a database as well.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folders.quick())
 
+# Tests leave little garbage, and to look for it at every 700 new objects is an eighth of what they take.
+gc.set_threshold(50_000, 20, 20)
 
 TESTS = Path(__file__).parent
 
@@ -37,6 +41,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(item.path.relative_to(TESTS).parts[0])
 
 
+def pytest_collection_finish() -> None:
+    """Nor is it looked for among the tests and what they import."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cheap_passwords() -> Iterator[PasswordHasher]:
     """A digest costs a twentieth of a second on purpose, and hundreds are made; answers what really makes them."""
@@ -44,6 +54,22 @@ def cheap_passwords() -> Iterator[PasswordHasher]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield real
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_read_once() -> Iterator[None]:
+    """Clients read the file of all authorities before they call anybody: 15 ms each, and a thousand are made."""
+    real = ssl.create_default_context
+    of_file = cache(lambda file: real(cafile=file))
+
+    def create(purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH, **sources: str | None) -> ssl.SSLContext:
+        if purpose is ssl.Purpose.SERVER_AUTH and sources.keys() == {"cafile"}:
+            return of_file(sources["cafile"])
+        return real(purpose, **sources)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", create)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -80,7 +106,8 @@ async def founded(server: str, template: str) -> AsyncIterator[str]:
 @pytest.fixture
 def dsn(server: str, template: str, founded: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A database of this test's own; the small deployment is in it if the test wants a world."""
-    with databases.database(server, founded if "world" in request.fixturenames else template) as made:
+    has_world = {"world", "pool"} <= {*request.fixturenames}
+    with databases.database(server, founded if has_world else template) as made:
         yield made
 
 

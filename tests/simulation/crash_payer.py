@@ -7,6 +7,7 @@ them: the chain is wrapped, and so is the way a transaction is opened.
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -117,6 +118,7 @@ async def run(dsn: str, node: Node | None, wallet: str, last: tuple[str, str] | 
 
 def serve() -> None:
     """Fork a process for each line of JSON that comes in, and answer how it ended: everything is imported already."""
+    gc.freeze()
     for line in sys.stdin:
         job = json.loads(line)
         child = os.fork()

@@ -9,13 +9,11 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 
 from hashrail import db
@@ -28,7 +26,7 @@ from hashrail.deployment.opened import Deployment
 from hashrail.payouts import processor
 from tests.support.bitcoin_node import Fault, Node, proxy
 from tests.support.books import advance
-from tests.support.databases import with_database
+from tests.support.databases import database
 from tests.support.deployments import deployed
 from tests.support.paying import (
     FAST,
@@ -77,19 +75,6 @@ def payers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Payers]:
     made = Payers(tmp_path_factory.mktemp("crash") / "steps")
     yield made
     made.close()
-
-
-@asynccontextmanager
-async def copy(server: str, template: str) -> AsyncIterator[str]:
-    """The DSN of a copy of a database that nobody is connected to."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    connection = await asyncpg.connect(server)
-    try:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield with_database(server, name)
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await connection.close()
 
 
 # The phases: what is to be done when the process is killed
@@ -158,17 +143,17 @@ PHASES: dict[str, tuple[Phase, set[str]]] = {
 @pytest.mark.parametrize("name", list(PHASES))
 async def test_killed_at_every_step(name: str, server: str, template: str, payers: Payers) -> None:
     phase, expected = PHASES[name]
-    async with copy(server, template) as prepared:
+    with database(server, template) as prepared:
         await prepare(prepared, phase)
         books = urlsplit(prepared).path[1:]
-        async with copy(server, books) as dsn:
+        with database(server, books) as dsn:
             assert payers.run(dsn, None) == 0
             steps = payers.told.read_text().splitlines()
             assert expected <= set(steps), steps
             await check(dsn)
         for step in steps:
             for when in ("before", "after"):
-                async with copy(server, books) as dsn:
+                with database(server, books) as dsn:
                     assert payers.run(dsn, (step, when)) == -9, (step, when)
                     await check(dsn)
 
