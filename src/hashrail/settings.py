@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hashrail.errors import BadRequestError
 from hashrail.market_settings import MarketSettings
@@ -443,6 +443,18 @@ class Settings(
     """
 
     model_config = SettingsConfigDict(env_prefix="HASHRAIL_", env_ignore_empty=True, frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments and variables: files are not looked for."""
+        return init_settings, env_settings
 
     @property
     def journal_file(self) -> Path:

@@ -40,6 +40,7 @@ from tests.support.world import World, inputs
 MASTER_KEY = keys.MASTER_KEY
 JOURNALS = folders.of_this_process()
 KEY_HEADER = "X-PARTNER-API-KEY"
+INTERNAL_ERRORS = "hashrail_internal_errors_total"
 UNLIMITED = dict.fromkeys(
     (
         *("rate_limit_per_minute", "rate_limit_per_user_per_minute", "rate_limit_per_address_per_minute"),
@@ -535,6 +536,5 @@ async def gather_all(*calls: Any) -> list[httpx.Response]:
 
 async def internal_errors(_api: Api) -> int:
     """How often the alarm has gone up."""
-    page = (await meters.page()).body.decode()
-    (line,) = [line for line in page.splitlines() if line.startswith("hashrail_internal_errors_total")]
-    return int(float(line.split()[1]))
+    (counter,) = meters.REGISTRY.restricted_registry([INTERNAL_ERRORS]).collect()
+    return int(next(each.value for each in counter.samples if each.name == INTERNAL_ERRORS))

@@ -25,6 +25,8 @@ from tests.support import folders
 
 # What is lost with the power need not be on a disk.
 FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
+# A statement is planned once in a session, as it is in those that are older than a test, and not for each of its values.
+PLANS = {"plan_cache_mode": "force_generic_plan"}
 COPYING_FILES = 150_000
 # What most tests rely on: a clock that they may move, addresses of the network that everybody knows, and no chain.
 A_DEPLOYMENT = """
@@ -60,7 +62,7 @@ def _server_of_our_own() -> Iterator[str]:
         Path(folder).chmod(0o755)
         postgres = EmbeddedPostgres(Path(folder) / "data")
         # As it starts, and not for the servers that tests start beside it.
-        with patch.dict(postgres_server.SETTINGS, FORGETFUL):
+        with patch.dict(postgres_server.SETTINGS, FORGETFUL | PLANS):
             postgres.start()
         try:
             yield postgres.dsn

@@ -101,8 +101,13 @@ def fault_of_body(name: str, status: int, text: str) -> str | None:
 def validator(name: str, status: str) -> jsonschema_rs.Draft202012Validator:
     """Judges the bodies that an operation sends with a status."""
     schema = resolved(operation(name)["responses"][status])["content"][JSON]["schema"]
-    components = {"schemas": closed(sandbox_document()["components"]["schemas"])}
-    return jsonschema_rs.Draft202012Validator(closed(schema) | {"components": components}, validate_formats=True)
+    return jsonschema_rs.Draft202012Validator(closed(schema) | {"components": components()}, validate_formats=True)
+
+
+@functools.cache
+def components() -> dict[str, Any]:
+    """The schemas that others refer to, closed."""
+    return {"schemas": closed(sandbox_document()["components"]["schemas"])}
 
 
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
