@@ -25,7 +25,7 @@ from tests.support import folders
 
 # What is lost with the power need not be on a disk.
 FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
-# A statement is planned once in a session, as it is in those that are older than a test, and not for each of its values.
+# A statement is planned once in a session, as in those that are older than a test, and not for each of its values.
 PLANS = {"plan_cache_mode": "force_generic_plan"}
 COPYING_FILES = 150_000
 # What most tests rely on: a clock that they may move, addresses of the network that everybody knows, and no chain.
