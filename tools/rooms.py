@@ -198,7 +198,9 @@ ROOMS = (
                 "approvals",
                 "bound_wallets",
                 "corrections",
+                "deposit_evidence",
                 "deposits",
+                "deposits_by_number",
                 "destinations",
                 "foreign_spends",
                 "hot_wallet",
@@ -244,7 +246,7 @@ ROOMS = (
         "Answers for who is asked",
         (
             *("balances", "finding", "histories", "income_change", "income_periods", "lists", "notes", "user_pages"),
-            *("miner_pages", "partner_lists", "waiting", "waits"),
+            *("deposit_waits", "miner_pages", "over_all", "partner_lists", "waiting", "waits"),
         ),
     ),
     Room(

@@ -13,14 +13,15 @@ import pytest
 from hashrail import clock, db
 from hashrail.accounting import pool_receipts
 from hashrail.alarms import silences
-from hashrail.custody import approvals, payout_policy, withdrawals
+from hashrail.bitcoin.simulated_chain import SandboxChain
+from hashrail.custody import approvals, deposits, payout_policy, withdrawals
 from hashrail.custody.withdrawals import Withdrawal
 from hashrail.pages.console.asking import Form
 from hashrail.pages.console.pages import DEEDS, FORMS, VIEWS
 from hashrail.pages.console.visit import Deed, View
 from hashrail.parties import browser_sessions, operators, sign_in_attempts, users
 from hashrail.parties.operators import ROLES
-from hashrail.payouts import exports, recorded_payments
+from hashrail.payouts import exports, recorded_payments, watch
 from hashrail.payouts.recorded_payments import Payment
 from hashrail.processes import housekeeping
 from hashrail.support import notes
@@ -122,6 +123,11 @@ async def first_of_all(office: Office) -> None:
                                 paid_usd, owed_before_usd, owed_after_usd, issued_at)
            VALUES (1, 1, '2026-02-01', 0, 0, 0, 0, 0, 0, 0, now())"""
     )
+    deployment = office.serving.deployment
+    assert isinstance(deployment.chain, SandboxChain)
+    own = await deposits.address_of(pool, deployment.chain, 1, (await mallory(office)).id)
+    await deployment.chain.receive(own, Decimal("0.001"))
+    await watch.everything(deployment)
     await order(office.world, (await mallory(office)).id, "first", await offer(office.world))
 
 

@@ -135,6 +135,7 @@ async def test_an_export_is_made_by_the_worker_and_cancelled_by_two(office: Offi
     assert "Export 1 is made" in await done_by_the_worker(office)
     path = "/console/payouts/exports/1"
     sheet = await admin.get(f"{path}?as=csv")
+    assert sheet.headers["content-type"] == "text/csv; charset=utf-8"
     assert sheet.headers["content-disposition"] == 'attachment; filename="export-1.csv"'
     assert sheet.text.splitlines()[1].split(",")[:3] == [str(one.id), "0.001", ADDRESSES[1]]
     assert (await admin.get(f"{path}?as=json")).json() == [{ADDRESSES[1]: "0.001"}]

@@ -39,7 +39,7 @@ ASKED = {"/console/income": "miner=1001"} | dict.fromkeys(
     (f"{DAY}/{act}" for act in ("confirm", "delete", "take-back")), ""
 )
 # They are no pages of their own: one leads on, the others are files.
-LEADS_ON = {"users", "trial_balance_sheet", "journal"}
+LEADS_ON = {"users", "trial_balance_sheet", "journal", "withdrawals_sheet", "deposits_sheet"}
 # The rooms that somebody has to sign in to, and what there is without.
 ROOMS = {"console": [*console.VIEWS, *console.FORMS], "portal": [*portal.VIEWS, *portal.FORMS]}
 AREAS = ("open", *ROOMS)

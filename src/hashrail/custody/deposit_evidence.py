@@ -18,7 +18,7 @@ from hashrail.bitcoin.block_proofs import Header, Paid, work_of
 from hashrail.bitcoin.chain import Chain
 from hashrail.bitcoin.evidence import Claim, Doubt, Evidence
 from hashrail.bitcoin.records import Outpoint
-from hashrail.db import Reader, Tx
+from hashrail.db import Reader, Tx, record
 from hashrail.settings import Network
 
 # Chains on which the work of a block is at most four times less than that of 2016 blocks before; and how soon those can
@@ -36,6 +36,34 @@ class Arrived:
     address: str
     amount_btc: Decimal
     coinbase: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What a credit rested on: the block, so deep by then; `witnessed` where a second node had it as deep.
+
+    `leg` is 1 for the first credit, and odd: by turns a deposit is credited and lost. Where the chain was `simulated`
+    it is that chain's word alone.
+    """
+
+    leg: int
+    block_hash: str
+    height: int
+    depth: int
+    witnessed: bool
+    simulated: bool
+    proven_at: datetime
+
+
+async def of_deposit(tx: Reader, partner_id: int, deposit_id: int) -> list[Proven]:
+    """What every credit of a deposit rested on, the first one first."""
+    rows = await tx.fetch(
+        """SELECT leg, block_hash, height, depth, witnessed, simulated, proven_at FROM deposit_evidence
+           WHERE partner_id = $1 AND deposit_id = $2 ORDER BY leg""",
+        partner_id,
+        deposit_id,
+    )
+    return [record(Proven, row) for row in rows]
 
 
 async def ask(

@@ -148,6 +148,13 @@ class _Depths:
     final: int
 
 
+# Deposits as they are shown.
+READ = """
+    SELECT d.id, d.user_id, u.partner_user_id, d.address, d.txid, d.vout, d.amount_btc, d.coinbase, d.state,
+           d.confirmations, d.created_at, d.credited_at
+    FROM deposit d JOIN app_user u ON u.partner_id = d.partner_id AND u.id = d.user_id"""
+
+
 async def address_of(pool: Pool, chain: Chain | None, partner_id: int, user_id: int) -> str:
     """The user's address, made when they have none; two at once get the same.
 
@@ -361,16 +368,10 @@ async def of_partner(
 ) -> list[Deposit]:
     """A page of the partner's deposits, or of one user's, newest first; `before` is the last page's last id."""
     rows = await tx.fetch(
-        """SELECT d.id, d.user_id, u.partner_user_id, d.address, d.txid, d.vout, d.amount_btc, d.coinbase,
-                  d.state, d.confirmations, d.created_at, d.credited_at
-           FROM deposit d JOIN app_user u ON u.partner_id = d.partner_id AND u.id = d.user_id
+        f"""{READ}
            WHERE d.partner_id = $1 AND ($2::bigint IS NULL OR d.user_id = $2) AND ($3::bigint IS NULL OR d.id < $3)
            ORDER BY d.id DESC LIMIT $4 OFFSET $5""",
-        partner_id,
-        user_id,
-        before,
-        limit,
-        offset,
+        *(partner_id, user_id, before, limit, offset),
     )
     return [db.record(Deposit, row) for row in rows]
 

@@ -26,3 +26,7 @@ class Ways(ABC):
     @abstractmethod
     def withdrawal(self, withdrawal_id: int) -> str:
         """A withdrawal's page."""
+
+    @abstractmethod
+    def deposit(self, deposit_id: int) -> str | None:
+        """A deposit's page, where it has one."""

@@ -27,15 +27,24 @@ async def of(
     tx: Reader, deployment: Deployment, partner_id: int, withdrawals: Sequence[Withdrawal]
 ) -> dict[int, list[Wait]]:
     """What each of a partner's withdrawals waits for, by number; one that is at its end for nothing."""
-    open_ones = [one for one in withdrawals if one.state not in ENDED]
-    found: dict[int, list[Wait]] = {one.id: [] for one in withdrawals}
-    if open_ones:
-        scene = await _scene(tx, deployment, now=await business_clock.now(tx))
-        rows = await _facts(tx, partner_id, [one.id for one in open_ones])
-        for one in open_ones:
-            # One that was not there yet when the facts were read is looked at the next time.
-            if one.id in rows:
-                found[one.id] = waits.why(_situation(one, rows[one.id], deployment.settings, scene), scene)
+    return await of_all(tx, deployment, {partner_id: withdrawals})
+
+
+async def of_all(
+    tx: Reader, deployment: Deployment, withdrawals: Mapping[int, Sequence[Withdrawal]]
+) -> dict[int, list[Wait]]:
+    """The same of several partners, by partner; no two withdrawals have the same number."""
+    found: dict[int, list[Wait]] = {one.id: [] for theirs in withdrawals.values() for one in theirs}
+    scene: Scene | None = None
+    for partner_id, theirs in withdrawals.items():
+        open_ones = [one for one in theirs if one.state not in ENDED]
+        if open_ones:
+            scene = scene or await _scene(tx, deployment, now=await business_clock.now(tx))
+            rows = await _facts(tx, partner_id, [one.id for one in open_ones])
+            for one in open_ones:
+                # One that was not there yet when the facts were read is looked at the next time.
+                if one.id in rows:
+                    found[one.id] = waits.why(_situation(one, rows[one.id], deployment.settings, scene), scene)
     return found
 
 

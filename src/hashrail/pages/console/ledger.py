@@ -150,17 +150,16 @@ async def journal(tx: Tx, visit: Visit) -> Sheet:
 def object_page(partner_id: int, one: Moved) -> str | None:
     """The page of what a transfer is about, where there is one."""
     kind = TransferKind(one.kind)
-    if kind is TransferKind.DAY:
-        return link("/day", day=one.reference)
-    if kind is TransferKind.WITHDRAWAL:
-        return link(f"/withdrawals/{partner_id}/{one.object_id}")
-    if kind is TransferKind.SETTLEMENT:
-        return link(f"/users/{partner_id}/{one.object_id}")
-    if kind is TransferKind.POOL_RECEIPT:
-        return link("/pool")
-    if kind in (TransferKind.PURCHASE, TransferKind.DEPOSIT, TransferKind.REFUND):
+    pages = {
+        TransferKind.DAY: link("/day", day=one.reference),
+        TransferKind.WITHDRAWAL: link(f"/withdrawals/{partner_id}/{one.object_id}"),
+        TransferKind.DEPOSIT: link(f"/deposits/{partner_id}/{one.object_id}"),
+        TransferKind.SETTLEMENT: link(f"/users/{partner_id}/{one.object_id}"),
+        TransferKind.POOL_RECEIPT: link("/pool"),
+    }
+    if kind in (TransferKind.PURCHASE, TransferKind.REFUND):
         return f"{ROOT}/search?q={quote(one.reference.partition(':')[0])}"
-    return None
+    return pages.get(kind)
 
 
 async def _sheet(partner_id: int | None, period: Period, tx: Tx) -> AsyncIterator[str]:

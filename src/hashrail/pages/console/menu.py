@@ -37,6 +37,7 @@ MENU = (
         (
             Entry("Payouts", f"{ROOT}/payouts", "y", also=(f"{ROOT}/batches",)),
             Entry("Withdrawals", f"{ROOT}/withdrawals", "w"),
+            Entry("Deposits", f"{ROOT}/deposits", "i"),
             Entry("Ledger", f"{ROOT}/ledger", "b", also=(f"{ROOT}/account", f"{ROOT}/transfer")),
             Entry("Trial balance", f"{ROOT}/trial-balance"),
         ),

@@ -17,7 +17,7 @@ from hashrail.payouts import batches, exports, recorded_payments
 from hashrail.payouts.recorded_payments import Payment, Seen
 
 PAGE = "/payouts"
-CSV, JSON = "text/csv; charset=utf-8", "application/json"
+CSV, JSON = "text/csv", "application/json"
 UNPAID = Field(
     *("unpaid", "Withdrawals to its addresses that it did not pay", "lines"),
     help="PARTNER:ID each, one a line, like 1:12",

@@ -1,6 +1,6 @@
-"""Every page, deed and form of payouts, with the least role of each."""
+"""Every page, deed and form of payouts, withdrawals and deposits, with the least role of each."""
 
-from hashrail.pages.console import paid_elsewhere, payouts, tasks, withdrawal_forms
+from hashrail.pages.console import deposits, paid_elsewhere, payouts, tasks, withdrawal_forms, withdrawals
 from hashrail.pages.console.asking import Form
 from hashrail.pages.console.visit import ROOT, Deed, View
 
@@ -13,6 +13,10 @@ VIEWS = (
     View(f"{ROOT}/payouts/node", "node", "viewer", payouts.node),
     View(f"{ROOT}/payouts/exports/{{export:int}}", "payout_export", "support", paid_elsewhere.export),
     View(BATCH, "batch", "viewer", payouts.batch),
+    View(f"{ROOT}/withdrawals.csv", "withdrawals_sheet", "support", withdrawals.sheet),
+    View(f"{ROOT}/deposits", "deposits", "support", deposits.listed),
+    View(f"{ROOT}/deposits.csv", "deposits_sheet", "support", deposits.sheet),
+    View(f"{ROOT}/deposits/{{partner:int}}/{{deposit:int}}", "deposit", "support", deposits.one),
 )
 DEEDS = (Deed(f"{ROOT}/payouts/node", "look_at_node", None, tasks.look_at_node, "operator"),)
 FORMS = (

@@ -37,6 +37,8 @@ def _found(hit: Hit) -> Found:
     pages = {
         "user": link(f"/users/{hit.partner_id}/{hit.name}"),
         "withdrawal": link(f"/withdrawals/{hit.partner_id}/{hit.name}"),
+        "deposit": link(f"/deposits/{hit.partner_id}/{hit.name}"),
+        "batch": link(f"/batches/{hit.name}"),
         "partner": link(f"/partners/{hit.partner_id}"),
         "miner": link(f"/partners/{hit.partner_id}/miners/{hit.name}"),
         "order": link("/order", partner=hit.partner_id, order=hit.name),

@@ -27,3 +27,7 @@ class ConsoleWays(Ways):
     def withdrawal(self, withdrawal_id: int) -> str:
         """A withdrawal's page."""
         return link(f"/withdrawals/{self._partner_id}/{withdrawal_id}")
+
+    def deposit(self, deposit_id: int) -> str | None:
+        """A deposit's page."""
+        return link(f"/deposits/{self._partner_id}/{deposit_id}")

@@ -1,4 +1,4 @@
-"""Withdrawals: what waits for two people, a partner's list, one with all of its reasons, and approving or refusing it.
+"""Withdrawals: what waits for two people, a list over all partners, one with its reasons, approving and refusing it.
 
 They are the verbs of `hashrail payouts approve` and `refuse`. Before either is done a page names amount, address and
 user, and asks.
@@ -9,46 +9,44 @@ from typing import Any
 
 from hashrail.books import fence
 from hashrail.custody import approvals, withdrawals
+from hashrail.custody.withdrawals import Withdrawal
 from hashrail.db import Tx
-from hashrail.pages import listing
+from hashrail.pages.console import over_all
+from hashrail.pages.console.over_all import Kind
 from hashrail.pages.console.partners import numbered
-from hashrail.pages.console.visit import Shown, Visit, link
+from hashrail.pages.console.visit import Sheet, Shown, Visit, link
 from hashrail.pages.console.ways import ConsoleWays
-from hashrail.parties import partners
 from hashrail.support import histories, lists, waiting
 
-LISTED = 50
-STATES = lists.STATES["withdrawal"]
+KIND = Kind("withdrawal", "/withdrawals", lists.STATES["withdrawal"])
+# Of those that wait for two people, the oldest.
+WAITING = 20
+COLUMNS = (
+    *("id", "userId", "partnerUserId", "speed", "state", "amountBtc", "commissionBtc", "address", "txid"),
+    *("confirmations", "batchId", "createdAt", "changedAt", "reason"),
+)
 OPEN = ("awaiting_approval", "queued")
 HISTORY = 50
 
 
 async def listed(tx: Tx, visit: Visit) -> Shown:
-    """What waits for approval, of all partners; and the withdrawals of one, newest first."""
-    known = await partners.every(tx)
-    asked = visit.number("partner")
-    state = listing.state(visit.query, STATES)
-    chosen = known[0] if asked is None and known else None if asked is None else await numbered(tx, asked)
-    found, waits = [], {}
-    if chosen is not None:
-        found = await withdrawals.of_partner(tx, chosen.id, limit=LISTED + 1, before=visit.number("after"), state=state)
-        waits = await waiting.of(tx, visit.deployment, chosen.id, found[:LISTED])
-    return Shown(
-        {
-            "partners": known,
-            "chosen": chosen,
-            "ways": None if chosen is None else ConsoleWays(chosen.id),
-            "state_asked": state,
-            "states": STATES,
-            "found": found[:LISTED],
-            "waits_of": waits,
-            "more": link("/withdrawals", partner=chosen.id, state=state, after=found[LISTED - 1].id)
-            if chosen is not None and len(found) > LISTED
-            else None,
-            "waiting": await approvals.waiting(tx),
-        },
-        None if chosen is None else f"withdrawals of partner {chosen.id}",
-    )
+    """What waits for approval, and the withdrawals of all partners that are like the filters, newest first."""
+    facts = await over_all.listed(tx, visit, KIND, withdrawals.some)
+    shown: dict[int, list[Withdrawal]] = {}
+    for partner_id, each in facts["found"]:
+        shown.setdefault(partner_id, []).append(each)
+    waits = await approvals.waiting(tx)
+    facts |= {
+        "waits_of": await waiting.of_all(tx, visit.deployment, shown),
+        "waiting": waits[:WAITING],
+        "all_waiting": len(waits),
+    }
+    return Shown(facts, over_all.subject(visit, KIND))
+
+
+async def sheet(tx: Tx, visit: Visit) -> Sheet:
+    """The same as a file, all of them."""
+    return await over_all.sheet(tx, visit, KIND, withdrawals.some, COLUMNS, _line)
 
 
 async def one(tx: Tx, visit: Visit) -> Shown:
@@ -106,3 +104,11 @@ async def _whole(tx: Tx, visit: Visit) -> tuple[Mapping[str, Any], str]:
 
 def _page_of(visit: Visit, done: str) -> str:
     return link(f"/withdrawals/{visit.numbers['partner']}/{visit.numbers['withdrawal']}", done=done)
+
+
+def _line(one: Withdrawal) -> tuple[object, ...]:
+    """A line of the file."""
+    return (
+        *(one.id, one.user_id, one.partner_user_id, one.speed, one.state, one.amount_btc, one.commission_btc),
+        *(one.address, one.txid, one.confirmations, one.batch_id, one.created_at, one.changed_at, one.reason),
+    )

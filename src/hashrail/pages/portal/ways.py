@@ -25,5 +25,9 @@ class PortalWays(Ways):
         """A withdrawal's page."""
         return link(f"/withdrawals/{withdrawal_id}")
 
+    def deposit(self, deposit_id: int) -> str | None:
+        """None: a list tells all of it."""
+        return None
+
 
 WAYS = PortalWays()
