@@ -165,6 +165,26 @@ async def test_with_a_cap_promises_are_made_one_at_a_time(world: World) -> None:
         await promise_at_once(other)
 
 
+async def test_a_cap_is_set_between_promises(world: World) -> None:
+    """Who sets it waits for those who saw none, and who promises meanwhile waits for it and sees it."""
+    async with db.transaction(world.pool) as first:
+        await capacity.commit_capacity(first, world.partner.id, Decimal(16))
+        with pytest.raises(db.BusyError):
+            await cap_at_once(world, Decimal(20))
+    async with db.transaction(world.pool) as first:
+        await capacity.set_capacity(first, Decimal(20))
+        with pytest.raises(db.BusyError):
+            await promise_at_once(world)
+    with pytest.raises(capacity.CapacityExceededError):
+        await promise_at_once(world)
+
+
+async def cap_at_once(world: World, cap_th: Decimal) -> None:
+    async with db.transaction(world.pool) as tx:
+        await tx.execute("SET LOCAL lock_timeout = '50ms'")
+        await capacity.set_capacity(tx, cap_th)
+
+
 async def promise_at_once(world: World) -> None:
     async with db.transaction(world.pool) as tx:
         await tx.execute("SET LOCAL lock_timeout = '50ms'")

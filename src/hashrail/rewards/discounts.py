@@ -17,6 +17,11 @@ from hashrail.errors import BadRequestError, ConflictError, NotFoundError
 from hashrail.money import ONE, decimals, is_amount
 from hashrail.rewards.formula import DISCOUNT_DECIMALS, POWER_DECIMALS
 
+# The fraction that a user with a total of `t.total` TH gets, within a statement that knows it.
+LEVEL = """
+    coalesce((SELECT l.discount FROM discount_level l WHERE l.min_power <= t.total
+              ORDER BY l.min_power DESC LIMIT 1), 0)"""
+
 
 class ProgrammeNotFoundError(NotFoundError):
     """No discount programme has that name."""
@@ -74,14 +79,6 @@ async def levels(tx: Reader) -> dict[Decimal, Decimal]:
     """The level table: total TH from which -> fraction."""
     rows = await tx.fetch("SELECT min_power, discount FROM discount_level ORDER BY min_power")
     return {row["min_power"]: row["discount"] for row in rows}
-
-
-async def level_of(tx: Tx, total_power_th: Decimal) -> Decimal:
-    """The fraction that a user with that many TH gets."""
-    discount: Decimal | None = await tx.fetchval(
-        "SELECT discount FROM discount_level WHERE min_power <= $1 ORDER BY min_power DESC LIMIT 1", total_power_th
-    )
-    return Decimal(0) if discount is None else discount
 
 
 async def of_user(tx: Tx, partner_id: int, user_id: int, *, today: date) -> Decimal:

@@ -6,17 +6,42 @@ from the next UTC day; changes of one day collapse into one. A miner that has en
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from decimal import Decimal
 
-from hashrail import business_clock
+from hashrail import business_clock, clock
 from hashrail.books import fence
 from hashrail.books.fence import OpenBooks
 from hashrail.db import Row, Tx
 from hashrail.errors import UnavailableError
 from hashrail.parties import users
+from hashrail.parties.users import User
 from hashrail.rewards import discounts, rate_classes
+
+# What follows from a locked user's miners that are there, beside the time.
+_STANDING = f"""
+    SELECT t.programmes, c.offset_us, {clock.DATABASE_NOW} AS database_now,
+           {discounts.LEVEL} AS level
+    FROM (SELECT (SELECT coalesce(sum(m.power), 0) FROM miner m
+                  WHERE m.partner_id = $1 AND m.user_id = $2 AND m.ended_at IS NULL) AS total,
+                 ARRAY(SELECT p.programme_id FROM user_programme p WHERE p.partner_id = $1 AND p.user_id = $2
+                       ORDER BY p.programme_id) AS programmes) t
+    CROSS JOIN business_clock c WHERE c.id = 1"""  # noqa: S608
+# Miners without a class that reaches back to a day are among them; without a day, whatever is there is enough.
+_DIFFERENCES = """
+    SELECT m.id AS miner_id, m.user_id, m.power, m.energy_efficiency, k.id AS class_id,
+           k.id IS NOT NULL AND coalesce(k.first_day <= $6, true) AS has_class,
+           s.id AS stint_id, s.from_day, s.power AS old_power, s.class_id AS old_class_id
+    FROM miner m
+    LEFT JOIN rate_class k
+      ON k.energy_efficiency = m.energy_efficiency AND k.level_discount = $4 AND k.programmes = $5
+    LEFT JOIN stint s ON s.partner_id = m.partner_id AND s.miner_id = m.id AND s.to_day IS NULL
+    WHERE m.partner_id = $1 AND m.user_id = $2 AND m.ended_at IS NULL
+      AND ($3::bigint[] IS NULL OR m.id = ANY($3))
+      AND (k.id IS NULL OR k.first_day > $6 OR s.id IS NULL
+           OR s.user_id <> m.user_id OR s.power <> m.power OR s.class_id <> k.id)
+    ORDER BY m.id"""
 
 
 class StintAheadError(UnavailableError):
@@ -79,91 +104,66 @@ async def sync_stints(
     *,
     miner_ids: list[int] | None = None,
     ended: list[int] | None = None,
+    locked: Mapping[int, User] | None = None,
 ) -> int:
     """Make stints agree with miners, levels and programmes of these users, from the next day on.
 
     `miner_ids` are the miners that changed, `ended` those that these users have no more; None means every miner of the
     users, and none that has ended. A changed level counts for all of a user's miners in any case. Answers how many
-    stints were written. Locks the users.
+    stints were written. Locks the users, unless the caller has them `locked`.
     """
-    locked = await users.lock(tx, books.partner_id, sorted(set(user_ids)))
-    # The clock is read once more: whoever had these users before us may have begun stints of a later day than ours.
-    books = replace(books, now=await business_clock.now(tx))
+    held = await users.lock(tx, books.partner_id, sorted(set(user_ids))) if locked is None else locked
+    standings = [await _standing(tx, user) for user in held.values()]
+    for one in standings:
+        # The clock was read once more: whoever had these users before us may have begun stints of a later day than
+        # ours.
+        books = replace(books, now=one.now)
     changed: list[Row] = []
-    for user in locked.values():
-        total, programmes = await _standing(tx, books.partner_id, user.id)
-        level = await discounts.level_of(tx, total)
+    for one in standings:
         only = miner_ids
-        if level != user.level_discount:
+        if one.level != one.user.level_discount:
             only = None
-            await users.set_level(tx, user, level)
-        classes = await _classes(tx, books, user.id, only, level, programmes)
-        changed += await _differences(tx, books.partner_id, user.id, only, classes)
+            await users.set_level(tx, one.user, one.level)
+        changed += await _differences(tx, books, one, only)
     if ended:
         changed += await _open_stints(tx, books.partner_id, ended)
     await _write_stints(tx, books, changed)
     return len(changed)
 
 
-async def _standing(tx: Tx, partner_id: int, user_id: int) -> tuple[Decimal, list[int]]:
-    """A locked user's total TH and their programmes."""
-    row = await tx.fetchrow(
-        """SELECT (SELECT coalesce(sum(power), 0) FROM miner
-                   WHERE partner_id = $1 AND user_id = $2 AND ended_at IS NULL) AS total,
-                  ARRAY(SELECT programme_id FROM user_programme WHERE partner_id = $1 AND user_id = $2
-                        ORDER BY programme_id) AS programmes""",
-        partner_id,
-        user_id,
-    )
-    assert row is not None
-    return row["total"], row["programmes"]
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A locked user, the level that their TH give and their programmes, and the business time when this was read."""
+
+    user: User
+    level: Decimal
+    programmes: list[int]
+    now: datetime
 
 
-async def _classes(
-    tx: Tx, books: OpenBooks, user_id: int, miner_ids: list[int] | None, level: Decimal, programmes: list[int]
-) -> dict[Decimal, int]:
-    """The rate class of each efficiency among the miners in question."""
-    rows = await tx.fetch(
-        """SELECT DISTINCT energy_efficiency FROM miner
-           WHERE partner_id = $1 AND user_id = $2 AND ended_at IS NULL AND ($3::bigint[] IS NULL OR id = ANY($3))
-           ORDER BY 1""",
-        books.partner_id,
-        user_id,
-        miner_ids,
-    )
-    return {
-        row["energy_efficiency"]: await rate_classes.ensure(
+async def _standing(tx: Tx, user: User) -> _Standing:
+    row = await tx.fetchrow(_STANDING, user.partner_id, user.id)
+    assert row is not None, "the schema comes with a clock"
+    now = business_clock.at_offset(row["offset_us"], row["database_now"])
+    return _Standing(user, row["level"], row["programmes"], now)
+
+
+async def _differences(tx: Tx, books: OpenBooks, one: _Standing, miner_ids: list[int] | None) -> list[Row]:
+    """The user's miners whose open stint is missing or is not what it should be, with both sides."""
+    terms = (books.partner_id, one.user.id, miner_ids, one.level, one.programmes)
+    found = await tx.fetch(_DIFFERENCES, *terms, books.next_day)
+    lacking = {row["energy_efficiency"] for row in found if not row["has_class"]}
+    if not lacking:
+        return found
+    for efficiency in sorted(lacking):
+        await rate_classes.ensure(
             tx,
-            energy_efficiency=row["energy_efficiency"],
-            level_discount=level,
-            programmes=programmes,
+            energy_efficiency=efficiency,
+            level_discount=one.level,
+            programmes=one.programmes,
             from_day=books.next_day,
         )
-        for row in rows
-    }
-
-
-async def _differences(
-    tx: Tx, partner_id: int, user_id: int, miner_ids: list[int] | None, classes: dict[Decimal, int]
-) -> list[Row]:
-    """The user's miners whose open stint is missing or is not what it should be, with both sides."""
-    return await tx.fetch(
-        """SELECT m.id AS miner_id, m.user_id, m.power, k.class_id,
-                  s.id AS stint_id, s.from_day, s.power AS old_power, s.class_id AS old_class_id
-           FROM miner m
-           JOIN unnest($4::numeric[], $5::bigint[]) AS k (energy_efficiency, class_id)
-             ON k.energy_efficiency = m.energy_efficiency
-           LEFT JOIN stint s ON s.partner_id = m.partner_id AND s.miner_id = m.id AND s.to_day IS NULL
-           WHERE m.partner_id = $1 AND m.user_id = $2 AND m.ended_at IS NULL
-             AND ($3::bigint[] IS NULL OR m.id = ANY($3))
-             AND (s.id IS NULL OR s.user_id <> m.user_id OR s.power <> m.power OR s.class_id <> k.class_id)
-           ORDER BY m.id""",
-        partner_id,
-        user_id,
-        miner_ids,
-        list(classes),
-        list(classes.values()),
-    )
+    return await tx.fetch(_DIFFERENCES, *terms, None)
 
 
 async def _open_stints(tx: Tx, partner_id: int, miner_ids: list[int]) -> list[Row]:
@@ -188,9 +188,10 @@ async def _write_stints(tx: Tx, books: OpenBooks, changed: list[Row]) -> None:
     beginning = [row for row in going_on if row["stint_id"] is None or row["from_day"] < from_day]
     if any(row["from_day"] > from_day for row in open_ones):
         raise StintAheadError("a miner of this user begins later than tomorrow", nextDay=from_day.isoformat())
-    await tx.execute(
-        "UPDATE stint SET to_day = $3 WHERE partner_id = $1 AND id = ANY($2)", books.partner_id, ending, from_day
-    )
+    if ending:
+        await tx.execute(
+            "UPDATE stint SET to_day = $3 WHERE partner_id = $1 AND id = ANY($2)", books.partner_id, ending, from_day
+        )
     if dropped:
         await tx.execute("DELETE FROM stint WHERE partner_id = $1 AND id = ANY($2)", books.partner_id, dropped)
     await tx.executemany(

@@ -46,6 +46,8 @@ async def set_capacity(tx: Tx, cap_th: Decimal | None) -> None:
 
     Raises CapacityExceededError when more is promised already.
     """
+    # Who promises writes this table first and looks for a cap then: all who saw none have committed by now.
+    await tx.execute("LOCK TABLE partner_capacity IN SHARE MODE")
     await tx.execute("SELECT 1 FROM capacity WHERE id = 1 FOR UPDATE")
     committed = await committed_th(tx)
     if cap_th is not None and committed > cap_th:
@@ -65,23 +67,22 @@ async def committed_th(tx: Tx) -> Decimal:
     return total
 
 
-async def commit_capacity(tx: Tx, partner_id: int, power: Decimal) -> None:
-    """Promise TH, or release them with a negative `power`. Raises CapacityExceededError.
+async def commit_capacity(tx: Tx, partner_id: int, power: Decimal) -> bool:
+    """Promise TH, or release them with a negative `power`; answers whether there is a cap.
 
     Without a cap only the partner's own row is written; with one, promises are made one at a time.
+    Raises CapacityExceededError.
     """
-    capped = await tx.fetchval("SELECT cap_th IS NOT NULL FROM capacity WHERE id = 1")
-    if not capped:
-        capped = await tx.fetchval("SELECT cap_th IS NOT NULL FROM capacity WHERE id = 1 FOR SHARE")
-    cap = None
-    if capped and power > 0:
-        # Also when the cap was set while we waited: sharing it, two promises could not see each other.
-        cap = await tx.fetchval("SELECT cap_th FROM capacity WHERE id = 1 FOR UPDATE")
     await tx.execute(
         "UPDATE partner_capacity SET committed_th = committed_th + $2 WHERE partner_id = $1", partner_id, power
     )
-    if cap is not None and await committed_th(tx) > cap:
-        raise CapacityExceededError("the operator's capacity is sold out", field="nftCollectionId")
+    if await cap_th(tx) is None:
+        return False
+    if power > 0:
+        cap = await tx.fetchval("SELECT cap_th FROM capacity WHERE id = 1 FOR UPDATE")
+        if cap is not None and await committed_th(tx) > cap:
+            raise CapacityExceededError("the operator's capacity is sold out", field="nftCollectionId")
+    return True
 
 
 async def assert_open_orders_bounded(tx: Tx, partner_id: int, share: Decimal) -> None:

@@ -13,10 +13,10 @@ one effect.
 Accounts touched: partner receivable, miner sales.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from hashrail import clock
 from hashrail.books import fence, ledger, lost_numbers
@@ -38,6 +38,7 @@ from hashrail.events.types.orders import (
     OrderRefunded,
 )
 from hashrail.parties import users
+from hashrail.parties.users import User
 from hashrail.rewards import stints
 from hashrail.selling import capacity, catalogue, miners
 
@@ -132,37 +133,18 @@ async def create(
     `open_share` is what unpaid orders may hold of a capped capacity. Raises OrderConflictError, UserNotFoundError,
     UserBlockedError, CollectionNotFoundError, CapacityExceededError, CapacityPromisedError, CreditLimitError.
     """
-    present = await _find(tx, books.partner_id, external_id)
-    if present is None:
-        await users.get(tx, books.partner_id, user_id)
-        offer = await catalogue.find(tx, collection_id)
-        row = await tx.fetchrow(
-            """INSERT INTO purchase (partner_id, external_id, user_id, collection_id, power, energy_efficiency,
-                                     value_usd, state, created_at, expires_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, 'created', $8, $9)
-               ON CONFLICT (partner_id, external_id) DO NOTHING
-               RETURNING id, external_id, user_id, collection_id, power, energy_efficiency, value_usd, state, attempt,
-                         created_at, expires_at, paid_at, miner_id""",
-            books.partner_id,
-            external_id,
-            user_id,
-            collection_id,
-            offer.power,
-            offer.energy_efficiency,
-            offer.value_usd,
-            books.now,
-            books.now + ttl,
-        )
-        if row is not None:
-            order = record(Order, row)
-            await _assert_active(tx, books, order)
-            await capacity.commit_capacity(tx, books.partner_id, order.power)
-            await capacity.assert_open_orders_bounded(tx, books.partner_id, open_share)
+    terms = await _terms(tx, books.partner_id, user_id, collection_id)
+    if terms is not None and terms["value_usd"] is not None and terms["blocked_at"] is None:
+        order = await _open(tx, books, external_id, terms, books.now + ttl)
+        if order is not None:
+            if await capacity.commit_capacity(tx, books.partner_id, order.power):
+                await capacity.assert_open_orders_bounded(tx, books.partner_id, open_share)
             await _reserve(tx, books, order)
             await drafts.note(tx, books.partner_id, OrderCreated(**_facts(order)))
             return order
-        present = await _find(tx, books.partner_id, external_id)
-        assert present is not None, "somebody else has just created it"
+    present = await _find(tx, books.partner_id, external_id)
+    if present is None:
+        await _refuse(tx, books, user_id, collection_id)
     if (present.user_id, present.collection_id) != (user_id, collection_id):
         raise OrderConflictError("this externalId belongs to another order", field="externalId")
     return present
@@ -258,8 +240,8 @@ async def notify_paid(
     Raises OrderNotFoundError, OrderCancelledError, OrderRefundedError, UserBlockedError; for an expired order
     OrderExpiredError, CreditLimitError or CapacityExceededError when it cannot be taken up again.
     """
-    order = await _find(tx, books.partner_id, external_id, lock=True)
-    if order is None or order.user_id != user_id:
+    order, buyer = await _find_with_buyer(tx, books.partner_id, external_id)
+    if order is None or buyer is None or order.user_id != user_id:
         lost = await lost_numbers.told(tx, "app_user_id_seq", user_id)
         raise OrderNotFoundError("the partner has no such order for this user", field="externalId", **lost)
     if order.state == "issued":
@@ -267,11 +249,11 @@ async def notify_paid(
         return order
     if order.state == "cancelled":
         raise OrderCancelledError("the order was cancelled", field="externalId")
-    await _assert_active(tx, books, order)
+    users.assert_active(buyer)
     late = order.state == "expired" or order.expires_at <= books.now
     if late:
         await _assert_stands(tx, books, order, late_notice)
-    miner_id = await _make_miner(tx, books, order)
+    miner_id = await _make_miner(tx, books, order, buyer)
     # After the stints: users and class power are locked before capacity and accounts, here as for any other order.
     if late:
         order = await _reserve_anew(tx, books, order)
@@ -340,10 +322,39 @@ async def expire_due(tx: Tx, partner_id: int, *, at_most: int = 500) -> int:
     return len(rows)
 
 
-async def _assert_active(tx: Tx, books: OpenBooks, order: Order) -> None:
-    """The order's user is locked, and not blocked: one who is blocked now buys nothing. Raises UserBlockedError."""
-    found = await users.lock(tx, books.partner_id, [order.user_id])
-    users.assert_active(found[order.user_id])
+async def _terms(tx: Tx, partner_id: int, user_id: int, collection_id: int) -> Row | None:
+    """The user, whose row is locked, and what the offer is, where it is on sale; None where there is no such user."""
+    return await tx.fetchrow(
+        """SELECT u.id AS user_id, u.blocked_at, c.id AS collection_id, c.power, c.energy_efficiency, c.value_usd
+           FROM app_user u LEFT JOIN collection c ON c.id = $3 AND c.active
+           WHERE u.partner_id = $1 AND u.id = $2 FOR NO KEY UPDATE OF u""",
+        partner_id,
+        user_id,
+        collection_id,
+    )
+
+
+async def _open(tx: Tx, books: OpenBooks, external_id: str, terms: Row, expires_at: datetime) -> Order | None:
+    """Write the order; None where the partner has one by that external id."""
+    row = await tx.fetchrow(
+        """INSERT INTO purchase (partner_id, external_id, user_id, collection_id, power, energy_efficiency,
+                                 value_usd, state, created_at, expires_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, 'created', $8, $9)
+           ON CONFLICT (partner_id, external_id) DO NOTHING
+           RETURNING id, external_id, user_id, collection_id, power, energy_efficiency, value_usd, state, attempt,
+                     created_at, expires_at, paid_at, miner_id""",
+        *(books.partner_id, external_id, terms["user_id"], terms["collection_id"]),
+        *(terms["power"], terms["energy_efficiency"], terms["value_usd"], books.now, expires_at),
+    )
+    return None if row is None else record(Order, row)
+
+
+async def _refuse(tx: Tx, books: OpenBooks, user_id: int, collection_id: int) -> NoReturn:
+    """Say why nothing is sold. Raises UserNotFoundError, CollectionNotFoundError, UserBlockedError."""
+    user = await users.get(tx, books.partner_id, user_id)
+    await catalogue.find(tx, collection_id)
+    users.assert_active(user)
+    raise AssertionError("the offer was put on sale a moment later")
 
 
 async def _reserve(tx: Tx, books: OpenBooks, order: Order) -> None:
@@ -407,8 +418,8 @@ async def _reserve_anew(tx: Tx, books: OpenBooks, order: Order) -> Order:
     return order
 
 
-async def _make_miner(tx: Tx, books: OpenBooks, order: Order) -> int:
-    """The order's miner, which earns from tomorrow."""
+async def _make_miner(tx: Tx, books: OpenBooks, order: Order, buyer: User) -> int:
+    """The order's miner, which earns from tomorrow; the buyer is locked."""
     miner_id = await miners.create(
         tx,
         books.partner_id,
@@ -418,7 +429,7 @@ async def _make_miner(tx: Tx, books: OpenBooks, order: Order) -> int:
         energy_efficiency=order.energy_efficiency,
         at=books.now,
     )
-    await stints.sync_stints(tx, books, [order.user_id], miner_ids=[miner_id])
+    await stints.sync_stints(tx, books, [buyer.id], miner_ids=[miner_id], locked={buyer.id: buyer})
     return miner_id
 
 
@@ -441,7 +452,7 @@ async def _issue(tx: Tx, books: OpenBooks, order: Order, miner_id: int) -> Order
         energy_efficiency=order.energy_efficiency,
     )
     await drafts.note(tx, books.partner_id, OrderIssued(nft_id=miner_id, **_facts(order)), issued)
-    return await _reload(tx, books, order)
+    return replace(order, state="issued", paid_at=books.now, miner_id=miner_id)
 
 
 def _facts(order: Order) -> dict[str, Any]:
@@ -460,6 +471,35 @@ async def _find(tx: Reader, partner_id: int, external_id: str, *, lock: bool = F
     query = f"{_READ} WHERE partner_id = $1 AND external_id = $2"
     row = await tx.fetchrow(f"{query} FOR UPDATE" if lock else query, partner_id, external_id)
     return None if row is None else record(Order, row)
+
+
+async def _find_with_buyer(tx: Tx, partner_id: int, external_id: str) -> tuple[Order | None, User | None]:
+    """An order and its user, both locked, the order first."""
+    row = await tx.fetchrow(
+        """SELECT o.id, o.external_id, o.user_id, o.collection_id, o.power, o.energy_efficiency, o.value_usd, o.state,
+                  o.attempt, o.created_at, o.expires_at, o.paid_at, o.miner_id,
+                  u.partner_user_id, u.email, u.created_at AS registered_at, u.level_discount, u.settled_through,
+                  u.blocked_at, u.payouts_go_on
+           FROM purchase o JOIN app_user u ON u.partner_id = o.partner_id AND u.id = o.user_id
+           WHERE o.partner_id = $1 AND o.external_id = $2
+           FOR UPDATE OF o FOR NO KEY UPDATE OF u""",
+        partner_id,
+        external_id,
+    )
+    if row is None:
+        return None, None
+    buyer = User(
+        partner_id=partner_id,
+        id=row["user_id"],
+        partner_user_id=row["partner_user_id"],
+        email=row["email"],
+        created_at=row["registered_at"],
+        level_discount=row["level_discount"],
+        settled_through=row["settled_through"],
+        blocked_at=row["blocked_at"],
+        payouts_go_on=row["payouts_go_on"],
+    )
+    return Order(**{name: row[name] for name in Order.__slots__}), buyer
 
 
 async def _reload(tx: Tx, books: OpenBooks, order: Order) -> Order:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hashrail.cli import main
-from hashrail.rewards import discounts
+from tests.support.levels import level_of
 from tests.support.world import World
 
 
@@ -41,11 +41,11 @@ async def test_a_cap_that_is_no_fraction_is_refused(world: World, environment: d
 async def test_levels_are_replaced_as_a_whole(world: World, environment: dict[str, str]) -> None:
     made = await run(environment, "levels", "0:0", "7.5:0.01", "20:0.02")
     assert (made.exit_code, made.stdout) == (0, "3 levels are set.\n")
-    found = [await discounts.level_of(world.pool, Decimal(th)) for th in ("7.4999", "7.5", "19", "1000000")]
+    found = [await level_of(world.pool, Decimal(th)) for th in ("7.4999", "7.5", "19", "1000000")]
     assert found == [Decimal(0), Decimal("0.01"), Decimal("0.01"), Decimal("0.02")]
 
 
 async def test_a_level_that_cannot_be_read_changes_nothing(world: World, environment: dict[str, str]) -> None:
     made = await run(environment, "levels", "0:0", "5")
     assert made.exit_code == 2
-    assert await discounts.level_of(world.pool, Decimal(5)) == Decimal("0.003")
+    assert await level_of(world.pool, Decimal(5)) == Decimal("0.003")

@@ -11,6 +11,7 @@ from hashrail import db
 from hashrail.clock import ONE_DAY
 from hashrail.rewards import discounts, rate_classes
 from hashrail.selling import samples
+from tests.support.levels import level_of
 from tests.support.locks import until_blocked
 from tests.support.patience import within
 from tests.support.world import World
@@ -49,7 +50,7 @@ async def fractions(world: World, programme: int) -> list[tuple[dt.date, Decimal
 async def test_the_level_of_a_users_power(world: World, power: str, discount: str) -> None:
     """The last entry that he reaches."""
     async with db.transaction(world.pool) as tx:
-        assert await discounts.level_of(tx, Decimal(power)) == Decimal(discount)
+        assert await level_of(tx, Decimal(power)) == Decimal(discount)
 
 
 async def test_levels_are_replaced_as_a_whole(world: World) -> None:
@@ -57,10 +58,10 @@ async def test_levels_are_replaced_as_a_whole(world: World) -> None:
     async with db.transaction(world.pool) as tx:
         await discounts.set_levels(tx, {Decimal(3): Decimal("0.5"), Decimal(1): Decimal("0.25")})
         powers = ("0.9999", "1", "2.9999", "3", "1000000")
-        found = [await discounts.level_of(tx, Decimal(power)) for power in powers]
+        found = [await level_of(tx, Decimal(power)) for power in powers]
         assert found == [0, Decimal("0.25"), Decimal("0.25"), Decimal("0.5"), Decimal("0.5")]
         await discounts.set_levels(tx, samples.pairs(samples.SAMPLE_LEVELS))
-        assert await discounts.level_of(tx, Decimal(10)) == Decimal("0.006")
+        assert await level_of(tx, Decimal(10)) == Decimal("0.006")
 
 
 @pytest.mark.parametrize(

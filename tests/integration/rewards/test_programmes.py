@@ -6,6 +6,7 @@ import pytest
 
 from hashrail import db
 from hashrail.rewards import discounts
+from tests.support.levels import level_of
 from tests.support.rewards import (
     FIRST,
     NET,
@@ -21,12 +22,12 @@ from tests.support.world import World
 async def test_without_levels_there_is_no_discount(world: World) -> None:
     """A user below the first entry of the table, or with an empty one, pays in full."""
     async with db.transaction(world.pool) as tx:
-        assert await discounts.level_of(tx, Decimal("4.9999")) == 0
-        assert await discounts.level_of(tx, Decimal(5)) == Decimal("0.003")
+        assert await level_of(tx, Decimal("4.9999")) == 0
+        assert await level_of(tx, Decimal(5)) == Decimal("0.003")
         await discounts.set_levels(tx, {Decimal(10): Decimal("0.01")})
-        assert await discounts.level_of(tx, Decimal(9)) == 0
+        assert await level_of(tx, Decimal(9)) == 0
         await discounts.set_levels(tx, {})
-        assert await discounts.level_of(tx, Decimal(1_000_000)) == 0
+        assert await level_of(tx, Decimal(1_000_000)) == 0
 
 
 async def test_membership_counts_from_tomorrow_and_fractions_from_their_day(world: World) -> None:
@@ -109,7 +110,7 @@ async def test_what_is_no_fraction_is_refused(world: World, discount: str) -> No
             await discounts.set_levels(tx, {Decimal(0): Decimal(discount)})
         with pytest.raises(discounts.BadDiscountError, match="no fraction"):
             await discounts.set_fraction(tx, promotion, from_day=FIRST, fraction=Decimal(discount))
-        assert await discounts.level_of(tx, Decimal(5)) == Decimal("0.003")
+        assert await level_of(tx, Decimal(5)) == Decimal("0.003")
 
 
 @pytest.mark.parametrize("power", ["-1", "0.00001", "NaN"])
@@ -119,7 +120,7 @@ async def test_a_level_begins_at_a_power(world: World, power: str) -> None:
         with pytest.raises(discounts.BadDiscountError, match="TH is out of range"):
             await discounts.set_levels(tx, {Decimal(0): Decimal(0), Decimal(power): Decimal("0.1")})
         await discounts.set_levels(tx, {Decimal(0): Decimal(0), Decimal("0.0001"): Decimal(1)})
-        assert await discounts.level_of(tx, Decimal("0.0001")) == 1
+        assert await level_of(tx, Decimal("0.0001")) == 1
 
 
 async def test_the_whole_discount_of_a_user(world: World) -> None:
