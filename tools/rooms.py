@@ -76,8 +76,10 @@ ROOMS = (
         "What happened, told to partners",
         (
             *(
+                "browsing",
                 "catalogue",
                 "deliveries",
+                "delivery_log",
                 "drafts",
                 "endpoints",
                 "event",
@@ -87,7 +89,7 @@ ROOMS = (
                 "outlook",
                 "planning",
             ),
-            *("samples", "sending", "targets", "turns"),
+            *("samples", "selection", "sending", "standing", "targets", "turns"),
             *("types.alarms", "types.balances", "types.days", "types.deposits"),
             *("types.keys", "types.miners", "types.orders", "types.partners", "types.payments"),
             *(
@@ -290,7 +292,7 @@ ROOMS = (
                 "rates",
                 "running",
             ),
-            *("sessions", "standings", "tariffs", "withdrawals"),
+            *("sessions", "standings", "tariffs", "webhooks", "withdrawals"),
         ),
     ),
     Room("sandbox", "A sandbox", ("demo", "journey", "rates", "scenarios")),
@@ -309,7 +311,7 @@ ROOMS = (
                 "probes",
                 "server",
             ),
-            "worker",
+            *("timetable", "worker"),
         ),
     ),
     Room(

@@ -30,6 +30,7 @@ from tests.support.books import deployment as opened_world
 from tests.support.books import offer, order
 from tests.support.console import Office, Person, forget_attempts, open_office, texts_of
 from tests.support.databases import with_database
+from tests.support.hooked import endpoint, plan_all
 from tests.support.hostile import HOSTILE, acting
 from tests.support.operators import PASSWORD, hired
 from tests.support.payouts import ADDRESSES, asked, funded, policy
@@ -129,6 +130,8 @@ async def first_of_all(office: Office) -> None:
     await deployment.chain.receive(own, Decimal("0.001"))
     await watch.everything(deployment)
     await order(office.world, (await mallory(office)).id, "first", await offer(office.world))
+    await endpoint(office.world, "https://hooks.example/", after=0)
+    await plan_all(office.world)
 
 
 # Roles

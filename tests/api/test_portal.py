@@ -24,6 +24,7 @@ from tests.support.books import deployment as opened_world
 from tests.support.console import texts_of
 from tests.support.databases import with_database
 from tests.support.exports import make_all
+from tests.support.hooked import endpoint, plan_all
 from tests.support.hostile import HOSTILE, acting
 from tests.support.operators import PASSWORD as OPERATORS_PASSWORD
 from tests.support.operators import hired
@@ -46,7 +47,7 @@ async def bureau(server: str, template: str) -> AsyncIterator[Bureau]:
 
 
 async def own_one_of_each(bureau: Bureau) -> None:
-    """A key, an invitation, a change that waits, a request, and what a user has, of the first partner."""
+    """A key, an invitation, a change that waits, a request, an endpoint, and what a user has, of the first partner."""
     await advance(bureau.world, dt.timedelta(days=40))
     owner, second = bureau.members["owner"], await joined(bureau.pool, bureau.world.partner.id, "two@first.example")
     async with db.transaction(bureau.pool) as tx:
@@ -65,6 +66,8 @@ async def own_one_of_each(bureau: Bureau) -> None:
     assert (await bureau.people["support"].post("/portal/exports/new", **export, once="it")).status_code == 303
     await make_all(bureau.pool)
     await asked(bureau.world, alice.id, "0.001")
+    await endpoint(bureau.world, "https://hooks.first.example/", after=0)
+    await plan_all(bureau.world)
 
 
 async def things(bureau: Bureau, partner_id: int) -> dict[str, int]:
@@ -92,6 +95,9 @@ OWNED = {
     "miner": "miner",
     "order": "purchase",
     "withdrawal": "withdrawal",
+    "webhook": "webhook_endpoint",
+    "position": "(SELECT partner_id, position AS id FROM webhook_delivery) AS delivered",
+    "event": "(SELECT partner_id, position AS id FROM event) AS happened",
     "export": "export",
     "invoice": "(SELECT partner_id, number AS id FROM invoice) AS numbered",
 }

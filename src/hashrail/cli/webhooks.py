@@ -3,12 +3,12 @@
 Partners make their endpoints themselves; an operator sees what they see, and stops, lets go on, tries and replays.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeAlias
 
 import typer
 
 from hashrail import clock
+from hashrail.acts import webhooks
 from hashrail.acts.acting import Acting
 from hashrail.cli import webhook_shapes as shapes
 from hashrail.cli.acting import AsOption, acting
@@ -18,9 +18,9 @@ from hashrail.cli.shared import MAX_ID, DataOption, JsonOption, PartnerOption, i
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
 from hashrail.events import deliveries, endpoints
-from hashrail.events.deliveries import Attempt, Delivery, Range
+from hashrail.events.deliveries import Attempt, Delivery
 from hashrail.events.endpoints import Endpoint
-from hashrail.parties import operators, partners
+from hashrail.parties import partners
 
 app = typer.Typer()
 # Of a page of deliveries, with the attempts of each.
@@ -129,6 +129,7 @@ def replay(
     since: Annotated[
         str | None, typer.Option(help="What happened since then, by business time, ISO 8601 with time zone.")
     ] = None,
+    given_up: Annotated[bool, typer.Option("--given-up", help="Of these only what was given up.")] = False,
     operator: AsOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -141,17 +142,19 @@ def replay(
         raise typer.BadParameter("name either --from-position or --since")
 
     async def work(tx: Tx, act: Acting) -> shapes.Replayed:
-        operators.assert_reason(reason)
         partner_id = (await partners.find(tx, partner)).id
-        if since is not None:
-            wanted = await deliveries.since(tx, partner_id, clock.parse_iso(since, "--since"))
-        else:
-            wanted = Range(from_position or 1, MAX_ID if to_position is None else to_position)
-        events = await deliveries.replay(tx, partner_id, number, wanted)
-        done = shapes.Replayed(events=events, first=wanted.first, last=wanted.last)
-        kept = {"events": events, "first": wanted.first, "last": wanted.last}
-        await act.note(tx, _subject(partner_id, number), after=kept, reason=reason)
-        return done
+        events, wanted = await webhooks.replay(
+            tx,
+            act,
+            partner_id,
+            number,
+            reason=reason,
+            first=from_position,
+            last=to_position,
+            since=None if since is None else clock.parse_iso(since, "--since"),
+            only_given_up=given_up,
+        )
+        return shapes.Replayed(events=events, first=wanted.first, last=wanted.last)
 
     done = acting(data, "webhook replay", operator, work)
     if as_json:
@@ -173,10 +176,10 @@ def disable(
     The partner is told by an event, which its other endpoints are sent.
     """
 
-    async def verb(tx: Tx, partner_id: int) -> bool:
-        return await endpoints.disable(tx, partner_id, number, "operator")
+    async def work(tx: Tx, act: Acting) -> bool:
+        return await webhooks.disable(tx, act, (await partners.find(tx, partner)).id, number, reason=reason)
 
-    changed = acting(data, "webhook disable", operator, _changed(partner, number, reason, verb))
+    changed = acting(data, "webhook disable", operator, work)
     say(f"Endpoint {number} is disabled." if changed else f"Endpoint {number} was disabled before; nothing changed.")
 
 
@@ -190,10 +193,10 @@ def enable(
 ) -> None:
     """Send to an endpoint again, whoever disabled it, beginning with what waits. For an enabled one a no-op."""
 
-    async def verb(tx: Tx, partner_id: int) -> bool:
-        return await endpoints.enable(tx, partner_id, number)
+    async def work(tx: Tx, act: Acting) -> bool:
+        return await webhooks.enable(tx, act, (await partners.find(tx, partner)).id, number, reason=reason)
 
-    changed = acting(data, "webhook enable", operator, _changed(partner, number, reason, verb))
+    changed = acting(data, "webhook enable", operator, work)
     say(f"Endpoint {number} is enabled." if changed else f"Endpoint {number} was enabled before; nothing changed.")
 
 
@@ -207,40 +210,10 @@ def try_endpoint(
     """
 
     async def work(tx: Tx, act: Acting) -> str:
-        partner_id = (await partners.find(tx, partner)).id
-        kind = await endpoints.test(tx, partner_id, number)
-        await act.note(tx, _subject(partner_id, number), after={"event": kind})
-        return kind
+        return await webhooks.test(tx, act, (await partners.find(tx, partner)).id, number)
 
     kind = acting(data, "webhook test", operator, work)
     say(f"{kind} is on its way to endpoint {number}. See: hashrail webhook deliveries {number} --partner {partner}")
-
-
-def _changed(
-    partner: str, number: int, reason: str, verb: Callable[[Tx, int], Awaitable[bool]]
-) -> Callable[[Tx, Acting], Awaitable[bool]]:
-    """What a verb does to an endpoint of a partner, noted; answers whether it changed."""
-
-    async def work(tx: Tx, act: Acting) -> bool:
-        operators.assert_reason(reason)
-        partner_id = (await partners.find(tx, partner)).id
-        was = await endpoints.lock(tx, partner_id, number)
-        changed = await verb(tx, partner_id)
-        is_ = await endpoints.get(tx, partner_id, number)
-        before, after = _kept(was), _kept(is_)
-        await act.note(tx, _subject(partner_id, number), before=before, after=after, reason=reason)
-        return changed
-
-    return work
-
-
-def _kept(one: Endpoint) -> dict[str, object]:
-    """What the log keeps of an endpoint."""
-    return {"url": one.url, "state": one.state, "because": one.reason}
-
-
-def _subject(partner_id: int, number: int) -> str:
-    return f"webhook {partner_id}:{number}"
 
 
 def _state(given: str | None) -> deliveries.State | None:

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from hashrail import clock
 from hashrail.db import Reader, Row, Tx
+from hashrail.errors import BadRequestError
 from hashrail.events import endpoints, feed
 from hashrail.events.types.webhooks import WebhookEndpointTest
 
@@ -20,6 +21,15 @@ STATES: tuple[State, ...] = get_args(State)
 LOG_LIFE = timedelta(days=30)
 FORGOTTEN_AT_ONCE = 10_000
 REPLAYED_AT_ONCE = 10_000
+# No feed goes so far.
+FARTHEST = 2**53 - 1
+
+
+class ReplayNothingError(BadRequestError):
+    """A replay names what is to be sent again: a first position, or a time."""
+
+    code = "REPLAY_NAMES_NOTHING"
+    advice = "Send fromPosition, with toPosition where not all that follows is wanted, or since; not both."
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +135,21 @@ async def waiting(reader: Reader, partner_id: int) -> dict[int, int]:
     return {row["endpoint_id"]: row["number"] for row in rows}
 
 
-async def since(reader: Reader, partner_id: int, moment: datetime) -> Range:
+async def range_of(
+    reader: Reader, partner_id: int, *, first: int | None, last: int | None, since: datetime | None
+) -> Range:
+    """What a replay names: positions from a first one on, perhaps up to a last one, or what happened since a moment.
+
+    Raises ReplayNothingError.
+    """
+    if since is not None and first is None:
+        return await happened_since(reader, partner_id, since)
+    if first is None or since is not None:
+        raise ReplayNothingError("either fromPosition or since is named", field="fromPosition")
+    return Range(first, FARTHEST if last is None else last)
+
+
+async def happened_since(reader: Reader, partner_id: int, moment: datetime) -> Range:
     """The positions of what happened from a moment of business time on; an empty range where nothing did."""
     first: int | None = await reader.fetchval(
         "SELECT min(position) FROM event WHERE partner_id = $1 AND occurred_at >= $2", partner_id, moment
@@ -134,11 +158,11 @@ async def since(reader: Reader, partner_id: int, moment: datetime) -> Range:
     return Range(last + 1 if first is None else first, last)
 
 
-async def replay(tx: Tx, partner_id: int, endpoint_id: int, wanted: Range) -> int:
-    """Send what the endpoint is to be sent of these positions once more; answers how many events that are.
+async def replay(tx: Tx, partner_id: int, endpoint_id: int, wanted: Range, *, only_given_up: bool = False) -> int:
+    """Send what the endpoint is to be sent of these positions once more, or of it only what was given up.
 
-    What lies behind what it was planned comes by itself. At most REPLAYED_AT_ONCE are sent, the first of them. Raises
-    WebhookNotFoundError, WebhookDisabledError.
+    Answers how many events that are. What lies behind what it was planned comes by itself. At most REPLAYED_AT_ONCE are
+    sent, the first of them. Raises WebhookNotFoundError, WebhookDisabledError.
     """
     await endpoints.assert_enabled(tx, partner_id, endpoint_id)
     now = clock.wall_now()
@@ -147,7 +171,9 @@ async def replay(tx: Tx, partner_id: int, endpoint_id: int, wanted: Range) -> in
            SELECT e.partner_id, e.id, v.position, v.object_kind, v.object_id, 'waiting'
            FROM webhook_endpoint e
            JOIN event v ON v.partner_id = e.partner_id AND v.position BETWEEN $3 AND least($4, e.planned_through)
-           WHERE e.partner_id = $1 AND e.id = $2
+           LEFT JOIN webhook_delivery was
+             ON was.partner_id = v.partner_id AND was.endpoint_id = e.id AND was.position = v.position
+           WHERE e.partner_id = $1 AND e.id = $2 AND (NOT $7 OR was.state = 'given_up')
              AND CASE WHEN v.type = $5 THEN v.object_id = e.id::text
                       ELSE cardinality(e.types) = 0 OR v.type = ANY (e.types) END
            ORDER BY v.position LIMIT $6
@@ -160,6 +186,7 @@ async def replay(tx: Tx, partner_id: int, endpoint_id: int, wanted: Range) -> in
         wanted.last,
         WebhookEndpointTest.TYPE,
         REPLAYED_AT_ONCE,
+        only_given_up,
     )
     if rows:
         await _put_first_first(tx, partner_id, endpoint_id, [row["position"] for row in rows], now)

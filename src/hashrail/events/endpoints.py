@@ -87,6 +87,16 @@ class Wanted:
     types: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What of an endpoint is to be another way; what is None stays."""
+
+    url: str | None = None
+    description: str | None = None
+    types: tuple[str, ...] | None = None
+    enabled: bool | None = None
+
+
 async def create(
     tx: Tx, vault: Vault, rules: Rules, partner_id: int, wanted: Wanted, *, after: int | None = None
 ) -> tuple[Endpoint, str]:
@@ -96,7 +106,7 @@ async def create(
     UnknownEventTypeError, TooManyWebhooksError.
     """
     check(wanted, rules)
-    await _assert_room(tx, partner_id)
+    await assert_room(tx, partner_id)
     last = await feed.last_position(tx, partner_id)
     secret = new_secret()
     number: int = await tx.fetchval(
@@ -129,6 +139,22 @@ async def update(tx: Tx, rules: Rules, partner_id: int, number: int, wanted: Wan
     )
     if wanted.url != before.url:
         await journal.note(tx, Kind.WEBHOOK_CREATED, partner_id=partner_id, webhook=number, url=wanted.url)
+    return await get(tx, partner_id, number)
+
+
+async def change(tx: Tx, rules: Rules, partner_id: int, number: int, changed: Change) -> Endpoint:
+    """Change what of an endpoint is named, and whether the partner has it enabled. Raises what `update` does."""
+    present = await lock(tx, partner_id, number)
+    wanted = Wanted(
+        present.url if changed.url is None else changed.url,
+        present.description if changed.description is None else changed.description,
+        present.types if changed.types is None else changed.types,
+    )
+    await update(tx, rules, partner_id, number, wanted)
+    if changed.enabled is True:
+        await enable(tx, partner_id, number)
+    elif changed.enabled is False:
+        await disable(tx, partner_id, number, "partner")
     return await get(tx, partner_id, number)
 
 
@@ -273,6 +299,15 @@ def check(wanted: Wanted, rules: Rules) -> None:
         raise UnknownEventTypeError(f"no event is of type {unknown[0]}", field="types")
 
 
+async def assert_room(tx: Tx, partner_id: int) -> None:
+    """The partner may have one more; two at once may go one beyond, which harms nobody. Raises TooManyWebhooksError."""
+    count: int = await tx.fetchval(
+        "SELECT count(*) FROM webhook_endpoint WHERE partner_id = $1 AND state <> 'deleted'", partner_id
+    )
+    if count >= MOST_ENDPOINTS:
+        raise TooManyWebhooksError(f"the partner has {count} webhook endpoints")
+
+
 def new_secret() -> str:
     """A secret as receivers keep it: base64 behind a prefix."""
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
@@ -280,15 +315,6 @@ def new_secret() -> str:
 
 def _unknown(names: Iterable[str]) -> Sequence[str]:
     return sorted(set(names) - set(catalogue.kinds()))
-
-
-async def _assert_room(tx: Tx, partner_id: int) -> None:
-    """Two at once may go one beyond, which harms nobody."""
-    count: int = await tx.fetchval(
-        "SELECT count(*) FROM webhook_endpoint WHERE partner_id = $1 AND state <> 'deleted'", partner_id
-    )
-    if count >= MOST_ENDPOINTS:
-        raise TooManyWebhooksError(f"the partner has {count} webhook endpoints")
 
 
 def _endpoint(row: Row | None, number: int) -> Endpoint:

@@ -5,9 +5,11 @@ the next one begins.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from hashrail.db import Reader
+from hashrail import db
+from hashrail.db import Pool, Reader
 from hashrail.errors import ConflictError
 from hashrail.events import feed
 from hashrail.events.feed import Told
@@ -63,6 +65,19 @@ async def look(reader: Reader, partner_id: int, wanted: Wanted) -> Found:
     if len(told) < len(found):
         return Found(told, told[-1].position, has_more=True)
     return Found(told, until, has_more=until < last)
+
+
+async def look_now(pool: Pool, partner_id: int, wanted: Wanted) -> Found:
+    """The same, of what has happened by now, where the worker has not given it its position yet.
+
+    Raises FeedShorterError.
+    """
+    if await feed.has_drafts(pool, partner_id):
+        # Where another one moves and does not come to an end, or nothing may be written, what is there is told.
+        with suppress(db.BusyError, db.DatabaseReadOnlyError):
+            async with db.transaction(pool) as tx:
+                await feed.append_drafts(tx, partner_id)
+    return await look(pool, partner_id, wanted)
 
 
 async def _reach(reader: Reader, partner_id: int, after: int) -> int:

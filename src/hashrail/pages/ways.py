@@ -30,3 +30,19 @@ class Ways(ABC):
     @abstractmethod
     def deposit(self, deposit_id: int) -> str | None:
         """A deposit's page, where it has one."""
+
+    @abstractmethod
+    def webhook(self, endpoint_id: int) -> str:
+        """A webhook endpoint's page."""
+
+    @abstractmethod
+    def delivery(self, endpoint_id: int, position: int) -> str:
+        """The page of an event at an endpoint."""
+
+    @abstractmethod
+    def event(self, position: int) -> str:
+        """An event's page."""
+
+    @abstractmethod
+    def events(self, kind: str, object_id: str) -> str:
+        """The events of an object."""

@@ -5,6 +5,8 @@ applied is written on the schema as a comment.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import procrastinate
@@ -15,6 +17,28 @@ from psycopg import sql
 from hashrail import database_url, db, db_session
 
 SCHEMA = "procrastinate"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job in the queue; `at` is when it came into its state. `status` is todo, doing or how it ended."""
+
+    id: int
+    queue: str
+    task: str
+    status: str
+    attempts: int
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many jobs of a queue wait, run, and have failed."""
+
+    queue: str
+    todo: int
+    doing: int
+    failed: int
 
 
 def install(dsn: str) -> list[str]:
@@ -56,6 +80,30 @@ async def defer(tx: db.Tx, task: str, *, queue: str) -> None:
         queue,
         task,
     )
+
+
+async def queues(reader: db.Reader) -> list[Waiting]:
+    """What every queue has, by name; what went well is not kept."""
+    rows = await reader.fetch(
+        """SELECT queue_name AS queue, count(*) FILTER (WHERE status = 'todo') AS todo,
+                  count(*) FILTER (WHERE status = 'doing') AS doing, count(*) FILTER (WHERE status = 'failed') AS failed
+           FROM procrastinate.procrastinate_jobs GROUP BY queue_name ORDER BY queue_name"""
+    )
+    return [Waiting(**row) for row in rows]
+
+
+async def newest(reader: db.Reader, *, limit: int) -> list[Job]:
+    """The newest jobs that the queue has: those that wait or run, and those that did not go well."""
+    rows = await reader.fetch(
+        """SELECT j.id, j.queue_name AS queue, j.task_name AS task, j.status::text AS status, j.attempts, e.at
+           FROM (SELECT id, queue_name, task_name, status, attempts FROM procrastinate.procrastinate_jobs
+                 ORDER BY id DESC LIMIT $1) j
+           LEFT JOIN LATERAL (
+               SELECT max(at) AS at FROM procrastinate.procrastinate_events WHERE job_id = j.id) e ON true
+           ORDER BY j.id DESC""",
+        limit,
+    )
+    return [Job(**row) for row in rows]
 
 
 def _apply(connection: psycopg.Connection, names: Sequence[str]) -> None:

@@ -34,16 +34,13 @@ from hashrail.payouts import processor, settlement
 from hashrail.postgres import job_queue
 from hashrail.processes import delivering, housekeeping, watching
 from hashrail.processes.meters import REGISTRY
+from hashrail.processes.timetable import CRON
 from hashrail.proofs import day_documents, liabilities
 from hashrail.recovery import lost
 from hashrail.rewards import closing, fetching
 from hashrail.sandbox import rates
 from hashrail.settings import Settings
 
-EVERY_MINUTE = "* * * * *"
-EVERY_TEN_MINUTES = "*/10 * * * *"
-EVERY_HOUR = "17 * * * *"
-EVERY_DAY = "41 3 * * *"
 STOP_SECONDS = 20
 PAUSE_SECONDS = 1
 Job: TypeAlias = Callable[[int], Awaitable[None]]
@@ -111,7 +108,7 @@ def tasks(queue: procrastinate.App, deployment: Deployment) -> None:
     pool, settings = deployment.pool, deployment.settings
     counted = _counted(pool)
 
-    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.periodic(cron=CRON["keep_days"])
     @queue.task(name="keep_days", queueing_lock="keep_days", lock="keep_days", pass_context=False)
     @counted
     async def keep_days(timestamp: int) -> None:
@@ -127,27 +124,27 @@ def tasks(queue: procrastinate.App, deployment: Deployment) -> None:
         await housekeeping.pay_open_days(pool)
         log.info("days kept", closed=progress.closed, **counts)
 
-    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.periodic(cron=CRON["write_journal"])
     @queue.task(name="write_journal", queueing_lock="write_journal", lock="write_journal", pass_context=False)
     @counted
     async def write_journal(timestamp: int) -> None:
         written = await journal_file.write_down(pool, settings.journal_file, with_heights=True)
         log.debug("journal written", lines=written, tick=timestamp)
 
-    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.periodic(cron=CRON["pay"])
     @queue.task(name="pay", queueing_lock="pay", lock="pay", pass_context=False)
     @counted
     async def pay(timestamp: int) -> None:
         await _pay(deployment)
 
     # Without a lock of its own, which a killed worker would leave behind as well.
-    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.periodic(cron=CRON["forget_stalled"])
     @queue.task(name="forget_stalled", queueing_lock="forget_stalled", pass_context=False)
     @counted
     async def forget_stalled_jobs(timestamp: int) -> None:
         await forget_stalled(queue)
 
-    @queue.periodic(cron=EVERY_HOUR)
+    @queue.periodic(cron=CRON["audit"])
     @queue.task(name="audit", queueing_lock="audit", lock="audit")
     @counted
     async def audit(timestamp: int) -> None:
@@ -163,7 +160,7 @@ def _tasks_that_take_long(queue: procrastinate.App, deployment: Deployment) -> N
     pool, settings = deployment.pool, deployment.settings
 
     # It begins at once where an export is asked for, and each minute what a worker that was killed has left.
-    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.periodic(cron=CRON["make_exports"])
     @queue.task(name=export.JOB, queue=export.QUEUE, queueing_lock=export.JOB, pass_context=False)
     @_counted(pool)
     async def make_exports(timestamp: int) -> None:
@@ -171,7 +168,7 @@ def _tasks_that_take_long(queue: procrastinate.App, deployment: Deployment) -> N
         (log.info if made else log.debug)("exports made", made=made, tick=timestamp)
 
     # It holds no lock of the queue: whoever comes second finds that the day was taken.
-    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.periodic(cron=CRON["take_liabilities"])
     @queue.task(name="take_liabilities", queue=export.QUEUE, queueing_lock="take_liabilities", pass_context=False)
     @_counted(pool)
     async def take_liabilities(timestamp: int) -> None:
@@ -180,7 +177,7 @@ def _tasks_that_take_long(queue: procrastinate.App, deployment: Deployment) -> N
             log.info("liabilities signed", day=day.isoformat(), tick=timestamp)
 
     # What an operator asked for begins at once, and each minute what a worker that was killed has left.
-    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.periodic(cron=CRON["do_tasks"])
     @queue.task(
         name=operator_tasks.JOB, queue=operator_tasks.QUEUE, queueing_lock=operator_tasks.JOB, pass_context=False
     )
@@ -195,19 +192,19 @@ def _tasks_of_chain(queue: procrastinate.App, deployment: Deployment) -> None:
     counted = _counted(deployment.pool)
 
     # What an exchange or the node did not tell is asked for again by this rhythm.
-    @queue.periodic(cron=EVERY_TEN_MINUTES)
+    @queue.periodic(cron=CRON["fetch_rates"])
     @queue.task(name="fetch_rates", queueing_lock="fetch_rates", lock="fetch_rates", pass_context=False)
     @counted
     async def fetch_rates(timestamp: int) -> None:
         await keep_rates(deployment)
 
-    @queue.periodic(cron=EVERY_TEN_MINUTES)
+    @queue.periodic(cron=CRON["see_wallet"])
     @queue.task(name="see_wallet", queueing_lock="see_wallet", lock="see_wallet", pass_context=False)
     @counted
     async def see_wallet(timestamp: int) -> None:
         await noting.wallet_seen(deployment)
 
-    @queue.periodic(cron=EVERY_DAY)
+    @queue.periodic(cron=CRON["reconcile"])
     @queue.task(name="reconcile", queueing_lock="reconcile", lock="reconcile", pass_context=False)
     @counted
     async def reconcile(timestamp: int) -> None:

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from hashrail import clock, db
+from hashrail import clock
 from hashrail.api.serving import guards, hanging_up
 from hashrail.api.serving.call import Call
 from hashrail.api.serving.growth import TooManyWaitError
@@ -17,34 +17,13 @@ from hashrail.api.serving.operation import Auth, Noun
 from hashrail.api.wire import texts
 from hashrail.api.wire.fields import given, whole
 from hashrail.api.wire.models import Answer, Data, Id, IdText, Limit, Moment, NonEmpty, SignedQuery, Text
-from hashrail.errors import BadRequestError
-from hashrail.events import catalogue, feed, looking
+from hashrail.events import looking, selection
 from hashrail.events.feed import Told
 from hashrail.events.looking import FeedShorterError, Found, Wanted
+from hashrail.events.selection import EventTypeUnknownError, ObjectKindMissingError, ObjectKindUnknownError
 
 EVENTS = Noun("Events")
 DEFAULT_LIMIT = 100
-
-
-class EventTypeUnknownError(BadRequestError):
-    """No event has a type of that name."""
-
-    code = "EVENT_TYPE_UNKNOWN"
-    advice = "Send names of the list in the reference, apart by commas, as order.issued; or order. for all of orders."
-
-
-class ObjectKindMissingError(BadRequestError):
-    """An object's id was sent without its kind."""
-
-    code = "OBJECT_KIND_MISSING"
-    advice = "Send objectKind beside objectId, as order."
-
-
-class ObjectKindUnknownError(BadRequestError):
-    """No event is about objects of that kind."""
-
-    code = "OBJECT_KIND_UNKNOWN"
-    advice = "Send a kind of the list in the reference, as order."
 
 
 class EventsQuery(SignedQuery, kw_only=True):
@@ -150,39 +129,18 @@ async def _watched(call: Call) -> AsyncIterator[tuple[asyncio.Event, asyncio.Eve
 async def _look(call: Call, wanted: Wanted) -> Found:
     """The next events, of what has happened by now."""
     async with call.turn(call.partner_id):
-        if await feed.has_drafts(call.pool, call.partner_id):
-            # Where another one moves and does not come to an end, or nothing may be written, what is there is told.
-            with suppress(db.BusyError, db.DatabaseReadOnlyError):
-                async with db.transaction(call.pool) as tx:
-                    await feed.append_drafts(tx, call.partner_id)
-        return await looking.look(call.pool, call.partner_id, wanted)
+        return await looking.look_now(call.pool, call.partner_id, wanted)
 
 
 def _wanted(query: EventsQuery) -> Wanted:
-    kind, object_id = given(query.object_kind), given(query.object_id)
-    if kind is None and object_id is not None:
-        raise ObjectKindMissingError("an id says nothing without the kind of the object", field="objectKind")
+    kind = given(query.object_kind)
+    of = selection.subject(kind, given(query.object_id))
     return Wanted(
         after=whole(query.after, "after"),
-        types=_types(given(query.types), kind),
-        of=None if kind is None or object_id is None else (kind, object_id),
+        types=selection.types(given(query.types), kind),
+        of=of,
         limit=DEFAULT_LIMIT if query.limit is UNSET else int(query.limit),
     )
-
-
-def _types(names: str | None, kind: str | None) -> list[str] | None:
-    """The types that are wanted; None for all of them."""
-    if names is None and kind is None:
-        return None
-    meant = list(catalogue.kinds()) if names is None else catalogue.named(names)
-    if meant is None:
-        raise EventTypeUnknownError(f"types names one that no event has: {names}", field="types")
-    if kind is None:
-        return meant
-    of_kind = [name for name, each in catalogue.kinds().items() if kind == each.KIND]
-    if not of_kind:
-        raise ObjectKindUnknownError("no event is about objects of that kind", field="objectKind")
-    return [name for name in meant if name in of_kind]
 
 
 def _shown(one: Told) -> EventOut:

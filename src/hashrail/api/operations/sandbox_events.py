@@ -2,13 +2,13 @@
 
 from msgspec import UNSET, UnsetType
 
-from hashrail.api.operations.events import EventTypeUnknownError
 from hashrail.api.serving.call import Call
 from hashrail.api.serving.operation import Auth, Noun
 from hashrail.api.wire.models import Answer, Data, SignedBody, Text
 from hashrail.db import Tx
 from hashrail.events import catalogue, drafts, samples
 from hashrail.events.samples import EventObjectError
+from hashrail.events.selection import EventTypeUnknownError
 
 SANDBOX_EVENTS = Noun("Sandbox")
 

@@ -9,7 +9,7 @@ from hashrail import clock
 from hashrail.api.serving.call import Call
 from hashrail.api.serving.operation import Auth, Noun
 from hashrail.api.wire import cursors
-from hashrail.api.wire.fields import whole
+from hashrail.api.wire.fields import given, whole
 from hashrail.api.wire.models import (
     Answer,
     Cursor,
@@ -25,10 +25,10 @@ from hashrail.api.wire.models import (
 )
 from hashrail.clock import BadDateTimeError, DateTimeWithoutZoneError
 from hashrail.db import Tx
-from hashrail.errors import BadRequestError
 from hashrail.events import deliveries, endpoints
-from hashrail.events.deliveries import Attempt, Delivery, Range
+from hashrail.events.deliveries import Attempt, Delivery, ReplayNothingError
 from hashrail.events.endpoints import (
+    Change,
     Endpoint,
     TooManyWebhooksError,
     UnknownEventTypeError,
@@ -48,13 +48,6 @@ Position = Annotated[int, Meta(ge=0, le=2**53 - 1, description="a position of th
 OldSecretHours = Annotated[int, Meta(ge=0, le=168, description="how long the old secret signs too; 24 if not sent")]
 DEFAULT_LIMIT = 20
 MADE_OF = (BadWebhookUrlError, UnknownEventTypeError)
-
-
-class ReplayNothingError(BadRequestError):
-    """A replay names what is to be sent again: a first position, or a time."""
-
-    code = "REPLAY_NAMES_NOTHING"
-    advice = "Send fromPosition, with toPosition where not all that follows is wanted, or since; not both."
 
 
 class WebhookOut(Answer, kw_only=True):
@@ -202,18 +195,14 @@ async def webhooks(call: Call, _query: SignedQuery) -> Data[Listing[WebhookOut]]
 )
 async def update_webhook(call: Call, tx: Tx, body: UpdateWebhookBody) -> Data[WebhookOut]:
     """Change an endpoint, disable it, or enable it again; what waited meanwhile is sent then."""
-    present = await endpoints.lock(tx, call.partner_id, body.id)
-    wanted = Wanted(
-        present.url if body.url is UNSET else body.url,
-        present.description if body.description is UNSET else body.description,
-        present.types if body.types is UNSET else tuple(body.types),
+    changed = Change(
+        url=given(body.url),
+        description=given(body.description),
+        types=None if body.types is UNSET else tuple(body.types),
+        enabled=given(body.enabled),
     )
-    await endpoints.update(tx, Rules.of(call.deployment.settings), call.partner_id, body.id, wanted)
-    if body.enabled is True:
-        await endpoints.enable(tx, call.partner_id, body.id)
-    elif body.enabled is False:
-        await endpoints.disable(tx, call.partner_id, body.id, "partner")
-    return Data(_webhook(await endpoints.get(tx, call.partner_id, body.id)))
+    made = await endpoints.change(tx, Rules.of(call.deployment.settings), call.partner_id, body.id, changed)
+    return Data(_webhook(made))
 
 
 @WEBHOOKS.write_outside_books(
@@ -291,13 +280,13 @@ async def webhook_deliveries(call: Call, query: DeliveriesQuery) -> Data[Listing
 )
 async def replay_webhook(call: Call, tx: Tx, body: ReplayBody) -> Data[ReplayedOut]:
     """Send events once more, under the ids that they had: at most 10,000, the first of those that are named."""
-    if (body.from_position is UNSET) == (body.since is UNSET):
-        raise ReplayNothingError("either fromPosition or since is named", field="fromPosition")
-    if body.from_position is not UNSET:
-        wanted = Range(body.from_position, 2**53 - 1 if body.to_position is UNSET else body.to_position)
-    else:
-        assert body.since is not UNSET, "one of the two is there"
-        wanted = await deliveries.since(tx, call.partner_id, clock.parse_iso(body.since, "since"))
+    wanted = await deliveries.range_of(
+        tx,
+        call.partner_id,
+        first=given(body.from_position),
+        last=given(body.to_position),
+        since=None if body.since is UNSET else clock.parse_iso(body.since, "since"),
+    )
     return Data(ReplayedOut(events=await deliveries.replay(tx, call.partner_id, body.id, wanted)))
 
 

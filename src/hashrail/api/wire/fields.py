@@ -18,6 +18,7 @@ from hashrail.money import ONE, is_amount
 from hashrail_client.wire import SentBody
 
 S = TypeVar("S", bound=Struct)
+G = TypeVar("G")
 MAX_DAYS = 366
 # What PostgreSQL's bigint holds, and what no id reaches.
 ID_LIMIT = 10**16
@@ -103,8 +104,8 @@ def one_day(text: str, name: str) -> date:
         raise clock.BadDateTimeError(f"{name} must be a day, written YYYY-MM-DD", field=name) from error
 
 
-def given(value: str | UnsetType) -> str | None:
-    """An optional text; None when it was not sent."""
+def given(value: G | UnsetType) -> G | None:
+    """An optional field; None when it was not sent."""
     return None if value is UNSET else value
 
 

@@ -42,6 +42,10 @@ MENU = (
             Entry("Trial balance", f"{ROOT}/trial-balance"),
         ),
     ),
+    Group(
+        "Telling partners",
+        (Entry("Webhooks", f"{ROOT}/webhooks", "e"), Entry("Events", f"{ROOT}/events", "n")),
+    ),
     Group("Trust", (Entry("Audit", f"{ROOT}/audit", "u"), Entry("Proofs", f"{ROOT}/proofs", "v"))),
     Group(
         "Running",
@@ -49,6 +53,7 @@ MENU = (
             Entry("Alarms", f"{ROOT}/alarms", "m"),
             CHANGES,
             Entry("Tasks", f"{ROOT}/tasks", "k"),
+            Entry("Jobs", f"{ROOT}/jobs", "j"),
             Entry("Log", f"{ROOT}/log", "l"),
             Entry("Operators", f"{ROOT}/operators", "o"),
         ),

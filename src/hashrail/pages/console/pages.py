@@ -6,6 +6,7 @@ from hashrail.pages.console import (
     books_pages,
     changes,
     home,
+    hook_pages,
     payout_pages,
     portal_people,
     searching,
@@ -38,6 +39,7 @@ VIEWS = (
     View(f"{WITHDRAWAL}/approve", "approve", "approver", withdrawals.ask_to_approve),
     View(f"{WITHDRAWAL}/refuse", "refuse", "approver", withdrawals.ask_to_refuse),
     *payout_pages.VIEWS,
+    *hook_pages.VIEWS,
     View(f"{ROOT}/changes", "changes", "approver", changes.listed),
     View(f"{ROOT}/alarms", "alarms", "viewer", alarms.listed),
     *staff_pages.VIEWS,
@@ -73,6 +75,7 @@ FORMS = (
     *books_pages.FORMS,
     *payout_pages.FORMS,
     *staff_pages.FORMS,
+    *hook_pages.FORMS,
     Form(f"{ROOT}/alarms/silence", "silence_alarm", "alarms silence", alarms.ask_to_silence, alarms.silence),
     Form(
         f"{ROOT}/alarms/{{silence:int}}/unsilence",

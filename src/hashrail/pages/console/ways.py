@@ -31,3 +31,19 @@ class ConsoleWays(Ways):
     def deposit(self, deposit_id: int) -> str | None:
         """A deposit's page."""
         return link(f"/deposits/{self._partner_id}/{deposit_id}")
+
+    def webhook(self, endpoint_id: int) -> str:
+        """A webhook endpoint's page."""
+        return link(f"/webhooks/{self._partner_id}/{endpoint_id}")
+
+    def delivery(self, endpoint_id: int, position: int) -> str:
+        """The page of an event at an endpoint."""
+        return link(f"/webhooks/{self._partner_id}/{endpoint_id}/deliveries/{position}")
+
+    def event(self, position: int) -> str:
+        """An event's page."""
+        return link(f"/events/{self._partner_id}/{position}")
+
+    def events(self, kind: str, object_id: str) -> str:
+        """The events of an object."""
+        return link("/events", partner=self._partner_id, kind=kind, object=object_id)

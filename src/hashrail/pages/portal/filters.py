@@ -1,16 +1,13 @@
 """Lists of what the partner's users have: filtered by user, state and days, page by page."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from hashrail.db import Tx
-from hashrail.pages import forms, listing
-from hashrail.pages.forms import MAX_NUMBER
+from hashrail.pages import listing
 from hashrail.pages.portal.visit import Visit, link
 from hashrail.pages.portal.ways import WAYS
-from hashrail.parties import users
-from hashrail.parties.users import User, UserNotFoundError
+from hashrail.parties.users import User
 from hashrail.support.lists import Page
 
 LISTED = 50
@@ -64,22 +61,12 @@ async def listed(
 
 async def named(tx: Tx, visit: Visit, text: str) -> User | None:
     """The user whom the partner calls so, or else the one with that number."""
-    both = await called(tx, visit, text)
-    return both[0] if both else None
+    return await listing.user(tx, visit.partner_id, text)
 
 
 async def called(tx: Tx, visit: Visit, text: str) -> list[User]:
     """Whom a text names: by the partner's own id, and by number."""
-    found: list[User] = []
-    # PostgreSQL keeps no such character in a text, so nobody is called so.
-    if text and "\0" not in text:
-        with suppress(UserNotFoundError):
-            found.append(await users.find(tx, visit.partner_id, text))
-    number = forms.numeral(text)
-    if number is not None and number <= MAX_NUMBER:
-        with suppress(UserNotFoundError):
-            found.append(await users.get(tx, visit.partner_id, number))
-    return list({one.id: one for one in found}.values())
+    return await listing.users_called(tx, visit.partner_id, text)
 
 
 def subject(noun: str, facts: dict[str, Any]) -> str | None:

@@ -34,6 +34,9 @@ MENU = (
         (
             Entry("Keys", f"{ROOT}/keys", "k", also=(f"{ROOT}/changes",)),
             Entry("Requests", f"{ROOT}/requests", "r"),
+            Entry("Webhooks", f"{ROOT}/webhooks", "b"),
+            Entry("Deliveries", f"{ROOT}/deliveries", "y"),
+            Entry("Events", f"{ROOT}/events", "n"),
         ),
     ),
     Group("Team", (Entry("Team", f"{ROOT}/team", "t"), Entry("Log", f"{ROOT}/log", "l"))),

@@ -2,6 +2,7 @@
 
 from hashrail.pages.portal import (
     deposits,
+    events,
     exports,
     home,
     income,
@@ -16,6 +17,7 @@ from hashrail.pages.portal import (
     statement,
     team,
     users,
+    webhooks,
     withdrawals,
 )
 from hashrail.pages.portal.visit import ROOT, Deed, Form, View
@@ -23,6 +25,8 @@ from hashrail.pages.portal.visit import ROOT, Deed, Form, View
 KEY = f"{ROOT}/keys/{{key:int}}"
 CHANGE = f"{ROOT}/changes/{{change:int}}"
 MEMBER = f"{ROOT}/team/{{member:int}}"
+WEBHOOK = f"{ROOT}/webhooks/{{webhook:int}}"
+DELIVERY = f"{WEBHOOK}/deliveries/{{position:int}}"
 
 VIEWS: tuple[View, ...] = (
     View(ROOT, "home", "viewer", home.home),
@@ -50,6 +54,12 @@ VIEWS: tuple[View, ...] = (
     View(KEY, "key", "developer", keys.one),
     View(f"{ROOT}/requests", "requests", "developer", requests.listed),
     View(f"{ROOT}/requests/{{call:int}}", "request", "developer", requests.one),
+    View(f"{ROOT}/webhooks", "webhooks", "viewer", webhooks.listed),
+    View(WEBHOOK, "webhook", "viewer", webhooks.one),
+    View(f"{ROOT}/deliveries", "deliveries", "support", webhooks.log),
+    View(DELIVERY, "delivery", "support", webhooks.delivery),
+    View(f"{ROOT}/events", "events", "support", events.listed),
+    View(f"{ROOT}/events/{{event:int}}", "event", "support", events.one),
     View(f"{ROOT}/team", "team", "owner", team.team),
     View(f"{ROOT}/log", "log", "owner", team.log),
 )
@@ -60,6 +70,47 @@ DEEDS: tuple[Deed, ...] = (
     Deed(
         f"{ROOT}/invitations/{{invitation:int}}/withdraw",
         *("withdraw_invitation", "owner", team.withdraw),
+        while_suspended=True,
+    ),
+)
+# As by the API, also for a partner that is suspended: what happens to it is told on.
+_WEBHOOKS = (
+    Form(
+        *(f"{ROOT}/webhooks/new", "make_webhook_endpoint", "developer", webhooks.ask_to_create, webhooks.create),
+        while_suspended=True,
+    ),
+    Form(
+        *(f"{WEBHOOK}/change", "change_endpoint", "developer", webhooks.ask_to_change, webhooks.change),
+        while_suspended=True,
+    ),
+    Form(
+        *(f"{WEBHOOK}/rotate", "rotate_endpoint", "developer", webhooks.ask_to_rotate, webhooks.rotate),
+        while_suspended=True,
+    ),
+    Form(
+        *(f"{WEBHOOK}/disable", "disable_endpoint", "developer", webhooks.ask_to_disable, webhooks.disable),
+        while_suspended=True,
+    ),
+    Form(
+        *(f"{WEBHOOK}/enable", "enable_endpoint", "developer", webhooks.ask_to_enable, webhooks.enable),
+        while_suspended=True,
+    ),
+    Form(
+        *(f"{WEBHOOK}/remove", "remove_endpoint", "developer", webhooks.ask_to_remove, webhooks.remove),
+        grave=True,
+        while_suspended=True,
+    ),
+    Form(
+        *(f"{WEBHOOK}/test", "try_endpoint", "developer", webhooks.ask_to_test, webhooks.test),
+        looks=False,
+        while_suspended=True,
+    ),
+    Form(
+        *(f"{WEBHOOK}/replay", "replay_events", "developer", webhooks.ask_to_replay, webhooks.replay),
+        while_suspended=True,
+    ),
+    Form(
+        *(f"{DELIVERY}/replay", "replay_event", "developer", webhooks.ask_to_replay_one, webhooks.replay_one),
         while_suspended=True,
     ),
 )
@@ -94,6 +145,7 @@ FORMS: tuple[Form, ...] = (
         *("withdraw_change", "owner", key_changes.ask_to_withdraw, key_changes.withdraw),
         while_suspended=True,
     ),
+    *_WEBHOOKS,
     Form(f"{ROOT}/origins", "origins", "owner", places.ask_for_origins, places.set_origins),
     Form(f"{ROOT}/ton-domains", "ton_domains", "owner", places.ask_for_domains, places.set_domains),
     Form(f"{ROOT}/team/invite", "invite", "owner", team.ask_to_invite, team.invite),

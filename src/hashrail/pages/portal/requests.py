@@ -1,13 +1,13 @@
 """Requests that the API has answered to the partner: found by what they were, and why each refused one was refused."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from hashrail import clock, errors
+from hashrail import errors
 from hashrail.access import api_keys, call_log
 from hashrail.access.call_log import SIGNATURE, Wanted
 from hashrail.api.operations.routes import OPERATIONS, SANDBOX_OPERATIONS
 from hashrail.db import Tx
+from hashrail.pages import listing
 from hashrail.pages.portal.visit import Visit, link
 from hashrail.pages.visiting import Shown
 
@@ -36,8 +36,8 @@ async def listed(tx: Tx, visit: Visit) -> Shown:
         operation=given["operation"] or None,
         error=given["error"].upper() or None,
         request_id=given["request"] or None,
-        since=_moment(given["since"], "since"),
-        until=_moment(given["until"], "until"),
+        since=listing.moment(given["since"], "since"),
+        until=listing.moment(given["until"], "until"),
     )
     found = await call_log.newest(tx, visit.partner_id, wanted, limit=LISTED + 1, before=visit.number("after"))
     shown = found[:LISTED]
@@ -89,7 +89,3 @@ def operation_of(name: str) -> str | None:
 def _names(was: call_log.Answered) -> bool:
     """Whether a request names a person."""
     return was.user_id is not None or was.partner_user is not None
-
-
-def _moment(text: str, field: str) -> datetime | None:
-    return clock.parse_iso(text, field) if text else None

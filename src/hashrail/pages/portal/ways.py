@@ -29,5 +29,21 @@ class PortalWays(Ways):
         """None: a list tells all of it."""
         return None
 
+    def webhook(self, endpoint_id: int) -> str:
+        """A webhook endpoint's page."""
+        return link(f"/webhooks/{endpoint_id}")
+
+    def delivery(self, endpoint_id: int, position: int) -> str:
+        """The page of an event at an endpoint."""
+        return link(f"/webhooks/{endpoint_id}/deliveries/{position}")
+
+    def event(self, position: int) -> str:
+        """An event's page."""
+        return link(f"/events/{position}")
+
+    def events(self, kind: str, object_id: str) -> str:
+        """The events of an object."""
+        return link("/events", kind=kind, object=object_id)
+
 
 WAYS = PortalWays()

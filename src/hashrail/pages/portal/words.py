@@ -8,4 +8,9 @@ DONE = {
     "key_ended": "The key has ended.",
     "signed_out": "Their sessions have ended.",
     "ended": "The session has ended.",
+    "disabled": "Nothing is sent there any more.",
+    "enabled": "It is sent to again, beginning with what waits.",
+    "endpoint_removed": "The endpoint is removed.",
+    "tried": "The event is on its way; it stands below once it was sent.",
+    "sent_again": "It is on its way again.",
 }
