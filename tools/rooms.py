@@ -136,6 +136,7 @@ ROOMS = (
                 "invitations",
                 "member_changes",
                 "member_log",
+                "member_passkeys",
                 "member_second_factors",
                 "member_sessions",
                 "member_signing_in",

@@ -16,15 +16,6 @@ from tests.support.walking import EVERYTHING, Box
 pytestmark = needs_browser
 # Milliseconds after which a page has looked whether something is new.
 ROUND = 11_000
-# A phone or a computer that knows its owner.
-DEVICE = {
-    "protocol": "ctap2",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-    "automaticPresenceSimulation": True,
-}
 
 
 @pytest.fixture(scope="module")
@@ -198,16 +189,10 @@ def test_a_passkey_is_made_and_opens_the_console(opened: Browser, sandbox: Box) 
     console = f"{sandbox.url.replace('127.0.0.1', 'localhost')}/console"
     with looking(opened) as watched:
         page = watched.page
-        devices = page.context.new_cdp_session(page)
-        devices.send("WebAuthn.enable")
-        devices.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
+        walking.give_device(page)
         walking.give_password(page, console, walking.NEWCOMER, sandbox.operators[walking.NEWCOMER])
         walking.give_code(page)
-        page.goto(f"{console}/sessions")
-        page.get_by_label("What it is called").fill("a phone")
-        page.get_by_label("Your password").fill(sandbox.operators[walking.NEWCOMER])
-        page.get_by_role("button", name="Make a passkey").click()
-        expect(page.get_by_role("status").first).to_contain_text("The passkey is there")
+        walking.make_passkey(page, f"{console}/sessions", sandbox.operators[walking.NEWCOMER])
         expect(page.get_by_role("cell", name="a phone", exact=True)).to_be_visible()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("button", name="Sign in")).to_be_visible()
@@ -215,4 +200,22 @@ def test_a_passkey_is_made_and_opens_the_console(opened: Browser, sandbox: Box) 
         assert watched.accessibility() == []
         page.get_by_role("button", name="Use your passkey").click()
         expect(page.get_by_role("heading", name="Today")).to_be_visible()
+        assert watched.complaints == []
+
+
+def test_a_passkey_opens_the_portal(opened: Browser, sandbox: Box) -> None:
+    """Of somebody who was invited a moment ago."""
+    site, password = sandbox.url.replace("127.0.0.1", "localhost"), "a long enough one"
+    with looking(opened) as watched:
+        page = watched.page
+        walking.give_device(page)
+        page.goto(site + sandbox.invitation)
+        page.locator("input[name=password]").fill(password)
+        page.get_by_role("button", name="Join").click()
+        walking.give_code(page)
+        walking.make_passkey(page, f"{site}/portal/account", password)
+        page.context.clear_cookies()
+        walking.give_password(page, f"{site}/portal", "ida@partner.example", password)
+        page.get_by_role("button", name="Use your passkey").click()
+        expect(page.get_by_role("heading", name="Demo partner", level=1)).to_be_visible()
         assert watched.complaints == []

@@ -163,7 +163,7 @@ OPEN = {
     **dict.fromkeys(
         (
             *("app_user.email", "collection.name", "discount_programme.name", "miner.name", "operator_account.name"),
-            *("operator_passkey.name",),
+            *("operator_passkey.name", "member_passkey.name"),
             *("member.email", "member.name", "member_invitation.email", "member_invitation.name", "member_login.email"),
             *("restoration.by_name", "alarm_silence.silenced_by", "alarm_delivery.target"),
             *(
@@ -239,7 +239,7 @@ OPEN = {
     **dict.fromkeys(
         (
             *("operator_session.address", "operator_session.agent", "operator_passkey.host"),
-            *("member_session.address", "member_session.agent"),
+            *("member_session.address", "member_session.agent", "member_passkey.host"),
             *("api_call.address", "api_call.method", "api_call.path"),
         ),
         "what a browser and the network say",

@@ -28,6 +28,15 @@ from tests.support.sandboxes import PASSWORD, sandbox
 ADDRESS = "bcrt1qw6fv8tf4gzacq0qzpvawuekd3zr3yv35gs3jky"
 LINK = re.compile(r'(?:href|action|data-path)="(/(?:console|portal)[^"#]*)"')
 ADMIN, NEWCOMER = "zoe", "pia"
+# A phone or a computer that knows its owner.
+DEVICE = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
 # What a user is called, as an attack on whoever saves a table.
 FORMULA = "=HYPERLINK(calc)"
 # What another light may break.
@@ -55,6 +64,8 @@ class Box:
     url: str
     operators: Mapping[str, str]
     members: Sequence[Mapping[str, str]]
+    # The path of a link that invites somebody to the partner's portal.
+    invitation: str
     # Of who is signed in to a room, by its path: a generator shows its secret once.
     cookies: dict[str, Any] = field(default_factory=dict)
 
@@ -113,7 +124,9 @@ def box() -> Iterator[Box]:
             partner.users.login(FORMULA)
             partner.withdrawals.create("erin", wallet_address=ADDRESS, amount=Decimal("0.0002"))
         people = made.operators | {ADMIN: PASSWORD, NEWCOMER: PASSWORD}
-        yield Box(made.url, people, made.facts.get("members", ()))
+        words = ("--name", "Ida", "--email", "ida@partner.example", "--role", "viewer", "--json")
+        invited = json.loads(made.command("partner", "portal", "invite", "--partner", "1", *words))
+        yield Box(made.url, people, made.facts.get("members", ()), invited["path"])
 
 
 def give_password(page: Page, url: str, name: str, password: str) -> None:
@@ -123,6 +136,22 @@ def give_password(page: Page, url: str, name: str, password: str) -> None:
     page.locator("input[name=password]").fill(password)
     page.locator("button[type=submit]").click()
     page.wait_for_url(f"{url}/code*")
+
+
+def give_device(page: Page) -> None:
+    """A device that the browser plays: it makes passkeys, and knows its owner."""
+    devices = page.context.new_cdp_session(page)
+    devices.send("WebAuthn.enable")
+    devices.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
+
+
+def make_passkey(page: Page, account: str, password: str) -> None:
+    """On the page of one's own account."""
+    page.goto(account)
+    page.get_by_label("What it is called").fill("a phone")
+    page.get_by_label("Your password").fill(password)
+    page.get_by_role("button", name="Make a passkey").click()
+    page.get_by_role("status").filter(has_text="The passkey is there").wait_for()
 
 
 def give_code(page: Page) -> None:

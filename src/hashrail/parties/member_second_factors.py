@@ -6,6 +6,8 @@ owner again.
 
 from hashrail import clock
 from hashrail.db import Reader, Tx
+from hashrail.deployment import journal
+from hashrail.deployment.journal import Kind
 from hashrail.parties import totp
 from hashrail.vault import Vault
 
@@ -35,7 +37,8 @@ async def secret_to_confirm(tx: Tx, vault: Vault, partner_id: int, member_id: in
 async def accept(tx: Tx, vault: Vault, partner_id: int, member_id: int, code: str) -> bool:
     """Whether it is a code of the member's generator that was not used yet; from then on it is."""
     row = await tx.fetchrow(
-        "SELECT sealed, last_step FROM member_code WHERE partner_id = $1 AND member_id = $2 FOR UPDATE",
+        """SELECT sealed, last_step, confirmed_at FROM member_code
+           WHERE partner_id = $1 AND member_id = $2 FOR UPDATE""",
         *(partner_id, member_id),
     )
     if row is None:
@@ -47,4 +50,6 @@ async def accept(tx: Tx, vault: Vault, partner_id: int, member_id: int, code: st
                WHERE partner_id = $1 AND member_id = $2""",
             *(partner_id, member_id, step, clock.wall_now()),
         )
+    if step is not None and row["confirmed_at"] is None:
+        await journal.note(tx, Kind.MEMBER_GENERATOR, partner_id=partner_id, member=member_id)
     return step is not None

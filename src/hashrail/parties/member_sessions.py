@@ -120,6 +120,14 @@ async def end_all(tx: Tx, partner_id: int, member_id: int) -> None:
     await tx.execute("DELETE FROM member_session WHERE partner_id = $1 AND member_id = $2", partner_id, member_id)
 
 
+async def end_others(tx: Tx, partner_id: int, member_id: int, kept: int) -> None:
+    """End every session of a member but one."""
+    await tx.execute(
+        "DELETE FROM member_session WHERE partner_id = $1 AND member_id = $2 AND id <> $3",
+        *(partner_id, member_id, kept),
+    )
+
+
 async def forget_expired(tx: Tx, partner_id: int) -> int:
     """Let sessions of a partner go that are over; answers how many."""
     now = clock.wall_now()

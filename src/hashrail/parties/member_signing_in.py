@@ -1,18 +1,20 @@
-"""Signing in to the portal: e-mail address and password, then a code, then a session; or an invitation and a password.
+"""Signing in to the portal: address and password, a code or a passkey, a session; or an invitation and a password.
 
 Each step commits by itself, the count of attempts before anything is looked at. Whoever fails learns nothing of what
 was wrong: an unknown address, a member who was disabled and a wrong password are one refusal that takes one time.
 """
 
 from hashrail import db
-from hashrail.db import Pool, Tx
+from hashrail.db import Pool, Reader, Tx
 from hashrail.errors import UnauthorizedError
 from hashrail.parties import (
     invitations,
     member_log,
+    member_passkeys,
     member_second_factors,
     member_sessions,
     members,
+    passkeys,
     passwords,
     sign_in_attempts,
 )
@@ -43,7 +45,7 @@ async def by_password(pool: Pool, email: str, password: str, *, asks_codes: bool
         await sign_in_attempts.count(tx, name=named, place=where.place, door="portal")
     member, _ = await members.authenticate(pool, named, password)
     async with db.transaction(pool) as tx:
-        if asks_codes or await member_second_factors.is_confirmed(tx, member.partner_id, member.id):
+        if asks_codes or await has_second_factor(tx, member):
             return await _begin(tx, member, "password", where), "password"
         await sign_in_attempts.succeeded(tx, name=named, place=where.place, door="portal")
         return await _signed_in(tx, member, where), "whole"
@@ -57,11 +59,35 @@ async def by_code(pool: Pool, vault: Vault, session: Session, member: Member, co
     async with db.transaction(pool) as tx:
         await sign_in_attempts.count(tx, name=member.email, place=where.place, door="portal")
     async with db.transaction(pool) as tx:
-        if not await member_second_factors.accept(tx, vault, member.partner_id, member.id, code):
+        # Who has a passkey and no generator gets none by a password alone.
+        is_new = not await member_second_factors.is_confirmed(tx, member.partner_id, member.id)
+        is_guarded = is_new and await has_second_factor(tx, member)
+        if is_guarded or not await member_second_factors.accept(tx, vault, member.partner_id, member.id, code):
             raise MemberCodeError("this code does not count", field="code")
-        await member_sessions.end(tx, member.partner_id, member.id, session.id)
-        await sign_in_attempts.succeeded(tx, name=member.email, place=where.place, door="portal")
-        return await _signed_in(tx, member, where)
+        return await _whole(tx, session, member, where)
+
+
+async def by_passkey(
+    pool: Pool, session: Session, token: str, member: Member, answer: str, *, site: str, where: From
+) -> str:
+    """The same by a passkey, of the browser that has the waiting session's token. `site` is our address, as it came.
+
+    Raises TooManySignInsError, PasskeyError.
+    """
+    async with db.transaction(pool) as tx:
+        await sign_in_attempts.count(tx, name=member.email, place=where.place, door="portal")
+    async with db.transaction(pool) as tx:
+        asked = passkeys.challenge(token, passkeys.SIGN_IN)
+        await member_passkeys.accept(tx, member.partner_id, member.id, answer, site=site, asked=asked)
+        return await _whole(tx, session, member, where)
+
+
+async def has_second_factor(tx: Reader, member: Member) -> bool:
+    """Whether a code generator or a passkey guards the account."""
+    return (
+        await member_second_factors.is_confirmed(tx, member.partner_id, member.id)
+        or await member_passkeys.of_member(tx, member.partner_id, member.id) != []
+    )
 
 
 async def by_invitation(pool: Pool, token: str, password: str, *, asks_codes: bool, where: From) -> tuple[str, Stage]:
@@ -81,18 +107,32 @@ async def by_invitation(pool: Pool, token: str, password: str, *, asks_codes: bo
         return await _signed_in(tx, member, where), "whole"
 
 
+async def assert_password(pool: Pool, member: Member, password: str, *, where: From) -> None:
+    """Whoever sits here knows the password. An attempt counts also where it leads to nothing.
+
+    Raises TooManySignInsError, MemberCredentialsError.
+    """
+    async with db.transaction(pool) as tx:
+        await sign_in_attempts.count(tx, name=member.email, place=where.place, door="portal")
+    await members.authenticate(pool, member.email, password)
+    async with db.transaction(pool) as tx:
+        await sign_in_attempts.succeeded(tx, name=member.email, place=where.place, door="portal")
+
+
 async def another_password(pool: Pool, member: Member, now: str, new: str, *, where: From) -> str:
     """The digest of another password, for who has the one before (`members.set_digest`).
 
     Raises TooManySignInsError, MemberCredentialsError, PasswordTooShortError.
     """
-    async with db.transaction(pool) as tx:
-        await sign_in_attempts.count(tx, name=member.email, place=where.place, door="portal")
-    await members.authenticate(pool, member.email, now)
-    digest = await passwords.digest_of(new)
-    async with db.transaction(pool) as tx:
-        await sign_in_attempts.succeeded(tx, name=member.email, place=where.place, door="portal")
-    return digest
+    await assert_password(pool, member, now, where=where)
+    return await passwords.digest_of(new)
+
+
+async def _whole(tx: Tx, session: Session, member: Member, where: From) -> str:
+    """The session that takes the place of the one that waited."""
+    await member_sessions.end(tx, member.partner_id, member.id, session.id)
+    await sign_in_attempts.succeeded(tx, name=member.email, place=where.place, door="portal")
+    return await _signed_in(tx, member, where)
 
 
 async def _signed_in(tx: Tx, member: Member, where: From) -> str:

@@ -3,42 +3,12 @@
 They go with a password that somebody else gives, like the code generator.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from hashrail import clock
 from hashrail.db import Reader, Tx, record
-from hashrail.errors import ConflictError, NotFoundError
+from hashrail.deployment import journal
+from hashrail.deployment.journal import Kind
 from hashrail.parties import passkeys
-from hashrail.parties.passkeys import Made, PasskeyError
-
-MAX_PASSKEYS, MAX_NAME = 10, 100
-
-
-class PasskeyNotFoundError(NotFoundError):
-    """The operator has no passkey of that number."""
-
-    code = "PASSKEY_NOT_FOUND"
-    advice = "Look at the list again."
-
-
-class PasskeysFullError(ConflictError):
-    """The operator has as many passkeys as anybody may."""
-
-    code = "PASSKEYS_FULL"
-    advice = "Remove one that you do not use any more."
-
-
-@dataclass(frozen=True, slots=True)
-class Passkey:
-    """A passkey: for which host it was made, and when it was used last; times are wall times."""
-
-    id: int
-    name: str
-    host: str
-    credential: bytes
-    made_at: datetime
-    used_at: datetime | None
+from hashrail.parties.passkeys import Made, Passkey, PasskeyError, PasskeyNotFoundError
 
 
 async def of_operator(tx: Reader, operator_id: int) -> list[Passkey]:
@@ -53,26 +23,41 @@ async def of_operator(tx: Reader, operator_id: int) -> list[Passkey]:
 
 async def add(tx: Tx, operator_id: int, made: Made, *, name: str, host: str) -> None:
     """Keep a new one. Raises PasskeysFullError, PasskeyError."""
-    await tx.fetchval("SELECT id FROM operator_account WHERE id = $1 FOR NO KEY UPDATE", operator_id)
-    if len(await of_operator(tx, operator_id)) >= MAX_PASSKEYS:
-        raise PasskeysFullError(f"{MAX_PASSKEYS} passkeys are the most")
+    owner = await tx.fetchval("SELECT name FROM operator_account WHERE id = $1 FOR NO KEY UPDATE", operator_id)
+    passkeys.assert_room(await of_operator(tx, operator_id))
     kept = await tx.fetchval(
         """INSERT INTO operator_passkey (operator_id, name, host, credential, public_key, signed, made_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (credential) DO NOTHING RETURNING id""",
-        *(operator_id, name[:MAX_NAME], host, made.credential, made.public_key, made.signed, clock.wall_now()),
+        *(operator_id, passkeys.name_of(name), host, made.credential, made.public_key, made.signed, clock.wall_now()),
     )
     if kept is None:
         raise PasskeyError("this passkey is there already", field="credential")
+    told = passkeys.digest_of(made.credential)
+    await journal.note(tx, Kind.OPERATOR_PASSKEY_ADDED, operator=owner, passkey=told)
 
 
 async def remove(tx: Tx, operator_id: int, number: int) -> str:
     """Take one away; answers its name. Raises PasskeyNotFoundError."""
-    gone: str | None = await tx.fetchval(
-        "DELETE FROM operator_passkey WHERE operator_id = $1 AND id = $2 RETURNING name", operator_id, number
+    gone = await tx.fetchrow(
+        "DELETE FROM operator_passkey WHERE operator_id = $1 AND id = $2 RETURNING name, credential",
+        *(operator_id, number),
     )
     if gone is None:
         raise PasskeyNotFoundError(f"no passkey {number}", field="passkey")
-    return gone
+    owner = await tx.fetchval("SELECT name FROM operator_account WHERE id = $1", operator_id)
+    told = passkeys.digest_of(gone["credential"])
+    await journal.note(tx, Kind.OPERATOR_PASSKEY_REMOVED, operator=owner, passkey=told)
+    name: str = gone["name"]
+    return name
+
+
+async def drop(tx: Tx, operator_id: int, digest: str) -> bool:
+    """Take the one away that the journal calls so; answers whether there was one."""
+    for one in await of_operator(tx, operator_id):
+        if passkeys.digest_of(one.credential) == digest:
+            await remove(tx, operator_id, one.id)
+            return True
+    return False
 
 
 async def forget(tx: Tx, operator_id: int) -> None:
@@ -87,9 +72,7 @@ async def accept(tx: Tx, operator_id: int, answer: str, *, site: str, asked: byt
            WHERE operator_id = $1 AND credential = $2 FOR UPDATE""",
         *(operator_id, passkeys.named(answer)),
     )
-    if row is None or row["host"] != passkeys.host_of(site):
-        raise PasskeyError("this passkey opens nothing here", field="credential")
-    signed = passkeys.used(answer, site=site, asked=asked, public_key=row["public_key"], signed=row["signed"])
+    number, signed = passkeys.signed_by(row, answer, site=site, asked=asked)
     await tx.execute(
-        "UPDATE operator_passkey SET signed = $2, used_at = $3 WHERE id = $1", row["id"], signed, clock.wall_now()
+        "UPDATE operator_passkey SET signed = $2, used_at = $3 WHERE id = $1", *(number, signed, clock.wall_now())
     )

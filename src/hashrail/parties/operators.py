@@ -278,10 +278,16 @@ async def give_digest(tx: Tx, name: str, digest: str, *, by: Operator | None) ->
     await set_digest(tx, name, digest)
     await operator_sessions.end_all(tx, found.id)
     if by is None or by.id != found.id:
-        await second_factors.forget(tx, found.id)
-        await operator_passkeys.forget(tx, found.id)
+        await forget_factors(tx, found)
     await people.tie(tx, found.id, None if by is None else by.id, "password")
     await note(tx, by, "password changed", name)
+
+
+async def forget_factors(tx: Tx, operator: Operator) -> None:
+    """Take code generator and passkeys away: the next sign-in begins with a new secret."""
+    await second_factors.forget(tx, operator.id)
+    await operator_passkeys.forget(tx, operator.id)
+    await journal.note(tx, Kind.OPERATOR_FACTORS_LOST, operator=operator.name)
 
 
 async def set_digest(tx: Tx, name: str, digest: str) -> None:

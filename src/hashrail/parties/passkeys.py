@@ -1,20 +1,27 @@
 """Passkeys (WebAuthn): a key in somebody's device that signs for one host alone, so that a forged page gets nothing.
 
 The challenge that a device signs follows from the token of the browser's session and a word: nobody else's session has
-it, and it counts no more once the session or the word has gone. Whose keys there are, their rooms keep
-(`operator_passkeys.py`).
+it, and it counts no more once the session or the word has gone. Whose keys there are, others keep
+(`operator_passkeys.py`, `member_passkeys.py`).
 """
 
 import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from hashrail.errors import UnauthorizedError
+from hashrail.db import Row
+from hashrail.errors import ConflictError, NotFoundError, UnauthorizedError
 
 MAX_ANSWER = 20_000
+MAX_PASSKEYS, MAX_NAME = 10, 100
+# Of a digest, what tells two passkeys apart.
+DIGEST_LENGTH = 32
+# The word of the challenge that is signed to sign in: one for each session that waits.
+SIGN_IN = "sign in"
 
 
 class PasskeyError(UnauthorizedError):
@@ -24,6 +31,32 @@ class PasskeyError(UnauthorizedError):
     advice = (
         "Load the page anew and try once more, with a passkey that was made here. Otherwise use your code generator."
     )
+
+
+class PasskeyNotFoundError(NotFoundError):
+    """The account has no passkey of that number."""
+
+    code = "PASSKEY_NOT_FOUND"
+    advice = "Look at the list again."
+
+
+class PasskeysFullError(ConflictError):
+    """The account has as many passkeys as anybody may."""
+
+    code = "PASSKEYS_FULL"
+    advice = "Remove one that you do not use any more."
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A passkey: for which host it was made, and when it was used last; times are wall times."""
+
+    id: int
+    name: str
+    host: str
+    credential: bytes
+    made_at: datetime
+    used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +80,22 @@ def is_named(site: str) -> bool:
     except ValueError:
         return True
     return False
+
+
+def name_of(text: str) -> str:
+    """A passkey's name, as it is kept."""
+    return text[:MAX_NAME]
+
+
+def assert_room(known: Sequence[Passkey]) -> None:
+    """The account may have one more. Raises PasskeysFullError."""
+    if len(known) >= MAX_PASSKEYS:
+        raise PasskeysFullError(f"{MAX_PASSKEYS} passkeys are the most")
+
+
+def digest_of(credential: bytes) -> str:
+    """What the journal calls a passkey: nobody finds its owner's device by it."""
+    return hashlib.sha256(credential).hexdigest()[:DIGEST_LENGTH]
 
 
 def challenge(token: str, word: str) -> bytes:
@@ -132,6 +181,16 @@ def used(answer: str, *, site: str, asked: bytes, public_key: bytes, signed: int
     except _mistakes() as error:
         raise PasskeyError("the passkey's signature does not hold here", field="credential") from error
     return found.new_sign_count
+
+
+def signed_by(row: Row | None, answer: str, *, site: str, asked: bytes) -> tuple[int, int]:
+    """Which passkey of an account has signed an answer, and its count from now on. Raises PasskeyError.
+
+    `row` is what is kept of the one that the answer names.
+    """
+    if row is None or row["host"] != host_of(site):
+        raise PasskeyError("this passkey opens nothing here", field="credential")
+    return row["id"], used(answer, site=site, asked=asked, public_key=row["public_key"], signed=row["signed"])
 
 
 def _mistakes() -> tuple[type[Exception], ...]:

@@ -6,6 +6,8 @@ code counts once: neither it nor an earlier one opens anything again. The secret
 
 from hashrail import clock
 from hashrail.db import Reader, Tx
+from hashrail.deployment import journal
+from hashrail.deployment.journal import Kind
 from hashrail.parties import totp
 from hashrail.vault import Vault
 
@@ -32,7 +34,7 @@ async def secret_to_confirm(tx: Tx, vault: Vault, operator_id: int) -> str:
 async def accept(tx: Tx, vault: Vault, operator_id: int, code: str) -> bool:
     """Whether it is a code of the operator's generator that was not used yet; from then on it is."""
     row = await tx.fetchrow(
-        "SELECT sealed, last_step FROM operator_code WHERE operator_id = $1 FOR UPDATE", operator_id
+        "SELECT sealed, last_step, confirmed_at FROM operator_code WHERE operator_id = $1 FOR UPDATE", operator_id
     )
     if row is None:
         return False
@@ -43,6 +45,9 @@ async def accept(tx: Tx, vault: Vault, operator_id: int, code: str) -> bool:
                WHERE operator_id = $1""",
             *(operator_id, step, clock.wall_now()),
         )
+    if step is not None and row["confirmed_at"] is None:
+        owner = await tx.fetchval("SELECT name FROM operator_account WHERE id = $1", operator_id)
+        await journal.note(tx, Kind.OPERATOR_GENERATOR, operator=owner)
     return step is not None
 
 

@@ -22,9 +22,6 @@ from hashrail.parties.browser_sessions import Stage
 from hashrail.parties.operator_sessions import Session
 from hashrail.vault import Vault
 
-# The word of the challenge that is signed to sign in: one for each session that waits.
-SIGN_IN = "sign in"
-
 
 class OperatorCodeError(UnauthorizedError):
     """The code is not the one that the operator's generator shows, or it was used already."""
@@ -94,7 +91,7 @@ async def by_passkey(
     async with db.transaction(pool) as tx:
         await sign_in_attempts.count(tx, name=name, place=where.place)
     async with db.transaction(pool) as tx:
-        asked = passkeys.challenge(token, SIGN_IN)
+        asked = passkeys.challenge(token, passkeys.SIGN_IN)
         await operator_passkeys.accept(tx, session.operator_id, answer, site=site, asked=asked)
         return await _whole(tx, session, name, where)
 

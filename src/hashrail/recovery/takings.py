@@ -20,7 +20,7 @@ from hashrail.db import Reader, Tx
 from hashrail.deployment.journal import Entry, Kind
 from hashrail.errors import ConflictError, NotFoundError
 from hashrail.events import endpoints
-from hashrail.parties import members, operators, partners, standings, users
+from hashrail.parties import member_passkeys, members, operator_passkeys, operators, partners, standings, users
 from hashrail.parties.members import Member
 from hashrail.parties.partners import Partner
 from hashrail.selling import orders, partner_closing, payment_reversals, refunds
@@ -37,6 +37,8 @@ OPPOSITES = {
     Kind.KEY_ROTATED: Kind.KEY_REVOKED,
     Kind.WEBHOOK_CREATED: Kind.WEBHOOK_DELETED,
     Kind.WEBHOOK_ENABLED: Kind.WEBHOOK_DISABLED,
+    Kind.OPERATOR_PASSKEY_ADDED: Kind.OPERATOR_PASSKEY_REMOVED,
+    Kind.MEMBER_PASSKEY_ADDED: Kind.MEMBER_PASSKEY_REMOVED,
 }
 # What an entry tells, in the order in which it is said, and the word before each.
 WORDS = {
@@ -53,6 +55,7 @@ WORDS = {
     "withdrawal": "withdrawal",
     "webhook": "webhook endpoint",
     "address": "address",
+    "passkey": "passkey",
     "operator": "operator",
     "member": "member",
     "action": "action",
@@ -72,7 +75,7 @@ class Outcome:
 
 
 async def of_operators(tx: Tx, entries: list[Entry]) -> list[Outcome]:
-    """Disable operators, lower roles and change passwords again."""
+    """Disable operators, lower roles, change passwords and take second factors away again."""
     return await _take(tx, entries, _OF_OPERATORS)
 
 
@@ -168,6 +171,17 @@ async def _lower(tx: Tx, what: What) -> None:
 
 async def _set_password(tx: Tx, what: What) -> None:
     await operators.set_digest(tx, what["operator"], what["digest"])
+
+
+async def _forget_factors(tx: Tx, what: What) -> None:
+    """A generator that was set up since is one of the life that is lost: its owner sets up another one."""
+    await operators.forget_factors(tx, await operators.find(tx, what["operator"]))
+
+
+async def _drop_passkey(tx: Tx, what: What) -> None:
+    found = await operators.find(tx, what["operator"])
+    if not await operator_passkeys.drop(tx, found.id, what["passkey"]):
+        raise NotInBooksError
 
 
 async def _block(tx: Tx, books: OpenBooks, what: What) -> None:
@@ -284,6 +298,12 @@ async def _set_members_password(tx: Tx, books: OpenBooks, what: What) -> None:
     await members.set_digest(tx, await _member(tx, books, what), what["digest"])
 
 
+async def _drop_members_passkey(tx: Tx, books: OpenBooks, what: What) -> None:
+    found = await _member(tx, books, what)
+    if not await member_passkeys.drop(tx, books.partner_id, found.id, what["passkey"]):
+        raise NotInBooksError
+
+
 async def _member(tx: Reader, books: OpenBooks, what: What) -> Member:
     """One who accepted an invitation in the life that is lost has no account: it is made anew."""
     try:
@@ -296,6 +316,8 @@ _OF_OPERATORS: dict[Kind, Verb] = {
     Kind.OPERATOR_DISABLED: _disable,
     Kind.OPERATOR_ROLE: _lower,
     Kind.OPERATOR_PASSWORD: _set_password,
+    Kind.OPERATOR_FACTORS_LOST: _forget_factors,
+    Kind.OPERATOR_PASSKEY_REMOVED: _drop_passkey,
 }
 _OF_PARTNERS: dict[Kind, OfPartner] = {
     Kind.KEY_REVOKED: _revoke_key,
@@ -318,6 +340,7 @@ _OF_PARTNERS: dict[Kind, OfPartner] = {
     Kind.MEMBER_DISABLED: _disable_member,
     Kind.MEMBER_ROLE: _lower_member,
     Kind.MEMBER_PASSWORD: _set_members_password,
+    Kind.MEMBER_PASSKEY_REMOVED: _drop_members_passkey,
 }
 # What is done while the partner's fence is held.
 _HOLDING = (Kind.PARTNER_SUSPENDED, Kind.PARTNER_CLOSED)

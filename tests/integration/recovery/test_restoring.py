@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyotp
 import pytest
 
 from hashrail import clock, db
@@ -18,8 +19,16 @@ from hashrail.access import api_keys
 from hashrail.books import lost_numbers
 from hashrail.db import DatabaseDownError
 from hashrail.deployment import facts, journal_file
-from hashrail.parties import members, operators
+from hashrail.parties import (
+    member_passkeys,
+    member_second_factors,
+    members,
+    operator_passkeys,
+    operators,
+    second_factors,
+)
 from hashrail.parties.members import Role
+from hashrail.parties.passkeys import Made
 from hashrail.recovery import restoring
 from tests.support.api_client import Api, Caller, answered, check_refused, open_api
 from tests.support.backups import dump, restored
@@ -50,6 +59,7 @@ TAKEN = {
         "webhook endpoint disabled",
         "webhook endpoint deleted",
         *("member disabled", "member's role changed", "member's password changed", "key addresses changed"),
+        *("second factors taken away", "passkey removed", "member's passkey removed"),
     ),
 }
 
@@ -185,6 +195,7 @@ async def live_before(made: Life, api: Api, shell: Shell) -> None:
     for name in ("disabled", "lowered", "raised", "renewed"):
         role: Role = "viewer" if name == "raised" else "owner"
         made.members[name] = (await joined(made.world.pool, made.world.partner.id, f"{name}@x.example", role)).id
+    await factors_are_had(made)
     for address in ADDRESSES[:2]:
         answered(await api.server.call("s2s_wallet_bind", address=address, partnerUserId="alice"))
     for name in ("kept", "disabled", "deleted", "rotated"):
@@ -228,6 +239,7 @@ async def live_on(made: Life, api: Api, shell: Shell) -> None:
     await said(shell, "partner", "close", "former", "--reason", "its contract has ended")
     for verb in ("suspend", "reopen"):
         await said(shell, "partner", verb, "friend", "--reason", "a drill")
+    await factors_change(made)
     async with db.transaction(made.world.pool) as tx:
         await operators.disable(tx, "otto")
         await operators.set_password(tx, "olga", NEW_PASSWORD)
@@ -246,6 +258,39 @@ async def people_of_the_partner_change(made: Life, narrowed: int) -> None:
         here = [ip_network("127.0.0.0/8")]
         await api_keys.set_addresses(tx, partner_id=partner_id, key_id=narrowed, allowed_ips=here)
     await joined(pool, partner_id, "late@x.example")
+
+
+async def factors_are_had(made: Life) -> None:
+    """Otto and a member have two passkeys each, olga one and a code generator."""
+    pool, vault, partner_id, renewed = made.world.pool, made.world.vault, made.world.partner.id, made.members["renewed"]
+    async with db.transaction(pool) as tx:
+        olga, otto = await operators.find(tx, "olga"), await operators.find(tx, "otto")
+        await operator_passkeys.add(tx, olga.id, of_device("olga"), name="hers", host="here.example")
+        await second_factors.secret_to_confirm(tx, vault, olga.id)
+        for name in ("lost", "kept"):
+            await operator_passkeys.add(tx, otto.id, of_device(name), name=name, host="here.example")
+            await member_passkeys.add(tx, partner_id, renewed, of_device(name), name=name, host="here.example")
+
+
+async def factors_change(made: Life) -> None:
+    """Each loses one; otto gets another and loses it; the member gets another one and a code generator."""
+    pool, vault, partner_id, renewed = made.world.pool, made.world.vault, made.world.partner.id, made.members["renewed"]
+    async with db.transaction(pool) as tx:
+        otto = await operators.find(tx, "otto")
+        await operator_passkeys.add(tx, otto.id, of_device("late"), name="late", host="here.example")
+        for one in await operator_passkeys.of_operator(tx, otto.id):
+            if one.name != "kept":
+                await operator_passkeys.remove(tx, otto.id, one.id)
+        await member_passkeys.add(tx, partner_id, renewed, of_device("late"), name="late", host="here.example")
+        lost = next(one for one in await member_passkeys.of_member(tx, partner_id, renewed) if one.name == "lost")
+        await member_passkeys.remove(tx, partner_id, renewed, lost.id)
+        secret = await member_second_factors.secret_to_confirm(tx, vault, partner_id, renewed)
+        for _ in range(2):
+            await member_second_factors.accept(tx, vault, partner_id, renewed, pyotp.TOTP(secret).now())
+
+
+def of_device(name: str) -> Made:
+    return Made(name.encode(), b"", 0)
 
 
 async def everything_told(api: Api, after: int = 0) -> list[Any]:
@@ -327,6 +372,22 @@ async def test_what_was_taken_away_stays_away(life: Life, tmp_path: Path) -> Non
         assert await books.broken() == {}
 
 
+async def test_second_factors_that_were_lost_stay_lost(life: Life, tmp_path: Path) -> None:
+    """A passkey that was removed opens nothing again, nor what went with a password; what was set up is only told."""
+    async with life.again(tmp_path) as books:
+        passkeys = "SELECT string_agg({}_id || ' ' || name, ', ') FROM {}_passkey"
+        renewed, otto = life.members["renewed"], "SELECT id FROM operator_account WHERE name = 'otto'"
+        report = await books.begin()
+        assert await books.ask(passkeys.format("operator", "operator")) == f"{await books.ask(otto)} kept"
+        assert await books.ask(passkeys.format("member", "member")) == f"{renewed} kept"
+        assert await books.ask("SELECT count(*) FROM operator_code") == 0
+        told = [(one["kind"], one["about"]) for one in report["given"] if one["kind"].startswith("member's")]
+        generator, passkey = "member's code generator set up", "member's passkey added"
+        assert sorted(kind for kind, _ in told if kind in (generator, passkey)) == [generator, passkey]
+        left = [one for one in report["taken"] if one["kind"] == "passkey removed" and one["left"] is not None]
+        assert [one["left"] for one in left] == ["it is not in the books"]
+
+
 async def check_webhooks(books: Restored, report: Any) -> None:
     """One that was disabled or deleted since stays that; whose secret was changed since is named."""
     life = books.life
@@ -348,6 +409,7 @@ async def test_money_that_was_taken_is_taken_again_once(life: Life, tmp_path: Pa
         report = await books.begin()
         mine = f"of partner {life.world.partner.id}"
         left = {one["about"]: one["left"] for one in report["taken"] if one["left"] is not None}
+        left = {about: why for about, why in left.items() if not about.startswith("passkey")}
         short = "the account does not hold that much: 0 GOMINING can be spent"
         assert left == {
             f"order issued later {mine}": "the order is created",

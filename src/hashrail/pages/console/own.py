@@ -1,10 +1,10 @@
 """What is an operator's own: open sessions, passkeys, another password, and what they did last."""
 
-from hashrail import db, texts
+from hashrail import db
 from hashrail.acts import operators as acts
 from hashrail.acts.acting import Acting
 from hashrail.db import Tx
-from hashrail.pages import forms
+from hashrail.pages import forms, own_passkeys
 from hashrail.pages.console.asking import Asked, Done
 from hashrail.pages.console.visit import Shown, Visit, link
 from hashrail.pages.forms import Field, Values
@@ -12,7 +12,6 @@ from hashrail.parties import (
     operator_passkeys,
     operator_sessions,
     operators,
-    passkeys,
     passwords,
     second_factors,
     sent_forms,
@@ -24,23 +23,14 @@ NEWEST = 20
 
 async def sessions(tx: Tx, visit: Visit) -> Shown:
     """The operator's open sessions, their passkeys, whether a code generator guards the account, their newest deeds."""
-    found, once, site = (
-        await operator_passkeys.of_operator(tx, visit.operator.id),
-        sent_forms.new_word(),
-        visit.came.site,
-    )
-    asked = passkeys.challenge(visit.token, once)
-    known = [each.credential for each in found]
-    owner = f"operator {visit.operator.id}".encode()
+    operator = visit.operator
+    found = await operator_passkeys.of_operator(tx, operator.id)
     return Shown(
-        {
-            "passkeys": found,
-            "once": once,
-            "is_named": passkeys.is_named(site),
-            "to_make": passkeys.to_make(site, visit.operator.name, owner, asked, known),
-            "sessions": await operator_sessions.of_operator(tx, visit.operator.id),
-            "has_generator": await second_factors.is_confirmed(tx, visit.operator.id),
-            "history_of": await operators.actions_of(tx, visit.operator.id, NEWEST),
+        own_passkeys.shown(visit, found, account=operator.name, owner=f"operator {operator.id}")
+        | {
+            "sessions": await operator_sessions.of_operator(tx, operator.id),
+            "has_generator": await second_factors.is_confirmed(tx, operator.id),
+            "history_of": await operators.actions_of(tx, operator.id, NEWEST),
         }
     )
 
@@ -83,21 +73,19 @@ async def set_password(tx: Tx, act: Acting, visit: Visit, _: Values) -> Done:
 
 async def add_passkey(tx: Tx, visit: Visit) -> str:
     """Keep the passkey that the operator's browser has made for the page that asked; other sessions end."""
-    operator, name = visit.operator, texts.shown(visit.given("name"), operator_passkeys.MAX_NAME)
+    operator = visit.operator
     await _assert_password(visit, visit.form.get("password", ""))
-    once = visit.given("once")
-    await sent_forms.take(tx, operator, once)
-    site = visit.came.site
-    made = passkeys.made(visit.given("credential"), site=site, asked=passkeys.challenge(visit.token, once))
-    await operator_passkeys.add(tx, operator.id, made, name=name, host=passkeys.host_of(site))
+    sent = own_passkeys.sent(visit)
+    await sent_forms.take(tx, operator, sent.once)
+    await operator_passkeys.add(tx, operator.id, sent.made, name=sent.name, host=sent.host)
     await operator_sessions.end_others(tx, operator.id, visit.session.id)
-    await operators.note(tx, operator, "passkey added", f"{name} of {operator.name}")
+    await operators.note(tx, operator, "passkey added", f"{sent.name} of {operator.name}")
     return link("/sessions", done="passkey_added")
 
 
 async def remove_passkey(tx: Tx, visit: Visit) -> str:
     """Take one of the operator's passkeys away; other sessions end."""
-    operator, number = visit.operator, forms.number("passkey", visit.given("passkey"))
+    operator, number = visit.operator, own_passkeys.number(visit)
     await _assert_password(visit, visit.form.get("password", ""))
     name = await operator_passkeys.remove(tx, operator.id, number)
     await operator_sessions.end_others(tx, operator.id, visit.session.id)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from hashrail.db import Reader, Tx
 from hashrail.deployment.opened import Deployment
+from hashrail.pages import own_passkeys
 from hashrail.pages.console.visit import ROOT
 from hashrail.pages.signing import Half, PasswordTooLongAgoError, SignIn, asks_codes
-from hashrail.parties import operator_passkeys, operator_sessions, operators, passkeys, second_factors, signing_in
+from hashrail.parties import operator_passkeys, operator_sessions, operators, second_factors, signing_in
 from hashrail.parties.browser_sessions import Stage
 from hashrail.parties.operator_sessions import Session
 from hashrail.parties.operators import Operator
@@ -47,11 +48,10 @@ class ConsoleSignIn(SignIn):
             return None
         _, operator = found
         known = await operator_passkeys.of_operator(tx, operator.id)
-        here = [each.credential for each in known if each.host == passkeys.host_of(site)]
-        passkey = passkeys.to_use(site, passkeys.challenge(token, signing_in.SIGN_IN), here) if here else None
         is_confirmed = await second_factors.is_confirmed(tx, operator.id)
-        if is_confirmed or known:
-            return Half(operator.name, None, passkey, takes_codes=is_confirmed)
+        guarded = own_passkeys.half(operator.name, known, has_generator=is_confirmed, token=token, site=site)
+        if guarded is not None:
+            return guarded
         return Half(operator.name, await second_factors.secret_to_confirm(tx, deployment.vault, operator.id))
 
 

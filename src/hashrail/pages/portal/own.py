@@ -1,22 +1,32 @@
-"""What is a member's own: their open sessions, ending them, and another password."""
+"""What is a member's own: their open sessions and passkeys, ending them, and another password."""
 
 from hashrail.db import Tx
-from hashrail.pages import forms
+from hashrail.pages import forms, own_passkeys
 from hashrail.pages.asking import Asked, Done
 from hashrail.pages.forms import Field, Values
 from hashrail.pages.portal.acting import MemberActing
 from hashrail.pages.portal.visit import Visit, link
 from hashrail.pages.visiting import Shown
-from hashrail.parties import member_second_factors, member_sessions, member_signing_in, members
+from hashrail.parties import (
+    member_passkeys,
+    member_second_factors,
+    member_sessions,
+    member_signing_in,
+    members,
+    sent_forms,
+)
 
 
 async def account(tx: Tx, visit: Visit) -> Shown:
-    """The member's open sessions, and whether a code generator guards the account."""
+    """The member's open sessions, their passkeys, and whether a code generator guards the account."""
+    member = visit.member
     found = await member_sessions.of_partner(tx, visit.partner_id)
+    known = await member_passkeys.of_member(tx, visit.partner_id, member.id)
     return Shown(
-        {
-            "sessions": [one for one in found if one.member_id == visit.member.id],
-            "has_generator": await member_second_factors.is_confirmed(tx, visit.partner_id, visit.member.id),
+        own_passkeys.shown(visit, known, account=member.email, owner=f"member {member.partner_id} {member.id}")
+        | {
+            "sessions": [one for one in found if one.member_id == member.id],
+            "has_generator": await member_second_factors.is_confirmed(tx, visit.partner_id, member.id),
         }
     )
 
@@ -33,6 +43,27 @@ async def sign_out(tx: Tx, _: MemberActing, visit: Visit) -> str:
     """End this session."""
     await member_sessions.end(tx, visit.partner_id, visit.member.id, visit.session.id)
     return link("/sign-in")
+
+
+async def add_passkey(tx: Tx, act: MemberActing, visit: Visit) -> str:
+    """Keep the passkey that the member's browser has made for the page that asked; other sessions end."""
+    await _assert_password(visit)
+    member, sent = act.member, own_passkeys.sent(visit)
+    await sent_forms.take_of_member(tx, member, sent.once)
+    await member_passkeys.add(tx, visit.partner_id, member.id, sent.made, name=sent.name, host=sent.host)
+    await member_sessions.end_others(tx, visit.partner_id, member.id, visit.session.id)
+    await act.note(tx, "passkey added", f"{sent.name} of {member.email}")
+    return link("/account", done="passkey_added")
+
+
+async def remove_passkey(tx: Tx, act: MemberActing, visit: Visit) -> str:
+    """Take one of the member's passkeys away; other sessions end."""
+    await _assert_password(visit)
+    member, number = act.member, own_passkeys.number(visit)
+    name = await member_passkeys.remove(tx, visit.partner_id, member.id, number)
+    await member_sessions.end_others(tx, visit.partner_id, member.id, visit.session.id)
+    await act.note(tx, "passkey removed", f"{name} of {member.email}")
+    return link("/account", done="passkey_removed")
 
 
 async def ask_for_password(_: Tx, __: Visit) -> Asked:
@@ -57,3 +88,8 @@ async def set_password(tx: Tx, act: MemberActing, visit: Visit, _: Values) -> Do
     await members.set_digest(tx, act.member, visit.told)
     await act.note(tx, "password changed", act.member.email)
     return Done(link("/sign-in"))
+
+
+async def _assert_password(visit: Visit) -> None:
+    pool, password = visit.deployment.pool, visit.form.get("password", "")
+    await member_signing_in.assert_password(pool, visit.member, password, where=visit.where)

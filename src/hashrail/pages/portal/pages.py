@@ -66,6 +66,13 @@ VIEWS: tuple[View, ...] = (
 DEEDS: tuple[Deed, ...] = (
     Deed(f"{ROOT}/sign-out", "sign_out", "viewer", own.sign_out, while_suspended=True),
     Deed(f"{ROOT}/sessions", "end_session", "viewer", own.end, while_suspended=True),
+    Deed(f"{ROOT}/passkeys", "add_passkey", "viewer", own.add_passkey, manages=True, while_suspended=True),
+    Deed(
+        f"{ROOT}/passkeys/remove",
+        *("remove_passkey", "viewer", own.remove_passkey),
+        manages=True,
+        while_suspended=True,
+    ),
     Deed(f"{MEMBER}/sessions", "end_sessions", "owner", team.end_sessions, while_suspended=True),
     Deed(
         f"{ROOT}/invitations/{{invitation:int}}/withdraw",
@@ -120,6 +127,7 @@ FORMS: tuple[Form, ...] = (
         *("change_password", "viewer", own.ask_for_password, own.set_password),
         looks=False,
         ready=own.ready,
+        manages=True,
         while_suspended=True,
     ),
     Form(

@@ -7,6 +7,8 @@ DONE = {
     "taken_back": "It is taken back.",
     "key_ended": "The key has ended.",
     "signed_out": "Their sessions have ended.",
+    "passkey_added": "The passkey is there, and every other session has ended. The next sign-in asks for it.",
+    "passkey_removed": "The passkey is gone, and every other session has ended.",
     "ended": "The session has ended.",
     "disabled": "Nothing is sent there any more.",
     "enabled": "It is sent to again, beginning with what waits.",
