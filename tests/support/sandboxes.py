@@ -34,11 +34,12 @@ class Sandbox:
         """The passwords of those who may try the console, by name."""
         return {each["name"]: each["password"] for each in self.facts["operators"]}
 
-    def command(self, *words: str, **settings: str) -> None:
-        """Run one of its commands."""
+    def command(self, *words: str, **settings: str) -> str:
+        """Run one of its commands; answers what it says."""
         known = {"HASHRAIL_NEW_OPERATOR_PASSWORD": PASSWORD} | settings
         program = [sys.executable, "-m", "hashrail.cli", *words, "--data", str(self.data)]
-        subprocess.run(program, check=True, capture_output=True, env=clean_environment(**known))
+        made = subprocess.run(program, check=True, capture_output=True, text=True, env=clean_environment(**known))
+        return made.stdout
 
 
 @contextmanager

@@ -117,6 +117,8 @@ def box() -> Iterator[Box]:
         pool.write_text("day,amount_btc\n2026-01-01,0.01\n")
         made.command("pool", "receipt", "import", str(pool))
         made.command("user", "block", "bob", "--partner", "1", "--reason", "a drill")
+        words = ("--name", "Ida", "--email", "ida@partner.example", "--role", "viewer", "--json")
+        invited = json.loads(made.command("partner", "portal", "invite", "--partner", "1", *words))
         # The admin last: from then on somebody has to be named.
         for name, role in ((NEWCOMER, "viewer"), (ADMIN, "admin")):
             made.command("operator", "add", name, "--role", role)
@@ -124,9 +126,7 @@ def box() -> Iterator[Box]:
             partner.users.login(FORMULA)
             partner.withdrawals.create("erin", wallet_address=ADDRESS, amount=Decimal("0.0002"))
         people = made.operators | {ADMIN: PASSWORD, NEWCOMER: PASSWORD}
-        words = ("--name", "Ida", "--email", "ida@partner.example", "--role", "viewer", "--json")
-        invited = json.loads(made.command("partner", "portal", "invite", "--partner", "1", *words))
-        yield Box(made.url, people, made.facts.get("members", ()), invited["path"])
+        yield Box(made.url, people, made.facts.get("members", ()), invited["link"])
 
 
 def give_password(page: Page, url: str, name: str, password: str) -> None:
