@@ -1,5 +1,5 @@
 -- Lists of withdrawals and deposits: the newest of a time, and large amounts, are found without reading all of a partner's.
--- depends: 0190_operators_looked_after
+-- depends: 0191_member_passkeys
 -- transactional: false
 
 DROP INDEX CONCURRENTLY IF EXISTS withdrawal_newest;
