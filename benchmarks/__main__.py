@@ -84,7 +84,7 @@ QUICK_DAYS = days.Sizes(
     bought_a_day=30,
     large_user=10,
 )
-QUICK_READING = reading.Sizes(shape=SMALL, days=20, stints=4, others=20, small=10, large=40, deep=500)
+QUICK_READING = reading.Sizes(shape=SMALL, days=20, stints=4, others=20, small=10, large=40, whale=80, deep=500)
 QUICK_WRITES = writes.Sizes(partners=1, users=20, accounts=5, seconds=0.2, api_workers=1)
 QUICK_NEIGHBOURS = neighbours.Sizes(rate=20, seconds=1, bodies=100, unread=5, greedy=2, miners=50, days=5)
 QUICK: dict[Name, Benchmark] = {

@@ -18,7 +18,7 @@ from decimal import Decimal
 from hashrail import business_clock, clock, db
 from hashrail.db import Tx
 from hashrail.parties import partners
-from hashrail.rewards import discounts, rate_classes, rates
+from hashrail.rewards import discounts, portfolios, rate_classes, rates
 from hashrail.rewards.formula import DayInputs
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -202,6 +202,15 @@ async def close_past(made: Dataset) -> None:
         for statement in CLOSE_PAST:
             await tx.execute(statement, FIRST_DAY, made.today - clock.ONE_DAY)
     await made.pool.execute("ANALYZE class_day, class_power, transfer")
+
+
+async def settle_past(made: Dataset, *, days: int) -> int:
+    """Settle large portfolios as the worker did when the last `days` days were not closed yet; answers how many."""
+    closed = made.today - clock.ONE_DAY
+    await made.pool.execute("UPDATE partner_day SET closed_through = $1", closed - timedelta(days=days))
+    settled = await portfolios.settle_large(made.pool)
+    await made.pool.execute("UPDATE partner_day SET closed_through = $1", closed)
+    return settled
 
 
 def inputs_of(day: date) -> DayInputs:

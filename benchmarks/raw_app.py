@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hashrail import clock, db
 from hashrail.api.wire import cursors
 from hashrail.processes import server
-from hashrail.rewards import income_records
+from hashrail.rewards import income_records, record_pages
 from hashrail.settings import Settings
 
 READ_MINERS = "/api/partner/s2s/nft/find-by-user"
@@ -96,7 +96,7 @@ class RawApp:
         first, last = (date.fromisoformat(fields[name][:10]) for name in ("startDate", "endDate"))
         async with db.snapshot(self._open()) as tx:
             user_id = await tx.fetchval(FIND_USER, self.partner_id, fields["partnerUserId"])
-            held = await income_records.holdings(tx, self.partner_id, user_id)
+            held = await income_records.holdings(tx, self.partner_id, user_id, first=first, last=last)
             found, count = await income_records.day_totals(
                 tx, held, first=first, last=last, limit=None, offset=0, with_records=False
             )
@@ -124,8 +124,8 @@ class RawApp:
             return None
         limit = int(dict(pair.split("=", 1) for pair in query.decode().split("&"))["limit"])
         async with db.snapshot(self._open()) as tx:
-            held = await income_records.holdings(tx, self.partner_id, claims["userId"])
-            found = await income_records.records(tx, held, limit=limit + 1)
+            page = await record_pages.read(tx, self.partner_id, claims["userId"], limit=limit + 1)
+        found = page.records
         following = {}
         if len(found) > limit:
             end = found[limit - 1].position

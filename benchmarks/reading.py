@@ -1,6 +1,6 @@
 """Reading what a user has: his balance and his income, of many miners over many days."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,12 +10,15 @@ from benchmarks.measure import Table, median_of, milliseconds
 from benchmarks.stage import Stage
 from hashrail import db
 from hashrail.books import fence, ledger
-from hashrail.rewards import income_records, settling
+from hashrail.rewards import income_records, portfolios, record_pages, settling
 
 CALLS_A_RUN = 10
 PAGE = 100
 SMALL_BOUND_MS = 5
-LARGE_BOUND_MS = 100
+LARGE_BOUND_MS = 10
+WHALE_BOUND_MS = 100
+# Readers are measured when they are about to be settled, as they are for having so many new stints.
+SINCE_SETTLED = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Sizes:
     others: int = 10_000
     small: int = 10
     large: int = 1_000
+    whale: int = 100_000
     deep: int = 90_000
 
 
@@ -50,6 +54,7 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
             f"{sizes.days:,} closed days, {sizes.shape.classes:,} rate classes, {sizes.others:,} other users.",
             "Time of the verbs in one snapshot, round trips and Python included.",
             f"Each run is the mean of {CALLS_A_RUN} calls. A page has {PAGE} records.",
+            "Who is upgraded again and again is read when the worker is about to settle them for their new stints.",
         ],
     )
     async with stage.pool() as pool:
@@ -70,12 +75,17 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
 
 
 async def build(pool: db.Pool, sizes: Sizes) -> tuple[Dataset, list[Reader]]:
-    """The closed days, and who reads: few miners, many, and many that were upgraded again and again."""
+    """The closed days, and who reads: few miners, many, many that were upgraded again and again, and very many."""
     made = await dataset.build(pool, sizes.shape, days=sizes.days)
     await made.register(sizes.others)
     await made.buy(sizes.others, days=sizes.days, stints=sizes.stints)
     readers = []
-    for miners, stints in ((sizes.small, 1), (sizes.large, 1), (sizes.large, sizes.stints)):
+    for miners, stints, bound in (
+        (sizes.small, 1, SMALL_BOUND_MS),
+        (sizes.large, 1, LARGE_BOUND_MS),
+        (sizes.large, sizes.stints, LARGE_BOUND_MS),
+        (sizes.whale, 1, WHALE_BOUND_MS),
+    ):
         number = made.users
         await made.register(1)
         await made.buy(miners, days=sizes.days, stints=stints, user=number)
@@ -83,10 +93,12 @@ async def build(pool: db.Pool, sizes: Sizes) -> tuple[Dataset, list[Reader]]:
             books = await fence.share(tx, made.partner_ids[0])
             await ledger.open_user_accounts(tx, made.partner_ids[0], number + 1, at=books.now)
         holds = f"{miners:,} miners, {sizes.days:,} days" + ("" if stints == 1 else f", upgraded {stints - 1} times")
-        bound = SMALL_BOUND_MS if miners == sizes.small else LARGE_BOUND_MS
         # The small user has fewer records than the deep offset: his last page stands for it.
         readers.append(Reader(number + 1, holds, bound, min(sizes.deep, miners * sizes.days - PAGE)))
     await dataset.close_past(made)
+    begun_a_day = sizes.large * sizes.stints / sizes.days
+    new_days = int(SINCE_SETTLED * portfolios.MOST_UNSETTLED / begun_a_day)
+    await dataset.settle_past(made, days=min(new_days, sizes.days - 1))
     return made, readers
 
 
@@ -100,11 +112,11 @@ async def balance(made: Dataset, user_id: int) -> Decimal:
 
 async def page(
     made: Dataset, user_id: int, *, limit: int, offset: int = 0, after: income_records.Position | None = None
-) -> list[income_records.Record]:
+) -> Sequence[income_records.Record]:
     """A page of a user's single records, from an offset or behind a position as a cursor names it."""
     async with db.snapshot(made.pool) as tx:
-        held = await income_records.holdings(tx, made.partner_ids[0], user_id)
-        return await income_records.records(tx, held, limit=limit, offset=offset, after=after)
+        found = await record_pages.read(tx, made.partner_ids[0], user_id, limit=limit, offset=offset, after=after)
+    return found.records
 
 
 def _reads(made: Dataset, reader: Reader) -> list[tuple[str, Callable[[], Awaitable[object]]]]:

@@ -179,8 +179,8 @@ ROOMS = (
                 "formula",
             ),
             "income_records",
-            *("node_words", "preview", "rate_classes", "rates", "settling", "standing", "stints", "taking_back"),
-            *("tariffs", "trial", "user_balances"),
+            *("node_words", "portfolios", "preview", "rate_classes", "rates", "record_pages", "settling", "standing"),
+            *("stints", "taking_back", "tariffs", "trial", "user_balances"),
         ),
     ),
     Room(

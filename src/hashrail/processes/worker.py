@@ -37,7 +37,7 @@ from hashrail.processes.meters import REGISTRY
 from hashrail.processes.timetable import CRON
 from hashrail.proofs import day_documents, liabilities
 from hashrail.recovery import lost
-from hashrail.rewards import closing, fetching
+from hashrail.rewards import closing, fetching, portfolios
 from hashrail.sandbox import rates
 from hashrail.settings import Settings
 
@@ -114,8 +114,7 @@ def tasks(queue: procrastinate.App, deployment: Deployment) -> None:
     async def keep_days(timestamp: int) -> None:
         if deployment.is_sandbox:
             await rates.enter_generated(pool, settings)
-        progress = await closing.close_due(pool)
-        await day_documents.sign_due(pool, deployment.vault)
+        progress = await _close_days(deployment)
         if progress.missing_rates is not None:
             log.warning("rates missing", day=progress.missing_rates.isoformat(), tick=timestamp)
         if progress.waiting is not None:
@@ -261,6 +260,15 @@ async def _audit(deployment: Deployment, timestamp: int) -> None:
     await _log_regime(deployment)
     seconds = round(clock.monotonic() - started, 3)
     log.info("audited", tick=timestamp, invariants=len(findings), broken=len(broken), seconds=seconds)
+
+
+async def _close_days(deployment: Deployment) -> closing.Progress:
+    """Close what is due, sign what is closed, and settle the portfolios that have become large by it."""
+    progress = await closing.close_due(deployment.pool)
+    await day_documents.sign_due(deployment.pool, deployment.vault)
+    if progress.closed:
+        await portfolios.settle_large(deployment.pool)
+    return progress
 
 
 async def keep_rates(deployment: Deployment) -> None:

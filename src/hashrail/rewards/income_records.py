@@ -1,7 +1,8 @@
 """Reading income: records, days and totals, computed from stints and class rates. No per-miner rows exist.
 
 A record is one miner's income of one mining day, or what an adjustment gave or took for one miner; it is dated when
-it was credited. A user's stints are loaded once, and only the days of the page that is shown are expanded.
+it was credited. Here a user's stints are loaded once, and only the days that are shown are expanded; pages of single
+records, which need few of the stints, are read by `record_pages`.
 """
 
 import asyncio
@@ -130,26 +131,26 @@ class Holdings:
             day += clock.ONE_DAY
         return dict(reversed(counts.items()))
 
-    def through(self, position: Position, counts: Mapping[date, int]) -> int:
-        """How many records stand up to a position, itself included; `counts` as `days` answers them."""
-        day, place = position.day, (position.adjustment_id, position.miner_id)
-        newer = sum(count for each, count in counts.items() if each > day)
-        mined = sum(s.first <= day <= s.last and (0, s.miner_id) <= place for s in self.stints)
-        adjusted = sum(c.effective_day == day and (c.adjustment_id, c.miner_id) <= place for c in self.corrections)
-        return newer + mined + adjusted
 
+async def holdings(
+    tx: Tx, partner_id: int, user_id: int, *, first: date | None = None, last: date | None = None
+) -> Holdings:
+    """A user's stints and corrections, clipped to the days that are closed for their partner.
 
-async def holdings(tx: Tx, partner_id: int, user_id: int) -> Holdings:
-    """A user's stints and corrections, clipped to the days that are closed for their partner."""
+    With `first` and `last` to what was credited with these days and those between them.
+    """
     stints = await tx.fetch(
-        """SELECT s.miner_id, s.class_id, s.power, greatest(s.from_day, c.first_day) AS first,
-                  least(s.to_day - 1, p.closed_through) AS last, c.energy_efficiency
+        """SELECT s.miner_id, s.class_id, s.power, greatest(s.from_day, c.first_day, $3::date) AS first,
+                  least(s.to_day - 1, p.closed_through, $4::date) AS last, c.energy_efficiency
            FROM stint s JOIN rate_class c ON c.id = s.class_id JOIN partner_day p ON p.partner_id = s.partner_id
            WHERE s.partner_id = $1 AND s.user_id = $2 AND p.closed_through IS NOT NULL
-             AND greatest(s.from_day, c.first_day) <= least(s.to_day - 1, p.closed_through)
+             AND (s.to_day IS NULL OR s.to_day > coalesce($3::date, '-infinity'))
+             AND greatest(s.from_day, c.first_day, $3) <= least(s.to_day - 1, p.closed_through, $4)
            ORDER BY s.miner_id, s.from_day""",
         partner_id,
         user_id,
+        first,
+        last,
     )
     corrections = await tx.fetch(
         """SELECT a.id, a.day, a.effective_day, s.miner_id, s.power, d.pool, d.c1, d.c2, d.net
@@ -157,9 +158,13 @@ async def holdings(tx: Tx, partner_id: int, user_id: int) -> Holdings:
            JOIN stint s ON s.partner_id = p.partner_id
                        AND s.from_day <= a.day AND (s.to_day IS NULL OR s.to_day > a.day)
            JOIN class_adjustment d ON d.adjustment_id = a.id AND d.class_id = s.class_id
-           WHERE p.partner_id = $1 AND s.user_id = $2 ORDER BY a.id, s.miner_id""",
+           WHERE p.partner_id = $1 AND s.user_id = $2
+             AND a.effective_day BETWEEN coalesce($3::date, '-infinity') AND coalesce($4::date, 'infinity')
+           ORDER BY a.id, s.miner_id""",
         partner_id,
         user_id,
+        first,
+        last,
     )
     return Holdings(
         tuple(tuples(Holding, stints)),
@@ -175,31 +180,6 @@ async def holdings(tx: Tx, partner_id: int, user_id: int) -> Holdings:
             for row in corrections
         ),
     )
-
-
-async def records(
-    tx: Tx, held: Holdings, *, limit: int, offset: int = 0, after: Position | None = None
-) -> list[Record]:
-    """A page of single records, newest day first, by miner within a day; with `after`, of those behind a position.
-
-    Cost: the stints, and the page's days.
-    """
-    counts = held.days()
-    if after is not None:
-        offset += held.through(after, counts)
-    skipped = 0
-    days: list[date] = []
-    covered = 0
-    for day, count in counts.items():
-        if not days and skipped + count <= offset:
-            skipped += count
-            continue
-        days.append(day)
-        covered += count
-        if skipped + covered >= offset + limit:
-            break
-    found = [record for _, group in await _expand(tx, held, days) for record in group]
-    return found[offset - skipped : offset - skipped + limit]
 
 
 async def days(

@@ -71,19 +71,25 @@ async def settle(tx: Tx, books: OpenBooks, user_id: int) -> Decimal:
 async def income_between(tx: Tx, partner_id: int, user_id: int, *, after: date | None, through: date) -> Decimal:
     """A user's net income (BTC) credited for days after `after` up to `through`, adjustments included.
 
-    Cost: two look-ups a stint, however many days. They are subqueries, since as joins they would tempt the planner to
-    read every class's every day for a user with many stints.
+    Cost: the stints that have such days, and two look-ups for those of a class that begin and end alike: what goes on
+    all the time is one sum a class, however many miners. The look-ups are subqueries, since as joins they would tempt
+    the planner to read every class's every day for a user with many stints.
     """
     total: Decimal = await tx.fetchval(
         """SELECT coalesce((
-               SELECT sum(s.power * (
-                          (SELECT net_sum FROM class_day hi WHERE hi.class_id = s.class_id AND hi.day = span.last)
+               SELECT sum(g.power * (
+                          (SELECT net_sum FROM class_day hi WHERE hi.class_id = g.class_id AND hi.day = g.last)
                           - (SELECT net_sum - net FROM class_day lo
-                             WHERE lo.class_id = s.class_id AND lo.day = span.first)))
-               FROM stint s JOIN rate_class c ON c.id = s.class_id
-               CROSS JOIN LATERAL (SELECT greatest(s.from_day, $3::date + 1, c.first_day) AS first,
-                                          least(s.to_day - 1, $4::date) AS last) AS span
-               WHERE s.partner_id = $1 AND s.user_id = $2 AND span.first <= span.last), 0)
+                             WHERE lo.class_id = g.class_id AND lo.day = g.first)))
+               FROM (SELECT e.class_id, e.last, e.power, greatest(e.first, c.first_day) AS first
+                     FROM (SELECT s.class_id, greatest(s.from_day, $3::date + 1) AS first,
+                                  least(s.to_day - 1, $4::date) AS last, sum(s.power) AS power
+                           FROM stint s
+                           WHERE s.partner_id = $1 AND s.user_id = $2 AND s.from_day <= $4::date
+                             AND (s.to_day IS NULL OR s.to_day > coalesce($3::date + 1, '-infinity'))
+                           GROUP BY 1, 2, 3) AS e
+                     JOIN rate_class c ON c.id = e.class_id) AS g
+               WHERE g.first <= g.last), 0)
            + coalesce((
                SELECT sum(s.power * d.net)
                FROM adjustment a JOIN stint s ON s.from_day <= a.day AND (s.to_day IS NULL OR s.to_day > a.day)
@@ -130,8 +136,14 @@ async def spendable(tx: Tx, partner_id: int, user_id: int) -> Decimal:
 
 async def credited(tx: Tx, partner_id: int, user_id: int) -> Decimal:
     """A user's net income (BTC) of every day that is closed, settled or not, adjustments included."""
-    through = await fence.closed_through(tx, partner_id)
-    return ZERO if through is None else await income_between(tx, partner_id, user_id, after=None, through=through)
+    settled: Decimal = await tx.fetchval(
+        """SELECT coalesce(sum(CASE WHEN debit_account = $3 THEN amount ELSE -amount END), 0)
+           FROM transfer WHERE partner_id = $1 AND kind = 'settlement' AND object_id = $2""",
+        partner_id,
+        user_id,
+        int(Account.INCOME_CONTROL),
+    )
+    return settled + await unsettled(tx, partner_id, user_id)
 
 
 async def balance_at(tx: Tx, partner_id: int, user_id: int, moment: datetime) -> Decimal:

@@ -231,7 +231,7 @@ async def addresses(tx: Reader, partner_id: int, page: Page) -> list[Address]:
 
 async def income(tx: Tx, partner_id: int, user_id: int, page: Page) -> list[IncomeDay]:
     """What a user earned day by day, newest first, adjustments with the day that they were credited with."""
-    held = await income_records.holdings(tx, partner_id, user_id)
+    held = await income_records.holdings(tx, partner_id, user_id, first=page.first, last=page.last)
     first, last = page.first or date.min, page.last or date.max
     totals, _ = await income_records.day_totals(
         tx, held, first=first, last=last, limit=page.limit, offset=0, with_records=False

@@ -4,6 +4,7 @@ import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from hashrail import business_clock, clock, db
 from hashrail.books import fence
 from hashrail.clock import ONE_DAY
 from hashrail.money import divide_half_even
-from hashrail.rewards import income_records, rate_classes, settling, stints
+from hashrail.rewards import income_records, rate_classes, record_pages, settling, stints
 from hashrail.rewards.income_records import Holdings, Position, Record
 from hashrail.selling import miners
 from tests.support.world import World
@@ -92,6 +93,11 @@ async def held(story: Story, user: int) -> Holdings:
         return await income_records.holdings(tx, story.world.partner.id, user)
 
 
+async def page_of(tx: db.Tx, story: Story, user: int, **page: Any) -> list[Record]:
+    """A page of a user's records."""
+    return list((await record_pages.read(tx, story.world.partner.id, user, **page)).records)
+
+
 async def brute(story: Story, user: int) -> list[tuple[dt.date, Record]]:
     """(day credited with, record), newest day first: days before adjustments, by miner and by adjustment."""
     rows = await story.world.pool.fetch(
@@ -151,15 +157,30 @@ async def test_the_story_has_everything(story: Story) -> None:
     assert await brute(story, story.carol) == []
 
 
-async def test_every_page_of_records_is_a_slice_of_the_list(story: Story, user: int) -> None:
-    """Any limit, any offset, past the end as well."""
+@pytest.mark.parametrize("newest", [dt.timedelta(days=31), dt.timedelta(days=1), dt.timedelta()])
+async def test_every_page_of_records_is_a_slice_of_the_list(
+    story: Story, user: int, newest: dt.timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any limit, any offset, past the end as well; however many days are counted first."""
+    monkeypatch.setattr(record_pages, "NEWEST", newest)
     whole = [record for _, record in await brute(story, user)]
-    holdings = await held(story, user)
     async with db.transaction(story.world.pool) as tx:
         for limit in (1, 2, 3, 7, 100):
             for offset in range(len(whole) + 2):
-                page = await income_records.records(tx, holdings, limit=limit, offset=offset)
+                page = await page_of(tx, story, user, limit=limit, offset=offset)
                 assert page == whole[offset : offset + limit], (limit, offset)
+
+
+async def test_holdings_of_some_days_are_those_of_all_days_clipped(story: Story, user: int) -> None:
+    """What is credited with days between two others, both included, corrections too."""
+    whole = by_day(await brute(story, user))
+    days = [FIRST + number * ONE_DAY for number in range(-1, 8)]
+    async with db.transaction(story.world.pool) as tx:
+        for first in days:
+            for last in days:
+                some = await income_records.holdings(tx, story.world.partner.id, user, first=first, last=last)
+                chosen = [(day, len(records)) for day, records in whole.items() if first <= day <= last]
+                assert list(some.days().items()) == chosen, (first, last)
 
 
 async def test_every_page_of_days_is_a_slice_of_the_days(story: Story, user: int) -> None:
@@ -277,7 +298,8 @@ async def test_a_day_may_have_nothing_but_an_adjustment(world: World) -> None:
         assert [each.adjustment_id for each in only.records] == [number]
         assert only.net == only.records[0].net > 0
         assert only.records[0].day == mined
-        assert await income_records.records(tx, holdings, limit=1, offset=0) == list(only.records)
+        page = await record_pages.read(tx, world.partner.id, alice, limit=1)
+        assert list(page.records) == list(only.records)
         nobody = await income_records.holdings(tx, world.partner.id, 10**9)
         assert nobody.days() == {}
         assert await income_records.day_totals(
@@ -333,19 +355,22 @@ async def test_nothing_counts_before_the_first_close(world: World) -> None:
 # Positions in the list of income
 
 
-async def test_every_position_of_income_is_found(story: Story) -> None:
+@pytest.mark.parametrize("newest", [dt.timedelta(days=31), dt.timedelta()])
+async def test_every_position_of_income_is_found(
+    story: Story, newest: dt.timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Behind each record stands what stands behind it in the list; so does it behind a place where nothing is."""
+    monkeypatch.setattr(record_pages, "NEWEST", newest)
     for user in (story.alice, story.bob):
-        holdings = await held(story, user)
         whole = [record for _, record in await brute(story, user)]
         assert [record.position for record in whole] == sorted(
             {record.position for record in whole}, key=lambda p: (-p.day.toordinal(), p.adjustment_id, p.miner_id)
         )
         async with story.world.pool.acquire() as tx:
             for index, record in enumerate(whole):
-                page = await income_records.records(tx, holdings, limit=3, after=record.position)
+                page = await page_of(tx, story, user, limit=3, after=record.position)
                 assert page == whole[index + 1 : index + 4]
             nowhere = Position(whole[0].position.day + clock.ONE_DAY, 2**53 - 1, 2**53 - 1)
-            assert await income_records.records(tx, holdings, limit=3, after=nowhere) == whole[:3]
+            assert await page_of(tx, story, user, limit=3, after=nowhere) == whole[:3]
             before_all = Position(dt.date(2020, 1, 1), 0, 0)
-            assert await income_records.records(tx, holdings, limit=3, after=before_all) == []
+            assert await page_of(tx, story, user, limit=3, after=before_all) == []

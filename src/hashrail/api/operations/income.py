@@ -41,7 +41,7 @@ from hashrail.db import Tx
 from hashrail.money import ZERO
 from hashrail.parties import users
 from hashrail.parties.users import UserNotFoundError
-from hashrail.rewards import income_records, settling
+from hashrail.rewards import income_records, record_pages, settling
 from hashrail.rewards.income_records import DayTotal, Holdings, Position, Record, TooManyRecordsError
 
 INCOME = Noun("Income")
@@ -236,7 +236,7 @@ async def income_by_day(call: Call, query: IncomeByDayQuery) -> DataWithCount[li
     with_records = query.include_incomes_by_nfts == "true"
     async with call.serving.heavy.turn(call.partner_id), db.snapshot(call.pool) as tx:
         user = await users.find(tx, call.partner_id, query.partner_user_id)
-        held = await _held(call, tx, user.id)
+        held = await _held(call, tx, user.id, first=first, last=last)
         found, count = await income_records.day_totals(
             tx,
             held,
@@ -257,9 +257,11 @@ async def income_by_day(call: Call, query: IncomeByDayQuery) -> DataWithCount[li
 async def _records(call: Call, user_id: int, query: Paged) -> Data[Listing[RecordOut]]:
     page = Page.of(query, RECORDS)
     async with call.serving.heavy.turn(call.partner_id), db.snapshot(call.pool) as tx:
-        held = await _held(call, tx, user_id)
-        found = await income_records.records(tx, held, limit=page.to_read, offset=page.offset, after=page.behind)
-    shown, next_cursor = page.cut(found)
+        found = await record_pages.read(
+            tx, call.partner_id, user_id, limit=page.to_read, offset=page.offset, after=page.behind
+        )
+        call.cost.rows += found.stints
+    shown, next_cursor = page.cut(found.records)
     return Data(Listing(await _in_parts(shown), next_cursor))
 
 
@@ -296,9 +298,9 @@ async def _in_parts(records: Sequence[Record]) -> list[RecordOut]:
     return shown
 
 
-async def _held(call: Call, tx: Tx, user_id: int) -> Holdings:
-    """What the user's income follows from, all of which is read for the smallest page."""
-    held = await income_records.holdings(tx, call.partner_id, user_id)
+async def _held(call: Call, tx: Tx, user_id: int, *, first: date | None = None, last: date | None = None) -> Holdings:
+    """What the user's income of these days follows from, all of which is read for the smallest page of them."""
+    held = await income_records.holdings(tx, call.partner_id, user_id, first=first, last=last)
     call.cost.rows += len(held.stints) + len(held.corrections)
     return held
 
