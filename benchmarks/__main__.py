@@ -83,6 +83,9 @@ QUICK_DAYS = days.Sizes(
     history_stints=4,
     bought_a_day=30,
     large_user=10,
+    order_clients=2,
+    order_seconds=0.2,
+    buyers=4,
 )
 QUICK_READING = reading.Sizes(shape=SMALL, days=20, stints=4, others=20, small=10, large=40, whale=80, deep=500)
 QUICK_WRITES = writes.Sizes(partners=1, users=20, accounts=5, seconds=0.2, api_workers=1)

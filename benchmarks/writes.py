@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from benchmarks import dataset, load, servers
-from benchmarks.dataset import Shape
+from benchmarks.dataset import Dataset, Shape
 from benchmarks.load import Connection
 from benchmarks.measure import Table
 from benchmarks.stage import CONNECTIONS, Stage, cpu_seconds, postmaster
@@ -139,20 +139,27 @@ async def a_market(dsn: str, data: Path, sizes: Sizes, count: int) -> AsyncItera
     vault = open_vault(data, None)
     try:
         made = await dataset.build(pool, Shape(efficiencies=1, levels=1, partners=count))
+        market = await opened(made, sizes.users)
         async with db.transaction(pool) as tx:
-            await discounts.set_levels(tx, samples.pairs(samples.SAMPLE_LEVELS))
-            await catalogue.put(tx, [(Decimal(1), Decimal(15), Decimal("14.99"))])
-            (offer,) = await catalogue.on_sale(tx)
-            buyers, keys = [], {}
-            for number in range(sizes.users):
-                books = await fence.share(tx, made.partner_ids[number % count])
-                user = await users.register(tx, books, partner_user_id=f"user {number}", email=None)
-                buyers.append((books.partner_id, user.id))
             for partner_id in made.partner_ids:
-                keys[partner_id] = await api_keys.create_key(tx, vault, partner_id=partner_id, kind="secret")
-        yield Market(pool, buyers, offer.id, keys)
+                market.keys[partner_id] = await api_keys.create_key(tx, vault, partner_id=partner_id, kind="secret")
+        yield market
     finally:
         await pool.close()
+
+
+async def opened(made: Dataset, count: int) -> Market:
+    """An offer in a deployment, and so many new users who could buy it, without keys of their partners."""
+    async with db.transaction(made.pool) as tx:
+        await discounts.set_levels(tx, samples.pairs(samples.SAMPLE_LEVELS))
+        await catalogue.put(tx, [(Decimal(1), Decimal(15), Decimal("14.99"))])
+        (offer,) = await catalogue.on_sale(tx)
+        buyers = []
+        for number in range(count):
+            books = await fence.share(tx, made.partner_ids[number % len(made.partner_ids)])
+            user = await users.register(tx, books, partner_user_id=f"buyer {number}", email=None)
+            buyers.append((books.partner_id, user.id))
+    return Market(made.pool, buyers, offer.id, {})
 
 
 def by_verbs(market: Market) -> Work:

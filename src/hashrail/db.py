@@ -57,6 +57,7 @@ __all__ = [
     "UnknownOutcomeError",
     "confirm",
     "connect",
+    "joined_in_bulk",
     "migrate",
     "migrate_in_thread",
     "open_pool",
@@ -256,6 +257,18 @@ async def undone(tx: Tx) -> AsyncIterator[None]:
             yield
     finally:
         await part.rollback()
+
+
+@asynccontextmanager
+async def joined_in_bulk(tx: Tx) -> AsyncIterator[None]:
+    """What is asked in the block joins whole sets: by hashes or in order, never row by row.
+
+    For tables that have just grown by a day: no statistics know that, and what looks like one row is joined row by
+    row, which takes a minute where it is a hundred thousand.
+    """
+    await tx.execute("SET LOCAL enable_nestloop = off")
+    yield
+    await tx.execute("SET LOCAL enable_nestloop TO DEFAULT")
 
 
 @contextmanager

@@ -153,7 +153,10 @@ async def close_day(tx: Tx, partner_ids: list[int], day: date, *, at: datetime) 
         day,
     )
     await tx.execute("DELETE FROM class_power WHERE partner_id = ANY($1) AND power = 0", due)
-    of_day, of_adjustments = await _day_sums(tx, due, day), await _adjustment_sums(tx, due, day)
+    # The day, and perhaps the power, were written just now.
+    async with db.joined_in_bulk(tx):
+        of_day = await _day_sums(tx, due, day)
+    of_adjustments = await _adjustment_sums(tx, due, day)
     await ledger.post_control(tx, at, [*_day_transfers(of_day, day), *_adjustment_transfers(of_adjustments)])
     await tx.execute("UPDATE partner_day SET closed_through = $2 WHERE partner_id = ANY($1)", due, day)
     await drafts.note_all(tx, [*_day_events(of_day, day), *_adjustment_events(of_adjustments, day)])

@@ -38,6 +38,21 @@ async def by_class(tx: Reader, day: date) -> list[Row]:
     )
 
 
+async def by_partner(tx: Reader, day: date) -> list[Row]:
+    """(partner_id, power) of who earns on a day."""
+    return await tx.fetch(
+        """SELECT x.partner_id, sum(x.power) AS power FROM (
+               SELECT partner_id, power FROM class_power
+               UNION ALL
+               SELECT e.partner_id, CASE WHEN e.day <= $1 THEN e.power ELSE -e.power END
+               FROM partner_day d JOIN class_power_delta e
+                 ON e.partner_id = d.partner_id AND e.day > least($1, coalesce(d.closed_through, '-infinity'))
+                AND e.day <= greatest($1, coalesce(d.closed_through, '-infinity'))) AS x
+           GROUP BY x.partner_id""",
+        day,
+    )
+
+
 async def crowd(tx: Reader, day: date) -> Crowd:
     """Who earns on a day. Counting miners reads them all, so this is for people who ask."""
     rows = await by_class(tx, day)

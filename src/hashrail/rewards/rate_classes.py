@@ -15,12 +15,21 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from hashrail import clock
+from hashrail import clock, db
 from hashrail.db import Reader, Row, Tx
 from hashrail.errors import BadRequestError, ConflictError
 from hashrail.money import ZERO
 from hashrail.rewards import rates, tariffs, trial
-from hashrail.rewards.formula import IDLE, ClassRates, DayInputs, class_rates, full_pay_per_share, total_discount
+from hashrail.rewards.formula import (
+    IDLE,
+    RATE_DECIMALS,
+    ClassRates,
+    DayInputs,
+    class_rates,
+    electricity_usd_per_th,
+    full_pay_per_share,
+    total_discount,
+)
 
 
 class DayNotOverError(ConflictError):
@@ -282,33 +291,90 @@ async def _appear(tx: Tx, key: tuple[Decimal, Decimal, list[int]], from_day: dat
     return row
 
 
+# One row a class, its sums continued from the day before. This is `formula.class_rates` once more, since a hundred
+# thousand classes are not carried to Python and back: c1 and c2 are divided with a remainder, and rounded half to even.
+# The audit holds it against the formula (`rates-follow-from-inputs`). OFFSET 0 keeps a figure from being reckoned anew
+# wherever it is named.
+_WRITE_CLASS_DAYS = """
+    INSERT INTO class_day (day, class_id, discount, pool, c1, c2, net, pool_sum, c1_sum, c2_sum, net_sum)
+    SELECT $1::date, p.id, p.discount, p.pool, p.c1, p.c2, p.net, coalesce(y.pool_sum, 0) + p.pool,
+           coalesce(y.c1_sum, 0) + p.c1, coalesce(y.c2_sum, 0) + p.c2, coalesce(y.net_sum, 0) + p.net
+    FROM (
+        SELECT id, discount, CASE WHEN earns THEN $7::numeric ELSE 0 END AS pool,
+               CASE WHEN earns THEN c1 ELSE 0 END AS c1, CASE WHEN earns THEN c2 ELSE 0 END AS c2,
+               CASE WHEN earns THEN $7::numeric - c1 - c2 ELSE 0 END AS net
+        FROM (
+            SELECT id, discount, c1, c2, $7::numeric >= c1 + c2 AS earns
+            FROM (
+                SELECT id, discount,
+                       (q1 + CASE WHEN r1 * 2 > $6 OR (r1 * 2 = $6 AND q1 % 2 = 1) THEN 1 ELSE 0 END)
+                           * 0.00000000000001 AS c1,
+                       (q2 + CASE WHEN r2 * 2 > $6 OR (r2 * 2 = $6 AND q2 % 2 = 1) THEN 1 ELSE 0 END)
+                           * 0.00000000000001 AS c2
+                FROM (
+                    SELECT id, discount, q1, q2, n1 - q1 * $6 AS r1, n2 - q2 * $6 AS r2
+                    FROM (
+                        SELECT id, discount, n1, n2, div(n1, $6::numeric) AS q1, div(n2, $6) AS q2
+                        FROM (
+                            SELECT id, discount, $4::numeric * energy_efficiency * (1 - discount) AS n1,
+                                   $5::numeric * (1 - discount) AS n2
+                            FROM (
+                                SELECT c.id, c.energy_efficiency,
+                                       least($3::numeric, c.level_discount + coalesce((
+                                           SELECT sum(f.fraction)
+                                           FROM unnest($8::bigint[], $9::numeric[]) AS f (programme_id, fraction)
+                                           WHERE f.programme_id = ANY(c.programmes)), 0)) AS discount
+                                FROM rate_class c WHERE c.first_day <= $1 ORDER BY c.id OFFSET 0) AS known
+                            OFFSET 0) AS charged
+                        OFFSET 0) AS divided
+                    OFFSET 0) AS remaining
+                OFFSET 0) AS rounded
+            OFFSET 0) AS judged
+        OFFSET 0) AS p
+    LEFT JOIN class_day y ON y.day = $2 AND y.class_id = p.id"""
+
+
 async def _write_class_days(tx: Tx, inputs: DayInputs) -> None:
-    """One row a class for the day, its sums continued from the day before."""
+    """One row a class for the day. Raises DayUnclosableError."""
     fractions = await _fractions(tx, inputs.day)
+    if inputs.pool_btc_per_th >= trial.MOST:
+        await _assert_rates_fit(tx, inputs, fractions)
+    unit = Decimal(10) ** RATE_DECIMALS
+    async with db.joined_in_bulk(tx):
+        await tx.execute(
+            _WRITE_CLASS_DAYS,
+            inputs.day,
+            inputs.day - clock.ONE_DAY,
+            inputs.discount_cap,
+            electricity_usd_per_th(inputs.kwh_usd, unit),
+            inputs.service_usd_per_th * unit,
+            inputs.btc_usd,
+            inputs.pool_btc_per_th,
+            list(fractions),
+            list(fractions.values()),
+        )
+    beyond = await tx.fetchrow(
+        """SELECT pool_sum, c1_sum, c2_sum, net_sum FROM class_day
+           WHERE day = $1 AND NOT (pool_sum > -$2::numeric AND pool_sum < $2 AND c1_sum > -$2 AND c1_sum < $2
+                                   AND c2_sum > -$2 AND c2_sum < $2 AND net_sum > -$2 AND net_sum < $2)
+           ORDER BY class_id LIMIT 1""",
+        inputs.day,
+        trial.MOST,
+    )
+    if beyond is not None:
+        trial.assert_figures_fit(inputs.day, {f"{name} sum": each for name, each in asdict(_sums(beyond)).items()})
+
+
+async def _assert_rates_fit(tx: Tx, inputs: DayInputs, fractions: Mapping[int, Decimal]) -> None:
+    """No class is paid more for a TH than the books hold: none more than the pool reward, and idle ones nothing."""
     rows = await tx.fetch(
-        """SELECT c.id, c.energy_efficiency, c.level_discount, c.programmes,
-                  coalesce(y.pool_sum, 0) AS pool_sum, coalesce(y.c1_sum, 0) AS c1_sum,
-                  coalesce(y.c2_sum, 0) AS c2_sum, coalesce(y.net_sum, 0) AS net_sum
-           FROM rate_class c LEFT JOIN class_day y ON y.class_id = c.id AND y.day = $1
-           WHERE c.first_day <= $2""",
-        inputs.day - clock.ONE_DAY,
+        "SELECT energy_efficiency, level_discount, programmes FROM rate_class WHERE first_day <= $1 ORDER BY id",
         inputs.day,
     )
-    known: dict[tuple[Decimal, Decimal], ClassRates] = {}
-    records = []
     for row in rows:
-        efficiency = row["energy_efficiency"]
         programmes = sum((fractions.get(p, ZERO) for p in row["programmes"]), ZERO)
         discount = total_discount(inputs, row["level_discount"], programmes)
-        paid = known.get((efficiency, discount))
-        if paid is None:
-            paid = known[efficiency, discount] = class_rates(inputs, efficiency, discount)
-        sums = _sums(row) + paid
-        trial.assert_figures_fit(
-            inputs.day, {**asdict(paid), **{f"{name} sum": each for name, each in asdict(sums).items()}}
-        )
-        records.append(_ClassDay(inputs.day, row["id"], discount, paid, sums))
-    await _store(tx, records)
+        trial.assert_figures_fit(inputs.day, asdict(class_rates(inputs, row["energy_efficiency"], discount)))
 
 
 async def _extend_back(tx: Tx, rate_class: Row, start: date) -> None:
