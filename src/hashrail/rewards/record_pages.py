@@ -147,7 +147,7 @@ async def _rows(
     return await tx.fetch(
         """SELECT x.credited_with, x.adjustment_id, x.miner_id, x.day, x.power, coalesce(a.pool, d.pool) AS pool,
                   coalesce(a.c1, d.c1) AS c1, coalesce(a.c2, d.c2) AS c2, coalesce(a.net, d.net) AS net
-           FROM (SELECT r.* FROM (
+           FROM (SELECT r.credited_with, r.adjustment_id, r.miner_id, r.day, r.class_id, r.power FROM (
                      SELECT x.day AS credited_with, 0::bigint AS adjustment_id, s.miner_id, x.day, s.class_id, s.power
                      FROM stint s JOIN unnest($3::date[]) AS x (day)
                        ON x.day >= s.from_day AND (s.to_day IS NULL OR x.day < s.to_day)

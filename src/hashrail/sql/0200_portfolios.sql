@@ -1,5 +1,5 @@
 -- What a user's balance and a page of their income need of thousands of stints: those that were not over by a day.
--- depends: 0175_passkeys
+-- depends: 0195_lists_over_all
 -- transactional: false
 
 DROP INDEX CONCURRENTLY IF EXISTS stint_of_user_by_end;

@@ -1,6 +1,6 @@
 -- The same chart of accounts as before, as one list of texts: a row comparison for each account was read anew by each
 -- statement that writes an account, which took half of its time.
--- depends: 0195_lists_over_all
+-- depends: 0201_settled_stints
 
 ALTER TABLE account
     DROP CONSTRAINT account_is_of_the_chart,
