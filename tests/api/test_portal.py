@@ -65,6 +65,7 @@ async def own_one_of_each(bureau: Bureau) -> None:
     export = {"kind": "orders", "format": "csv", "from": "2026-03-01", "to": "2026-03-31"}
     assert (await bureau.people["support"].post("/portal/exports/new", **export, once="it")).status_code == 303
     await make_all(bureau.pool)
+    await bureau.people["developer"].fill("/portal/sandbox/advance", hours="1")
     await asked(bureau.world, alice.id, "0.001")
     await endpoint(bureau.world, "https://hooks.first.example/", after=0)
     await plan_all(bureau.world)
@@ -99,6 +100,7 @@ OWNED = {
     "position": "(SELECT partner_id, position AS id FROM webhook_delivery) AS delivered",
     "event": "(SELECT partner_id, position AS id FROM event) AS happened",
     "export": "export",
+    "task": "member_task",
     "invoice": "(SELECT partner_id, number AS id FROM invoice) AS numbered",
 }
 

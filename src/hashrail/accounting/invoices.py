@@ -113,7 +113,7 @@ async def get(tx: Reader, partner_id: int, month: date) -> Invoice:
 
 async def numbered(tx: Reader, partner_id: int, number: int) -> Invoice:
     """An invoice of the partner by its own number. Raises InvoiceNotFoundError."""
-    row = await tx.fetchrow(f"{_READ} WHERE partner_id = $1 AND number = $2", partner_id, number)
+    row = await tx.fetchrow(f"{_READ} WHERE partner_id = $1 AND number = $2::bigint", partner_id, number)
     if row is None:
         raise InvoiceNotFoundError(f"there is no invoice {number}", field="number")
     return record(Invoice, row)

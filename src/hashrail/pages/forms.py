@@ -116,6 +116,8 @@ def _read(field: Field, text: str) -> object:
     if field.kind == "check":
         return text == "yes"
     given = text if field.kind == "password" else text.strip()
+    if "\0" in given:
+        raise FieldNotReadError(f"{field.label} has a character that no text has", field=field.name)
     if not given:
         if field.needed:
             raise FieldEmptyError(f"{field.label} is empty", field=field.name)

@@ -10,6 +10,7 @@ from hashrail.exports import export
 from hashrail.parties import (
     member_log,
     member_sessions,
+    member_tasks,
     operator_sessions,
     partners,
     sent_forms,
@@ -47,7 +48,10 @@ async def housekeeping(pool: db.Pool, *, call_log_days: int = 7) -> dict[str, in
             await withdrawal_sums.forget_past(tx, partner_id, now=now)
         async with db.transaction(pool) as tx:
             counts["portal"] += await call_log.forget_past(tx, partner_id, days=call_log_days)
-            for forget in (member_sessions.forget_expired, sent_forms.forget_past_of_members, member_log.forget_past):
+            for forget in (
+                *(member_sessions.forget_expired, sent_forms.forget_past_of_members, member_log.forget_past),
+                member_tasks.forget_past,
+            ):
                 counts["portal"] += await forget(tx, partner_id)
     return counts
 

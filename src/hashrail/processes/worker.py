@@ -29,10 +29,11 @@ from hashrail.deployment.opened import Deployment
 from hashrail.errors import ConflictError, HashrailError
 from hashrail.exports import content, export, making
 from hashrail.market.chain_days import ChainNotReadyError
+from hashrail.parties import member_tasks as portal_tasks
 from hashrail.parties import tasks as operator_tasks
 from hashrail.payouts import processor, settlement
 from hashrail.postgres import job_queue
-from hashrail.processes import delivering, housekeeping, watching
+from hashrail.processes import delivering, housekeeping, member_tasks, watching
 from hashrail.processes.meters import REGISTRY
 from hashrail.processes.timetable import CRON
 from hashrail.proofs import day_documents, liabilities
@@ -155,7 +156,7 @@ def tasks(queue: procrastinate.App, deployment: Deployment) -> None:
 
 
 def _tasks_that_take_long(queue: procrastinate.App, deployment: Deployment) -> None:
-    """What makes files, adds up all users, and what operators asked for: on queues of their own."""
+    """What makes files, adds up all users, and what people asked for: on queues of their own."""
     pool, settings = deployment.pool, deployment.settings
 
     # It begins at once where an export is asked for, and each minute what a worker that was killed has left.
@@ -184,6 +185,13 @@ def _tasks_that_take_long(queue: procrastinate.App, deployment: Deployment) -> N
     async def do_tasks(timestamp: int) -> None:
         done = await running.do_waiting(deployment)
         (log.info if done else log.debug)("tasks done", done=done, tick=timestamp)
+
+    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.task(name=portal_tasks.JOB, queue=portal_tasks.QUEUE, queueing_lock=portal_tasks.JOB, pass_context=False)
+    @_counted(pool)
+    async def do_member_tasks(timestamp: int) -> None:
+        done = await member_tasks.do_waiting(deployment)
+        (log.info if done else log.debug)("tasks of members done", done=done, tick=timestamp)
 
 
 def _tasks_of_chain(queue: procrastinate.App, deployment: Deployment) -> None:

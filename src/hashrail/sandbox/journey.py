@@ -48,7 +48,13 @@ class Leg(msgspec.Struct, frozen=True):
     left_us: int
 
 
-async def go(deployment: Deployment, once: Once, reach: Reach, scenario: Scenario | None = None) -> closing.Progress:
+# Hears in each leg's transaction how far the clock is, and what it reads then.
+Passed: TypeAlias = Callable[[Tx, Leg, datetime], Awaitable[None]]
+
+
+async def go(
+    deployment: Deployment, once: Once, reach: Reach, scenario: Scenario | None = None, passed: Passed | None = None
+) -> closing.Progress:
     """Move the clock as far as `reach` says, and let happen what is due on the way; answers how far the days are.
 
     The days on the way go by the scenario, without one by that of the days to come. Raises what `reach` does.
@@ -62,7 +68,7 @@ async def go(deployment: Deployment, once: Once, reach: Reach, scenario: Scenari
     await _close(deployment, scenario)
     await _pay(deployment)
     while leg.left_us:
-        leg = msgspec.json.decode(await once(_move(deployment, leg, scenario)), type=Leg)
+        leg = msgspec.json.decode(await once(_move(deployment, leg, scenario, passed)), type=Leg)
         await _arrive(deployment, scenario, is_last=not leg.left_us)
     progress = await _close(deployment, scenario)
     # Once a journey, over all users: on every day of it this would be most of the work.
@@ -72,7 +78,9 @@ async def go(deployment: Deployment, once: Once, reach: Reach, scenario: Scenari
     return progress
 
 
-def _move(deployment: Deployment, before: Leg, scenario: Scenario | None) -> Callable[[Tx], Awaitable[bytes]]:
+def _move(
+    deployment: Deployment, before: Leg, scenario: Scenario | None, passed: Passed | None
+) -> Callable[[Tx], Awaitable[bytes]]:
     """The leg from one stop to the next, with the rates of the day that ends by it."""
 
     async def move(tx: Tx) -> bytes:
@@ -85,7 +93,10 @@ def _move(deployment: Deployment, before: Leg, scenario: Scenario | None) -> Cal
         day = clock.last_creditable_day(then)
         if published is not None and day > published:
             await rates.enter_day(tx, deployment.settings, day, scenario, at=then)
-        return msgspec.json.encode(Leg((gone + step) // MICROSECOND, (left - step) // MICROSECOND))
+        leg = Leg((gone + step) // MICROSECOND, (left - step) // MICROSECOND)
+        if passed is not None:
+            await passed(tx, leg, then)
+        return msgspec.json.encode(leg)
 
     return move
 

@@ -1,6 +1,6 @@
 -- What an operator did, newest first, and when they signed in last. Each index is built beside everybody's work; where
 -- that was cut off it is not valid, so it is taken away first.
--- depends: 0175_passkeys
+-- depends: 0185_member_tasks
 -- transactional: false
 
 DROP INDEX CONCURRENTLY IF EXISTS operator_action_of;

@@ -115,7 +115,7 @@ def test_what_is_done_when(queue: procrastinate.App, pool: db.Pool) -> None:
     """Each periodic job waits at most once; four of them have no lock that a killed worker could leave behind."""
     worker.tasks(queue, deployed(pool, Settings()))
     planned = {each.task.name: each.cron for each in queue.periodic_registry.periodic_tasks.values()}
-    free = ("forget_stalled", "make_exports", "take_liabilities", "do_tasks")
+    free = ("forget_stalled", "make_exports", "take_liabilities", "do_tasks", "do_member_tasks")
     minutely = dict.fromkeys(("keep_days", "write_journal", "pay", *free), "* * * * *")
     assert planned == minutely | {"audit": "17 * * * *"}
     for name in planned:

@@ -5,7 +5,7 @@ Only a sandbox has them. Who is not there is played by those of `sandbox_custome
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 
 import asyncpg
@@ -18,7 +18,7 @@ from hashrail.api.serving.errors import InternalError
 from hashrail.api.serving.operation import Auth, Noun
 from hashrail.api.serving.running import Steps
 from hashrail.api.wire.faults import FieldBoundsError
-from hashrail.api.wire.fields import number
+from hashrail.api.wire.fields import given, number
 from hashrail.api.wire.models import (
     Answer,
     Body,
@@ -32,47 +32,21 @@ from hashrail.api.wire.models import (
     SignedQuery,
     Text,
 )
-from hashrail.bitcoin.addresses import AddressInvalidError, parse
+from hashrail.bitcoin.addresses import AddressInvalidError
 from hashrail.bitcoin.simulated_chain import MAX_BTC, SandboxChain, Scenario
 from hashrail.books import fence
 from hashrail.custody.withdrawals import AmountPrecisionError, AmountTooSmallError
 from hashrail.db import Tx
-from hashrail.errors import BadRequestError, ConflictError, HashrailError
-from hashrail.money import BTC_DECIMALS, decimals, plain
+from hashrail.errors import HashrailError
 from hashrail.processes import housekeeping
 from hashrail.rewards import rate_classes
-from hashrail.sandbox import journey, rates, scenarios
+from hashrail.sandbox import chain as sandbox_chain
+from hashrail.sandbox import journey, moves, rates, scenarios
+from hashrail.sandbox.chain import ChainIsRealError
+from hashrail.sandbox.moves import NOT_FAR, AdvanceOneWayError
 from hashrail.settings import Network
 
 SANDBOX = Noun("Sandbox")
-# The clock's offset is held within a hundred years.
-FARTHEST = datetime(2100, 1, 1, tzinfo=UTC)
-MAX_STEP = timedelta(days=3660)
-
-
-class AdvanceOneWayError(BadRequestError):
-    """The step is given in exactly one way."""
-
-    code = "ADVANCE_ONE_WAY"
-    advice = "Send exactly one of days, seconds, date."
-
-
-class ChainIsRealError(ConflictError):
-    """The sandbox has a Bitcoin node, and nobody tells a real chain what to do."""
-
-    code = "CHAIN_IS_REAL"
-    advice = "Mine on the node itself, or start the sandbox without HASHRAIL_BITCOIN_RPC_URL."
-
-
-class ClockTooFarError(BadRequestError):
-    """One step is at most 3660 days, and the sandbox's calendar ends in 2100."""
-
-    code = "CLOCK_TOO_FAR"
-    advice = "Advance at most 3660 days at a time, to a date before 2100."
-
-
-# What refuses to move the clock to a moment.
-NOT_FAR = (ClockTooFarError, business_clock.ClockBackwardsError)
 
 
 class AdvanceBody(SignedBody, kw_only=True):
@@ -190,14 +164,15 @@ async def _clock(call: Call, tx: Tx) -> ClockOut:
 )
 async def advance(call: Call, steps: Steps, body: AdvanceBody) -> Data[AdvanceOut]:
     """Move the business clock once; what is due on the way happens in its time, as it would in production."""
-    if sum(given is not UNSET for given in (body.days, body.seconds, body.date)) != 1:
-        raise AdvanceOneWayError("send exactly one of days, seconds, date", field="days")
+    days, seconds = (None if each is UNSET else each for each in (body.days, body.seconds))
+    until = given(body.date)
+    moves.assert_one_way(days, seconds, until)
 
     async def begin(tx: Tx) -> bytes:
         return msgspec.json.encode(await fence.closed_through(tx, call.partner_id))
 
     async def reach(_: Tx, present: datetime) -> timedelta:
-        return _step(present, body)
+        return moves.step(present, days=days, seconds=seconds, until=until)
 
     scenario = None if body.scenario is UNSET else body.scenario
     async with telling_the_time(call):
@@ -245,9 +220,7 @@ async def telling_the_time(call: Call) -> AsyncIterator[None]:
 )
 async def chain(call: Call, tx: Tx, body: ChainBody) -> Data[ChainOut]:
     """Let the simulated chain play a scenario, mine blocks, or bring a deposit; without a wish it is only shown."""
-    simulated = call.deployment.node
-    if not isinstance(simulated, SandboxChain):
-        raise ChainIsRealError("this sandbox pays through a node")
+    simulated = sandbox_chain.simulated(call.deployment)
     if body.scenario is not UNSET:
         await simulated.play(body.scenario, tx=tx)
     if body.deposit is not UNSET:
@@ -269,43 +242,11 @@ async def _deposit(simulated: SandboxChain, network: Network, body: DepositBody,
 
     Raises AddressInvalidError, FieldBoundsError, AmountPrecisionError, AmountTooSmallError.
     """
-    to = parse(body.address, network, field="deposit.address")
     if body.amount > MAX_BTC:
         raise FieldBoundsError(f"deposit.amount must be at most {MAX_BTC} BTC", field="deposit.amount")
-    if decimals(body.amount) > BTC_DECIMALS:
-        message = f"{plain(body.amount)} has more than {BTC_DECIMALS} decimals"
-        raise AmountPrecisionError(message, field="deposit.amount")
-    if body.amount < to.dust_btc:
-        message = f"nobody relays less than {plain(to.dust_btc)} BTC to such an address"
-        raise AmountTooSmallError(message, field="deposit.amount", minimum=to.dust_btc)
-    await simulated.receive(to.text, body.amount, tx=tx)
-
-
-def _step(present: datetime, body: AdvanceBody) -> timedelta:
-    """How far the clock is to go. Raises ClockBackwardsError, ClockTooFarError."""
-    if body.date is not UNSET:
-        target = _moment(body.date)
-        business_clock.assert_ahead(present, target)
-    else:
-        seconds = 0 if body.seconds is UNSET else body.seconds
-        days = 0 if body.days is UNSET else body.days
-        target = present + timedelta(days=days, seconds=seconds)
-    check_reach(present, target)
-    return target - present
-
-
-def check_reach(present: datetime, target: datetime, *, field: str = "date") -> None:
-    """Raises ClockTooFarError."""
-    if target - present > MAX_STEP or target >= FARTHEST:
-        raise ClockTooFarError("at most 3660 days at a time, and before 2100", field=field)
-
-
-def _moment(text: str) -> datetime:
-    """A date means its credit time, 00:05 UTC, when the day before can be closed; a date-time means itself."""
-    try:
-        return clock.start_of(date.fromisoformat(text)) + clock.CREDIT_DELAY
-    except ValueError:
-        return clock.parse_iso(text, "date")
+    await sandbox_chain.receive(
+        simulated, network, address=body.address, amount_btc=body.amount, tx=tx, within="deposit."
+    )
 
 
 def _day(day: date | None) -> str | None:

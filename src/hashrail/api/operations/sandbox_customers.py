@@ -5,13 +5,13 @@ Each does what production does when such a thing happens, by the same verbs: the
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
 from hashrail import bounds, clock
 from hashrail.api.operations.orders import ORDERING, OrderOut, order_out
-from hashrail.api.operations.sandbox import NOT_FAR, check_reach, telling_the_time
+from hashrail.api.operations.sandbox import telling_the_time
 from hashrail.api.serving.call import Call
 from hashrail.api.serving.operation import Auth, Noun
 from hashrail.api.serving.running import Steps
@@ -21,38 +21,20 @@ from hashrail.api.wire.models import ANY_AMOUNT, Answer, Btc, Data, Id, Moment, 
 from hashrail.books import fence
 from hashrail.books.fence import OpenBooks
 from hashrail.db import Tx
-from hashrail.errors import BadRequestError, ConflictError
 from hashrail.parties import operators
 from hashrail.parties.users import UserNotFoundError
 from hashrail.processes import housekeeping
-from hashrail.sandbox import journey
+from hashrail.sandbox import customers, journey
+from hashrail.sandbox.customers import Opening, OrderHalfOpenedError, OrderPaidError, Outcome
+from hashrail.sandbox.moves import NOT_FAR
 from hashrail.selling import billing, capacity, catalogue, orders, refunds
 from hashrail.selling.miners import MinerNotFoundError
-from hashrail.selling.orders import Order
 from hashrail.selling.refunds import Refund
 
 SANDBOX_CUSTOMERS = Noun("Sandbox")
-Outcome: TypeAlias = Literal["paid", "paid_twice", "never"]
 Dollars = Annotated[Decimal, Meta(description="USD, at most 18 decimals", extra_json_schema=ANY_AMOUNT)]
 LATE_SECONDS = 60
 REASON = "charged back"
-# What an operator does who takes a payment back; the log of a sandbox has it too, by nobody's name.
-ACT = "order refund"
-
-
-class OrderHalfOpenedError(BadRequestError):
-    """An order is opened for a user and an offer, so both are named, or none."""
-
-    code = "ORDER_HALF_OPENED"
-    advice = "Send userId and nftCollectionId to open the order, or neither for one that is there."
-
-
-class OrderPaidError(ConflictError):
-    """The order's payment was told already, so it cannot come late."""
-
-    code = "ORDER_PAID"
-    advice = "Send a new externalId, with userId and nftCollectionId, or the externalId of an order that is not paid."
-
 
 OPENING = (
     *(OrderHalfOpenedError, UserNotFoundError, catalogue.CollectionNotFoundError, orders.OrderConflictError),
@@ -138,9 +120,7 @@ class OwedOut(Answer, kw_only=True):
 )
 async def pay(call: Call, tx: Tx, books: OpenBooks, body: PayBody) -> Data[OrderOut]:
     """Play a customer who buys: the order is opened where it is not there, and its payment told as #12 does."""
-    order = await _open(call, tx, books, body)
-    for _ in range({"paid": 1, "paid_twice": 2, "never": 0}[body.outcome]):
-        order = await _notice(call, tx, books, order)
+    order = await customers.pay(tx, books, call.deployment.settings, _opening(body), body.outcome)
     return Data(order_out(order, await orders.refunded_at(tx, books.partner_id, order)))
 
 
@@ -158,23 +138,21 @@ async def late_notice(call: Call, steps: Steps, body: LateNoticeBody) -> Data[Or
     In time for a late notice the order is taken up again and issued; later it is 409 ORDER_EXPIRED, and the clock
     stays where it is.
     """
+    settings = call.deployment.settings
 
     async def begin(tx: Tx) -> bytes:
         books = await fence.share(tx, call.partner_id)
         books.assert_not_closed()
-        await _assert_not_paid(tx, books, await _open(call, tx, books, body))
+        await customers.open_unpaid(tx, books, settings, _opening(body))
         return b""
 
     async def reach(tx: Tx, now: datetime) -> timedelta:
-        order = await orders.get(tx, call.partner_id, body.external_id)
-        target = max(now, order.expires_at + timedelta(seconds=body.late_seconds))
-        check_reach(now, target, field="lateSeconds")
-        return target - now
+        return await customers.until_late(tx, call.partner_id, body.external_id, now, late_seconds=body.late_seconds)
 
     async def tell(tx: Tx) -> bytes:
         books = await fence.share(tx, call.partner_id)
         books.assert_not_closed()
-        await _notice(call, tx, books, await orders.get(tx, call.partner_id, body.external_id))
+        await customers.tell_late(tx, books, settings, body.external_id)
         return b""
 
     async with telling_the_time(call):
@@ -202,18 +180,7 @@ async def chargeback(call: Call, tx: Tx, books: OpenBooks, body: ChargebackBody)
 
     The miner ends with this day, and what you owe goes down. Of an order that was refunded before it is only shown.
     """
-    try:
-        issued = await refunds.lock(tx, books, body.external_id)
-    except orders.OrderRefundedError:
-        order = await orders.get(tx, books.partner_id, body.external_id)
-        found = await refunds.find(tx, books.partner_id, order)
-        assert found is not None, "it has just been refused for that"
-        return Data(_refund(body.external_id, found))
-    made = await refunds.refund(tx, books, issued, reason=body.reason)
-    before = refunds.facts(books, issued)
-    after = before | {"state": "refunded", "reason": body.reason} | refunds.taken(made)
-    subject = f"order {books.partner_id}:{body.external_id}"
-    await operators.note(tx, None, ACT, subject, body.reason, before=before, after=after)
+    made = await customers.charge_back(tx, books, body.external_id, body.reason)
     return Data(_refund(body.external_id, made))
 
 
@@ -228,53 +195,16 @@ async def chargeback(call: Call, tx: Tx, books: OpenBooks, body: ChargebackBody)
 )
 async def partner_payment(call: Call, tx: Tx, books: OpenBooks, body: PartnerPaymentBody) -> Data[OwedOut]:
     """Play your own payment to the operator, who records it: you owe less. A reference is recorded once."""
-    billing.doubt_payment(await billing.receivable(tx, books.partner_id), body.amount)
-    await billing.record_payment(tx, books.partner_id, amount_usd=body.amount, reference=body.reference)
-    due = await billing.receivable(tx, books.partner_id)
+    due = await customers.pay_operator(tx, books, amount_usd=body.amount, reference=body.reference)
     return Data(OwedOut(owed=number(due.owed), reserved=number(due.reserved), credit_limit=number(due.credit_limit)))
 
 
-async def _open(call: Call, tx: Tx, books: OpenBooks, body: OpeningBody) -> Order:
-    """The order, opened where it is not there. Raises OrderHalfOpenedError and what finding or opening it does."""
-    if body.user_id is UNSET and body.nft_collection_id is UNSET:
-        return await orders.get(tx, books.partner_id, body.external_id)
-    if body.user_id is UNSET or body.nft_collection_id is UNSET:
-        missing = "userId" if body.user_id is UNSET else "nftCollectionId"
-        raise OrderHalfOpenedError(f"{missing} is missing", field=missing)
-    # A partner that is suspended sells nothing new.
-    books.assert_open()
-    settings = call.deployment.settings
-    return await orders.create(
-        tx,
-        books,
-        user_id=body.user_id,
-        collection_id=body.nft_collection_id,
-        external_id=body.external_id,
-        ttl=timedelta(seconds=settings.order_ttl_seconds),
-        open_share=settings.open_orders_share,
+def _opening(body: OpeningBody) -> Opening:
+    return Opening(
+        body.external_id,
+        None if body.user_id is UNSET else body.user_id,
+        None if body.nft_collection_id is UNSET else body.nft_collection_id,
     )
-
-
-async def _notice(call: Call, tx: Tx, books: OpenBooks, order: Order) -> Order:
-    """What #12 does."""
-    return await orders.notify_paid(
-        tx,
-        books,
-        external_id=order.external_id,
-        user_id=order.user_id,
-        late_notice=timedelta(seconds=call.deployment.settings.late_notice_seconds),
-    )
-
-
-async def _assert_not_paid(tx: Tx, books: OpenBooks, order: Order) -> None:
-    """The clock is not moved for an order whose payment nobody can tell. Raises OrderPaidError and its kin."""
-    refunded_at = await orders.refunded_at(tx, books.partner_id, order)
-    if refunded_at is not None:
-        raise orders.OrderRefundedError("the order was refunded", field="externalId", refundedAt=clock.iso(refunded_at))
-    if order.state == "issued":
-        raise OrderPaidError("the order is paid and issued", field="externalId")
-    if order.state == "cancelled":
-        raise orders.OrderCancelledError("the order was cancelled", field="externalId")
 
 
 def _refund(external_id: str, made: Refund) -> RefundOut:

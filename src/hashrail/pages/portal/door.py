@@ -35,7 +35,14 @@ class PortalDoor(Doorway[Visit, View, Deed, Form]):
     second = Second("another owner", "the page of keys", link("/keys"))
 
     def __init__(self, settings: Settings, templates: Templates) -> None:
-        super().__init__(settings, templates, views=VIEWS, deeds=DEEDS, forms=FORMS)
+        is_sandbox = settings.mode == "sandbox"
+        super().__init__(
+            settings,
+            templates,
+            views=[each for each in VIEWS if is_sandbox or not each.of_sandbox],
+            deeds=DEEDS,
+            forms=[each for each in FORMS if is_sandbox or not each.of_sandbox],
+        )
 
     def handlers(self) -> list[HTTPRouteHandler]:
         """The routes of every page, form and deed, and of invitations."""

@@ -6,7 +6,7 @@ Who may not see a page is not led to it: the least role is the page's own, of th
 from hashrail.pages import desk
 from hashrail.pages.desk import Desk, Entry, Group
 from hashrail.pages.portal.pages import FORMS, VIEWS
-from hashrail.pages.portal.visit import ROOT, Visit
+from hashrail.pages.portal.visit import ROOT, Form, View, Visit
 
 OWN = Entry("Your account", f"{ROOT}/account", "a")
 MENU = (
@@ -34,21 +34,25 @@ MENU = (
         (
             Entry("Keys", f"{ROOT}/keys", "k", also=(f"{ROOT}/changes",)),
             Entry("Requests", f"{ROOT}/requests", "r"),
+<<<<<<< HEAD
             Entry("Webhooks", f"{ROOT}/webhooks", "b"),
             Entry("Deliveries", f"{ROOT}/deliveries", "y"),
             Entry("Events", f"{ROOT}/events", "n"),
+=======
+            Entry("Time machine", f"{ROOT}/sandbox", "x"),
+>>>>>>> 5b7cf7d (The portal of a sandbox has the time machine: forms that say what they come to, and tasks of the worker that are followed; what the sandbox's operations did stands below the API, for both)
         ),
     ),
     Group("Team", (Entry("Team", f"{ROOT}/team", "t"), Entry("Log", f"{ROOT}/log", "l"))),
     Group("You", (OWN,)),
 )
-LEAST = {view.path: view.least for view in VIEWS}
+BY_PATH = {view.path: view for view in VIEWS}
 
 
 def of(visit: Visit) -> Desk:
     """What stands around a page of this visit."""
-    groups = [Group(each.words, [one for one in each.entries if visit.may(LEAST[one.path])]) for each in MENU]
-    begin = [form for form in FORMS if "{" not in form.path and form.begins and visit.may(form.least)]
+    groups = [Group(each.words, [one for one in each.entries if _sees(visit, BY_PATH[one.path])]) for each in MENU]
+    begin = [form for form in FORMS if "{" not in form.path and form.begins and _sees(visit, form)]
     return Desk(
         name="Portal",
         home=ROOT,
@@ -59,6 +63,10 @@ def of(visit: Visit) -> Desk:
         own=OWN.path,
         sign_out=f"{ROOT}/sign-out",
         word=visit.word,
-        search=f"{ROOT}/users" if visit.may(LEAST[f"{ROOT}/users"]) else None,
+        search=f"{ROOT}/users" if _sees(visit, BY_PATH[f"{ROOT}/users"]) else None,
         search_words="A user, by your id",
     )
+
+
+def _sees(visit: Visit, row: View | Form) -> bool:
+    return visit.may(row.least) and (visit.deployment.is_sandbox or not row.of_sandbox)

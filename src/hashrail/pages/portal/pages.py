@@ -13,14 +13,16 @@ from hashrail.pages.portal import (
     orders,
     own,
     places,
+    playing,
     requests,
+    sandbox,
     statement,
     team,
     users,
     webhooks,
     withdrawals,
 )
-from hashrail.pages.portal.visit import ROOT, Deed, Form, View
+from hashrail.pages.portal.visit import ROOT, Ask, Deed, DoForm, Form, View
 
 KEY = f"{ROOT}/keys/{{key:int}}"
 CHANGE = f"{ROOT}/changes/{{change:int}}"
@@ -28,6 +30,24 @@ MEMBER = f"{ROOT}/team/{{member:int}}"
 WEBHOOK = f"{ROOT}/webhooks/{{webhook:int}}"
 DELIVERY = f"{WEBHOOK}/deliveries/{{position:int}}"
 
+
+def _of_sandbox(path: str, name: str, ask: Ask, do: DoForm, *, grave: bool = False) -> Form:
+    """A form of the time machine."""
+    return Form(
+        f"{ROOT}/sandbox/{path}", name, "developer", ask, do, grave=grave, while_suspended=True, of_sandbox=True
+    )
+
+
+SANDBOX_FORMS: tuple[Form, ...] = (
+    _of_sandbox("advance", "let_time_pass", sandbox.ask_to_advance, sandbox.advance),
+    _of_sandbox("scenario", "how_days_go", sandbox.ask_for_scenario, sandbox.choose_scenario),
+    _of_sandbox("chain", "tell_the_chain", sandbox.ask_of_chain, sandbox.tell_chain),
+    _of_sandbox("deposit", "bring_a_deposit", sandbox.ask_for_deposit, sandbox.bring_deposit),
+    _of_sandbox("pay", "let_a_customer_buy", playing.ask_to_pay, playing.pay),
+    _of_sandbox("late-notice", "tell_a_payment_late", playing.ask_to_be_late, playing.be_late),
+    _of_sandbox("chargeback", "take_a_payment_back", playing.ask_to_charge_back, playing.charge_back, grave=True),
+    _of_sandbox("payment", "pay_the_operator", playing.ask_to_pay_operator, playing.pay_operator),
+)
 VIEWS: tuple[View, ...] = (
     View(ROOT, "home", "viewer", home.home),
     View(f"{ROOT}/account", "account", "viewer", own.account),
@@ -54,12 +74,17 @@ VIEWS: tuple[View, ...] = (
     View(KEY, "key", "developer", keys.one),
     View(f"{ROOT}/requests", "requests", "developer", requests.listed),
     View(f"{ROOT}/requests/{{call:int}}", "request", "developer", requests.one),
+<<<<<<< HEAD
     View(f"{ROOT}/webhooks", "webhooks", "viewer", webhooks.listed),
     View(WEBHOOK, "webhook", "viewer", webhooks.one),
     View(f"{ROOT}/deliveries", "deliveries", "support", webhooks.log),
     View(DELIVERY, "delivery", "support", webhooks.delivery),
     View(f"{ROOT}/events", "events", "support", events.listed),
     View(f"{ROOT}/events/{{event:int}}", "event", "support", events.one),
+=======
+    View(f"{ROOT}/sandbox", "sandbox", "developer", sandbox.machine, of_sandbox=True),
+    View(f"{ROOT}/sandbox/tasks/{{task:int}}", "sandbox_task", "developer", sandbox.task, of_sandbox=True),
+>>>>>>> 5b7cf7d (The portal of a sandbox has the time machine: forms that say what they come to, and tasks of the worker that are followed; what the sandbox's operations did stands below the API, for both)
     View(f"{ROOT}/team", "team", "owner", team.team),
     View(f"{ROOT}/log", "log", "owner", team.log),
 )
@@ -165,4 +190,5 @@ FORMS: tuple[Form, ...] = (
         manages=True,
         while_suspended=True,
     ),
+    *SANDBOX_FORMS,
 )

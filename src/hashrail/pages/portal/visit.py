@@ -55,7 +55,8 @@ Then: TypeAlias = Callable[[MemberActing, Visit, Values, Done], Awaitable[Done]]
 class View:
     """A page: its path, the name in metrics and in the log of views, the least role that sees it, its template.
 
-    One that `is_heavy` reads many days of many users: a process shows one of them at a time.
+    One that `is_heavy` reads many days of many users: a process shows one of them at a time. Only a sandbox has those
+    that are `of_sandbox`.
     """
 
     path: str
@@ -63,6 +64,7 @@ class View:
     least: Role
     show: Show
     is_heavy: bool = False
+    of_sandbox: bool = False
 
     @property
     def template(self) -> str:
@@ -88,7 +90,7 @@ class Form:
 
     One that does not `look` is done at once: it changes nothing that could be shown before. One that `begins` can be
     opened by its path alone. What commits in steps says by `do` what is meant, and `then` does it, unless it waits for
-    a second. `manages` and `while_suspended` are as of a deed.
+    a second. `manages` and `while_suspended` are as of a deed, `of_sandbox` as of a page.
     """
 
     path: str
@@ -103,6 +105,7 @@ class Form:
     then: Then | None = None
     manages: bool = False
     while_suspended: bool = False
+    of_sandbox: bool = False
 
 
 def link(path: str, **query: object) -> str:
