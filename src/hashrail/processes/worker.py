@@ -186,7 +186,7 @@ def _tasks_that_take_long(queue: procrastinate.App, deployment: Deployment) -> N
         done = await running.do_waiting(deployment)
         (log.info if done else log.debug)("tasks done", done=done, tick=timestamp)
 
-    @queue.periodic(cron=EVERY_MINUTE)
+    @queue.periodic(cron=CRON["do_member_tasks"])
     @queue.task(name=portal_tasks.JOB, queue=portal_tasks.QUEUE, queueing_lock=portal_tasks.JOB, pass_context=False)
     @_counted(pool)
     async def do_member_tasks(timestamp: int) -> None:

@@ -34,13 +34,10 @@ MENU = (
         (
             Entry("Keys", f"{ROOT}/keys", "k", also=(f"{ROOT}/changes",)),
             Entry("Requests", f"{ROOT}/requests", "r"),
-<<<<<<< HEAD
             Entry("Webhooks", f"{ROOT}/webhooks", "b"),
             Entry("Deliveries", f"{ROOT}/deliveries", "y"),
             Entry("Events", f"{ROOT}/events", "n"),
-=======
             Entry("Time machine", f"{ROOT}/sandbox", "x"),
->>>>>>> 5b7cf7d (The portal of a sandbox has the time machine: forms that say what they come to, and tasks of the worker that are followed; what the sandbox's operations did stands below the API, for both)
         ),
     ),
     Group("Team", (Entry("Team", f"{ROOT}/team", "t"), Entry("Log", f"{ROOT}/log", "l"))),

@@ -74,17 +74,14 @@ VIEWS: tuple[View, ...] = (
     View(KEY, "key", "developer", keys.one),
     View(f"{ROOT}/requests", "requests", "developer", requests.listed),
     View(f"{ROOT}/requests/{{call:int}}", "request", "developer", requests.one),
-<<<<<<< HEAD
     View(f"{ROOT}/webhooks", "webhooks", "viewer", webhooks.listed),
     View(WEBHOOK, "webhook", "viewer", webhooks.one),
     View(f"{ROOT}/deliveries", "deliveries", "support", webhooks.log),
     View(DELIVERY, "delivery", "support", webhooks.delivery),
     View(f"{ROOT}/events", "events", "support", events.listed),
     View(f"{ROOT}/events/{{event:int}}", "event", "support", events.one),
-=======
     View(f"{ROOT}/sandbox", "sandbox", "developer", sandbox.machine, of_sandbox=True),
     View(f"{ROOT}/sandbox/tasks/{{task:int}}", "sandbox_task", "developer", sandbox.task, of_sandbox=True),
->>>>>>> 5b7cf7d (The portal of a sandbox has the time machine: forms that say what they come to, and tasks of the worker that are followed; what the sandbox's operations did stands below the API, for both)
     View(f"{ROOT}/team", "team", "owner", team.team),
     View(f"{ROOT}/log", "log", "owner", team.log),
 )
