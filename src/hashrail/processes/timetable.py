@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hashrail.exports import export
-from hashrail.parties import tasks
+from hashrail.parties import member_tasks, tasks
 
 EVERY_MINUTE = "* * * * *"
 EVERY_TEN_MINUTES = "*/10 * * * *"
@@ -29,6 +29,7 @@ Name = Literal[
     "make_exports",
     "take_liabilities",
     "do_tasks",
+    "do_member_tasks",
     "fetch_rates",
     "see_wallet",
     "reconcile",
@@ -69,6 +70,7 @@ ROWS = (
     Row("make_exports", EVERY_MINUTE, "makes the files that partners asked for", export.QUEUE),
     Row("take_liabilities", EVERY_MINUTE, "signs the sum of what is owed, when it is due", export.QUEUE),
     Row("do_tasks", EVERY_MINUTE, "does what operators asked for in the console", tasks.QUEUE),
+    Row("do_member_tasks", EVERY_MINUTE, "does what members asked for in the portal", member_tasks.QUEUE),
     Row("fetch_rates", EVERY_TEN_MINUTES, "fetches the figures of days that have none", of_chain=True),
     Row("see_wallet", EVERY_TEN_MINUTES, "looks at what the wallet has", of_chain=True),
     Row("reconcile", EVERY_DAY, "reconciles wallet, chain and books", of_chain=True),
