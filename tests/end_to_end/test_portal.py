@@ -7,9 +7,11 @@ from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Browser, expect
+from standardwebhooks.webhooks import Webhook
 
 from hashrail_client import AuthenticationError, Hashrail
 from tests.support.browser import PHONE, Watched, looking, needs_browser
+from tests.support.hooked import hooked
 from tests.support.sandboxes import Sandbox, sandbox
 
 pytestmark = needs_browser
@@ -123,6 +125,43 @@ def test_a_key_is_made_and_a_wrong_signature_explained(opened: Browser, box: San
         page.get_by_role("button", name="See what it comes to").click()
         page.get_by_role("button", name="End the key").click()
         expect(page.get_by_text("The key has ended.")).to_be_visible()
+
+
+def test_a_webhook_is_made_and_tried(opened: Browser, box: Sandbox) -> None:
+    """Its secret is shown once and signs what arrives; what was sent, and the answer to it, stand on a page."""
+    with hooked() as receiver, looking(opened) as watched:
+        page = watched.page
+        sign_in(watched, box, "/webhooks")
+        page.get_by_role("link", name="Make an endpoint").click()
+        page.get_by_label("Where webhooks are sent").fill(receiver.url())
+        page.get_by_label("Types of events").fill("order.")
+        page.get_by_role("button", name="See what it comes to").click()
+        check_page(watched, "webhook-looked-at")
+        page.get_by_role("button", name="Make the endpoint").click()
+        secret = page.locator("dd code").inner_text()
+        page.get_by_role("link", name="I have copied it").click()
+        page.get_by_role("link", name="Try it …").click()
+        page.get_by_role("button", name="Send the event").click()
+        sent = page.locator("tbody a")
+        for _ in range(50):
+            if sent.count() and page.get_by_role("main").get_by_text("delivered", exact=True).count() > 1:
+                break
+            time.sleep(0.1)
+            page.reload()
+        check_page(watched, "webhook")
+        (hook,) = receiver.hooks
+        Webhook(secret).verify(hook.body, hook.headers)
+        sent.first.click()
+        expect(page.locator("#attempts ~ .scroll tbody tr")).to_contain_text("200")
+        check_page(watched, "delivery")
+        page.set_viewport_size(PHONE)
+        check_page(watched, "phone-delivery")
+        page.locator("dl.facts").get_by_role("link").first.click()
+        expect(page.locator("#sent-to ~ .scroll tbody tr")).to_have_count(1)
+        check_page(watched, "phone-event")
+        for path in ("/webhooks", "/deliveries", "/events"):
+            page.goto(f"{box.url}/portal{path}")
+            check_page(watched, f"phone{path.replace('/', '-')}")
 
 
 def test_a_user_is_looked_up_and_their_figures_are_drawn(opened: Browser, box: Sandbox) -> None:

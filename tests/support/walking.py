@@ -125,6 +125,8 @@ def box() -> Iterator[Box]:
         with Hashrail(made.facts["baseUrl"], made.facts["apiKey"], made.facts["apiSecret"]) as partner:
             partner.users.login(FORMULA)
             partner.withdrawals.create("erin", wallet_address=ADDRESS, amount=Decimal("0.0002"))
+            # Nobody listens there.
+            partner.webhooks.create("http://127.0.0.1:9/hooks", types=["order.issued"], after=0)
         people = made.operators | {ADMIN: PASSWORD, NEWCOMER: PASSWORD}
         yield Box(made.url, people, made.facts.get("members", ()), invited["link"])
 
