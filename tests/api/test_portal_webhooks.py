@@ -239,7 +239,7 @@ async def test_a_moment_is_found_among_many(bureau: Bureau, monkeypatch: pytest.
     assert ([each.object_id for each in seen.events], seen.before) == (["10", "9", "8", "7"], None)
 
 
-async def test_persons_are_seen_by_who_may(bureau: Bureau, sender: Sender) -> None:
+async def test_persons_are_seen_by_who_may(bureau: Bureau, sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     """A viewer sees how an endpoint stands, and not whom its deliveries are about; a suspended partner's go on."""
     partner_id = bureau.world.partner.id
     with hooked() as receiver:
@@ -247,6 +247,10 @@ async def test_persons_are_seen_by_who_may(bureau: Bureau, sender: Sender) -> No
         path = f"/portal/webhooks/{number}"
         assert "secret-order" not in (await bureau.people["viewer"].get(path)).text
         assert "secret-order" in (await bureau.people["support"].get(path)).text
+        monkeypatch.setattr("hashrail.pages.hooks.LISTED", 1)
+        await endpoint(bureau.world, receiver.url())
+        listed = (await bureau.people["viewer"].get(f"/portal/webhooks?after={number - 1}")).text
+        assert re.findall(r'href="(/portal/webhooks[^"]*\d)"', listed) == [path, f"/portal/webhooks?after={number}"]
         async with db.transaction(bureau.pool) as tx:
             await standings.suspend(tx, partner_id, reason="a drill")
         await bureau.people["developer"].fill(f"{path}/disable")

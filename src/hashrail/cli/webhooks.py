@@ -114,6 +114,7 @@ def list_deliveries(
     "replay",
     epilog=example(
         'hashrail webhook replay 7 --partner 1 --since 2026-09-09T12:00:00Z --reason "they lost a disk"',
+        'hashrail webhook replay 7 --partner 1 --from-position 1 --given-up --reason "their server is back"',
         'hashrail webhook replay 7 --partner 1 --from-position 100 --to-position 200 --reason "case 88"',
     ),
 )

@@ -1,4 +1,4 @@
-"""How webhook endpoints stand, over all partners: for operators who look after them."""
+"""How webhook endpoints stand and how far each is behind, of a partner or of all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ class Standing:
     partner: str
     id: int
     url: str
+    description: str
     types: Sequence[str]
     state: State
     reason: Reason | None
@@ -46,11 +47,11 @@ async def of_all(
 ) -> list[Standing]:
     """Endpoints by partner and number, of one kind or partner where they are named, `after` such a pair."""
     rows = await reader.fetch(
-        """SELECT e.partner_id, p.name AS partner, e.id, e.url, e.types, e.state, e.reason, e.disabled_at,
+        """SELECT e.partner_id, p.name AS partner, e.id, e.url, e.description, e.types, e.state, e.reason, e.disabled_at,
                   e.failing_since, e.failures, e.due_at,
                   greatest(coalesce(f.last_position, 0) - e.planned_through, 0) AS behind, w.number AS waiting
-           FROM (SELECT o.partner_id, o.id, o.url, o.types, o.state, o.reason, o.disabled_at, o.failing_since,
-                        o.failures, o.due_at, o.planned_through
+           FROM (SELECT o.partner_id, o.id, o.url, o.description, o.types, o.state, o.reason, o.disabled_at,
+                        o.failing_since, o.failures, o.due_at, o.planned_through
                  FROM webhook_endpoint o
                  WHERE o.state <> 'deleted' AND ($2::bigint IS NULL OR o.partner_id = $2)
                    AND ($1::text IS NULL OR ($1 = 'failing' AND o.state = 'enabled' AND o.failures > 0) OR o.state = $1)

@@ -56,7 +56,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "session end": (*MINE, "--user", "bob"),
     "webhook disable": ("1", *MINE, "--reason", "it floods them"),
     "webhook enable": ("2", *MINE, "--reason", "it is back"),
-    "webhook replay": ("3", *MINE, "--from-position", "1", "--reason", "case 88"),
+    "webhook replay": ("3", *MINE, "--from-position", "1", "--given-up", "--reason", "case 88"),
     "webhook test": ("3", *MINE),
     "user block": ("bob", *MINE, "--reason", "case 88"),
     "user unblock": ("carol", *MINE),

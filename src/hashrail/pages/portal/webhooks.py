@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from hashrail.db import Tx
-from hashrail.events import deliveries, delivery_log, endpoints, selection
+from hashrail.events import deliveries, delivery_log, endpoints, selection, standing
 from hashrail.events.endpoints import Change, Endpoint, Wanted
 from hashrail.events.targets import Rules
 from hashrail.pages import hooks
@@ -21,9 +21,12 @@ TYPES = "One a line, as order.issued; order. means all that begin so. Without an
 
 
 async def listed(tx: Tx, visit: Visit) -> Shown:
-    """Every endpoint, and how much waits for each."""
-    found = await endpoints.every(tx, visit.partner_id)
-    return Shown({"found": found, "waiting": await deliveries.waiting(tx, visit.partner_id), "reasons": hooks.REASONS})
+    """The endpoints, and how much waits for each."""
+    after = (visit.partner_id, visit.number("after") or 0)
+    found = await standing.of_all(tx, partner_id=visit.partner_id, after=after, limit=hooks.LISTED + 1)
+    more = link(PAGE, after=found[hooks.LISTED - 1].id) if len(found) > hooks.LISTED else None
+    counted = delivery_log.COUNTED
+    return Shown({"found": found[: hooks.LISTED], "more": more, "counted": counted, "reasons": hooks.REASONS})
 
 
 async def one(tx: Tx, visit: Visit) -> Shown:
