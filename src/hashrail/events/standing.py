@@ -47,8 +47,8 @@ async def of_all(
 ) -> list[Standing]:
     """Endpoints by partner and number, of one kind or partner where they are named, `after` such a pair."""
     rows = await reader.fetch(
-        """SELECT e.partner_id, p.name AS partner, e.id, e.url, e.description, e.types, e.state, e.reason, e.disabled_at,
-                  e.failing_since, e.failures, e.due_at,
+        """SELECT e.partner_id, p.name AS partner, e.id, e.url, e.description, e.types, e.state, e.reason,
+                  e.disabled_at, e.failing_since, e.failures, e.due_at,
                   greatest(coalesce(f.last_position, 0) - e.planned_through, 0) AS behind, w.number AS waiting
            FROM (SELECT o.partner_id, o.id, o.url, o.description, o.types, o.state, o.reason, o.disabled_at,
                         o.failing_since, o.failures, o.due_at, o.planned_through
