@@ -279,6 +279,7 @@ ROOMS = (
                 "changes",
                 "corrections",
                 "days",
+                "deployment",
                 "discounts",
                 "invoices",
                 "keys",

@@ -1,4 +1,4 @@
-"""Operators in the console: their accounts, what takes two of them, and everybody's own."""
+"""Operators in the console: their accounts, what takes two of them, everybody's own, and the deployment."""
 
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -37,6 +37,18 @@ async def begins_anew(office: Office) -> AsyncIterator[None]:
     yield
     await office.world.pool.execute("UPDATE operator_account SET disabled_at = now() WHERE name = 'second'")
     await strangers(office.world.pool)
+
+
+async def second_admin(office: Office) -> Person:
+    """Another admin, who is another person, at a browser; the same account each time."""
+    pool = office.world.pool
+    if await pool.fetchval(NUMBER.format("second")) is None:
+        await hired(pool, "second")
+    await pool.execute("UPDATE operator_account SET disabled_at = NULL WHERE name = 'second'")
+    await strangers(pool)
+    person = office.browser("second")
+    await person.sign_in()
+    return person
 
 
 async def of_pat(office: Office, form: str = "") -> str:
@@ -121,10 +133,7 @@ async def test_a_password_is_shown_once_and_its_account_ends(office: Office) -> 
 async def test_what_takes_two_waits_for_the_second(office: Office) -> None:
     """A new account, a raised role, another's password, and looser rules; the password counts once it is confirmed."""
     pool, admin = office.world.pool, office.people["admin"]
-    await hired(pool, "second")
-    await strangers(pool)
-    second = office.browser("second")
-    await second.sign_in()
+    second = await second_admin(office)
     asked = [
         (f"{P}/new", {"name": "omar", "role": "approver"}),
         (await of_pat(office, "/role"), {"role": "admin"}),
@@ -199,3 +208,44 @@ async def test_everybody_changes_their_own_password(office: Office) -> None:
     await again.sign_in("another long one")
     page = " ".join(texts_of(await again.get("/console/sessions")).split())
     assert re.search(r"viewer password changed viewer", page)
+
+
+async def test_the_deployment_is_changed(office: Office) -> None:
+    """Looked at, asked for where there are two admins, done by the second; this process says that it is outdated."""
+    pool, admin, page = office.world.pool, office.people["admin"], "/console/deployment"
+    is_ = await pool.fetchrow("SELECT network, chain FROM deployment")
+    assert is_ is not None
+    to = "none" if is_["chain"] == "simulated" else "simulated"
+    fields = {"network": is_["network"], "chain": to, "reason": "a drill"}
+    first = texts_of(await admin.get(page))
+    assert ("never came from a backup" in first, "started before" in first) == (True, False)
+    no_node = await admin.post(f"{page}/change", **fields | {"chain": "node"})
+    assert (no_node.status_code, "FIELD_NOT_READ" in no_node.text) == (400, True)
+    second = await second_admin(office)
+    try:
+        asked = await done(admin, f"{page}/change", **fields)
+        assert asked.headers["location"] == "/console/changes?done=asked"
+        assert await pool.fetchval("SELECT chain FROM deployment") == is_["chain"]
+        number = await pool.fetchval("SELECT id FROM operator_change WHERE state = 'waiting'")
+        await done(second, f"/console/changes/{number}/confirm")
+        assert await pool.fetchval("SELECT chain FROM deployment") == to
+        assert "this process was started before" in texts_of(await admin.get(page))
+    finally:
+        await pool.execute("UPDATE deployment SET chain = $1", is_["chain"])
+
+
+async def test_books_that_are_older_say_what_to_run(office: Office) -> None:
+    """Nobody is served, and the page has the command; afterwards each restore is listed."""
+    pool, admin = office.world.pool, office.people["admin"]
+    office.serving.are_books_older = True
+    try:
+        page = await admin.get("/console")
+        door = await office.browser("admin").get("/console/sign-in")
+    finally:
+        office.serving.are_books_older = False
+    assert (page.status_code, door.status_code) == (503, 503)
+    assert "hashrail restored --as ADMIN" in page.text
+    await pool.execute("INSERT INTO restoration (restored_at, by_name, old_epoch) VALUES (now(), 'olga', 'before')")
+    listed = texts_of(await admin.get("/console/deployment"))
+    assert re.search(r"1\s+20\S+ \S+ UTC\s+olga", listed)
+    assert "hashrail restored --as admin" in listed

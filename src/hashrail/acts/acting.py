@@ -33,19 +33,27 @@ class Noted:
 class Acting:
     """An act that is under way: on which deployment, and for whom; None is whoever has the shell.
 
+    `opened` is None where a deployment is changed from beside it: it is not open then.
+
     What it changed is `noted`, and what it comes to is `told` in sentences. What waits for a second instead of being
     done is `asked`; whoever called says so once that is committed. One that only `tries` is undone by its caller, so it
     leaves nothing in the log.
     """
 
     act: str
-    deployment: Deployment
+    opened: Deployment | None
     operator: Operator | None
     admit: Callable[[Tx], Awaitable[Operator | None]]
     asked: list[Change] = field(default_factory=list)
     noted: list[Noted] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     tries: bool = False
+
+    @property
+    def deployment(self) -> Deployment:
+        """The deployment that is open."""
+        assert self.opened is not None, f"{self.act} is done from beside the deployment"
+        return self.opened
 
     @property
     def named(self) -> Operator:

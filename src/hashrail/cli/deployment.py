@@ -1,11 +1,14 @@
 """hashrail deployment show|change: what a deployment is, which its database says."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from hashrail import db
+from hashrail.acts import deployment as acts
+from hashrail.acts.acting import Acting
 from hashrail.cli import shapes
 from hashrail.cli.acting import AsOption, acting_password, let_in, second_needed
 from hashrail.cli.examples import example
@@ -17,10 +20,9 @@ from hashrail.cli.shared import (
     say,
     table,
 )
-from hashrail.deployment import changing, comparing, facts
-from hashrail.deployment.comparing import Difference, NodeNotNamedError, SignerNotNamedError
+from hashrail.deployment import comparing, facts
+from hashrail.deployment.comparing import Difference
 from hashrail.deployment.facts import ChainKind, Facts, Nature
-from hashrail.parties import changes, operators
 from hashrail.parties.changes import Change
 from hashrail.settings import Network, Settings
 
@@ -79,60 +81,25 @@ def change(
     """
     mine = acting_password(operator)
 
-    async def work(pool: db.Pool, settings: Settings) -> tuple[Facts, Facts, Change | None]:
-        wanted = _changed(await facts.read(pool), settings, network, chain, wallet, signer=signer)
-        await comparing.check_node(wanted, settings)
+    async def work(pool: db.Pool, settings: Settings) -> tuple[Facts, Facts, list[Change]]:
+        known = await facts.read(pool)
+        meant = acts.wanted(known, settings, network=network, chain=chain, wallet=wallet, signer=signer)
+        await comparing.check_node(meant, settings)
+        admit = partial(let_in, act=ACT, name=operator, password=mine)
         async with db.transaction(pool) as tx:
-            by = await let_in(tx, ACT, operator, mine)
-            before = await changing.changeable(tx, wanted)
-            was, is_ = asdict(before.nature), asdict(wanted)
-            if was == is_:
-                return before, before, None
-            operators.assert_reason(reason)
-            meant = {**is_, "reason": reason}
-            asked = await changes.ask(tx, by, ACT, "deployment", before=was, after=meant)
-            if asked is not None:
-                return before, before, asked
-            _, after = await changing.change(tx, wanted)
-            await operators.note(tx, by, ACT, "deployment", reason, before=was, after=is_)
-            return before, after, None
+            act = Acting(ACT, None, await admit(tx), admit)
+            before, after = await acts.change(tx, act, meant, reason=reason)
+            return before, after, act.asked
 
     before, after, asked = run_beside(data, work)
-    if asked is not None:
-        second_needed(asked)
+    for each in asked:
+        second_needed(each)
     if as_json:
         show_json(_shape(after, []))
     elif before == after:
         say("Nothing is changed.")
     else:
         say(f"The deployment is {after.words()}. Start its processes again.")
-
-
-def _changed(
-    known: Facts,
-    settings: Settings,
-    network: Network | None,
-    chain: ChainKind | None,
-    wallet: str | None,
-    *,
-    signer: bool | None,
-) -> Nature:
-    """What the deployment is to be. Raises NodeNotNamedError, SignerNotNamedError, SignerKeyError."""
-    wanted = replace(known.nature, network=network or known.network, chain=chain or known.chain)
-    if wanted.chain != "node":
-        return replace(wanted, wallet=None, signer=None)
-    becomes = known.chain != "node"
-    if becomes and settings.bitcoin_rpc_url is None:
-        raise NodeNotNamedError(f"the node that is to pay is not named: {comparing.NODE} is not set")
-    wanted = replace(wanted, wallet=wallet or known.wallet or settings.bitcoin_wallet)
-    if signer is False:
-        return replace(wanted, signer=None)
-    if signer or becomes:
-        keys = comparing.signer_in(settings, wanted.network)
-        if signer and keys is None:
-            raise SignerNotNamedError(f"the keys that are to sign are not there: {comparing.SIGNER} is not set")
-        return replace(wanted, signer=keys)
-    return wanted
 
 
 def _rows(nature: Nature) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from hashrail.access import idempotency, sessions, ton_payloads
 from hashrail.books import lost_numbers
 from hashrail.books.lost_numbers import Gap
 from hashrail.custody import hot_wallet, payout_policy
-from hashrail.db import Reader, Tx
+from hashrail.db import Reader, Tx, record
 from hashrail.deployment import facts, journal
 from hashrail.deployment.journal import Entry, Kind
 from hashrail.errors import ConflictError
@@ -69,6 +69,21 @@ class Report:
     given: list[Entry]
     gaps: list[Gap]
     sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """A new epoch that was begun; `by` is None for whoever had the shell."""
+
+    id: int
+    restored_at: datetime
+    by: str | None
+
+
+async def past(tx: Reader, *, limit: int) -> list[Restoration]:
+    """Epochs that were begun, the newest first."""
+    rows = await tx.fetch("SELECT id, restored_at, by_name AS by FROM restoration ORDER BY id DESC LIMIT $1", limit)
+    return [record(Restoration, row) for row in rows]
 
 
 async def restored(

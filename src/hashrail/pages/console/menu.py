@@ -56,6 +56,7 @@ MENU = (
             Entry("Jobs", f"{ROOT}/jobs", "j"),
             Entry("Log", f"{ROOT}/log", "l"),
             Entry("Operators", f"{ROOT}/operators", "o"),
+            Entry("Deployment", f"{ROOT}/deployment"),
         ),
     ),
 )

@@ -1,6 +1,6 @@
-"""Every page, deed and form of operators' accounts, one's own and others', with the least role of each."""
+"""Every page, deed and form of operators' accounts, and of the deployment that they look after, with its least role."""
 
-from hashrail.pages.console import log, operators, own
+from hashrail.pages.console import deployment, log, operators, own
 from hashrail.pages.console.asking import Form
 from hashrail.pages.console.visit import ROOT, Deed, View
 
@@ -11,6 +11,7 @@ VIEWS = (
     View(f"{ROOT}/log", "log", "admin", log.log),
     View(f"{ROOT}/operators", "operators", "admin", operators.listed),
     View(OPERATOR, "operator", "admin", operators.one),
+    View(f"{ROOT}/deployment", "deployment", "viewer", deployment.deployment),
 )
 DEEDS = (
     Deed(f"{ROOT}/sign-out", "sign_out", None, own.sign_out),
@@ -48,5 +49,11 @@ FORMS = (
     Form(
         *(f"{ROOT}/operators/alone", "limits_of_one_alone", "operator alone"),
         *(operators.ask_for_alone, operators.set_alone),
+    ),
+    Form(
+        *(f"{ROOT}/deployment/change", "change_deployment", "deployment change"),
+        *(deployment.ask_to_change, deployment.change),
+        grave=True,
+        ready=deployment.ready,
     ),
 )
