@@ -137,10 +137,11 @@ async def create(
     if terms is not None and terms["value_usd"] is not None and terms["blocked_at"] is None:
         order = await _open(tx, books, external_id, terms, books.now + ttl)
         if order is not None:
+            await drafts.note(tx, books.partner_id, OrderCreated(**_facts(order)))
+            # All orders of a partner meet from here on: what they need not wait for is done by now.
             if await capacity.commit_capacity(tx, books.partner_id, order.power):
                 await capacity.assert_open_orders_bounded(tx, books.partner_id, open_share)
             await _reserve(tx, books, order)
-            await drafts.note(tx, books.partner_id, OrderCreated(**_facts(order)))
             return order
     present = await _find(tx, books.partner_id, external_id)
     if present is None:
@@ -253,11 +254,15 @@ async def notify_paid(
     late = order.state == "expired" or order.expires_at <= books.now
     if late:
         await _assert_stands(tx, books, order, late_notice)
-    miner_id = await _make_miner(tx, books, order, buyer)
+    miner_id = await _make_miner(tx, books, order)
+    issued = await _issue(tx, books, order, miner_id)
+    # All orders of a partner meet from here on: what they need not wait for is done by now.
+    await stints.sync_stints(tx, books, [buyer.id], miner_ids=[miner_id], locked={buyer.id: buyer})
     # After the stints: users and class power are locked before capacity and accounts, here as for any other order.
     if late:
-        order = await _reserve_anew(tx, books, order)
-    return await _issue(tx, books, order, miner_id)
+        issued = await _reserve_anew(tx, books, order)
+    await ledger.post_reserved(tx, books, TransferKind.PURCHASE, issued.id, issued.attempt)
+    return issued
 
 
 async def lock(tx: Tx, books: OpenBooks, external_id: str) -> Order:
@@ -418,9 +423,9 @@ async def _reserve_anew(tx: Tx, books: OpenBooks, order: Order) -> Order:
     return order
 
 
-async def _make_miner(tx: Tx, books: OpenBooks, order: Order, buyer: User) -> int:
-    """The order's miner, which earns from tomorrow; the buyer is locked."""
-    miner_id = await miners.create(
+async def _make_miner(tx: Tx, books: OpenBooks, order: Order) -> int:
+    """The order's miner, which has no stint yet."""
+    return await miners.create(
         tx,
         books.partner_id,
         user_id=order.user_id,
@@ -429,12 +434,10 @@ async def _make_miner(tx: Tx, books: OpenBooks, order: Order, buyer: User) -> in
         energy_efficiency=order.energy_efficiency,
         at=books.now,
     )
-    await stints.sync_stints(tx, books, [buyer.id], miner_ids=[miner_id], locked={buyer.id: buyer})
-    return miner_id
 
 
 async def _issue(tx: Tx, books: OpenBooks, order: Order, miner_id: int) -> Order:
-    """The order has its miner and its money is posted."""
+    """The order has its miner; its money is to be posted."""
     await tx.execute(
         """UPDATE purchase SET state = 'issued', paid_at = $3, miner_id = $4
            WHERE partner_id = $1 AND id = $2""",
@@ -443,7 +446,6 @@ async def _issue(tx: Tx, books: OpenBooks, order: Order, miner_id: int) -> Order
         books.now,
         miner_id,
     )
-    await ledger.post_reserved(tx, books, TransferKind.PURCHASE, order.id, order.attempt)
     issued = MinerIssued(
         nft_id=miner_id,
         user_id=order.user_id,
