@@ -72,17 +72,25 @@ class Wallet:
 
 
 async def bind(
-    tx: Tx, books: OpenBooks, terms: Terms, *, user_id: int, address: str, field: str = "partnerUserId"
+    tx: Tx,
+    books: OpenBooks,
+    terms: Terms,
+    *,
+    user_id: int,
+    address: str,
+    field: str = "partnerUserId",
+    locked: User | None = None,
 ) -> bool:
     """Bind an address to a user; False when it was bound before.
 
-    `field` is what the caller named the user in. Raises AddressInvalidError, UserBlockedError, TooManyWalletsError.
+    `field` is what the caller named the user in; `locked` is the user where the caller has locked them.
+    Raises AddressInvalidError, UserBlockedError, TooManyWalletsError.
     """
     checked = parse(address, terms.network, field="address").text
-    user = await _active(tx, books, user_id, field)
-    if await is_bound(tx, books.partner_id, user_id, checked):
-        return False
+    user = await _active(tx, books, user_id, field, locked)
     others = await _count_others(tx, books.partner_id, user_id, checked)
+    if others.has_it:
+        return False
     if others.count >= terms.per_user:
         raise TooManyWalletsError(f"at most {terms.per_user} addresses", field="address", limit=terms.per_user)
     waits = others.any_before and terms.cooldown > timedelta(0)
@@ -109,14 +117,21 @@ async def bind(
 
 
 async def unbind(
-    tx: Tx, books: OpenBooks, terms: Terms, *, user_id: int, address: str, field: str = "partnerUserId"
+    tx: Tx,
+    books: OpenBooks,
+    terms: Terms,
+    *,
+    user_id: int,
+    address: str,
+    field: str = "partnerUserId",
+    locked: User | None = None,
 ) -> bool:
     """Take an address off; False when it was taken off before. Withdrawals to it that were asked for go their way.
 
     Raises AddressInvalidError, UserBlockedError, WalletNotBoundError.
     """
     checked = parse(address, terms.network, field="address").text
-    user = await _active(tx, books, user_id, field)
+    user = await _active(tx, books, user_id, field, locked)
     if await take_off(tx, books, user, checked):
         return True
     if not await _was_unbound(tx, books.partner_id, user_id, checked):
@@ -206,9 +221,9 @@ async def forget_unbound(tx: Tx, partner_id: int, *, now: datetime) -> int:
     return len(rows)
 
 
-async def _active(tx: Tx, books: OpenBooks, user_id: int, field: str) -> User:
+async def _active(tx: Tx, books: OpenBooks, user_id: int, field: str, locked: User | None) -> User:
     """The user under their lock. Raises UserBlockedError."""
-    user = (await users.lock(tx, books.partner_id, [user_id]))[user_id]
+    user = (await users.lock(tx, books.partner_id, [user_id]))[user_id] if locked is None else locked
     users.assert_active(user, field=field)
     return user
 
@@ -219,17 +234,23 @@ async def _journal(tx: Tx, kind: Kind, user: User, address: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Others:
-    """Addresses of a user beside one: how many there are and lately were, and whether any was bound before at all."""
+    """Addresses of a user beside one: how many there are and lately were, whether any was bound before at all.
+
+    And whether this very one is bound.
+    """
 
     count: int
     any_before: bool
+    has_it: bool
 
 
 async def _count_others(tx: Tx, partner_id: int, user_id: int, address: str) -> _Others:
     row = await tx.fetchrow(
-        """SELECT count(*) FILTER (WHERE address <> $3) AS count, count(*) > 0 AS any_before FROM (
-               SELECT address FROM wallet WHERE partner_id = $1 AND user_id = $2
-               UNION ALL SELECT address FROM wallet_unbound WHERE partner_id = $1 AND user_id = $2) AS all_of_them""",
+        """SELECT count(*) FILTER (WHERE address <> $3) AS count, count(*) > 0 AS any_before,
+                  coalesce(bool_or(is_bound AND address = $3), false) AS has_it
+           FROM (SELECT address, true AS is_bound FROM wallet WHERE partner_id = $1 AND user_id = $2
+                 UNION ALL SELECT address, false FROM wallet_unbound
+                 WHERE partner_id = $1 AND user_id = $2) AS all_of_them""",
         partner_id,
         user_id,
         address,

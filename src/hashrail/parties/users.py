@@ -185,6 +185,18 @@ async def lock(tx: Tx, partner_id: int, user_ids: list[int]) -> dict[int, User]:
     return {row["id"]: record(User, row) for row in rows}
 
 
+async def lock_named(tx: Tx, partner_id: int, partner_user_id: str, *, field: str = "partnerUserId") -> User:
+    """As `lock`, one by the partner's own id, as they stand once others are through. Raises UserNotFoundError."""
+    row = await tx.fetchrow(
+        """SELECT partner_id, id, partner_user_id, email, created_at, level_discount, settled_through, blocked_at,
+                  payouts_go_on
+           FROM app_user WHERE partner_id = $1 AND partner_user_id = $2 FOR NO KEY UPDATE""",
+        partner_id,
+        partner_user_id,
+    )
+    return _user(row, field=field)
+
+
 def assert_active(user: User, *, field: str = "userId") -> None:
     """Raises UserBlockedError. To be asked under the lock, so that it still holds when the write commits."""
     if user.blocked_at is not None:
@@ -196,7 +208,7 @@ async def block(tx: Tx, partner_id: int, partner_user_id: str, *, payouts_go_on:
 
     Withdrawals that wait are stopped as well, unless they are to go on; asked for again, the last word counts.
     """
-    before = await _lock_named(tx, partner_id, partner_user_id)
+    before = await lock_named(tx, partner_id, partner_user_id)
     await tx.execute(
         """UPDATE app_user SET blocked_at = coalesce(blocked_at, $3), payouts_go_on = $4
            WHERE partner_id = $1 AND partner_user_id = $2""",
@@ -231,12 +243,6 @@ async def unblock(tx: Tx, partner_id: int, partner_user_id: str) -> User:
 async def _tell_change(tx: Tx, partner_id: int, user_id: int, partner_user_id: str, level_discount: Decimal) -> None:
     told = UserChanged(user_id=user_id, partner_user_id=partner_user_id, level_discount=level_discount)
     await drafts.note(tx, partner_id, told)
-
-
-async def _lock_named(tx: Tx, partner_id: int, partner_user_id: str) -> User:
-    """The user by the partner's own id, as they stand once others are through. Raises UserNotFoundError."""
-    found = await find(tx, partner_id, partner_user_id)
-    return (await lock(tx, partner_id, [found.id]))[found.id]
 
 
 async def _look_up(tx: Reader, partner_id: int, partner_user_id: str) -> Row | None:

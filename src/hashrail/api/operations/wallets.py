@@ -99,8 +99,8 @@ async def own_wallets(call: Call, query: PageQuery) -> Data[Listing[WalletOut]]:
 )
 async def bind_for_user(call: Call, tx: Tx, books: OpenBooks, body: BindForUserBody) -> Data[bool]:
     """#22: bind an address to the partner's user; again changes nothing."""
-    user = await users.find(tx, call.partner_id, body.partner_user_id)
-    await bound_wallets.bind(tx, books, _terms(call), user_id=user.id, address=body.address)
+    user = await users.lock_named(tx, call.partner_id, body.partner_user_id)
+    await bound_wallets.bind(tx, books, _terms(call), user_id=user.id, address=body.address, locked=user)
     return Data(data=True)
 
 
@@ -114,8 +114,8 @@ async def bind_for_user(call: Call, tx: Tx, books: OpenBooks, body: BindForUserB
 )
 async def unbind_for_user(call: Call, tx: Tx, books: OpenBooks, body: BindForUserBody) -> Data[bool]:
     """Take an address off the partner's user; again changes nothing. What was asked for before goes its way."""
-    user = await users.find(tx, call.partner_id, body.partner_user_id)
-    await bound_wallets.unbind(tx, books, _terms(call), user_id=user.id, address=body.address)
+    user = await users.lock_named(tx, call.partner_id, body.partner_user_id)
+    await bound_wallets.unbind(tx, books, _terms(call), user_id=user.id, address=body.address, locked=user)
     return Data(data=True)
 
 

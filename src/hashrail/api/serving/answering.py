@@ -1,7 +1,7 @@
 """Answering a request: let the caller in, read what was sent, run the operation."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -57,14 +57,18 @@ async def answer(operation: Operation[F], serving: Serving, arrival: Arrival) ->
 async def _in_turn(operation: Operation[F], call: Call, caller: Caller, fields: F) -> Reply:
     """The reply, once it is the partner's turn."""
     try:
-        async with AsyncExitStack() as places:
-            if caller.user_id is not None:
-                await places.enter_async_context(call.serving.turns.lane(caller.partner_id, caller.user_id))
-            await places.enter_async_context(call.turn(caller.partner_id))
+        async with _lane(call, caller), call.turn(caller.partner_id):
             return await operation.run(call, fields)
     except PartnerBusyError:
         call.arrival.spending.headers["retry-after"] = "1"
         raise
+
+
+def _lane(call: Call, caller: Caller) -> AbstractAsyncContextManager[None]:
+    """The lane of a user who calls; nothing for a partner's server."""
+    if caller.user_id is None:
+        return nullcontext()
+    return call.serving.turns.lane(caller.partner_id, caller.user_id)
 
 
 @contextmanager
