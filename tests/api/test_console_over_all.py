@@ -104,7 +104,7 @@ async def test_withdrawals_of_all_are_filtered(desk: Desk, query: str, amounts: 
     found = re.findall(r" 0\.00(\d)00000 (?:fast|daily) ", page)
     assert [int(each) for each in found] == amounts
     if amounts:
-        assert re.search(r"as a link: /console/withdrawals\S* Copy", page)
+        assert re.search(r"as a link: http://console.test/console/withdrawals\S* Copy", page)
     rows = await desk.rows(f"/withdrawals.csv?{query}")
     assert sorted(int(each["amountBtc"][-1]) for each in rows) == sorted(amounts)
 
