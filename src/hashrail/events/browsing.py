@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hashrail.db import Reader
+from hashrail.db import Reader, Row
 from hashrail.errors import NotFoundError
 from hashrail.events import feed
 from hashrail.events.feed import Told
@@ -51,31 +51,62 @@ class Seen:
 async def newest(reader: Reader, partner_id: int, sought: Sought) -> Seen:
     """The newest events that are like that."""
     top = await _top(reader, partner_id, sought)
-    bottom = 0 if sought.of is not None else max(await _bottom(reader, partner_id, top), 0)
     least = await _least(reader, partner_id, sought.since)
+    if sought.of is not None:
+        return _seen(await _of_object(reader, partner_id, sought, top, least), sought.limit, None)
+    bottom = await _bottom(reader, partner_id, top)
     rows = await reader.fetch(
         """SELECT position, name, type, version, object_kind, object_id, sequence, data, occurred_at
            FROM event
            WHERE partner_id = $1 AND position < $2 AND position > $3
              AND ($4::text[] IS NULL OR type = ANY ($4))
-             AND ($5::text IS NULL OR object_kind = $5) AND ($6::text IS NULL OR object_id = $6)
-             AND ($7::text IS NULL OR data::json ->> 'userId' = $7 OR data::json ->> 'fromUserId' = $7)
-             AND ($8::timestamptz IS NULL OR occurred_at >= $8) AND ($9::timestamptz IS NULL OR occurred_at < $9)
-           ORDER BY position DESC LIMIT $10""",
+             AND ($5::text IS NULL OR data::json ->> 'userId' = $5 OR data::json ->> 'fromUserId' = $5)
+             AND ($6::timestamptz IS NULL OR occurred_at >= $6) AND ($7::timestamptz IS NULL OR occurred_at < $7)
+           ORDER BY position DESC LIMIT $8""",
         partner_id,
         top,
         max(bottom, least),
         sought.types,
-        *((None, None) if sought.of is None else sought.of),
-        None if sought.user_id is None else str(sought.user_id),
+        _user(sought),
         sought.since,
         sought.until,
         sought.limit + 1,
     )
+    return _seen(rows, sought.limit, bottom + 1 if bottom > least else None)
+
+
+async def _of_object(reader: Reader, partner_id: int, sought: Sought, top: int, least: int) -> list[Row]:
+    """An object's events have an index of their own, in their order."""
+    assert sought.of is not None, "an object is named"
+    return await reader.fetch(
+        """SELECT position, name, type, version, object_kind, object_id, sequence, data, occurred_at
+           FROM event
+           WHERE partner_id = $1 AND object_kind = $2 AND object_id = $3 AND position < $4 AND position > $5
+             AND ($6::text[] IS NULL OR type = ANY ($6))
+             AND ($7::text IS NULL OR data::json ->> 'userId' = $7 OR data::json ->> 'fromUserId' = $7)
+             AND ($8::timestamptz IS NULL OR occurred_at >= $8) AND ($9::timestamptz IS NULL OR occurred_at < $9)
+           ORDER BY object_kind DESC, object_id DESC, sequence DESC LIMIT $10""",
+        partner_id,
+        *sought.of,
+        top,
+        least,
+        sought.types,
+        _user(sought),
+        sought.since,
+        sought.until,
+        sought.limit + 1,
+    )
+
+
+def _user(sought: Sought) -> str | None:
+    """The user as an event's data names them."""
+    return None if sought.user_id is None else str(sought.user_id)
+
+
+def _seen(rows: Sequence[Row], limit: int, older: int | None) -> Seen:
+    """What was found, and where an older look goes on: behind what is told, or else where this one has ended."""
     found = [Told(**row) for row in rows]
-    if len(found) > sought.limit:
-        return Seen(found[: sought.limit], found[sought.limit - 1].position)
-    return Seen(found, bottom + 1 if bottom > least else None)
+    return Seen(found[:limit], found[limit - 1].position) if len(found) > limit else Seen(found, older)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,8 @@ async def of_all(
            CROSS JOIN LATERAL (
                SELECT count(*) AS number
                FROM (SELECT d.position FROM webhook_delivery d
-                     WHERE d.partner_id = e.partner_id AND d.endpoint_id = e.id AND d.state = 'waiting' LIMIT $6) s) w
+                     WHERE d.partner_id = e.partner_id AND d.endpoint_id = e.id AND d.state = 'waiting'
+                     ORDER BY d.position LIMIT $6) s) w
            ORDER BY e.partner_id, e.id""",
         kind,
         partner_id,
