@@ -63,7 +63,7 @@ async def test_days_pass_as_the_worker_comes_to_them(bureau: Bureau) -> None:
     before, closed = await business_clock.now(pool), await fence.closed_through(pool, partner_id)
     fields = {"days": "2", "scenario": "crash"}
     looked = await bureau.people["developer"].post("/portal/sandbox/advance", **fields, step="look")
-    assert "2 days are published and closed on the way." in looked.text
+    assert "Days that are published and closed on the way: 2." in looked.text
     assert await number_of(bureau, "SELECT count(*) FROM member_task") == 0
     path = await done(bureau, "advance", **fields)
     assert "the worker begins with it" in await said(bureau, path)
@@ -71,7 +71,7 @@ async def test_days_pass_as_the_worker_comes_to_them(bureau: Bureau) -> None:
     assert (await business_clock.now(pool) - before).days == 2
     page = await said(bureau, path)
     assert "state done" in page
-    assert "2 days were closed on the way" in page
+    assert "Days closed on the way: 2, through 2026-" in page
     after = await fence.closed_through(pool, partner_id)
     assert closed is not None
     assert after is not None

@@ -1,5 +1,6 @@
 """The portal in a real browser: an owner signs in, invites a colleague by link, and makes a key that works."""
 
+import hashlib
 import re
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from standardwebhooks.webhooks import Webhook
 
 from hashrail_client import AuthenticationError, Hashrail
-from tests.support.browser import PHONE, Watched, looking, needs_browser
+from tests.support.browser import DESKTOP, PHONE, Watched, looking, needs_browser
 from tests.support.hooked import hooked
 from tests.support.sandboxes import Sandbox, sandbox
 
@@ -198,5 +199,50 @@ def test_a_user_is_looked_up_and_their_figures_are_drawn(opened: Browser, box: S
         page.set_viewport_size(PHONE)
         check_page(watched, "phone-user")
         for path in ("/income", "/users", "/miners", "/orders", "/withdrawals", "/deposits"):
+            page.goto(f"{box.url}/portal{path}")
+            check_page(watched, f"phone{path.replace('/', '-')}")
+
+
+def test_time_passes_and_is_exported(opened: Browser, box: Sandbox) -> None:
+    """A day passes as the worker comes to it, a customer buys, and what came of it is downloaded and owed."""
+    with looking(opened) as watched:
+        page = watched.page
+        sign_in(watched, box, "/sandbox")
+        check_page(watched, "sandbox")
+        page.get_by_role("link", name="Let a day pass …").click()
+        expect(page.get_by_label("Days, may be left empty")).to_have_value("1")
+        check_page(watched, "sandbox-advance")
+        page.get_by_role("button", name="See what it comes to").click()
+        expect(page.get_by_text("Days that are published and closed on the way: 1.")).to_be_visible()
+        page.get_by_role("button", name="Let it pass").click()
+        expect(page.get_by_text("Days closed on the way: 1")).to_be_visible()
+        check_page(watched, "sandbox-task")
+        watched.page.set_viewport_size(PHONE)
+        check_page(watched, "phone-sandbox-task")
+        watched.page.set_viewport_size(DESKTOP)
+        page.goto(f"{box.url}/portal/sandbox/pay")
+        page.get_by_label("Your id of the order").fill("by hand")
+        page.get_by_label("To make it").fill("alice")
+        page.get_by_label("And the offer").select_option(index=1)
+        page.get_by_role("button", name="See what it comes to").click()
+        page.get_by_role("button", name="Let them").click()
+        expect(page.get_by_role("main")).to_contain_text("by hand")
+        page.goto(f"{box.url}/portal/exports")
+        check_page(watched, "exports-empty")
+        page.get_by_role("link", name="Ask for an export …").click()
+        page.get_by_label("Format").select_option("parquet")
+        check_page(watched, "export-new")
+        page.get_by_role("button", name="Ask for it").click()
+        with page.expect_download() as download:
+            page.get_by_role("link", name=re.compile("^Download income")).click()
+        check_page(watched, "export")
+        content = download.value.path().read_bytes()
+        assert (content[:4], download.value.suggested_filename[-8:]) == (b"PAR1", ".parquet")
+        assert hashlib.sha256(content).hexdigest() in page.locator("#part-export").inner_text()
+        page.goto(f"{box.url}/portal/statement")
+        expect(page.get_by_role("main")).to_contain_text("by hand")
+        check_page(watched, "statement")
+        page.set_viewport_size(PHONE)
+        for path in ("/statement", "/invoices", "/exports", "/exports/1", "/sandbox", "/sandbox/pay"):
             page.goto(f"{box.url}/portal{path}")
             check_page(watched, f"phone{path.replace('/', '-')}")

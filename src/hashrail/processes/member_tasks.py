@@ -152,7 +152,7 @@ async def _travel(
     now = clock.iso(await business_clock.now(deployment.pool))
     closed = await fence.closed_through(deployment.pool, task.partner_id)
     days = 0 if before is None or closed is None else (closed - before).days
-    return f"The clock is at {now}. {days} days were closed on the way, through {closed}."
+    return f"The clock is at {now}. Days closed on the way: {days}, through {closed}."
 
 
 WORK: dict[Kind, Work] = {"sandbox advance": _advance, "sandbox late notice": _late_notice}

@@ -73,7 +73,7 @@ async def ask_for(tx: Tx, _: Visit) -> Asked:
     today = clock.day_of(await business_clock.now(tx))
     asked = (
         Field("kind", "What it has", "choice", "income", choices=list(KINDS.items())),
-        Field("format", "As", "choice", "csv", choices=list(FORMATS.items())),
+        Field("format", "Format", "choice", "csv", choices=list(FORMATS.items())),
         Field("from", "From the day, UTC", "day", today - clock.ONE_DAY - MONTH),
         Field("to", "To the day, which is in it", "day", today - clock.ONE_DAY),
     )

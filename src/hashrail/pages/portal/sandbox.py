@@ -97,8 +97,9 @@ async def advance(tx: Tx, act: MemberActing, _: Visit, values: Values) -> Done:
     now = await business_clock.now(tx)
     then = now + moves.step(now, days=days, seconds=seconds, until=until)
     closing = (clock.last_creditable_day(then) - clock.last_creditable_day(now)).days
-    act.told.append(f"{closing} days are published and closed on the way." if closing else "No day ends on the way.")
+    act.told.append(f"Days that are published and closed on the way: {closing}.")
     meant = {"days": days, "seconds": seconds, "until": until, "scenario": values["scenario"]}
+    meant = {name: value for name, value in meant.items() if value is not None}
     return await hand_over(tx, act, "sandbox advance", "the clock", meant, shown=(now, then))
 
 
