@@ -18,6 +18,7 @@ from hashrail import clock
 from hashrail.db import Row, Tx, tuples
 from hashrail.errors import BadRequestError
 from hashrail.money import ZERO, divide_half_even
+from hashrail.rewards import record_counts
 from hashrail.rewards.formula import ClassRates, usd_of
 
 # What the days of one answer hold together, and what is shown of one that holds more: more would keep others waiting.
@@ -103,6 +104,15 @@ class DayTotal:
 
 
 @dataclass(frozen=True, slots=True)
+class DayPage:
+    """Days with their records, newest first; whether more follow, and how many stints were looked at."""
+
+    days: Sequence[tuple[date, tuple[Record, ...]]]
+    more: bool
+    stints: int
+
+
+@dataclass(frozen=True, slots=True)
 class Holdings:
     """Everything that a user's credited income follows from."""
 
@@ -182,32 +192,32 @@ async def holdings(
     )
 
 
-async def days(
-    tx: Tx, held: Holdings, *, limit: int, offset: int = 0, before: date | None = None
-) -> list[tuple[date, tuple[Record, ...]]]:
+async def page_of_days(
+    tx: Tx,
+    partner_id: int,
+    user_id: int,
+    *,
+    limit: int,
+    offset: int = 0,
+    before: date | None = None,
+    may_be_shorter: bool = False,
+) -> DayPage:
     """A page of days with their single records, newest first; with `before`, of those before a day.
 
-    Raises TooManyRecordsError.
+    One that may be shorter has as many days as one answer holds. Raises TooManyRecordsError.
     """
-    found, _ = await page_of_days(tx, held, limit=limit, offset=offset, before=before, may_be_shorter=False)
-    return found
-
-
-async def page_of_days(
-    tx: Tx, held: Holdings, *, limit: int, offset: int, before: date | None, may_be_shorter: bool
-) -> tuple[list[tuple[date, tuple[Record, ...]]], bool]:
-    """(page of days, whether more follow). One that may be shorter has as many days as one answer holds.
-
-    Raises TooManyRecordsError.
-    """
-    counts = held.days()
+    counts, stints = await record_counts.of_user(tx, partner_id, user_id)
     chosen = [day for day in counts if before is None or day < before][offset:]
     page = chosen[:limit]
     fitting = _fitting(counts, page)
     if fitting < len(page) and not may_be_shorter:
         raise _too_many(counts, page, fitting)
     page = page[:fitting]
-    return [(day, tuple(group)) for day, group in await _expand(tx, held, page)], len(chosen) > len(page)
+    if not page:
+        return DayPage((), False, stints)
+    held = await holdings(tx, partner_id, user_id, first=page[-1], last=page[0])
+    days = [(day, tuple(group)) for day, group in await _expand(tx, held, page)]
+    return DayPage(days, len(chosen) > len(page), stints + len(held.corrections))
 
 
 async def day_totals(

@@ -4,7 +4,6 @@ How many records each day has is counted in the database, of the newest days fir
 read. A record is what `income_records` says that it is.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,6 +11,7 @@ from decimal import Decimal
 
 from hashrail import clock
 from hashrail.db import Row, Tx
+from hashrail.rewards import record_counts
 from hashrail.rewards.income_records import Position, Record
 
 # What is counted first: most pages are of these days.
@@ -34,14 +34,10 @@ async def read(
     Cost: the stints of the newest days, or all of them where these have too few records; and the page.
     """
     assert after is None or not offset, "a position is where the page begins"
-    row = await tx.fetchrow(
-        """SELECT p.first_day, d.closed_through FROM publication p CROSS JOIN partner_day d
-           WHERE p.id = 1 AND d.partner_id = $1 AND d.closed_through IS NOT NULL""",
-        partner_id,
-    )
-    if row is None:
+    span = await record_counts.closed_days(tx, partner_id)
+    if span is None:
         return RecordPage((), 0)
-    first, last = row["first_day"], row["closed_through"]
+    first, last = span
     begun: list[Row] = []
     if after is not None and after.day <= last:
         begun = await _rows(tx, partner_id, user_id, [after.day], limit=limit, after=after)
@@ -60,7 +56,7 @@ async def _from_day(
     for since in dict.fromkeys((max(first, last - NEWEST), first)):
         if limit <= 0 or last < since:
             return RecordPage((), stints)
-        counts, looked_at = await _counts(tx, partner_id, user_id, since, last)
+        counts, looked_at = await record_counts.between(tx, partner_id, user_id, since, last)
         stints += looked_at
         wanted, skipped = _days_of(counts, limit=limit, offset=offset)
         if sum(counts[day] for day in wanted) >= skipped + limit:
@@ -84,52 +80,6 @@ def _days_of(counts: Mapping[date, int], *, limit: int, offset: int) -> tuple[li
         if skipped + covered >= offset + limit:
             break
     return days, offset - skipped
-
-
-async def _counts(tx: Tx, partner_id: int, user_id: int, first: date, last: date) -> tuple[dict[date, int], int]:
-    """(how many records are credited with each day from `first` to `last`, newest first; how many stints have one)."""
-    rows = await tx.fetch(
-        """SELECT x.first, x.last, count(*) AS records, false AS corrected FROM (
-               SELECT greatest(s.from_day, $3::date) AS first, least(s.to_day - 1, $4::date) AS last FROM stint s
-               WHERE s.partner_id = $1 AND s.user_id = $2 AND s.from_day <= $4::date
-                 AND (s.to_day IS NULL OR s.to_day > $3::date)) AS x
-           GROUP BY GROUPING SETS ((x.first), (x.last))
-           UNION ALL
-           SELECT a.effective_day, NULL, count(*), true FROM adjustment a
-           JOIN stint s ON s.from_day <= a.day AND (s.to_day IS NULL OR s.to_day > a.day)
-           JOIN class_adjustment d ON d.adjustment_id = a.id AND d.class_id = s.class_id
-           WHERE s.partner_id = $1 AND s.user_id = $2 AND a.effective_day BETWEEN $3::date AND $4::date
-           GROUP BY a.effective_day""",
-        partner_id,
-        user_id,
-        first,
-        last,
-    )
-    steps: dict[date, int] = defaultdict(int)
-    extra: dict[date, int] = {}
-    looked_at = 0
-    for row in rows:
-        if row["corrected"]:
-            extra[row["first"]] = row["records"]
-        elif row["first"] is None:
-            steps[row["last"] + clock.ONE_DAY] -= row["records"]
-            continue
-        else:
-            steps[row["first"]] += row["records"]
-        looked_at += row["records"]
-    return _added_up(steps, extra, last), looked_at
-
-
-def _added_up(steps: Mapping[date, int], extra: Mapping[date, int], last: date) -> dict[date, int]:
-    """How many records each day has, newest first: those of stints, by how many begin and end, and `extra` ones."""
-    counts: dict[date, int] = {}
-    running, day = 0, min([*steps, *extra], default=last + clock.ONE_DAY)
-    while day <= last:
-        running += steps.get(day, 0)
-        if running + extra.get(day, 0):
-            counts[day] = running + extra.get(day, 0)
-        day += clock.ONE_DAY
-    return dict(reversed(counts.items()))
 
 
 async def _rows(

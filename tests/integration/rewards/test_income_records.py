@@ -191,8 +191,9 @@ async def test_every_page_of_days_is_a_slice_of_the_days(story: Story, user: int
     async with db.transaction(story.world.pool) as tx:
         for limit in (1, 2, 100):
             for offset in range(len(whole) + 2):
-                page = await income_records.days(tx, holdings, limit=limit, offset=offset)
-                assert page == whole[offset : offset + limit], (limit, offset)
+                page = await income_records.page_of_days(tx, story.world.partner.id, user, limit=limit, offset=offset)
+                assert list(page.days) == whole[offset : offset + limit], (limit, offset)
+                assert page.more == (len(whole) > offset + limit)
 
 
 async def expected_total(story: Story, user: int, day: dt.date) -> tuple[Decimal, Decimal, Decimal]:

@@ -173,8 +173,8 @@ async def own_total(call: Call, query: IncomeTotalQuery) -> Data[IncomeTotalOut]
     behind = 0 if query.cursor is UNSET else TOTALS.read(query.cursor)
     async with call.serving.heavy.turn(call.partner_id), db.snapshot(call.pool) as tx:
         totals = await income_records.totals_by_miner(tx, call.partner_id, call.user_id)
-        held = await _held(call, tx, call.user_id)
-        newest = await income_records.days(tx, held, limit=1, offset=0)
+        newest = await income_records.page_of_days(tx, call.partner_id, call.user_id, limit=1)
+        call.cost.rows += newest.stints
         spendable = await _spendable(tx, call.partner_id, call.user_id)
         withdrawn = await withdrawals.withdrawn(tx, call.partner_id, call.user_id)
     total = sum((net for _, net in totals), ZERO)
@@ -184,7 +184,7 @@ async def own_total(call: Call, query: IncomeTotalQuery) -> Data[IncomeTotalOut]
         IncomeTotalOut(
             array=[MinerTotalOut(total_value=number(net), nft_id=miner_id) for miner_id, net in shown],
             total_income=number(total),
-            last_income=_last_income(newest[0][1]) if newest else None,
+            last_income=_last_income(newest.days[0][1]) if newest.days else None,
             withdrawn_amount=number(withdrawn),
             on_balance_amount=number(max(ZERO, min(total, spendable))),
             next_cursor=next_cursor,
@@ -269,18 +269,19 @@ async def _days(call: Call, user_id: int, query: Paged) -> Data[Listing[DayOfRec
     """Limit and offset count days, and a cursor names one. A page may hold fewer days than it could, and a cursor."""
     page = Page.of(query, DAYS)
     async with call.serving.heavy.turn(call.partner_id), db.snapshot(call.pool) as tx:
-        held = await _held(call, tx, user_id)
-        found, more = await income_records.page_of_days(
+        found = await income_records.page_of_days(
             tx,
-            held,
+            call.partner_id,
+            user_id,
             limit=page.limit,
             offset=page.offset,
             before=page.behind,
             # Whoever counts days by limit and offset would miss those that were left out.
             may_be_shorter=page.behind is not None or (query.limit is UNSET and query.offset is UNSET),
         )
-    shown = [_day_of_records(records, *await _of_a_day(records)) for _, records in found]
-    return Data(Listing(shown, page.following(found) if more else UNSET))
+        call.cost.rows += found.stints
+    shown = [_day_of_records(records, *await _of_a_day(records)) for _, records in found.days]
+    return Data(Listing(shown, page.following(found.days) if found.more else UNSET))
 
 
 async def _of_a_day(records: Sequence[Record]) -> tuple[list[RecordOut], str | UnsetType]:
