@@ -433,6 +433,14 @@ async def test_a_user_is_blocked_and_let_go_on(office: Office) -> None:
     assert (await users.get(office.world.pool, user.partner_id, user.id)).blocked_at is None
 
 
+async def test_of_many_that_wait_for_two_the_oldest_are_shown(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashrail.pages.console.withdrawals.WAITING", 1)
+    for _ in range(2):
+        await waiting_one(office)
+    page = await office.people["support"].get("/console/withdrawals?state=final")
+    assert '<a href="/console/withdrawals?state=awaiting_approval">All of them</a>' in page.text
+
+
 async def test_payouts_are_paused_by_anybody(office: Office) -> None:
     made = await office.people["viewer"].post("/console/pause", reason="the node is looked at")
     assert made.headers["location"] == "/console?done=paused"

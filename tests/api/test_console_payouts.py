@@ -11,14 +11,17 @@ import structlog
 
 from hashrail import db, logs
 from hashrail.acts import running
+from hashrail.books.chart import Account
 from hashrail.custody import payout_policy, withdrawals
 from hashrail.parties import operators, standings, tasks, users
 from tests.support.api_client import check_books
+from tests.support.books import booked
 from tests.support.books import deployment as opened_world
 from tests.support.console import Office, Person, open_office, texts_of
 from tests.support.databases import with_database
 from tests.support.operators import hired, strangers
 from tests.support.payouts import ADDRESSES, asked, funded, policy
+from tests.support.world import World
 
 POLICY = "/console/payouts/policy"
 
@@ -149,6 +152,35 @@ async def test_an_export_is_made_by_the_worker_and_cancelled_by_two(office: Offi
     await second.fill(f"/console/changes/{number}/confirm")
     assert (await withdrawals.get(pool, user.partner_id, one.id)).state == "cancelled"
     assert "All of it is recorded or cancelled" in texts_of(await admin.get(path))
+
+
+async def test_where_no_node_shows_it_two_words_post_a_payment(world: World, dsn: str) -> None:
+    """One says which transaction has paid an export, another confirms it, and it is final and posted at once."""
+    pool = world.pool
+    alice = (await world.user("alice")).id
+    await funded(world, alice)
+    one = await asked(world, alice, "0.001", ADDRESSES[1])
+    for name in ("first", "second"):
+        await hired(pool, name, "admin")
+    async with open_office(world, dsn, chain="none") as office:
+        first, second = office.browser("first"), office.browser("second")
+        for each in (first, second):
+            assert (await each.sign_in()).status_code == 303
+        await first.begin("/console/payouts/export")
+        assert "Export 1 is made" in await done_by_the_worker(office)
+        fields = {"txid": "ab" * 32, "export": "1"}
+        said = await assert_looking_changes_nothing(office, first, "/console/payouts/record", fields)
+        assert "It takes two people" in said
+        _, done = await first.fill("/console/payouts/record", fields)
+        assert done.headers["location"] == "/console/changes?done=asked"
+        assert (await withdrawals.get(pool, world.partner.id, one.id)).state == "exported"
+        number = await pool.fetchval("SELECT max(id) FROM operator_change")
+        _, done = await second.fill(f"/console/changes/{number}/confirm")
+        assert done.headers["location"] == "/console/changes?done=confirmed"
+        assert (await withdrawals.get(pool, world.partner.id, one.id)).state == "final"
+        assert await booked(world, Account.BITCOIN_WALLET) == one.amount_btc
+        assert await booked(world, Account.PAYOUTS_IN_FLIGHT) == 0
+    await check_books(world)
 
 
 async def test_the_log_says_of_what_was_looked_at_that_it_was_undone(

@@ -12,6 +12,7 @@ import pytest
 
 from hashrail import db
 from hashrail.api.serving.state import Serving
+from hashrail.deployment.facts import ChainKind
 from hashrail.pages import app, assets
 from hashrail.pages.assets import Asset, Assets
 from hashrail.parties.operators import Role
@@ -74,11 +75,16 @@ class Office:
 
 
 @asynccontextmanager
-async def open_office(world: World, dsn: str, **changes: Any) -> AsyncIterator[Office]:
-    """The console on a world's database; an operator of each role is there for a while, named like the role."""
+async def open_office(
+    world: World, dsn: str, *, chain: ChainKind | None = None, **changes: Any
+) -> AsyncIterator[Office]:
+    """The console on a world's database; an operator of each role is there for a while, named like the role.
+
+    Its chain is what its settings say, or `chain`.
+    """
     settings = settings_of(dsn, **changes)
-    chain = {name: getattr(settings, name) for name in ("bitcoin_network", "bitcoin_rpc_url", "bitcoin_wallet")}
-    become(dsn, mode=settings.mode, **chain)
+    node = {name: getattr(settings, name) for name in ("bitcoin_network", "bitcoin_rpc_url", "bitcoin_wallet")}
+    become(dsn, chain, mode=settings.mode, **node)
     with built_pages():
         asgi: Any = app.build(settings)
     for role in ROLES:

@@ -95,8 +95,8 @@ async def count(tx: Reader, partner_id: int, withdrawal_id: int) -> int:
     return given
 
 
-async def waiting(tx: Reader) -> list[Waiting]:
-    """Everything that waits for approval, oldest first, with the approvals that count now."""
+async def waiting(tx: Reader, *, limit: int | None = None) -> list[Waiting]:
+    """What waits for approval, oldest first, with the approvals that count now: everything, or so many."""
     rows = await tx.fetch(
         """SELECT w.partner_id, p.name AS partner, w.id, u.partner_user_id, w.address, w.amount_btc, w.created_at,
                   ARRAY(SELECT o.name FROM withdrawal_approval a JOIN operator_account o ON o.id = a.operator_id
@@ -104,9 +104,22 @@ async def waiting(tx: Reader) -> list[Waiting]:
                           AND o.disabled_at IS NULL AND o.role IN ('approver', 'admin') ORDER BY o.name) AS approved_by
            FROM withdrawal w JOIN partner p ON p.id = w.partner_id
            JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
-           WHERE w.state = 'awaiting_approval' ORDER BY w.id"""
+           WHERE w.state = 'awaiting_approval' ORDER BY w.id LIMIT $1""",
+        limit,
     )
     return [db.record(Waiting, row) for row in rows]
+
+
+async def approved_by(tx: Reader, partner_id: int, withdrawal_id: int) -> list[str]:
+    """Whose approvals of a withdrawal count now, by name."""
+    rows = await tx.fetch(
+        """SELECT o.name FROM withdrawal_approval a JOIN operator_account o ON o.id = a.operator_id
+           WHERE a.partner_id = $1 AND a.withdrawal_id = $2
+             AND o.disabled_at IS NULL AND o.role IN ('approver', 'admin') ORDER BY o.name""",
+        partner_id,
+        withdrawal_id,
+    )
+    return [row["name"] for row in rows]
 
 
 async def _approvers(tx: Tx, partner_id: int, withdrawal_id: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from hashrail import business_clock
 from hashrail.alarms import readings, states
-from hashrail.custody import approvals, payout_policy
+from hashrail.custody import payout_policy
 from hashrail.db import Tx
 from hashrail.money import ZERO
 from hashrail.pages.console.visit import Shown, Visit, link
@@ -16,7 +16,8 @@ async def home(tx: Tx, visit: Visit) -> Shown:
     settings = visit.deployment.settings
     now = await readings.read(tx, settings, is_sandbox=visit.deployment.is_sandbox)
     through = now.days.published_through
-    waiting = await approvals.waiting(tx)
+    standing = await batches.standing(tx)
+    waiting = [each for each in standing if each.state == "awaiting_approval"]
     return Shown(
         {
             "business_now": await business_clock.now(tx),
@@ -24,10 +25,10 @@ async def home(tx: Tx, visit: Visit) -> Shown:
             "days": now.days,
             "fetches": now.fetches,
             "day": None if through is None else await rates.of_day(tx, through),
-            "standing": await batches.standing(tx),
+            "standing": standing,
             "run": await run_report.last(tx),
             "paused": (await payout_policy.get(tx)).paused_reason,
-            "approvals": len(waiting),
+            "approvals": sum(each.count for each in waiting),
             "approvals_btc": sum((one.amount_btc for one in waiting), ZERO),
             "changes": await changes.waiting(tx),
             "simulated": visit.deployment.simulates_chain,

@@ -35,11 +35,11 @@ async def listed(tx: Tx, visit: Visit) -> Shown:
     shown: dict[int, list[Withdrawal]] = {}
     for partner_id, each in facts["found"]:
         shown.setdefault(partner_id, []).append(each)
-    waits = await approvals.waiting(tx)
+    waits = await approvals.waiting(tx, limit=WAITING + 1)
     facts |= {
         "waits_of": await waiting.of_all(tx, visit.deployment, shown),
         "waiting": waits[:WAITING],
-        "all_waiting": len(waits),
+        "more_wait": len(waits) > WAITING,
     }
     return Shown(facts, over_all.subject(visit, KIND))
 
@@ -85,15 +85,12 @@ async def _whole(tx: Tx, visit: Visit) -> tuple[Mapping[str, Any], str]:
     partner = await numbered(tx, visit.numbers["partner"])
     found = await withdrawals.get(tx, partner.id, visit.numbers["withdrawal"])
     named = [f"withdrawal {partner.id}:{found.id}", f"{partner.id}:{found.id}"]
-    approved = [
-        one.approved_by for one in await approvals.waiting(tx) if (one.partner_id, one.id) == (partner.id, found.id)
-    ]
     facts = {
         "one": found,
         "partner": partner,
         "ways": ConsoleWays(partner.id),
         "waits_for": (await waiting.of(tx, visit.deployment, partner.id, [found]))[found.id],
-        "approved_by": approved[0] if approved else [],
+        "approved_by": await approvals.approved_by(tx, partner.id, found.id),
         "is_open": found.state in OPEN,
         "awaits": found.state == "awaiting_approval",
         "history_of": await histories.about(tx, named, limit=HISTORY),
