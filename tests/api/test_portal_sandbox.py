@@ -94,6 +94,7 @@ async def test_a_worker_that_is_killed_on_the_way_moves_the_clock_once(
     async def killed(*args: object, **named: object) -> None:
         async with db.transaction(bureau.pool) as tx:
             assert not await member_tasks.is_ours(tx, number)
+            assert await tx.fetchval("SHOW idle_in_transaction_session_timeout") == "1h"
         raise KeyboardInterrupt
 
     monkeypatch.setattr(journey, "_arrive", killed)

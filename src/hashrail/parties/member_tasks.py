@@ -31,6 +31,8 @@ KEPT_FOR = timedelta(days=90)
 MAX_TOLD = 2000
 # The number space of the locks of attempts, which have two numbers.
 ATTEMPTS = 9
+# An attempt that takes longer is begun again by another worker, behind its last step.
+LONGEST = "1h"
 _READ = """
     SELECT t.id, t.partner_id, t.kind, t.meant, t.member_id, m.name AS asked_by, t.asked_at, t.state, t.attempt, t.done,
            t.total, t.at, t.begun_at, t.ended_at, t.code, t.told
@@ -112,7 +114,9 @@ async def oldest_open(reader: Reader, partner_id: int) -> int | None:
 
 
 async def is_ours(tx: Tx, number: int) -> bool:
-    """Whether no other attempt at the task lives, for as long as this transaction lasts."""
+    """Whether no other attempt at the task lives, for as long as this transaction lasts, which may stand still."""
+    # A journey of years takes some minutes, on other connections.
+    await tx.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{LONGEST}'")
     found: bool = await tx.fetchval("SELECT pg_try_advisory_xact_lock($1, hashint8($2))", ATTEMPTS, number)
     return found
 
