@@ -127,6 +127,8 @@ async def test_a_fee_is_raised(desk: Desk) -> None:
     await desk.finished()
     assert (await desk.alice.got(one.id)).txid == second.txid
     assert f"{second.txid} Copy , {DEPTH} deep" in re.sub(r"\s+", " ", await desk.text(f"/batches/{number}"))
+    found = await desk.admin.get(f"/console/search?q={second.txid}")
+    assert f"/console/batches/{number}" in found.headers.get("location", found.text)
     assert await booked(desk.world, Account.NETWORK_FEES) - cost == -second.fee_btc
     refused = await desk.admin.post(path, sat_per_vb="30")
     assert (refused.status_code, "FEE_NOT_RAISED" in refused.text) == (409, True)
