@@ -194,10 +194,11 @@ async def _write_stints(tx: Tx, books: OpenBooks, changed: list[Row]) -> None:
         )
     if dropped:
         await tx.execute("DELETE FROM stint WHERE partner_id = $1 AND id = ANY($2)", books.partner_id, dropped)
-    await tx.executemany(
-        "UPDATE stint SET user_id = $3, class_id = $4, power = $5 WHERE partner_id = $1 AND id = $2",
-        [(books.partner_id, r["stint_id"], r["user_id"], r["class_id"], r["power"]) for r in not_begun],
-    )
+    if not_begun:
+        await tx.executemany(
+            "UPDATE stint SET user_id = $3, class_id = $4, power = $5 WHERE partner_id = $1 AND id = $2",
+            [(books.partner_id, r["stint_id"], r["user_id"], r["class_id"], r["power"]) for r in not_begun],
+        )
     await tx.executemany(
         """INSERT INTO stint (partner_id, miner_id, user_id, class_id, power, from_day)
            VALUES ($1, $2, $3, $4, $5, $6)""",

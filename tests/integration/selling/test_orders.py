@@ -19,6 +19,7 @@ from tests.support.books import (
     HOUR,
     advance,
     booked,
+    buy,
     cancel,
     deployment,
     newcomer,
@@ -561,3 +562,22 @@ async def test_a_partner_that_sells_alone_holds_as_much_as_there_is(server: str,
         assert [(await order(alone, alice.id, name, four)).state for name in ("o-1", "o-2")] == ["created"] * 2
         with pytest.raises(capacity.CapacityExceededError):
             await order(alone, alice.id, "o-3", four)
+
+
+# What it costs
+
+
+async def test_an_order_asks_no_more_than_it_needs(world: World) -> None:
+    """Statements of the two verbs, where class and level are there already: each is a round trip."""
+    user, collection = await world.user("u"), await offer(world)
+    await buy(world, user.id, "1", "before")
+    asked: list[str] = []
+    async with db.transaction(world.pool) as tx:
+        books = await fence.share(tx, world.partner.id)
+        with tx.query_logger(lambda record: asked.append(record.query)):
+            await orders.create(tx, books, user_id=user.id, collection_id=collection, external_id="one", ttl=HOUR)
+            await asyncio.sleep(0)  # the last one is told a moment later
+            created = len(asked)
+            await orders.notify_paid(tx, books, external_id="one", user_id=user.id)
+            await asyncio.sleep(0)
+    assert (created, len(asked) - created) == (7, 10)
