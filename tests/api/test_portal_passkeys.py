@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.authenticator import Authenticator
 from tests.support.books import deployment as opened_world
+from tests.support.console import texts_of
 from tests.support.databases import with_database
 from tests.support.portal import PASSWORD, Bureau, Person, forget_attempts, open_bureau
 from tests.support.visitors import HOST
@@ -134,3 +135,14 @@ async def test_nobody_removes_what_is_anothers(bureau: Bureau) -> None:
     assert (await person.post("/portal/passkeys", **sent)).status_code == LED
     assert "FORM_SENT" in (await person.post("/portal/passkeys", **sent)).text
     assert await bureau.pool.fetchval("SELECT count(*) FROM member_passkey") == 2
+
+
+async def test_the_team_shows_what_guards_each_account(bureau: Bureau) -> None:
+    """An owner sees who has a passkey, and who has nothing yet; of others no key counts."""
+    await owner(bureau)
+    await owner(bureau, "stranger")
+    chief = bureau.browser(bureau.members["owner"].email)
+    await chief.sign_in()
+    team = " ".join(texts_of(await chief.get("/portal/team")).split())
+    assert "viewer@first.example viewer passkeys 20" in team
+    assert "support@first.example support none yet 20" in team

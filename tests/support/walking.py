@@ -48,7 +48,10 @@ ASKED = {"/console/income": "miner=1001"} | dict.fromkeys(
     (f"{DAY}/{act}" for act in ("confirm", "delete", "take-back")), ""
 )
 # They are no pages of their own: one leads on, the others are files.
-LEADS_ON = {"users", "trial_balance_sheet", "journal", "withdrawals_sheet", "deposits_sheet"}
+LEADS_ON = {
+    *("users", "trial_balance_sheet", "journal", "withdrawals_sheet", "deposits_sheet"),
+    *("statement_sheet", "invoices_sheet"),
+}
 # The rooms that somebody has to sign in to, and what there is without.
 ROOMS = {"console": [*console.VIEWS, *console.FORMS], "portal": [*portal.VIEWS, *portal.FORMS]}
 AREAS = ("open", *ROOMS)

@@ -21,6 +21,12 @@ async def of_member(tx: Reader, partner_id: int, member_id: int) -> list[Passkey
     return [record(Passkey, row) for row in rows]
 
 
+async def owners(tx: Reader, partner_id: int) -> set[int]:
+    """The members of a partner who have a passkey."""
+    rows = await tx.fetch("SELECT DISTINCT member_id FROM member_passkey WHERE partner_id = $1", partner_id)
+    return {row["member_id"] for row in rows}
+
+
 async def add(tx: Tx, partner_id: int, member_id: int, made: Made, *, name: str, host: str) -> None:
     """Keep a new one; who calls holds the partner's members alone. Raises PasskeysFullError, PasskeyError."""
     passkeys.assert_room(await of_member(tx, partner_id, member_id))

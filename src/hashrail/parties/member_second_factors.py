@@ -22,6 +22,14 @@ async def is_confirmed(tx: Reader, partner_id: int, member_id: int) -> bool:
     return found
 
 
+async def owners(tx: Reader, partner_id: int) -> set[int]:
+    """The members of a partner whose generators have shown a code."""
+    rows = await tx.fetch(
+        "SELECT member_id FROM member_code WHERE partner_id = $1 AND confirmed_at IS NOT NULL", partner_id
+    )
+    return {row["member_id"] for row in rows}
+
+
 async def secret_to_confirm(tx: Tx, vault: Vault, partner_id: int, member_id: int) -> str:
     """The secret of a generator that has not shown a code yet, the same until it has."""
     sealed: bytes = await tx.fetchval(

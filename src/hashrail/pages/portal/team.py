@@ -8,7 +8,14 @@ from hashrail.pages.forms import Field, Values
 from hashrail.pages.portal.acting import MemberActing
 from hashrail.pages.portal.visit import ROOT, Visit, link
 from hashrail.pages.visiting import Shown
-from hashrail.parties import invitations, member_log, member_sessions, members
+from hashrail.parties import (
+    invitations,
+    member_log,
+    member_passkeys,
+    member_second_factors,
+    member_sessions,
+    members,
+)
 from hashrail.parties.members import Member, Role
 
 PAGE = "/team"
@@ -24,7 +31,7 @@ ROLES = tuple((role, WORDS[role]) for role in get_args(Role))
 
 
 async def team(tx: Tx, visit: Visit) -> Shown:
-    """Everybody of the team, and who is invited."""
+    """Everybody of the team with what guards each account, and who is invited."""
     found = await members.every(tx, visit.partner_id)
     return Shown(
         {
@@ -32,6 +39,8 @@ async def team(tx: Tx, visit: Visit) -> Shown:
             "named": {one.id: one.name for one in found},
             "invited": await invitations.waiting(tx, visit.partner_id),
             "sessions": await member_sessions.of_partner(tx, visit.partner_id),
+            "with_generator": await member_second_factors.owners(tx, visit.partner_id),
+            "with_passkey": await member_passkeys.owners(tx, visit.partner_id),
             "are_two": await members.are_two_owners(tx, visit.partner_id),
         }
     )
