@@ -209,6 +209,10 @@ async def test_events_are_found(bureau: Bureau, monkeypatch: pytest.MonkeyPatch)
     assert '"externalId": "o&<1>"' in texts_of(page)
     assert "<1>" not in page.text
     assert (await support.get(f"/portal/events/{last + 1}")).status_code == 404
+    whose = await support.get(f"/portal/users/{alice.id}")
+    link = re.search(r'href="(/portal/events\?user=[^"]+)"', whose.text)
+    assert link is not None
+    assert f'href="/portal/events/{last}"' in (await support.get(link[1])).text
     views = texts_of(await bureau.people["owner"].get("/portal/log?of=views"))
     for subject in (f"event {last}", f"events of user {alice.partner_user_id}"):
         assert subject in views
