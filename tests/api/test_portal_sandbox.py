@@ -153,6 +153,9 @@ async def test_a_customer_buys_and_takes_the_money_back(bureau: Bureau) -> None:
     assert await number_of(bureau, "SELECT count(*) FROM purchase") == 0
     path = await done(bureau, "pay", **fields)
     assert re.fullmatch(r"/portal/orders/\d+", path)
+    page = await bureau.people["developer"].get(path)
+    assert 'href="/portal/sandbox/chargeback?order=visit-1"' in page.text
+    assert "/portal/sandbox" not in (await bureau.people["support"].get(path)).text
     assert await number_of(bureau, "SELECT count(miner_id) FROM purchase") == 1
     await refused(bureau, "pay", "ORDER_HALF_OPENED", order="half", user="alice", outcome="paid")
     await refused(bureau, "pay", "USER_NOT_FOUND", order="x", user="nobody", offer=offered, outcome="paid")
