@@ -9,7 +9,7 @@ from hashrail.db import Tx
 from hashrail.events import browsing, catalogue, deliveries, delivery_log, endpoints, feed, selection, sending
 from hashrail.events.endpoints import Endpoint, Reason
 from hashrail.pages import listing
-from hashrail.pages.forms import number
+from hashrail.pages.forms import Field, Values, number
 from hashrail.pages.visiting import BaseVisit
 
 LISTED = 50
@@ -23,6 +23,13 @@ REASONS: Mapping[Reason, str] = {
     "operator": "the operator has disabled it",
 }
 EVENT_FIELDS = ("type", "kind", "object", "user", "since", "until")
+# Which events are to be sent again.
+REPLAY_FIELDS = (
+    Field("since", "What happened since", "moment", needed=False, help="Like 2026-09-09T12:00:00Z, business time."),
+    Field("first", "Or positions of the feed from", "number", needed=False),
+    Field("last", "Up to this one, included", "number", needed=False, help="Without: all that follow."),
+    Field("given_up", "Only what was given up", "check", needed=False),
+)
 
 
 async def endpoint(tx: Tx, partner_id: int, number: int) -> dict[str, Any]:
@@ -78,6 +85,7 @@ async def log(
         "type_asked": kind,
         "states": deliveries.STATES,
         "types": list(catalogue.kinds()),
+        "looked": delivery_log.GOES_THROUGH,
         "is_asked": any(each is not None for each in query.values()),
     }
 
@@ -120,6 +128,7 @@ async def events(tx: Tx, partner_id: int, visit: BaseVisit, link: Callable[..., 
         "given": given,
         "types": list(catalogue.kinds()),
         "kinds": sorted({each.KIND for each in catalogue.kinds().values()}),
+        "looked": browsing.GOES_THROUGH,
         "is_asked": bool(asked),
         "is_of_nobody": is_of_nobody,
         "user_asked": user,
@@ -136,6 +145,19 @@ async def event(tx: Tx, partner_id: int, position: int) -> dict[str, Any]:
         "data": in_lines(found.data.encode()),
         "log": await delivery_log.of_event(tx, partner_id, position),
     }
+
+
+def first_of(values: Values) -> int | None:
+    """The first position that is to be sent again; all that was given up is meant where nothing else is named."""
+    if values["first"] is None and values["since"] is None and values["given_up"]:
+        return 1
+    first: int | None = values["first"]
+    return first
+
+
+def told_of_replay(events: int) -> str:
+    """How many events are sent again, in words."""
+    return "No event is like that." if events == 0 else f"Events that are sent again: {events}."
 
 
 def in_lines(text: bytes) -> str:

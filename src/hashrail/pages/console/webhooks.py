@@ -11,7 +11,7 @@ from hashrail.pages.console.partner_rules import REASON
 from hashrail.pages.console.partners import whose
 from hashrail.pages.console.visit import Shown, Visit, link
 from hashrail.pages.console.ways import ConsoleWays
-from hashrail.pages.forms import Field, Values
+from hashrail.pages.forms import Values
 from hashrail.parties import partners
 from hashrail.support import histories
 
@@ -88,7 +88,7 @@ async def disable(tx: Tx, act: Acting, visit: Visit, values: Values) -> Done:
 async def ask_to_enable(tx: Tx, visit: Visit) -> Asked:
     """Send there again."""
     present = await _named(tx, visit)
-    told = ["Whoever disabled it: what waits is sent at once, the oldest event of each object first."]
+    told = ["What waits is sent at once, the oldest event of each object first, whoever has disabled the endpoint."]
     return Asked(f"Enable endpoint {present.id}?", "Enable it", _page(visit), (REASON,), told)
 
 
@@ -114,13 +114,7 @@ async def test(tx: Tx, act: Acting, visit: Visit, _: Values) -> Done:
 async def ask_to_replay(tx: Tx, visit: Visit) -> Asked:
     """Which events are to be sent once more."""
     present = await _named(tx, visit)
-    fields = (
-        Field("since", "What happened since", "moment", needed=False, help="Like 2026-09-09T12:00:00Z, business time."),
-        Field("first", "Or positions of the feed from", "number", needed=False),
-        Field("last", "Up to, with it", "number", needed=False, help="Without: all that follow."),
-        Field("given_up", "Only what was given up", "check", needed=False),
-        REASON,
-    )
+    fields = (*hooks.REPLAY_FIELDS, REASON)
     told = [
         "Events come once more under the ids that they had: receivers know by them what they have worked on already.",
         f"At most {deliveries.REPLAYED_AT_ONCE} are sent, the first of those that are named.",
@@ -130,21 +124,18 @@ async def ask_to_replay(tx: Tx, visit: Visit) -> Asked:
 
 async def replay(tx: Tx, act: Acting, visit: Visit, values: Values) -> Done:
     """Send them. Raises ReplayNothingError."""
-    first = values["first"]
-    if first is None and values["since"] is None and values["given_up"]:
-        first = 1
     events, _ = await acts.replay(
         tx,
         act,
         visit.numbers["partner"],
         visit.numbers["webhook"],
         reason=values["reason"],
-        first=first,
+        first=hooks.first_of(values),
         last=values["last"],
         since=values["since"],
         only_given_up=values["given_up"],
     )
-    act.told.append("No event is like that." if events == 0 else f"Events that are sent again: {events}.")
+    act.told.append(hooks.told_of_replay(events))
     return Done(_page(visit, "webhook_replayed"))
 
 

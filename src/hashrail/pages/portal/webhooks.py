@@ -187,25 +187,18 @@ async def test(tx: Tx, act: MemberActing, visit: Visit, _: Values) -> Done:
 async def ask_to_replay(tx: Tx, visit: Visit) -> Asked:
     """What is to be sent again."""
     present = await _named(tx, visit)
-    fields = (
-        Field("since", "What happened since", "moment", needed=False, help="Like 2026-09-09T12:00:00Z, business time."),
-        Field("first", "Or positions of the feed from", "number", needed=False),
-        Field("last", "Up to, with it", "number", needed=False, help="Without: all that follow."),
-        Field("given_up", "Only what was given up", "check", needed=False),
-    )
     words = [
         "Events come once more under the ids that they had, so your server knows which it has worked on already.",
         f"At most {deliveries.REPLAYED_AT_ONCE} are sent, the first of those that are named.",
     ]
-    return Asked(f"Send events to endpoint {present.id} again", "Send them", WAYS.webhook(present.id), fields, words)
+    heading, back = f"Send events to endpoint {present.id} again", WAYS.webhook(present.id)
+    return Asked(heading, "Send them", back, hooks.REPLAY_FIELDS, words)
 
 
 async def replay(tx: Tx, act: MemberActing, visit: Visit, values: Values) -> Done:
     """Send them. Raises ReplayNothingError, WebhookDisabledError."""
-    first, since = values["first"], values["since"]
-    if first is None and since is None and values["given_up"]:
-        first = 1
-    wanted = await deliveries.range_of(tx, visit.partner_id, first=first, last=values["last"], since=since)
+    first, last, since = hooks.first_of(values), values["last"], values["since"]
+    wanted = await deliveries.range_of(tx, visit.partner_id, first=first, last=last, since=since)
     return await _replay(tx, act, visit, wanted, only_given_up=values["given_up"])
 
 
@@ -232,7 +225,7 @@ async def _replay(tx: Tx, act: MemberActing, visit: Visit, wanted: deliveries.Ra
     number = visit.numbers["webhook"]
     events = await deliveries.replay(tx, visit.partner_id, number, wanted, only_given_up=only_given_up)
     kept = {"events": events, "from position": wanted.first, "to position": wanted.last, "given up": only_given_up}
-    act.told.append("No event is like that." if events == 0 else f"Events that are sent again: {events}.")
+    act.told.append(hooks.told_of_replay(events))
     await act.note(tx, "events sent again", _subject(number), after=kept)
     return Done(link("/deliveries", endpoint=number, done="sent_again"))
 
