@@ -24,7 +24,10 @@ async def disable(tx: Tx, act: Acting, partner_id: int, number: int, *, reason: 
 
 
 async def enable(tx: Tx, act: Acting, partner_id: int, number: int, *, reason: str) -> bool:
-    """Send there again, whoever disabled it; False where it was enabled. Raises ReasonMissingError and the above."""
+    """Send there again, whoever disabled it; False where it was enabled.
+
+    Raises ReasonMissingError, WebhookNotFoundError.
+    """
 
     async def verb() -> bool:
         return await endpoints.enable(tx, partner_id, number)

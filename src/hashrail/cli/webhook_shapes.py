@@ -24,7 +24,7 @@ class Webhook(Shape, kw_only=True):
     failing_since: Annotated[datetime | None, about("when it first failed since the last success")]
     failures: Annotated[int, about("how often since")]
     paused_until: Annotated[datetime | None, about("until when it is left alone after failures")]
-    old_secret_until: Annotated[datetime | None, about("until when the secret before signs too")]
+    old_secret_until: Annotated[datetime | None, about("until when the old secret signs too")]
     waiting: Annotated[int, about("events that it was not sent yet, of those looked through")]
 
 

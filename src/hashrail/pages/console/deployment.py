@@ -58,9 +58,9 @@ async def ask_to_change(tx: Tx, _: Visit) -> Asked:
         fields.append(Field("signs", "Who signs, where that changes", "choice", choices=signs, needed=False))
     fields.append(Field("reason", "Why? The log keeps it."))
     words = [
-        "Its processes are told by nobody: start all of them again then.",
-        "The mode never changes, the network while no address is in the books.",
-        "The node changes while payouts are paused and no batch is on its way.",
+        "No process notices: start all of them again afterwards.",
+        "The mode never changes, and the network only while no address is in the books.",
+        "The node changes only while payouts are paused and no batch is on its way.",
         "A node that becomes the deployment's is named by an environment: hashrail deployment change --chain node.",
         "So are keys that sign from now on: hashrail deployment change --signer.",
     ]

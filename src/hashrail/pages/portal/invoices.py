@@ -10,7 +10,7 @@ from hashrail.pages.visiting import Download, Shown
 from hashrail.selling import billing, statements
 
 LISTED = 50
-# A sheet has those of so many years, which is more than anybody has.
+# A sheet has the invoices of a hundred years.
 MOST = 1200
 COLUMNS = (
     *("invoice", "month", "issuedAt", "carriedInUsd", "chargedUsd", "amountUsd", "carriedOutUsd", "paidUsd"),

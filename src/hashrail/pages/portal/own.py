@@ -13,6 +13,7 @@ from hashrail.parties import (
     member_sessions,
     member_signing_in,
     members,
+    passwords,
     sent_forms,
 )
 
@@ -70,7 +71,7 @@ async def ask_for_password(_: Tx, __: Visit) -> Asked:
     """The password that counts, and another one."""
     fields = (
         Field("now", "The password that you have", "password", most=1000),
-        Field("new", "Another password, of at least 12 characters", "password", most=1000),
+        Field("new", f"Another password, of at least {passwords.LEAST_PASSWORD} characters", "password", most=1000),
     )
     words = ["All your sessions end: you sign in again with the new one."]
     return Asked("Change your password", "Change it", link("/account"), fields, words)
