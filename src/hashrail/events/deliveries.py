@@ -29,7 +29,7 @@ class ReplayNothingError(BadRequestError):
     """A replay names what is to be sent again: a first position, or a time."""
 
     code = "REPLAY_NAMES_NOTHING"
-    advice = "Send fromPosition, with toPosition where not all that follows is wanted, or since; not both."
+    advice = "Name a first position (fromPosition) and perhaps a last one (toPosition), or a time (since); not both."
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,21 @@ class EventTypeUnknownError(BadRequestError):
     """No event has a type of that name."""
 
     code = "EVENT_TYPE_UNKNOWN"
-    advice = "Send names of the list in the reference, apart by commas, as order.issued; or order. for all of orders."
+    advice = "Take names of the list in the reference: order.issued, or order. for all of orders; apart by commas."
 
 
 class ObjectKindMissingError(BadRequestError):
     """An object's id was sent without its kind."""
 
     code = "OBJECT_KIND_MISSING"
-    advice = "Send objectKind beside objectId, as order."
+    advice = "Name the kind (objectKind) beside the id (objectId), as order."
 
 
 class ObjectKindUnknownError(BadRequestError):
     """No event is about objects of that kind."""
 
     code = "OBJECT_KIND_UNKNOWN"
-    advice = "Send a kind of the list in the reference, as order."
+    advice = "Take a kind of the list in the reference, as order."
 
 
 def types(names: str | None, kind: str | None) -> list[str] | None:

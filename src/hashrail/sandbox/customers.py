@@ -30,14 +30,14 @@ class OrderHalfOpenedError(BadRequestError):
     """An order is opened for a user and an offer, so both are named, or none."""
 
     code = "ORDER_HALF_OPENED"
-    advice = "Send userId and nftCollectionId to open the order, or neither for one that is there."
+    advice = "Name a user and an offer (userId, nftCollectionId) to open the order, or neither for one that is there."
 
 
 class OrderPaidError(ConflictError):
     """The order's payment was told already, so it cannot come late."""
 
     code = "ORDER_PAID"
-    advice = "Send a new externalId, with userId and nftCollectionId, or the externalId of an order that is not paid."
+    advice = "Name an order (externalId) that is not paid, or a new one with user and offer (userId, nftCollectionId)."
 
 
 @dataclass(frozen=True, slots=True)

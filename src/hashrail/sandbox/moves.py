@@ -14,7 +14,7 @@ class AdvanceOneWayError(BadRequestError):
     """The step is given in exactly one way."""
 
     code = "ADVANCE_ONE_WAY"
-    advice = "Send exactly one of days, seconds, date."
+    advice = "Say how far in exactly one way: by days, by seconds, or until a date."
 
 
 class ClockTooFarError(BadRequestError):
