@@ -21,6 +21,8 @@ from hashrail.parties.signing_in import From
 
 # How a form names a figure again that somebody has to look at once more.
 CONFIRM = "confirm:"
+# What a sheet is sent as.
+CSV = "text/csv"
 V = TypeVar("V", bound="BaseVisit")
 
 

@@ -18,6 +18,7 @@ from hashrail.errors import BadRequestError
 from hashrail.pages import listing
 from hashrail.pages.console.partners import numbered
 from hashrail.pages.console.visit import ROOT, Sheet, Shown, Visit, link
+from hashrail.pages.visiting import CSV
 from hashrail.parties import partners
 from hashrail.parties.partners import Partner
 from hashrail.rewards import settling
@@ -25,7 +26,7 @@ from hashrail.rewards import settling
 LISTED = 50
 COLUMNS = ("account", "name", "class", "currency", "opening", "debits", "credits", "closing")
 FORMATS: dict[str, tuple[Format, str]] = {
-    "csv": ("csv", "text/csv"),
+    "csv": ("csv", CSV),
     "hledger": ("hledger", "text/plain"),
     "beancount": ("beancount", "text/plain"),
 }
@@ -128,7 +129,7 @@ async def trial_sheet(tx: Tx, visit: Visit) -> Sheet:
     """The same as a sheet."""
     chosen, period = await _partner(tx, visit), await _period(tx, visit)
     name = f"trial-balance-{_named(chosen)}{period.first or 'begin'}-{period.last}.csv"
-    return Sheet(name, "text/csv", partial(_sheet, None if chosen is None else chosen.id, period))
+    return Sheet(name, CSV, partial(_sheet, None if chosen is None else chosen.id, period))
 
 
 async def journal(tx: Tx, visit: Visit) -> Sheet:

@@ -16,6 +16,7 @@ from hashrail.pages.console.partners import numbered
 from hashrail.pages.console.visit import Sheet, Visit, link
 from hashrail.pages.console.ways import ConsoleWays
 from hashrail.pages.forms import Field
+from hashrail.pages.visiting import CSV
 from hashrail.parties import partners
 from hashrail.support import over_all
 from hashrail.support.over_all import COUNTED, Filter, Noun, Number, Place
@@ -26,7 +27,6 @@ IN_PART = 1_000
 SPEEDS = ("fast", "daily")
 AMOUNTS = (Field("least", "From, BTC", "amount", needed=False), Field("most", "To, BTC", "amount", needed=False))
 FIELDS = ("partner", "user", "state", "speed", "address", "least", "most", "from", "to")
-CSV = "text/csv"
 
 
 class Numbered(Protocol):

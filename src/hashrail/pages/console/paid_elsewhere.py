@@ -13,11 +13,12 @@ from hashrail.pages.console.asking import Asked, Done, hand_over
 from hashrail.pages.console.partners import numbered
 from hashrail.pages.console.visit import Sheet, Shown, Visit, link
 from hashrail.pages.forms import Field, FieldEmptyError, Values
+from hashrail.pages.visiting import CSV
 from hashrail.payouts import batches, exports, recorded_payments
 from hashrail.payouts.recorded_payments import Payment, Seen
 
 PAGE = "/payouts"
-CSV, JSON = "text/csv", "application/json"
+JSON = "application/json"
 UNPAID = Field(
     *("unpaid", "Withdrawals to its addresses that it did not pay", "lines"),
     help="PARTNER:ID each, one a line, like 1:12",

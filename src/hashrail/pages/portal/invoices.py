@@ -4,9 +4,8 @@ from hashrail import clock, sheets
 from hashrail.accounting import invoices, periods
 from hashrail.db import Tx
 from hashrail.pages import statement_lines as lines
-from hashrail.pages.portal.statement import CSV
 from hashrail.pages.portal.visit import Visit, link
-from hashrail.pages.visiting import Download, Shown
+from hashrail.pages.visiting import CSV, Download, Shown
 from hashrail.selling import billing, statements
 
 LISTED = 50

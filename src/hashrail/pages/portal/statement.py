@@ -11,10 +11,8 @@ from hashrail.pages import listing
 from hashrail.pages import statement_lines as lines
 from hashrail.pages.portal.visit import Visit, link
 from hashrail.pages.portal.ways import WAYS
-from hashrail.pages.visiting import Download, Shown
+from hashrail.pages.visiting import CSV, Download, Shown
 from hashrail.selling import billing, statement_files, statements
-
-CSV = "text/csv"
 
 
 async def statement(tx: Tx, visit: Visit) -> Shown:
