@@ -151,8 +151,9 @@ async def ask_limit(tx: Tx, visit: Visit) -> Asked:
             needed=False,
         ),
     )
+    told = ["Requests beyond it are refused, and told when to come again."]
     heading = f"Rate limit of a key of {(await whose(tx, visit)).name}"
-    return Asked(heading, "Set the limit", page_of(visit, "api-keys"), fields)
+    return Asked(heading, "Set the limit", page_of(visit, "api-keys"), fields, told)
 
 
 async def set_limit(tx: Tx, act: Acting, visit: Visit, values: Values) -> Done:

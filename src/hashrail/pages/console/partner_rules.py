@@ -50,7 +50,8 @@ async def ask_new_users(tx: Tx, visit: Visit) -> Asked:
             needed=False,
         ),
     )
-    return Asked(f"New users of {partner.name}", "Set the bound", page_of(visit, "rules"), fields)
+    words = ["Registrations beyond it are refused; users who are known log in as before."]
+    return Asked(f"New users of {partner.name}", "Set the bound", page_of(visit, "rules"), fields, words)
 
 
 async def bound_new_users(tx: Tx, act: Acting, visit: Visit, values: Values) -> Done:
@@ -151,7 +152,7 @@ async def ask_to_close(tx: Tx, visit: Visit) -> Asked:
     words = [
         "It is for good, and takes two admins.",
         "Its miners earn this day for the last time, open orders are cancelled, its keys and its users' sessions end.",
-        "What its users hold stays owed to them: pay it out with hashrail withdrawal request.",
+        "What its users hold stays owed to them: withdraw it in their name, on each user's page.",
         "What the partner owes is still to be paid, and recorded here.",
     ]
     return Asked(f"Close {partner.name} for good?", f"Close {partner.name}", page_of(visit), (REASON,), words)

@@ -38,7 +38,7 @@ async def ask_to_pay(tx: Tx, _: Visit) -> Asked:
         Field("outcome", "What the customer does", "choice", "paid", choices=list(OUTCOMES.items())),
     )
     told = ["It is what your server does when a customer pays: the order is made, and its payment told."]
-    return Asked("Let a customer buy", "Let them", BACK, fields, told)
+    return Asked("Let a customer buy", "Let them buy", BACK, fields, told)
 
 
 async def pay(tx: Tx, act: MemberActing, visit: Visit, values: Values) -> Done:

@@ -125,7 +125,7 @@ async def ask_for_scenario(tx: Tx, _: Visit) -> Asked:
     choices = [(each.value, words) for each, words in DAYS.items()]
     fields = (Field("scenario", "The days to come", "choice", present.value, choices=choices),)
     told = ["It stays until another one is chosen. Days that have rates keep them."]
-    return Asked("How days go", "Let them go so", BACK, fields, told)
+    return Asked("How days go", "Set it", BACK, fields, told)
 
 
 async def choose_scenario(tx: Tx, act: MemberActing, _: Visit, values: Values) -> Done:
