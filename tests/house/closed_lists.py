@@ -61,7 +61,7 @@ CLOSED: dict[str, Iterable[str]] = {
     "member_invitation.state": get_args(invitations.State),
     "member_session.stage": get_args(browser_sessions.Stage),
     "member_task.kind": get_args(member_tasks.Kind),
-    "member_task.state": get_args(member_tasks.State),
+    "member_task.state": get_args(tasks.State),
     "operator_account.role": get_args(operators.Role),
     "operator_session.stage": get_args(browser_sessions.Stage),
     "operator_change.state": get_args(changes.State),

@@ -10,7 +10,7 @@ goes on behind the last step. Times are wall time.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -18,17 +18,15 @@ import msgspec
 from hashrail import clock, texts
 from hashrail.db import Reader, Row, Tx
 from hashrail.errors import NotFoundError
-from hashrail.parties import operators
+from hashrail.parties import operators, tasks
 from hashrail.parties.members import Member
 from hashrail.postgres import job_queue
 
 # Named like the commands that do the same.
 Kind = Literal["sandbox advance", "sandbox late notice"]
-State = Literal["waiting", "running", "done", "failed"]
-# Beside the tasks of operators, one after the other.
-QUEUE, JOB = "tasks", "do_member_tasks"
-KEPT_FOR = timedelta(days=90)
-MAX_TOLD = 2000
+# As tasks of operators, and beside them on their queue, one after the other.
+QUEUE, JOB = tasks.QUEUE, "do_member_tasks"
+KEPT_FOR = tasks.KEPT_FOR
 # The number space of the locks of attempts, which have two numbers.
 ATTEMPTS = 9
 # An attempt that takes longer is begun again by another worker, behind its last step.
@@ -61,7 +59,7 @@ class MemberTask:
     member_id: int
     asked_by: str
     asked_at: datetime
-    state: State
+    state: tasks.State
     attempt: int
     done: int
     total: int | None
@@ -153,7 +151,7 @@ async def end(tx: Tx, task: MemberTask, *, told: str, code: str | None = None) -
         *(task.partner_id, task.id, task.attempt),
         "done" if code is None else "failed",
         code,
-        texts.shown(told, limit=MAX_TOLD),
+        texts.shown(told, limit=tasks.MAX_TOLD),
         clock.wall_now(),
     )
 
