@@ -51,7 +51,7 @@ class InvoiceNotFoundError(NotFoundError):
     """No such invoice was issued to the partner."""
 
     code = "INVOICE_NOT_FOUND"
-    advice = "Look at the list: hashrail books invoice list. The operator issues one: hashrail books invoice issue"
+    advice = "Look at the list of invoices. The operator issues one of a past month: hashrail books invoice issue"
 
 
 @dataclass(frozen=True, slots=True)
