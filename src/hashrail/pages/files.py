@@ -1,9 +1,8 @@
 """What is downloaded in place of a page: a sheet that is read as it is sent, or a file, whole or in parts."""
 
 from collections.abc import AsyncIterator
-from typing import Any, TypeAlias
 
-from litestar import Request, Response
+from litestar import Response
 from litestar.response import Stream
 
 from hashrail import db
@@ -12,10 +11,8 @@ from hashrail.api.serving.answering import is_known
 from hashrail.api.serving.envelope import add_headers
 from hashrail.api.serving.ranges import RangeNotSatisfiableError
 from hashrail.pages.rendering import PRIVATE_HEADERS
+from hashrail.pages.requests import Answer, AnyRequest
 from hashrail.pages.visiting import Download, Sheet
-
-AnyRequest: TypeAlias = Request[Any, Any, Any]
-Answer: TypeAlias = Response[Any]
 
 
 def sheet(pool: db.Pool, asked: Sheet) -> Answer:

@@ -11,13 +11,14 @@ from hashrail.api.serving.state import Serving
 from hashrail.errors import HashrailError
 from hashrail.pages.asking import Asked, Done, Looked
 from hashrail.pages.desk import Desk
-from hashrail.pages.doorway import Answer, AnyRequest, Doorway, Second, form_of, from_of, query_of, route
+from hashrail.pages.doorway import Doorway, Second
 from hashrail.pages.portal import asking, menu
 from hashrail.pages.portal.pages import DEEDS, FORMS, VIEWS
 from hashrail.pages.portal.signing_in import PortalSignIn
 from hashrail.pages.portal.visit import ROOT, Deed, Form, View, Visit, link
 from hashrail.pages.portal.words import DONE
 from hashrail.pages.rendering import Templates
+from hashrail.pages.requests import Answer, AnyRequest, form_of, from_of, query_of, route
 from hashrail.pages.signing import asks_codes
 from hashrail.pages.visiting import Came, Download, Elsewhere, Shown
 from hashrail.parties import invitations, member_log, member_sessions, member_signing_in, members, partners, passwords
