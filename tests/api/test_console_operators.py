@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 
 import httpx
 import pytest
 
+from hashrail import business_clock
 from hashrail.parties import operators, second_factors
 from tests.support.books import deployment as opened_world
 from tests.support.console import Office, Person, forget_attempts, open_office, texts_of
@@ -208,6 +210,27 @@ async def test_everybody_changes_their_own_password(office: Office) -> None:
     await again.sign_in("another long one")
     page = " ".join(texts_of(await again.get("/console/sessions")).split())
     assert re.search(r"viewer password changed viewer", page)
+
+
+async def test_nobody_gets_around_the_password_that_counts(office: Office) -> None:
+    """Who sits at an admin's browser is not given a password of that account, as of another's."""
+    pool, admin = office.world.pool, office.people["admin"]
+    path = f"{P}/{await pool.fetchval(NUMBER.format('admin'))}/password"
+    before = await pool.fetchval("SELECT password FROM operator_account WHERE name = 'admin'")
+    for made in (await admin.get(path), await admin.post(path, step="do", once="mine")):
+        assert (made.status_code, "OWN_PASSWORD" in made.text) == (409, True)
+    assert await pool.fetchval("SELECT password FROM operator_account WHERE name = 'admin'") == before
+
+
+async def test_a_time_that_makes_one_person_of_all_waits_for_the_second(office: Office) -> None:
+    """Somebody who made the other admin lately enough would act alone from then on."""
+    pool, admin = office.world.pool, office.people["admin"]
+    await second_admin(office)
+    made_at = await business_clock.now(pool) - timedelta(days=20)
+    await pool.execute("UPDATE operator_tie SET done_at = $1 WHERE kind = 'added'", made_at)
+    for seconds, waits in (("864000", False), ("2592000", True)):
+        looked = await admin.post(f"{P}/apart", seconds=seconds)
+        assert ("waits for a second" in " ".join(texts_of(looked).split())) == waits, texts_of(looked)
 
 
 async def test_the_deployment_is_changed(office: Office) -> None:

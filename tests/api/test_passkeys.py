@@ -198,3 +198,12 @@ async def test_nonsense_is_refused_in_words(office: Office, answer: str) -> None
     _, fields = await form_of(person)
     made = await person.post("/console/passkeys", credential=answer, **fields)
     assert made.status_code in {REFUSED, 400}
+
+
+async def test_a_password_is_looked_at_before_anybody_waits(office: Office) -> None:
+    """Whoever waits for the operators' lock with one connection in hand asks for no other: all would be in use."""
+    person, _ = await owner(office)
+    async with db.transaction(office.world.pool) as tx:
+        await operators.hold_alone(tx)
+        for path in ("/console/passkeys", "/console/passkeys/remove"):
+            assert (await person.post(path, passkey="1", password="another")).status_code == REFUSED

@@ -221,3 +221,8 @@ async def test_a_file_goes_on_where_it_was_cut_off(bureau: Bureau) -> None:
     beyond = await viewer.get(path, range=f"bytes={size}-")
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{size}")
     assert "RANGE_NOT_SATISFIABLE" in beyond.text
+
+
+async def test_no_month_comes_before_the_first(bureau: Bureau) -> None:
+    """A statement from the first day that there is leads to no page before it."""
+    assert (await bureau.people["viewer"].get("/portal/statement?from=0001-01-01")).status_code == 200

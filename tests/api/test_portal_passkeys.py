@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from hashrail import db
+from hashrail.parties import members
 from tests.support.authenticator import Authenticator
 from tests.support.books import deployment as opened_world
 from tests.support.console import texts_of
@@ -146,3 +148,12 @@ async def test_the_team_shows_what_guards_each_account(bureau: Bureau) -> None:
     team = " ".join(texts_of(await chief.get("/portal/team")).split())
     assert "viewer@first.example viewer passkeys 20" in team
     assert "support@first.example support none yet 20" in team
+
+
+async def test_a_password_is_looked_at_before_anybody_waits(bureau: Bureau) -> None:
+    """Whoever waits for the team's lock with one connection in hand asks for no other: all would be in use at once."""
+    person, _ = await owner(bureau)
+    async with db.transaction(bureau.pool) as tx:
+        await members.hold_alone(tx, bureau.world.partner.id)
+        for path in ("/portal/passkeys", "/portal/passkeys/remove"):
+            assert (await person.post(path, passkey="1", password="another")).status_code == REFUSED

@@ -52,14 +52,16 @@ async def disable(tx: Tx, act: Acting, name: str) -> None:
 
 
 async def set_apart(tx: Tx, act: Acting, seconds: int) -> None:
-    """Say how long an account and who made or changed it count as one person; to shorten it takes two.
+    """Say how long an account and who made or changed it count as one person.
 
+    To shorten it takes two, and so does a time by which all admins would be one person: nothing would wait any more.
     Raises ApartError.
     """
     people.check_apart(seconds)
     was = await people.apart_seconds(tx)
     before, after = {"apart_seconds": was}, {"apart_seconds": seconds}
-    if seconds >= was or not await act.waits(tx, "operators", before=before, after=after):
+    loosens = seconds < was or not await people.are_two_admins(tx, apart=seconds)
+    if not loosens or not await act.waits(tx, "operators", before=before, after=after):
         await people.set_apart(tx, seconds)
         await act.note(tx, "operators", before=before, after=after)
 

@@ -107,7 +107,10 @@ def policy(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show when two accounts are two people, after changing what is given. To shorten it takes two admins."""
+    """Show when two accounts are two people, after changing what is given. To shorten it takes two.
+
+    So does a time by which all admins would be one person, since nothing would wait for a second any more.
+    """
 
     async def change(tx: Tx, act: Acting) -> tuple[int, bool]:
         assert apart is not None, "it is asked for"

@@ -69,11 +69,11 @@ async def tie(tx: Tx, operator_id: int, by_id: int | None, kind: Kind) -> None:
         )
 
 
-async def ties(tx: Reader) -> Ties:
-    """What ties accounts now."""
+async def ties(tx: Reader, *, apart: int | None = None) -> Ties:
+    """What ties accounts now, or would if accounts were tied for `apart` seconds."""
     rows = await tx.fetch(
         """SELECT operator_id, coalesce(by_id, 0) AS maker FROM operator_tie WHERE kind <> 'ended' AND done_at > $1""",
-        await _since(tx),
+        await _since(tx, apart),
     )
     made_by: dict[int, set[int]] = {}
     for row in rows:
@@ -81,14 +81,14 @@ async def ties(tx: Reader) -> Ties:
     return Ties(made_by)
 
 
-async def are_two_admins(tx: Reader) -> bool:
-    """Whether there are two people among the admins, those who were ended lately included."""
+async def are_two_admins(tx: Reader, *, apart: int | None = None) -> bool:
+    """Whether there are two people among the admins, those who were ended lately included; `apart` as for `ties`."""
     rows = await tx.fetch(
         """SELECT id FROM operator_account WHERE role = 'admin' AND disabled_at IS NULL
            UNION SELECT operator_id FROM operator_tie WHERE kind = 'ended' AND done_at > $1""",
-        await _since(tx),
+        await _since(tx, apart),
     )
-    return (await ties(tx)).have_two([row["id"] for row in rows])
+    return (await ties(tx, apart=apart)).have_two([row["id"] for row in rows])
 
 
 async def apart_seconds(tx: Reader) -> int:
@@ -109,5 +109,6 @@ async def set_apart(tx: Tx, seconds: int) -> None:
     await tx.execute("UPDATE operator_policy SET apart_seconds = $1 WHERE id = 1", seconds)
 
 
-async def _since(tx: Reader) -> datetime:
-    return await business_clock.now(tx) - timedelta(seconds=await apart_seconds(tx))
+async def _since(tx: Reader, apart: int | None) -> datetime:
+    seconds = await apart_seconds(tx) if apart is None else apart
+    return await business_clock.now(tx) - timedelta(seconds=seconds)

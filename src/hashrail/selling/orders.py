@@ -16,7 +16,7 @@ Accounts touched: partner receivable, miner sales.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from hashrail import clock
 from hashrail.books import fence, ledger, lost_numbers
@@ -146,6 +146,9 @@ async def create(
     present = await _find(tx, books.partner_id, external_id)
     if present is None:
         await _refuse(tx, books, user_id, collection_id)
+        # What stood in the way has gone meanwhile.
+        same: Any = {"user_id": user_id, "collection_id": collection_id, "external_id": external_id}
+        return await create(tx, books, **same, ttl=ttl, open_share=open_share)
     if (present.user_id, present.collection_id) != (user_id, collection_id):
         raise OrderConflictError("this externalId belongs to another order", field="externalId")
     return present
@@ -354,12 +357,11 @@ async def _open(tx: Tx, books: OpenBooks, external_id: str, terms: Row, expires_
     return None if row is None else record(Order, row)
 
 
-async def _refuse(tx: Tx, books: OpenBooks, user_id: int, collection_id: int) -> NoReturn:
-    """Say why nothing is sold. Raises UserNotFoundError, CollectionNotFoundError, UserBlockedError."""
+async def _refuse(tx: Tx, books: OpenBooks, user_id: int, collection_id: int) -> None:
+    """Refuse for what is in the way, if it still is: UserNotFoundError, CollectionNotFoundError, UserBlockedError."""
     user = await users.get(tx, books.partner_id, user_id)
     await catalogue.find(tx, collection_id)
     users.assert_active(user)
-    raise AssertionError("the offer was put on sale a moment later")
 
 
 async def _reserve(tx: Tx, books: OpenBooks, order: Order) -> None:

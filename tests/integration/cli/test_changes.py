@@ -514,7 +514,7 @@ def test_what_was_changed_meanwhile_is_not_overwritten(shell: Shell, act: str) -
         "rates policy --publish-delay 7200",
         "operator role vera --role viewer",
         "operator password olga --generate",
-        "operator policy --apart 2592000",
+        "operator policy --apart 604900",
         "operator alone refund USD 10",
         "operator disable otto",
         "payouts pause --reason drill",

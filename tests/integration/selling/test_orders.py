@@ -419,6 +419,18 @@ async def test_a_late_notice_locks_as_any_other_does(world: World, swept: bool) 
     assert (await within(late)).state == "issued"
 
 
+async def test_an_offer_that_is_put_on_sale_meanwhile_is_sold(world: World) -> None:
+    """Whoever waits for the user asks once more for what was not on sale before."""
+    alice, there = await world.user(), await offer(world)
+    await world.pool.execute("UPDATE collection SET active = false WHERE id = $1", there)
+    async with db.transaction(world.pool) as tx:
+        await users.lock(tx, world.partner.id, [alice.id])
+        made = asyncio.create_task(order(world, alice.id, "o-1", there))
+        await until_blocked(world.pool, made)
+        await world.pool.execute("UPDATE collection SET active = true WHERE id = $1", there)
+    assert (await within(made)).collection_id == there
+
+
 async def test_a_notice_that_races_expiry_issues_once(world: World) -> None:
     """Whoever comes first, the order ends issued and pays once."""
     alice = await world.user()

@@ -59,6 +59,8 @@ class ConsoleDoor(Doorway[Visit, View, Deed, Form]):
         journal_file.check(deployment.settings.journal_file)
         if deed.act is not None and ACTS[deed.act].pays:
             deployment.assert_node_named()
+        if deed.ready is not None:
+            await deed.ready(visit)
         async with db.transaction(deployment.pool) as tx:
             await asking.let_in(tx, deed.act, visit, least=deed.least)
             return await deed.do(tx, visit)

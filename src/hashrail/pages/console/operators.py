@@ -5,6 +5,7 @@ from typing import get_args
 from hashrail.acts import operators as acts
 from hashrail.acts.acting import Acting
 from hashrail.db import Tx
+from hashrail.errors import ConflictError
 from hashrail.money import plain
 from hashrail.pages.console.asking import Asked, Done
 from hashrail.pages.console.visit import Shown, Visit, link
@@ -33,6 +34,13 @@ WORDS: dict[Role, str] = {
     "admin": "admin: also prices, limits, operators, and the log",
 }
 ROLES = tuple((role, WORDS[role]) for role in get_args(Role))
+
+
+class OwnPasswordError(ConflictError):
+    """An admin asks for another password of their own account, as one gives it to others."""
+
+    code = "OWN_PASSWORD"
+    advice = "Change it on the page of your own sessions and passkeys, where the password that counts is asked for."
 
 
 async def listed(tx: Tx, _: Visit) -> Shown:
@@ -114,8 +122,10 @@ async def set_role(tx: Tx, act: Acting, visit: Visit, values: Values) -> Done:
 
 
 async def ask_for_password(tx: Tx, visit: Visit) -> Asked:
-    """What another password comes to."""
+    """What another password comes to. Raises OwnPasswordError: whoever sits here need not know the present one."""
     found = await _whom(tx, visit)
+    if found.id == visit.operator.id:
+        raise OwnPasswordError("this account is your own", field="operator")
     words = [
         f"A password for {found.name} is made, and shown to you once. Their sessions end.",
         "It takes their code generator and their passkeys away: the next sign-in shows a new secret.",
@@ -125,7 +135,7 @@ async def ask_for_password(tx: Tx, visit: Visit) -> Asked:
 
 
 async def set_password(tx: Tx, act: Acting, visit: Visit, _: Values) -> Done:
-    """Give it. One's own is chosen on the page of one's own account."""
+    """Give it."""
     found, (password, digest) = await _whom(tx, visit), visit.told
     await acts.set_password(tx, act, found.name, digest)
     return Done(_page(found, done="changed"), {f"The password of {found.name}": password})
@@ -153,7 +163,7 @@ async def ask_for_apart(tx: Tx, _: Visit) -> Asked:
     fields = (Field("seconds", "An account and who made or changed it count as one for", "number", unit="seconds"),)
     words = [
         f"Now it is {await people.apart_seconds(tx)} seconds. 604800 is a week, 2592000 the most, and 0 ties nobody.",
-        "To shorten it takes two admins.",
+        "To shorten it takes two admins, and so does a time by which all admins would count as one.",
     ]
     return Asked("When two operators are two people", "Change it", link(PAGE), fields, words)
 

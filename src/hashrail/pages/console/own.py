@@ -74,7 +74,6 @@ async def set_password(tx: Tx, act: Acting, visit: Visit, _: Values) -> Done:
 async def add_passkey(tx: Tx, visit: Visit) -> str:
     """Keep the passkey that the operator's browser has made for the page that asked; other sessions end."""
     operator = visit.operator
-    await _assert_password(visit, visit.form.get("password", ""))
     sent = own_passkeys.sent(visit)
     await sent_forms.take(tx, operator, sent.once)
     await operator_passkeys.add(tx, operator.id, sent.made, name=sent.name, host=sent.host)
@@ -86,11 +85,15 @@ async def add_passkey(tx: Tx, visit: Visit) -> str:
 async def remove_passkey(tx: Tx, visit: Visit) -> str:
     """Take one of the operator's passkeys away; other sessions end."""
     operator, number = visit.operator, own_passkeys.number(visit)
-    await _assert_password(visit, visit.form.get("password", ""))
     name = await operator_passkeys.remove(tx, operator.id, number)
     await operator_sessions.end_others(tx, operator.id, visit.session.id)
     await operators.note(tx, operator, "passkey removed", f"{name} of {operator.name}")
     return link("/sessions", done="passkey_removed")
+
+
+async def assert_password(visit: Visit) -> None:
+    """Whoever sits here knows the password that the form has. Raises TooManySignInsError, OperatorCredentialsError."""
+    await _assert_password(visit, visit.form.get("password", ""))
 
 
 async def _assert_password(visit: Visit, password: str) -> None:

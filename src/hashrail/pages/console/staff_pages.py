@@ -16,8 +16,8 @@ VIEWS = (
 DEEDS = (
     Deed(f"{ROOT}/sign-out", "sign_out", None, own.sign_out),
     Deed(f"{ROOT}/sessions", "end_session", None, own.end),
-    Deed(f"{ROOT}/passkeys", "add_passkey", None, own.add_passkey),
-    Deed(f"{ROOT}/passkeys/remove", "remove_passkey", None, own.remove_passkey),
+    Deed(f"{ROOT}/passkeys", "add_passkey", None, own.add_passkey, ready=own.assert_password),
+    Deed(f"{ROOT}/passkeys/remove", "remove_passkey", None, own.remove_passkey, ready=own.assert_password),
     Deed(f"{OPERATOR}/sessions", "end_operator_sessions", None, operators.end_sessions, "admin"),
 )
 FORMS = (

@@ -41,6 +41,7 @@ class Visit(BaseVisit):
 
 Show: TypeAlias = Callable[[Tx, Visit], Awaitable[Shown | Elsewhere | Sheet]]
 Do: TypeAlias = Callable[[Tx, Visit], Awaitable[str]]
+DeedReady: TypeAlias = Callable[[Visit], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class View:
 class Deed:
     """What changes something: where its form is sent, and the act of a command that it is.
 
-    None is one's own session, or something that changes no books: then `role` says who may.
+    None is one's own session, or something that changes no books: then `role` says who may. What takes a connection of
+    its own, like a look at a password, is asked by `ready`, before the transaction begins.
     """
 
     path: str
@@ -70,6 +72,7 @@ class Deed:
     act: str | None
     do: Do
     role: Role = "viewer"
+    ready: DeedReady | None = None
 
     @property
     def least(self) -> Role:

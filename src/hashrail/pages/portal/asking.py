@@ -45,6 +45,8 @@ async def do(form: Form, visit: Visit) -> tuple[Done, bool]:
 async def do_deed(deed: Deed, visit: Visit) -> str:
     """Do it, in one transaction; answers where it leads."""
     journal_file.check(visit.deployment.settings.journal_file)
+    if deed.ready is not None:
+        await deed.ready(visit)
     async with db.transaction(visit.deployment.pool) as tx:
         return await deed.do(tx, await let_in(tx, deed, visit), visit)
 

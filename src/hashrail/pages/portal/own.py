@@ -48,7 +48,6 @@ async def sign_out(tx: Tx, _: MemberActing, visit: Visit) -> str:
 
 async def add_passkey(tx: Tx, act: MemberActing, visit: Visit) -> str:
     """Keep the passkey that the member's browser has made for the page that asked; other sessions end."""
-    await _assert_password(visit)
     member, sent = act.member, own_passkeys.sent(visit)
     await sent_forms.take_of_member(tx, member, sent.once)
     await member_passkeys.add(tx, visit.partner_id, member.id, sent.made, name=sent.name, host=sent.host)
@@ -59,7 +58,6 @@ async def add_passkey(tx: Tx, act: MemberActing, visit: Visit) -> str:
 
 async def remove_passkey(tx: Tx, act: MemberActing, visit: Visit) -> str:
     """Take one of the member's passkeys away; other sessions end."""
-    await _assert_password(visit)
     member, number = act.member, own_passkeys.number(visit)
     name = await member_passkeys.remove(tx, visit.partner_id, member.id, number)
     await member_sessions.end_others(tx, visit.partner_id, member.id, visit.session.id)
@@ -91,6 +89,7 @@ async def set_password(tx: Tx, act: MemberActing, visit: Visit, _: Values) -> Do
     return Done(link("/sign-in"))
 
 
-async def _assert_password(visit: Visit) -> None:
+async def assert_password(visit: Visit) -> None:
+    """Whoever sits here knows the password. Raises TooManySignInsError, MemberCredentialsError."""
     pool, password = visit.deployment.pool, visit.form.get("password", "")
     await member_signing_in.assert_password(pool, visit.member, password, where=visit.where)

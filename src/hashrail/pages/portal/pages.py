@@ -88,12 +88,19 @@ VIEWS: tuple[View, ...] = (
 DEEDS: tuple[Deed, ...] = (
     Deed(f"{ROOT}/sign-out", "sign_out", "viewer", own.sign_out, while_suspended=True),
     Deed(f"{ROOT}/sessions", "end_session", "viewer", own.end, while_suspended=True),
-    Deed(f"{ROOT}/passkeys", "add_passkey", "viewer", own.add_passkey, manages=True, while_suspended=True),
+    Deed(
+        f"{ROOT}/passkeys",
+        *("add_passkey", "viewer", own.add_passkey),
+        manages=True,
+        while_suspended=True,
+        ready=own.assert_password,
+    ),
     Deed(
         f"{ROOT}/passkeys/remove",
         *("remove_passkey", "viewer", own.remove_passkey),
         manages=True,
         while_suspended=True,
+        ready=own.assert_password,
     ),
     Deed(f"{MEMBER}/sessions", "end_sessions", "owner", team.end_sessions, while_suspended=True),
     Deed(

@@ -37,7 +37,7 @@ async def statement(tx: Tx, visit: Visit) -> Shown:
         "moved": await statements.moved(tx, visit.partner_id, first=since, before=period.before),
         "due": await billing.receivable(tx, visit.partner_id),
         "sheet": link("/statement.csv", **days),
-        "earlier": _month(begins - clock.ONE_DAY),
+        "earlier": _month(max(begins, date.min + clock.ONE_DAY) - clock.ONE_DAY),
         "ways": WAYS,
     }
     return Shown(facts)

@@ -47,6 +47,7 @@ Ask: TypeAlias = Callable[[Tx, Visit], Awaitable[Asked]]
 DoForm: TypeAlias = Callable[[Tx, MemberActing, Visit, Values], Awaitable[Done]]
 # What is asked of the world outside before the transaction begins; `Visit.told` has it.
 Ready: TypeAlias = Callable[[Visit, Values], Awaitable[Any]]
+DeedReady: TypeAlias = Callable[[Visit], Awaitable[None]]
 # What goes on once it is committed, in steps of its own; it may lead to another page.
 Then: TypeAlias = Callable[[MemberActing, Visit, Values, Done], Awaitable[Done]]
 
@@ -74,7 +75,10 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What one button does. `manages`: it changes members. `while_suspended`: also for a partner that is suspended."""
+    """What one button does. `manages`: it changes members. `while_suspended`: also for a partner that is suspended.
+
+    What takes a connection of its own, like a look at a password, is asked by `ready`, before the transaction begins.
+    """
 
     path: str
     name: str
@@ -82,6 +86,7 @@ class Deed:
     do: Do
     manages: bool = False
     while_suspended: bool = False
+    ready: DeedReady | None = None
 
 
 @dataclass(frozen=True, slots=True)
