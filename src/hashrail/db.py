@@ -70,6 +70,7 @@ __all__ = [
     "transaction",
     "translated",
     "tuples",
+    "values_held",
 ]
 
 Row: TypeAlias = asyncpg.Record
@@ -198,6 +199,18 @@ def translated() -> Iterator[None]:
         if not isinstance(refused, UnavailableError):
             raise
         raise refused from error
+
+
+@contextmanager
+def values_held() -> Iterator[None]:
+    """What a person typed and the books do not hold is refused, as a command refuses it. Raises BadValueError."""
+    try:
+        yield
+    except asyncpg.CheckViolationError as error:
+        # Without its detail, which shows the row.
+        raise BadValueError(f"the books do not hold it: {error.constraint_name}") from error
+    except asyncpg.DataError as error:
+        raise BadValueError(str(error.args[0])) from error
 
 
 @asynccontextmanager

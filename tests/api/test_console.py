@@ -486,6 +486,24 @@ async def test_a_form_shows_what_it_comes_to_and_is_done_once(office: Office) ->
 # Finding, and what cannot be shown
 
 
+@pytest.mark.parametrize(
+    ("form", "fields"),
+    [
+        ("partners/new", {"name": "Not held", "credit_limit": "-1"}),
+        ("partners/1/credit-limit", {"usd": "1e-19"}),
+        ("catalogue/put", {"power": "-1", "efficiency": "15", "price": "1"}),
+        ("catalogue/capacity", {"th": "9" * 18}),
+    ],
+)
+async def test_what_the_books_do_not_hold_is_refused_in_its_form(
+    office: Office, form: str, fields: dict[str, str]
+) -> None:
+    """As the command of it does, with all that was typed."""
+    made = await office.people["admin"].post(f"/console/{form}", **fields)
+    assert (made.status_code, "BAD_VALUE" in made.text) == (400, True), texts_of(made)
+    assert all(f'value="{each}"' in made.text for each in fields.values())
+
+
 async def test_search_leads_to_what_a_text_names(office: Office) -> None:
     one, user, support = await waiting_one(office), await mallory(office), office.people["support"]
     made = await support.get(f"/console/search?q=1:{one.id}")

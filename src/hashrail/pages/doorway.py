@@ -20,7 +20,7 @@ from litestar import Response
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
-from hashrail import texts
+from hashrail import db, texts
 from hashrail.access import addresses
 from hashrail.api.serving.answering import is_known
 from hashrail.api.serving.door import ADDRESS
@@ -247,7 +247,8 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
                 visit = await self._sender(request)
                 self.assert_may(visit, form)
                 asked = await self.ask(form, visit)
-                return await self._step(form, visit, asked)
+                with db.values_held():
+                    return await self._step(form, visit, asked)
             except HashrailError as error:
                 if visit is None or asked is None or isinstance(error, NotSignedInError):
                     return self._refused(request, error, visit)

@@ -20,6 +20,8 @@ MAX_NUMBER = 2**63 - 1
 # Of a number that is greater than all that are held: more are not worth reading.
 MAX_DIGITS = 20
 MAX_LENGTH = 4000
+# An amount with more digits than so, before or behind its point, would be written with all of them.
+MOST_PLACES = 60
 
 
 class FieldEmptyError(BadRequestError):
@@ -139,9 +141,15 @@ def _amount(field: Field, text: str) -> Decimal:
         amount = Decimal(text)
     except InvalidOperation as error:
         raise FieldNotReadError(f"{field.label} is no number: {text}", field=field.name) from error
-    if not amount.is_finite():
-        raise FieldNotReadError(f"{field.label} is no number: {text}", field=field.name)
+    # Zero has places as well: 0E-999999999.
+    if not amount.is_finite() or len(text) > 2 * MOST_PLACES or not _is_short(amount):
+        raise FieldNotReadError(f"{field.label} is no number: {text[: 2 * MOST_PLACES]}", field=field.name)
     return amount
+
+
+def _is_short(amount: Decimal) -> bool:
+    exponent = amount.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -MOST_PLACES and amount.adjusted() <= MOST_PLACES
 
 
 def _day(field: Field, text: str) -> date:
