@@ -23,7 +23,7 @@ QUICK := client/tests tests/unit tests/integration $(addprefix tests/house/test_
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quick test failover check format fuzz bench pages pictures reference wheel tarball lock clean
+.PHONY: help setup run quick test failover check format fuzz bench pages pictures reference routing wheel tarball lock clean
 
 help:
 	@sed -n '1,10s/^# //p' Makefile
@@ -152,6 +152,9 @@ reference: setup
 	$(BIN)/python -m tools.reference --out docs/reference
 	$(BIN)/python -m tools.python_sdk
 	$(BIN)/python -m tools.sdk_typescript
+
+routing: setup
+	$(BIN)/python -m tools.routing --out docs/reference/routing.md
 
 # Of what is installed already: nothing is fetched, and the same source makes the same wheels.
 wheel: $(VENV)/.pages

@@ -19,6 +19,7 @@ from hashrail.parties import operators, passwords
 from hashrail.parties.operators import Operator
 from tests.support import databases, folders
 from tests.support.bitcoin_node import Node, running
+from tests.support.statements import Statements, listened_to
 from tests.support.world import World
 
 # The same examples each time, so that a change is to blame when a test fails; HASHRAIL_EXAMPLES looks for new ones.
@@ -78,6 +79,24 @@ def program_made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sent_statements() -> Iterator[Statements]:
+    """What the program sends to the database in this process; kept in files where KEEP_STATEMENTS names a folder."""
+    noted = Statements()
+    with listened_to(noted):
+        yield noted
+    if folder := os.environ.get("KEEP_STATEMENTS"):
+        noted.write(Path(folder), str(os.getpid()))
+
+
+@pytest.fixture(autouse=True)
+def partners_can_be_apart(sent_statements: Statements) -> Iterator[None]:
+    """No test sends a statement that an engine refuses which keeps partners on several servers."""
+    yield
+    found = sent_statements.taken()
+    assert not found, "\n".join(found)
 
 
 @pytest.fixture(scope="session")

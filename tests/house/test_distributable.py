@@ -6,16 +6,18 @@ Read are the statements that stand in the sources as they are; what is put toget
 import ast
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pglast import parse_sql
 from pglast.parser import ParseError
 
 from hashrail import db
-from tests.house.distributable import faults
 from tests.house.sources import product
 from tests.support.databases import database
+from tests.support.distributable import faults
 from tests.support.global_tables import GLOBAL
+from tests.support.statements import ALL, Statements
 
 SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s")
 TABLES = """
@@ -113,3 +115,23 @@ OWNED, WHOLE = {"account", "app_user", "event"}, {"batch"}
 )
 def test_what_is_refused_is_told(statement: str, found: list[str]) -> None:
     assert faults(statement, owned=OWNED, global_=WHOLE) == found
+
+
+@pytest.mark.parametrize(
+    ("module", "found", "route"),
+    [
+        ("hashrail.selling.miners", ["selling.miners: asks miner of no partner: SELECT id FROM miner"], ALL),
+        ("hashrail.audit.checks", [], ALL),
+        ("tests.support.world", [], None),
+    ],
+)
+def test_what_the_program_sends_is_read_when_it_is_sent_first(module: str, found: list[str], route: str | None) -> None:
+    """And who may ask of all partners may; what a test sends is its own matter."""
+    noted = Statements()
+    names: dict[str, Any] = {"__name__": module, "note": noted.note}
+    exec("def ask():\n  sent()\ndef sent():\n  note('SELECT id FROM miner')", names)  # noqa: S102
+    for _ in range(2):
+        names["ask"]()
+    assert noted.taken() == found
+    assert noted.taken() == []
+    assert [told for _, told in noted.sent.values()] == ([] if route is None else [route])

@@ -152,7 +152,7 @@ class Reader:
             if sublink:
                 self._lean(node, scope)
         elif isinstance(node, ast.BoolExpr) and node.boolop == BoolExprType.OR_EXPR:
-            self.perhaps |= {id(each) for each, _ in _inside(node, ())}
+            self.perhaps |= {id(each) for each, _ in _inside(node, QUERIES)}
         elif isinstance(node, ast.A_Expr) and node.name[-1].sval == "=" and id(node) not in self.perhaps:
             self._equal(self._keyed(node.lexpr, scope), self._keyed(node.rexpr, scope))
 
