@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from hashrail import business_clock
+from hashrail.pages.console import operators as operators_pages
 from hashrail.parties import operators, second_factors
 from tests.support.books import deployment as opened_world
 from tests.support.console import Office, Person, forget_attempts, open_office, texts_of
@@ -272,3 +273,10 @@ async def test_books_that_are_older_say_what_to_run(office: Office) -> None:
     listed = texts_of(await admin.get("/console/deployment"))
     assert re.search(r"1\s+20\S+ \S+ UTC\s+olga", listed)
     assert "hashrail restored --as admin" in listed
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "0 seconds"), (90_000, "90000 seconds"), (86_400, "1 day"), (604_800, "7 days")]
+)
+def test_a_span_is_told_in_days(seconds: int, shown: str) -> None:
+    assert operators_pages.in_days(seconds) == shown

@@ -42,6 +42,7 @@ OF_ALL_PARTNERS = {
     "recovery": "a restore is of all partners",
     "rewards": "a day is published and closed for all",
     "selling.billing": "invoices are made for all at once",
+    "selling.catalogue": "what is open on a plan is told the operator, of all",
     "selling.capacity": "the operator's hashrate is sold by all",
     "selling.orders": "orders of all that were not paid in time expire",
     "selling.platform_totals": "public figures are of the whole platform",

@@ -43,12 +43,18 @@ class OwnPasswordError(ConflictError):
     advice = "Change it on the page of your own sessions and passkeys, where the password that counts is asked for."
 
 
+def in_days(seconds: int) -> str:
+    """How long that is, in days if it is whole ones."""
+    days, rest = divmod(seconds, 86_400)
+    return f"{seconds} seconds" if rest or not days else f"{days} day{'s' if days > 1 else ''}"
+
+
 async def listed(tx: Tx, _: Visit) -> Shown:
     """Every operator, what one does alone, and from where somebody tried to sign in without success."""
     return Shown(
         {
             "accounts": await staff.every(tx),
-            "apart": await people.apart_seconds(tx),
+            "apart": in_days(await people.apart_seconds(tx)),
             "are_two": await people.are_two_admins(tx),
             "limits": await alone.limits(tx),
             "tried": await sign_in_attempts.of_addresses(tx, limit=LISTED),
@@ -162,7 +168,7 @@ async def ask_for_apart(tx: Tx, _: Visit) -> Asked:
     """How long two accounts count as one person."""
     fields = (Field("seconds", "An account and who made or changed it count as one for", "number", unit="seconds"),)
     words = [
-        f"Now it is {await people.apart_seconds(tx)} seconds. 604800 is a week, 2592000 the most, and 0 ties nobody.",
+        f"Now it is {in_days(await people.apart_seconds(tx))}. 604800 is a week, 2592000 the most, and 0 ties nobody.",
         "To shorten it takes two admins, and so does a time by which all admins would count as one.",
     ]
     return Asked("When two operators are two people", "Change it", link(PAGE), fields, words)
