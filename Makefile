@@ -154,7 +154,7 @@ reference: setup
 	$(BIN)/python -m tools.sdk_typescript
 
 routing: setup
-	$(BIN)/python -m tools.routing --out docs/reference/routing.md
+	$(BIN)/python -m tools.routing --out docs/routing.md
 
 # Of what is installed already: nothing is fetched, and the same source makes the same wheels.
 wheel: $(VENV)/.pages
