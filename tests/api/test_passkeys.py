@@ -1,5 +1,6 @@
 """Passkeys of operators, in process: made, used, taken away, and what becomes of attacks on them."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from tests.support.authenticator import Authenticator
 from tests.support.books import deployment as opened_world
 from tests.support.console import Office, Person, forget_attempts, open_office
 from tests.support.databases import with_database
+from tests.support.locks import until_blocked
 from tests.support.operators import PASSWORD
 from tests.support.visitors import HOST
 
@@ -198,6 +200,18 @@ async def test_nonsense_is_refused_in_words(office: Office, answer: str) -> None
     _, fields = await form_of(person)
     made = await person.post("/console/passkeys", credential=answer, **fields)
     assert made.status_code in {REFUSED, 400}
+
+
+async def test_a_password_that_is_changed_meanwhile_opens_nothing(office: Office) -> None:
+    """A session that began right after all of them ended would outlive the password that it was opened with."""
+    pool = office.world.pool
+    kept = await pool.fetchval("SELECT password FROM operator_account WHERE name = 'viewer'")
+    async with db.transaction(pool) as tx:
+        await operators.give_digest(tx, "viewer", "another", by=await operators.find(tx, "viewer"))
+        late = asyncio.create_task(office.browser("viewer").sign_in())
+        await until_blocked(pool, late)
+    assert (await late).status_code == REFUSED
+    await pool.execute("UPDATE operator_account SET password = $1 WHERE name = 'viewer'", kept)
 
 
 async def test_a_password_is_looked_at_before_anybody_waits(office: Office) -> None:

@@ -1,5 +1,6 @@
 """Passkeys of a partner's members, in process: made, used, removed, and one member's no key to another's account."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from tests.support.authenticator import Authenticator
 from tests.support.books import deployment as opened_world
 from tests.support.console import texts_of
 from tests.support.databases import with_database
+from tests.support.locks import until_blocked
 from tests.support.portal import PASSWORD, Bureau, Person, forget_attempts, open_bureau
 from tests.support.visitors import HOST
 
@@ -148,6 +150,18 @@ async def test_the_team_shows_what_guards_each_account(bureau: Bureau) -> None:
     team = " ".join(texts_of(await chief.get("/portal/team")).split())
     assert "viewer@first.example viewer passkeys 20" in team
     assert "support@first.example support none yet 20" in team
+
+
+async def test_a_password_that_is_changed_meanwhile_opens_nothing(bureau: Bureau) -> None:
+    """A session that began right after all of them ended would outlive the password that it was opened with."""
+    member = bureau.members["viewer"]
+    kept = await bureau.pool.fetchval("SELECT password FROM member WHERE id = $1", member.id)
+    async with db.transaction(bureau.pool) as tx:
+        await members.set_digest(tx, member, "another")
+        late = asyncio.create_task(bureau.browser(member.email).sign_in())
+        await until_blocked(bureau.pool, late)
+    assert (await late).status_code == REFUSED
+    await bureau.pool.execute("UPDATE member SET password = $2 WHERE id = $1", member.id, kept)
 
 
 async def test_a_password_is_looked_at_before_anybody_waits(bureau: Bureau) -> None:

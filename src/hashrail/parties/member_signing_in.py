@@ -43,8 +43,9 @@ async def by_password(pool: Pool, email: str, password: str, *, asks_codes: bool
     named = _named(email)
     async with db.transaction(pool) as tx:
         await sign_in_attempts.count(tx, name=named, place=where.place, door="portal")
-    member, _ = await members.authenticate(pool, named, password)
+    member, digest = await members.authenticate(pool, named, password)
     async with db.transaction(pool) as tx:
+        await members.hold_password(tx, member, digest)
         if asks_codes or await has_second_factor(tx, member):
             return await _begin(tx, member, "password", where), "password"
         await sign_in_attempts.succeeded(tx, name=named, place=where.place, door="portal")

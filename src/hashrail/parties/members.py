@@ -195,6 +195,19 @@ async def authenticate(tx: Reader, email: str, password: str) -> tuple[Member, s
     return await get(tx, row["partner_id"], row["member_id"]), kept
 
 
+async def hold_password(tx: Tx, member: Member, digest: str) -> None:
+    """The password that somebody gave counts until the transaction ends. Raises MemberCredentialsError.
+
+    One that was given while it was changed opens nothing: its sessions have ended.
+    """
+    kept = await tx.fetchval(
+        "SELECT password FROM member WHERE partner_id = $1 AND id = $2 AND disabled_at IS NULL FOR SHARE",
+        *(member.partner_id, member.id),
+    )
+    if kept != digest:
+        raise MemberCredentialsError("nobody has this e-mail address and password")
+
+
 def assert_may(member: Member, least: Role) -> None:
     """Raises MemberRoleError."""
     if is_more(least, member.role):

@@ -206,6 +206,18 @@ async def authenticate(tx: Reader, name: str, password: str, *, least: Role = "v
     return found
 
 
+async def hold_password(tx: Tx, operator: Operator, digest: str | None) -> None:
+    """The password that somebody gave counts until the transaction ends. Raises OperatorCredentialsError.
+
+    One that was given while it was changed opens nothing: its sessions have ended.
+    """
+    kept = await tx.fetchval(
+        "SELECT password FROM operator_account WHERE id = $1 AND disabled_at IS NULL FOR NO KEY UPDATE", operator.id
+    )
+    if kept != digest:
+        raise OperatorCredentialsError("no operator has this name and password")
+
+
 def assert_may(operator: Operator | None, least: Role) -> None:
     """Somebody acts, and their role suffices. Raises OperatorRoleError."""
     assert operator is not None, "it is not done without a name"

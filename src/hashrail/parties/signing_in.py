@@ -49,10 +49,12 @@ async def by_password(pool: Pool, name: str, password: str, *, asks_codes: bool,
     async with db.transaction(pool) as tx:
         await sign_in_attempts.count(tx, name=name, place=where.place)
     # A name that PostgreSQL cannot hold is nobody's.
-    operator = await operators.authenticate(pool, name.replace("\0", ""), password)
-    kept = await pool.fetchval("SELECT password FROM operator_account WHERE id = $1", operator.id)
-    digest = await passwords.digest_of(password) if passwords.is_outdated(kept) else None
+    named = name.replace("\0", "")
+    kept = await pool.fetchval("SELECT password FROM operator_account WHERE name = $1", named)
+    operator = await operators.authenticate(pool, named, password)
+    digest = await passwords.digest_of(password) if kept is not None and passwords.is_outdated(kept) else None
     async with db.transaction(pool) as tx:
+        await operators.hold_password(tx, operator, kept)
         if digest is not None:
             await operators.renew_digest(tx, name, kept, digest)
         if asks_codes or await has_second_factor(tx, operator.id):
