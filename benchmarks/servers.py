@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmarks.caller import Caller
 from benchmarks.load import Connection
@@ -45,6 +46,8 @@ async def api(dsn: str, data: Path, workers: int, *, limited: bool = False) -> A
         "DATABASE_URL": dsn,
         "HASHRAIL_DATA": str(data),
         "HASHRAIL_MODE": "production",
+        # Each database has a journal of its own, or it would be taken for an older one.
+        "HASHRAIL_JOURNAL": str(data / f"{urlsplit(dsn).path[1:]}.jsonl"),
         **({} if limited else dict.fromkeys(LIMITS, str(MAX_REQUESTS))),
     }
     port = _free_port()
