@@ -204,7 +204,7 @@ async def hold_password(tx: Tx, member: Member, digest: str) -> None:
         "SELECT password FROM member WHERE partner_id = $1 AND id = $2 AND disabled_at IS NULL FOR SHARE",
         *(member.partner_id, member.id),
     )
-    if kept != digest:
+    if not passwords.still_counts(kept, digest):
         raise MemberCredentialsError("nobody has this e-mail address and password")
 
 

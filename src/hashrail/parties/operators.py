@@ -18,7 +18,6 @@ An unknown name costs as much time as a wrong password (`parties/passwords.py`),
 or role ends the operator's sessions in the console, and so does being disabled (`parties/operator_sessions.py`).
 """
 
-import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -214,7 +213,7 @@ async def hold_password(tx: Tx, operator: Operator, digest: str | None) -> None:
     kept = await tx.fetchval(
         "SELECT password FROM operator_account WHERE id = $1 AND disabled_at IS NULL FOR NO KEY UPDATE", operator.id
     )
-    if kept != digest:
+    if not passwords.still_counts(kept, digest):
         raise OperatorCredentialsError("no operator has this name and password")
 
 
@@ -312,7 +311,7 @@ async def set_digest(tx: Tx, name: str, digest: str) -> None:
 async def renew_digest(tx: Tx, name: str, was: str, digest: str) -> None:
     """The same password by a digest of another kind, unless somebody has changed it meanwhile."""
     same = await tx.fetchval("SELECT password FROM operator_account WHERE name = $1 FOR UPDATE", name)
-    if same is not None and hmac.compare_digest(same, was):
+    if passwords.still_counts(same, was):
         await set_digest(tx, name, digest)
 
 

@@ -45,6 +45,11 @@ async def matches(password: str, kept: str | None) -> bool:
     return found and kept is not None
 
 
+def still_counts(kept: str | None, digest: str | None) -> bool:
+    """Whether the digest that a password was compared with is the one that is kept now."""
+    return kept is not None and digest is not None and hmac.compare_digest(kept, digest)
+
+
 def is_outdated(kept: str) -> bool:
     """Whether a digest was made otherwise than digests are made now."""
     return not kept.startswith("$argon2id$") or HASHER.check_needs_rehash(kept)

@@ -20,7 +20,7 @@ SHELVES = (
     ("Start", ("tutorial",)),
     ("How to", "how-to"),
     ("Why", "why"),
-    ("Operate", ("runbook", "README", "decisions", "dependencies", "benchmarks")),
+    ("Operate", ("runbook", "README", "decisions", "dependencies", "benchmarks", "routing")),
     ("Reference", "reference"),
 )
 
