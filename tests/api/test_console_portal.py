@@ -7,9 +7,7 @@ import pytest
 
 from hashrail import db
 from hashrail.parties import member_log, members
-from tests.support.books import deployment as opened_world
-from tests.support.console import Office, open_office, texts_of
-from tests.support.databases import with_database
+from tests.support.console import Office, office_at_work, texts_of
 from tests.support.operators import hired, strangers
 from tests.support.portal import PASSWORD, joined
 
@@ -20,12 +18,8 @@ PAGE = "/console/partners/1/portal"
 
 @pytest.fixture(scope="module")
 async def office(server: str, template: str) -> AsyncIterator[Office]:
-    async with opened_world(server, template) as world:
-        dsn = with_database(server, await world.pool.fetchval("SELECT current_database()"))
-        async with open_office(world, dsn) as made:
-            for person in made.people.values():
-                await person.sign_in()
-            yield made
+    async with office_at_work(server, template) as made:
+        yield made
 
 
 async def invited(office: Office, who: str, email: str, role: str = "owner") -> str:

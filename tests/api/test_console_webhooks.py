@@ -18,9 +18,7 @@ from hashrail.exports import export
 from hashrail.parties import operators
 from hashrail.postgres import job_queue
 from hashrail.processes import timetable, worker
-from tests.support.books import deployment as opened_world
-from tests.support.console import Office, Person, open_office, texts_of
-from tests.support.databases import with_database
+from tests.support.console import Office, Person, office_at_work, texts_of
 from tests.support.hooked import ANYWHERE, HookReceiver, endpoint, happen, hooked, plan_all, work_off
 
 ONCE = re.compile(r'name="once" value="([^"]+)"')
@@ -29,12 +27,8 @@ REASON = "they asked for it"
 
 @pytest.fixture(scope="module")
 async def office(server: str, template: str) -> AsyncIterator[Office]:
-    async with opened_world(server, template) as world:
-        dsn = with_database(server, await world.pool.fetchval("SELECT current_database()"))
-        async with open_office(world, dsn) as made:
-            for person in made.people.values():
-                await person.sign_in()
-            yield made
+    async with office_at_work(server, template) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """Passkeys of operators, in process: made, used, taken away, and what becomes of attacks on them."""
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator
-from html import unescape
 from typing import Any
 
 import httpx
@@ -12,7 +10,7 @@ import pytest
 
 from hashrail import db
 from hashrail.parties import operators
-from tests.support.authenticator import Authenticator
+from tests.support.authenticator import Authenticator, asked
 from tests.support.books import deployment as opened_world
 from tests.support.console import Office, Person, forget_attempts, open_office
 from tests.support.databases import with_database
@@ -21,7 +19,6 @@ from tests.support.operators import PASSWORD
 from tests.support.visitors import HOST
 
 SITE = f"http://{HOST}"
-OPTIONS = re.compile(r'data-options="([^"]*)"')
 LED, REFUSED = 303, 401
 
 
@@ -39,14 +36,6 @@ async def begins_anew(office: Office) -> None:
     await office.world.pool.execute("DELETE FROM operator_passkey")
     await office.world.pool.execute("DELETE FROM operator_session")
     await forget_attempts(office.world.pool)
-
-
-def asked(page: httpx.Response) -> dict[str, Any]:
-    """What a page asks the browser for."""
-    found = OPTIONS.search(page.text)
-    assert found is not None, page.text
-    options: dict[str, Any] = json.loads(unescape(found[1]))
-    return options
 
 
 async def form_of(person: Person) -> tuple[dict[str, Any], dict[str, str]]:

@@ -1,10 +1,8 @@
 """Passkeys of a partner's members, in process: made, used, removed, and one member's no key to another's account."""
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator
-from html import unescape
 from typing import Any
 
 import httpx
@@ -12,7 +10,7 @@ import pytest
 
 from hashrail import db
 from hashrail.parties import members
-from tests.support.authenticator import Authenticator
+from tests.support.authenticator import Authenticator, asked
 from tests.support.books import deployment as opened_world
 from tests.support.console import texts_of
 from tests.support.databases import with_database
@@ -21,7 +19,6 @@ from tests.support.portal import PASSWORD, Bureau, Person, forget_attempts, open
 from tests.support.visitors import HOST
 
 SITE = f"http://{HOST}"
-OPTIONS = re.compile(r'data-options="([^"]*)"')
 LED, REFUSED = 303, 401
 
 
@@ -38,14 +35,6 @@ async def begins_anew(bureau: Bureau) -> None:
     """Nobody has a passkey, and nobody has tried anything."""
     await bureau.pool.execute("DELETE FROM member_passkey")
     await forget_attempts(bureau.pool)
-
-
-def asked(page: httpx.Response) -> dict[str, Any]:
-    """What a page asks the browser for."""
-    found = OPTIONS.search(page.text)
-    assert found is not None, page.text
-    options: dict[str, Any] = json.loads(unescape(found[1]))
-    return options
 
 
 async def form_of(person: Person) -> tuple[dict[str, Any], dict[str, str]]:

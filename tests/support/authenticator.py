@@ -3,16 +3,28 @@
 import hashlib
 import json
 import os
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from html import unescape
 from typing import Any
 
 import cbor2
+import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
+OPTIONS = re.compile(r'data-options="([^"]*)"')
 PRESENT, WITH_KEY = 0x05, 0x40
 # COSE: an elliptic key (kty 2) for ES256 (alg -7) on P-256 (crv 1).
 KTY, ALG, CRV, X, Y = 1, 3, -1, -2, -3
+
+
+def asked(page: httpx.Response) -> dict[str, Any]:
+    """What a page asks the browser for."""
+    found = OPTIONS.search(page.text)
+    assert found is not None, page.text
+    options: dict[str, Any] = json.loads(unescape(found[1]))
+    return options
 
 
 class Authenticator:

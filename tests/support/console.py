@@ -17,6 +17,8 @@ from hashrail.pages import app, assets
 from hashrail.pages.assets import Asset, Assets
 from hashrail.parties.operators import Role
 from tests.support.api_client import lifespan, settings_of
+from tests.support.books import deployment
+from tests.support.databases import with_database
 from tests.support.deployments import become
 from tests.support.operators import PASSWORD, hired, strangers
 from tests.support.visitors import HOST, Visitor
@@ -96,6 +98,17 @@ async def open_office(
         for role in ROLES:
             office.people[role] = office.browser(role)
         yield office
+
+
+@asynccontextmanager
+async def office_at_work(server: str, template: str) -> AsyncIterator[Office]:
+    """The console on a deployment of its own, where everybody is signed in."""
+    async with deployment(server, template) as world:
+        dsn = with_database(server, await world.pool.fetchval("SELECT current_database()"))
+        async with open_office(world, dsn) as made:
+            for person in made.people.values():
+                await person.sign_in()
+            yield made
 
 
 async def forget_attempts(pool: db.Pool) -> None:
