@@ -29,6 +29,7 @@ _STANDING = f"""
                        ORDER BY p.programme_id) AS programmes) t
     CROSS JOIN business_clock c WHERE c.id = 1"""  # noqa: S608
 # Miners without a class that reaches back to a day are among them; without a day, whatever is there is enough.
+# Each open stint is looked up by its miner: joined plainly, a table without statistics is read for all of a partner's.
 _DIFFERENCES = """
     SELECT m.id AS miner_id, m.user_id, m.power, m.energy_efficiency, k.id AS class_id,
            k.id IS NOT NULL AND coalesce(k.first_day <= $6, true) AS has_class,
@@ -36,11 +37,22 @@ _DIFFERENCES = """
     FROM miner m
     LEFT JOIN rate_class k
       ON k.energy_efficiency = m.energy_efficiency AND k.level_discount = $4 AND k.programmes = $5
-    LEFT JOIN stint s ON s.partner_id = m.partner_id AND s.miner_id = m.id AND s.to_day IS NULL
+    LEFT JOIN LATERAL (
+        SELECT o.id, o.user_id, o.class_id, o.power, o.from_day FROM stint o
+        WHERE o.partner_id = $1 AND o.miner_id = m.id AND o.to_day IS NULL LIMIT 1) s ON true
     WHERE m.partner_id = $1 AND m.user_id = $2 AND m.ended_at IS NULL
       AND ($3::bigint[] IS NULL OR m.id = ANY($3))
       AND (k.id IS NULL OR k.first_day > $6 OR s.id IS NULL
            OR s.user_id <> m.user_id OR s.power <> m.power OR s.class_id <> k.id)
+    ORDER BY m.id"""
+
+_OPEN = """
+    SELECT m.id AS miner_id, s.user_id, NULL::power_th AS power, NULL::bigint AS class_id,
+           s.id AS stint_id, s.from_day, s.power AS old_power, s.class_id AS old_class_id
+    FROM unnest($2::bigint[]) AS m (id)
+    CROSS JOIN LATERAL (
+        SELECT o.id, o.user_id, o.class_id, o.power, o.from_day FROM stint o
+        WHERE o.partner_id = $1 AND o.miner_id = m.id AND o.to_day IS NULL LIMIT 1) s
     ORDER BY m.id"""
 
 
@@ -168,13 +180,7 @@ async def _differences(tx: Tx, books: OpenBooks, one: _Standing, miner_ids: list
 
 async def _open_stints(tx: Tx, partner_id: int, miner_ids: list[int]) -> list[Row]:
     """The open stints of miners that have ended, as differences that nothing comes after."""
-    return await tx.fetch(
-        """SELECT s.miner_id, s.user_id, NULL::power_th AS power, NULL::bigint AS class_id,
-                  s.id AS stint_id, s.from_day, s.power AS old_power, s.class_id AS old_class_id
-           FROM stint s WHERE s.partner_id = $1 AND s.miner_id = ANY($2) AND s.to_day IS NULL ORDER BY s.miner_id""",
-        partner_id,
-        miner_ids,
-    )
+    return await tx.fetch(_OPEN, partner_id, miner_ids)
 
 
 async def _write_stints(tx: Tx, books: OpenBooks, changed: list[Row]) -> None:
@@ -188,12 +194,16 @@ async def _write_stints(tx: Tx, books: OpenBooks, changed: list[Row]) -> None:
     beginning = [row for row in going_on if row["stint_id"] is None or row["from_day"] < from_day]
     if any(row["from_day"] > from_day for row in open_ones):
         raise StintAheadError("a miner of this user begins later than tomorrow", nextDay=from_day.isoformat())
+    # By a whole key each: a list is planned as if to read all stints of the partner were as good.
     if ending:
-        await tx.execute(
-            "UPDATE stint SET to_day = $3 WHERE partner_id = $1 AND id = ANY($2)", books.partner_id, ending, from_day
+        await tx.executemany(
+            "UPDATE stint SET to_day = $3 WHERE partner_id = $1 AND id = $2",
+            [(books.partner_id, stint_id, from_day) for stint_id in ending],
         )
     if dropped:
-        await tx.execute("DELETE FROM stint WHERE partner_id = $1 AND id = ANY($2)", books.partner_id, dropped)
+        await tx.executemany(
+            "DELETE FROM stint WHERE partner_id = $1 AND id = $2", [(books.partner_id, each) for each in dropped]
+        )
     if not_begun:
         await tx.executemany(
             "UPDATE stint SET user_id = $3, class_id = $4, power = $5 WHERE partner_id = $1 AND id = $2",

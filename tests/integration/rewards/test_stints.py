@@ -7,7 +7,7 @@ import pytest
 from hashrail import db
 from hashrail.books import fence
 from hashrail.books.chart import Account
-from hashrail.rewards import stints
+from hashrail.rewards import settling, stints
 from hashrail.selling import miners
 from tests.support.books import booked
 from tests.support.rewards import (
@@ -24,6 +24,22 @@ from tests.support.rewards import (
     stint_rows,
 )
 from tests.support.world import World
+
+# So many others of a partner, each with accounts, a miner and its stint.
+CROWD = (
+    """INSERT INTO app_user (partner_id, id, partner_user_id, created_at, level_discount)
+       SELECT $1, 1e6 + n, n, now(), 0 FROM generate_series(1, $2::integer) AS n""",
+    """INSERT INTO account (partner_id, user_id, kind, currency, carries_balance, created_at)
+       SELECT $1, 1e6 + n, 'user', 'BTC', true, now() FROM generate_series(1, $2::integer) AS n""",
+    """INSERT INTO miner (partner_id, id, user_id, name, power, energy_efficiency, created_at)
+       SELECT $1, 1e6 + n, 1e6 + n, 'x', 1, 20, now() FROM generate_series(1, $2::integer) AS n""",
+    """INSERT INTO stint (partner_id, miner_id, user_id, class_id, power, from_day)
+       SELECT $1, 1e6 + n, 1e6 + n, 1, 1, '2026-01-01' FROM generate_series(1, $2::integer) AS n""",
+)
+# Rows of those tables that this transaction has read.
+READ = """
+    SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables
+    WHERE relname IN ('app_user', 'account', 'miner', 'stint')"""
 
 
 async def test_a_miner_earns_from_the_day_after_it_was_bought(world: World) -> None:
@@ -161,3 +177,23 @@ async def test_a_stint_from_a_later_day_is_refused(world: World) -> None:
     await world.pool.execute("UPDATE stint SET from_day = from_day + 1")
     with pytest.raises(stints.StintAheadError, match="later than tomorrow"):
         await improve(world, alice.id, miner, power="3")
+
+
+async def test_a_change_reads_no_other_users_rows(world: World) -> None:
+    """Though PostgreSQL has never counted the tables: a user's rows are looked up by whole keys, not read through."""
+    alice, many = await world.user(), 3_000
+    miner = await world.miner(alice.id, "4")
+    await world.mine(**ROUND)
+    async with db.transaction(world.pool) as tx, db.undone(tx):
+        await tx.execute("SET LOCAL session_replication_role = replica")
+        for statement in CROWD:
+            await tx.execute(statement, world.partner.id, many)
+        assert await tx.fetchval("SELECT max(reltuples) FROM pg_class WHERE relname IN ('miner', 'stint')") < many
+        before = await tx.fetchval(READ)
+        books = await fence.share(tx, world.partner.id)
+        await miners.improve(tx, world.partner.id, miner, power=Decimal(2))
+        assert await stints.sync_stints(tx, books, [alice.id], miner_ids=[miner]) == 1
+        await miners.end(tx, world.partner.id, miner, at=books.now)
+        assert await stints.sync_stints(tx, books, [alice.id], miner_ids=[], ended=[miner]) == 1
+        await settling.settle(tx, books, alice.id)
+        assert await tx.fetchval(READ) - before < many / 10
