@@ -100,7 +100,9 @@ QUICK: dict[Name, Benchmark] = {
     Name.READING: lambda place: reading.run(place, QUICK_READING),
     Name.WRITES: lambda place: writes.run(place, QUICK_WRITES),
     Name.PAYOUTS: lambda place: payouts.run(place, payouts.Sizes(batch=5, queued=12, users=2, clients=2)),
-    Name.EVENTS: lambda place: events.run(place, events.Sizes(pairs=1, seconds=0.2, moved=800)),
+    Name.EVENTS: lambda place: events.run(
+        place, events.Sizes(api_workers=1, pairs=1, seconds=0.2, warming_seconds=0.2, moved=800)
+    ),
     Name.EXPORTS: lambda place: exports.run(place, exports.Sizes(shape=SMALL, users=30, miners=200, days=3)),
     Name.WEBHOOKS: lambda place: webhooks.run(
         place, webhooks.Sizes(deliveries=40, endpoints=(1, 4), with_dead=10, dead=1)

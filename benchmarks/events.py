@@ -1,21 +1,21 @@
 """What the feed costs an order, and how many events are moved and read a second."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from unittest.mock import patch
 
-from benchmarks import load, writes
+from benchmarks import load, servers, silent_api, writes
 from benchmarks.measure import Table
 from benchmarks.stage import Stage, postmaster
 from hashrail import clock, db
-from hashrail.events import drafts, feed, looking, mover
+from hashrail.events import feed, looking, mover
 from hashrail.events.looking import Wanted
 
 MOST = Decimal("1.05")
+SILENT = "benchmarks.silent_api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,38 @@ class Sizes:
     partners: int = 8
     users: int = 200
     clients: int = 16
+    api_workers: int = 2
     pairs: int = 40
     seconds: float = 0.5
+    warming_seconds: float = 3
     moved: int = 50_000
     page: int = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Meter:
+    """The CPU of what works for an order: the children of some processes, and perhaps this one."""
+
+    parents: frozenset[int]
+    with_own: bool
+
+    def seconds(self) -> float:
+        """What they have used until now, to the microsecond; a tick is too long here."""
+        return (time.process_time() if self.with_own else 0) + sum(map(_cpu_of_children, self.parents))
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Orders with their events or without: what makes one, and what measures it."""
+
+    work: writes.Work
+    meter: Meter
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
-    """Of a run: seconds of CPU, of PostgreSQL and this process, seconds that it took, and orders that were made."""
+    """Of a run: seconds of CPU, seconds that it took, and orders that were made."""
 
     cpu: float
     elapsed: float
@@ -45,35 +68,83 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
     async with stage.database() as dsn:
         market_sizes = writes.Sizes(partners=sizes.partners, users=sizes.users)
         async with writes.a_market(dsn, stage.folder, market_sizes, sizes.partners) as market:
-            return [await _orders(stage, sizes, market), await _feed(stage, sizes, market.pool)]
+            return [await _orders(stage, sizes, market, dsn), await _feed(stage, sizes, market.pool)]
 
 
-async def _orders(stage: Stage, sizes: Sizes, market: writes.Market) -> Table:
+async def _orders(stage: Stage, sizes: Sizes, market: writes.Market, dsn: str) -> Table:
     table = Table(
         "Events: what an order costs",
         ("an order, created and told as paid", "with its events", "without", "ratio"),
         notes=[
             f"{sizes.pairs} pairs of runs of {sizes.seconds} s, one with events and one without, in turns: sums.",
-            f"{sizes.partners} partners, {sizes.clients} clients, by the verbs; every commit is flushed to disk.",
-            "CPU is that of PostgreSQL and of Python together. The drafts are moved between the runs.",
+            f"{sizes.partners} partners, {sizes.clients} clients; every commit is flushed to disk.",
+            f"HTTP: two calls to {sizes.api_workers} API worker processes; CPU is theirs and PostgreSQL's.",
+            "The target is for that, as it is what an order costs.",
+            "Without events: the same processes, but `benchmarks/silent_api.py` is their program.",
+            "Verbs: in this process, without HTTP, signatures and kept answers; CPU is Python's and PostgreSQL's.",
+            "The drafts are moved between the runs.",
         ],
     )
-    owner = postmaster(await market.pool.fetchval("SELECT pg_backend_pid()"))
-    work = writes.by_verbs(market)
+    postgres = postmaster(await market.pool.fetchval("SELECT pg_backend_pid()"))
+    async with _by_http(stage, sizes, market, dsn, postgres) as sides:
+        _compare(table, "HTTP", await _costs(stage, sizes, market, "HTTP", sides), MOST)
+    verbs = Side(writes.by_verbs(market), Meter(frozenset([postgres]), with_own=True))
+    _compare(
+        table,
+        "verbs",
+        await _costs(stage, sizes, market, "verbs", {True: verbs, False: replace(verbs, silent=True)}),
+        None,
+    )
+    return table
+
+
+@asynccontextmanager
+async def _by_http(
+    stage: Stage, sizes: Sizes, market: writes.Market, dsn: str, postgres: int
+) -> AsyncIterator[dict[bool, Side]]:
+    """Servers of one database, one that notes events and one that does not."""
+    async with AsyncExitStack() as open_until_the_end:
+        sides = {}
+        for noted, program in ((True, "hashrail.cli"), (False, SILENT)):
+            server = await open_until_the_end.enter_async_context(
+                servers.api(dsn, stage.folder, sizes.api_workers, program=program)
+            )
+            work = await open_until_the_end.enter_async_context(writes.by_http(market, server.port, sizes.clients))
+            sides[noted] = Side(work, Meter(frozenset([postgres, server.pid]), with_own=False))
+        yield sides
+
+
+async def _costs(
+    stage: Stage, sizes: Sizes, market: writes.Market, how: str, sides: dict[bool, Side]
+) -> dict[bool, list[Cost]]:
+    """What orders cost with their events and without, in turns, after one longer run of each that does not count."""
     costs: dict[bool, list[Cost]] = {True: [], False: []}
-    await _cost(owner, sizes, work)
+    for side in sides.values():
+        await _cost(sizes, side, sizes.warming_seconds)
+    await market.pool.execute("ANALYZE")
     for pair in range(sizes.pairs * stage.runs // 5 or 1):
-        stage.tell(f"orders, pair {pair + 1}")
+        stage.tell(f"orders, {how}, pair {pair + 1}")
         # Whichever is first would see the other's wake.
         for noted in (True, False) if pair % 2 else (False, True):
-            with _noting(on=noted):
-                costs[noted].append(await _cost(owner, sizes, work))
+            costs[noted].append(await _cost(sizes, sides[noted], sizes.seconds))
             await mover.move_all(market.pool)
-    measures: list[tuple[str, bool, Callable[[Cost], float]]] = [
-        ("CPU", True, lambda run: run.cpu),
-        ("time, all clients together", False, lambda run: run.elapsed),
+    return costs
+
+
+async def _cost(sizes: Sizes, side: Side, seconds: float) -> Cost:
+    with silent_api.silence() if side.silent else nullcontext():
+        before = side.meter.seconds()
+        done, elapsed = await load.repeat(sizes.clients, seconds, side.work)
+        return Cost(side.meter.seconds() - before, elapsed, done)
+
+
+def _compare(table: Table, how: str, costs: dict[bool, list[Cost]], most: Decimal | None) -> None:
+    """Two lines; that of the CPU has the target."""
+    measures: list[tuple[str, Decimal | None, Callable[[Cost], float]]] = [
+        (f"{how}: CPU", most, lambda run: run.cpu),
+        (f"{how}: time, all clients together", None, lambda run: run.elapsed),
     ]
-    for what, judged, of in measures:
+    for what, limit, of in measures:
         with_it, without = (_of_an_order(costs[noted], of) for noted in (True, False))
         ratio = Decimal(with_it / without)
         table.add(
@@ -81,16 +152,9 @@ async def _orders(stage: Stage, sizes: Sizes, market: writes.Market) -> Table:
             f"{with_it * 1000:.3f} ms",
             f"{without * 1000:.3f} ms",
             f"{ratio:.3f}",
-            target=f"at most {MOST}" if judged else "",
-            verdict=ratio <= MOST if judged else None,
+            target="" if limit is None else f"at most {limit}",
+            verdict=None if limit is None else ratio <= limit,
         )
-    return table
-
-
-async def _cost(owner: int, sizes: Sizes, work: writes.Work) -> Cost:
-    before = _cpu(owner)
-    done, elapsed = await load.repeat(sizes.clients, sizes.seconds, work)
-    return Cost(_cpu(owner) - before, elapsed, done)
 
 
 def _of_an_order(costs: list[Cost], of: Callable[[Cost], float]) -> float:
@@ -98,28 +162,14 @@ def _of_an_order(costs: list[Cost], of: Callable[[Cost], float]) -> float:
     return sum(map(of, costs)) / sum(each.orders for each in costs)
 
 
-def _cpu(owner: int) -> float:
-    """Seconds of CPU of this process and of PostgreSQL's backends, to the microsecond; a tick is too long here."""
-    found = time.process_time()
+def _cpu_of_children(parent: int) -> float:
+    """Seconds of CPU of a process's living children, all their threads."""
+    found = 0
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(FileNotFoundError, ProcessLookupError):
-            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == owner:
-                found += int((folder / "schedstat").read_text().split()[0]) / 1e9
-    return found
-
-
-@contextmanager
-def _noting(*, on: bool) -> Iterator[None]:
-    """Events are noted, or whoever notes them does nothing."""
-
-    async def nothing(*_: object) -> None:
-        pass
-
-    if on:
-        yield
-    else:
-        with patch.object(drafts, "note", nothing):
-            yield
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                found += sum(int((task / "schedstat").read_text().split()[0]) for task in (folder / "task").iterdir())
+    return found / 1e9
 
 
 async def _feed(stage: Stage, sizes: Sizes, pool: db.Pool) -> Table:
@@ -131,17 +181,17 @@ async def _feed(stage: Stage, sizes: Sizes, pool: db.Pool) -> Table:
             f"Read in pages of {sizes.page}, as the API reads them; one event that is there each time: a read a page.",
         ],
     )
-    owner = postmaster(await pool.fetchval("SELECT pg_backend_pid()"))
+    meter = Meter(frozenset([postmaster(await pool.fetchval("SELECT pg_backend_pid()"))]), with_own=True)
     partners = [row["id"] for row in await pool.fetch("SELECT id FROM partner ORDER BY id")]
     stage.tell("drafts are written")
     await _drafts(pool, partners, sizes)
     stage.tell("drafts are moved")
-    before, started = _cpu(owner), clock.monotonic()
+    before, started = meter.seconds(), clock.monotonic()
     moved = await mover.move_all(pool)
-    _add(table, "moved", moved, clock.monotonic() - started, _cpu(owner) - before)
+    _add(table, "moved", moved, clock.monotonic() - started, meter.seconds() - before)
     for what, page in ((f"read, {sizes.page} a page", sizes.page), ("read, 1 a page", 1)):
         stage.tell(what)
-        before, started, read = _cpu(owner), clock.monotonic(), 0
+        before, started, read = meter.seconds(), clock.monotonic(), 0
         for partner_id in partners:
             after, left = 0, sizes.moved // len(partners) // (1 if page > 1 else 20)
             while left > 0:
@@ -149,7 +199,7 @@ async def _feed(stage: Stage, sizes: Sizes, pool: db.Pool) -> Table:
                 after = found.last
                 left -= len(found.events)
                 read += len(found.events)
-        _add(table, what, read, clock.monotonic() - started, _cpu(owner) - before)
+        _add(table, what, read, clock.monotonic() - started, meter.seconds() - before)
     return table
 
 

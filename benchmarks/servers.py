@@ -38,9 +38,11 @@ class Running:
 
 
 @asynccontextmanager
-async def api(dsn: str, data: Path, workers: int, *, limited: bool = False) -> AsyncIterator[Running]:
+async def api(
+    dsn: str, data: Path, workers: int, *, limited: bool = False, program: str = "hashrail.cli"
+) -> AsyncIterator[Running]:
     """Our API on a migrated database; `data` holds the master key. Requests are counted, and none is refused unless it
-    is to be limited as usual.
+    is to be limited as usual. `program` is the module of another one with the same commands.
     """
     environment = {
         "DATABASE_URL": dsn,
@@ -48,11 +50,12 @@ async def api(dsn: str, data: Path, workers: int, *, limited: bool = False) -> A
         "HASHRAIL_MODE": "production",
         # Each database has a journal of its own, or it would be taken for an older one.
         "HASHRAIL_JOURNAL": str(data / f"{urlsplit(dsn).path[1:]}.jsonl"),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         **({} if limited else dict.fromkeys(LIMITS, str(MAX_REQUESTS))),
     }
     port = _free_port()
     arguments = ["serve", "--port", str(port), "--workers", str(workers)]
-    async with _running(port, "hashrail.cli", arguments, environment, data / "api.log") as server:
+    async with _running(port, program, arguments, environment, data / "api.log") as server:
         yield server
 
 

@@ -83,7 +83,7 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
             await _measure(stage, sizes, table, (what, count, sizes.order_clients), market.pool, by_verbs(market))
             async with (
                 servers.api(dsn, stage.folder, sizes.api_workers) as server,
-                _by_http(market, server.port, sizes.order_clients) as work,
+                by_http(market, server.port, sizes.order_clients) as work,
             ):
                 what = f"orders, HTTP, {sizes.api_workers} API worker processes"
                 figures = (what, count, sizes.order_clients)
@@ -182,7 +182,7 @@ def by_verbs(market: Market) -> Work:
 
 
 @asynccontextmanager
-async def _by_http(market: Market, port: int, clients: int) -> AsyncIterator[Work]:
+async def by_http(market: Market, port: int, clients: int) -> AsyncIterator[Work]:
     """Orders over keep-alive connections, one a client."""
     connections = [await Connection.open(port) for _ in range(clients)]
 

@@ -23,6 +23,14 @@ _WRITE_ONE = f"""
     VALUES ($1, $2, $3, $4, $5, $6, $7,
             {clock.DATABASE_NOW}
                 + (SELECT offset_us FROM business_clock WHERE id = 1) * interval '1 microsecond')"""  # noqa: S608
+# An order's end tells two: so it takes a fifth less than with a set.
+_WRITE_TWO = f"""
+    INSERT INTO event_draft (partner_id, name, type, version, object_kind, object_id, data, occurred_at)
+    SELECT $1::bigint, e.name, e.type, e.version, e.object_kind, e.object_id, e.data,
+           {clock.DATABASE_NOW}
+               + (SELECT offset_us FROM business_clock WHERE id = 1) * interval '1 microsecond'
+    FROM (VALUES ($2, $3, $4::int, $5, $6, $7), ($8, $9, $10::int, $11, $12, $13))
+             AS e (name, type, version, object_kind, object_id, data)"""  # noqa: S608
 _WRITE = f"""
     INSERT INTO event_draft (partner_id, name, type, version, object_kind, object_id, data, occurred_at)
     SELECT e.partner_id, e.name, e.type, e.version, e.object_kind, e.object_id, e.data,
@@ -36,36 +44,34 @@ _WRITE = f"""
 
 async def note(tx: Tx, partner_id: int, *events: Event) -> None:
     """Tell the partner what this transaction does, in this order; with the rollback they are gone as well."""
-    if len(events) == 1:
-        (one,) = events
-        await _note_one(tx, partner_id, secrets.token_hex(NAME_BYTES), one)
-        return
-    await note_all(tx, [(partner_id, each) for each in events])
+    match events:
+        case (one,):
+            await tx.execute(_WRITE_ONE, partner_id, *_values(_new_name(), one))
+        case (first, second):
+            await tx.execute(_WRITE_TWO, partner_id, *_values(_new_name(), first), *_values(_new_name(), second))
+        case _:
+            await note_all(tx, [(partner_id, each) for each in events])
 
 
 async def note_sample(tx: Tx, partner_id: int, event: Event) -> str:
     """Tell the partner what did not happen, for a sandbox; answers its name, by which receivers can tell it apart."""
-    name = SAMPLE + secrets.token_hex(NAME_BYTES)[len(SAMPLE) :]
-    await _note_one(tx, partner_id, name, event)
+    name = SAMPLE + _new_name()[len(SAMPLE) :]
+    await tx.execute(_WRITE_ONE, partner_id, *_values(name, event))
     return name
-
-
-async def _note_one(tx: Tx, partner_id: int, name: str, event: Event) -> None:
-    data = _ENCODER.encode(event).decode()
-    await tx.execute(_WRITE_ONE, partner_id, name, event.TYPE, event.VERSION, event.KIND, event.object_id, data)
 
 
 async def note_all(tx: Tx, events: Sequence[tuple[int, Event]]) -> None:
     """The same for what concerns several partners, each told its own; no events are fine."""
     if not events:
         return
-    await tx.execute(
-        _WRITE,
-        [partner_id for partner_id, _ in events],
-        [secrets.token_hex(NAME_BYTES) for _ in events],
-        [each.TYPE for _, each in events],
-        [each.VERSION for _, each in events],
-        [each.KIND for _, each in events],
-        [each.object_id for _, each in events],
-        [_ENCODER.encode(each).decode() for _, each in events],
-    )
+    rows = [(partner_id, *_values(_new_name(), each)) for partner_id, each in events]
+    await tx.execute(_WRITE, *(list(column) for column in zip(*rows, strict=True)))
+
+
+def _new_name() -> str:
+    return secrets.token_hex(NAME_BYTES)
+
+
+def _values(name: str, event: Event) -> tuple[str, str, int, str, str, str]:
+    """A draft's columns from its name to its data."""
+    return name, event.TYPE, event.VERSION, event.KIND, event.object_id, _ENCODER.encode(event).decode()

@@ -2,9 +2,12 @@
 
 import json
 
-from hashrail import db
-from hashrail.events import feed
+import pytest
+
+from hashrail import business_clock, db
+from hashrail.events import drafts, feed
 from hashrail.events.feed import Told
+from hashrail.events.types.users import UserCreated
 from tests.support.books import offer, order
 from tests.support.world import World
 
@@ -25,3 +28,21 @@ async def test_an_order_is_told_with_its_transaction(world: World) -> None:
     assert [(one.type, one.object_id, one.sequence) for one in mine] == [("order.created", "one", 1)]
     assert json.loads(mine[0].data)["userId"] == alice.id
     assert [one.position for one in told] == list(range(1, len(told) + 1))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+async def test_what_is_told_at_once_keeps_its_order(world: World, count: int) -> None:
+    """One, two and more are statements of their own; all say the business time."""
+    before = await moved(world)
+    async with db.transaction(world.pool) as tx:
+        since = await business_clock.now(tx)
+        told = [UserCreated(user_id=number, partner_user_id=f"user {number}") for number in range(count)]
+        await drafts.note(tx, world.partner.id, *told)
+        until = await business_clock.now(tx)
+    found = (await moved(world))[len(before) :]
+    assert [(one.type, one.version, one.object_kind, one.object_id) for one in found] == [
+        ("user.created", 1, "user", str(number)) for number in range(count)
+    ]
+    assert [json.loads(one.data)["partnerUserId"] for one in found] == [f"user {number}" for number in range(count)]
+    assert len({one.name for one in found}) == count
+    assert all(since <= one.occurred_at <= until for one in found)
