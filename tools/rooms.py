@@ -124,7 +124,7 @@ ROOMS = (
             *("ton_domains", "ton_endpoint", "ton_payloads", "ton_proof", "ton_wallet", "withdrawal_keys"),
         ),
     ),
-    Room("books", "The books", ("chart", "fence", "ledger", "lost_numbers")),
+    Room("books", "The books", ("chart", "fence", "ledger", "lost_numbers", "transfer_sets")),
     Room(
         "parties",
         "Partners, users, operators",

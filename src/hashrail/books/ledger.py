@@ -161,13 +161,13 @@ async def post(tx: Tx, books: OpenBooks, transfer: Transfer) -> bool:
                                  created_at, resolved_at, posted_seq)
            VALUES ($1, $2, $3, $4, $5, $6, $7, 'posted', $8, $8, nextval('transfer_posted_seq'))
            ON CONFLICT (partner_id, kind, object_id, leg) DO NOTHING RETURNING true""",
-        *_values(books, transfer),
+        *values(books, transfer),
         books.now,
     )
     if inserted is None:
-        await _assert_same(tx, books, transfer)
+        await assert_same(tx, books, transfer)
         return False
-    await _move(tx, books, transfer, posted=transfer.amount)
+    await move(tx, books, transfer, posted=transfer.amount)
     return True
 
 
@@ -214,13 +214,13 @@ async def reserve(tx: Tx, books: OpenBooks, transfer: Transfer) -> bool:
                                  created_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8)
            ON CONFLICT (partner_id, kind, object_id, leg) DO NOTHING RETURNING true""",
-        *_values(books, transfer),
+        *values(books, transfer),
         books.now,
     )
     if inserted is None:
-        await _assert_same(tx, books, transfer)
+        await assert_same(tx, books, transfer)
         return False
-    await _move(tx, books, transfer, pending=transfer.amount)
+    await move(tx, books, transfer, pending=transfer.amount)
     return True
 
 
@@ -229,7 +229,7 @@ async def post_reserved(tx: Tx, books: OpenBooks, kind: TransferKind, object_id:
     transfer = await _resolve(tx, books, kind, object_id, leg, "posted")
     if transfer is None:
         return False
-    await _move(tx, books, transfer, posted=transfer.amount, pending=-transfer.amount)
+    await move(tx, books, transfer, posted=transfer.amount, pending=-transfer.amount)
     return True
 
 
@@ -238,7 +238,7 @@ async def void(tx: Tx, books: OpenBooks, kind: TransferKind, object_id: int, leg
     transfer = await _resolve(tx, books, kind, object_id, leg, "voided")
     if transfer is None:
         return False
-    await _move(tx, books, transfer, pending=-transfer.amount)
+    await move(tx, books, transfer, pending=-transfer.amount)
     return True
 
 
@@ -370,7 +370,8 @@ async def _resolve(
     return None
 
 
-def _values(books: OpenBooks, transfer: Transfer) -> tuple[int, str, int, int, int, int, Decimal]:
+def values(books: OpenBooks, transfer: Transfer) -> tuple[int, str, int, int, int, int, Decimal]:
+    """A transfer's columns, from its partner to its amount."""
     assert transfer.amount > 0, "a transfer moves something"
     assert transfer.debit != transfer.credit, "a transfer has two accounts"
     return (
@@ -384,10 +385,13 @@ def _values(books: OpenBooks, transfer: Transfer) -> tuple[int, str, int, int, i
     )
 
 
-async def _move(
+async def move(
     tx: Tx, books: OpenBooks, transfer: Transfer, *, posted: Decimal = Decimal(0), pending: Decimal = Decimal(0)
 ) -> None:
-    """Count the transfer on the accounts that carry balances, in id order."""
+    """Count the transfer on the accounts that carry balances, in id order, and tell their users.
+
+    Raises InsufficientFundsError, CreditLimitError.
+    """
     sides = sorted([(int(transfer.debit), COUNT_HELD_DEBIT), (int(transfer.credit), COUNT_CREDIT)])
     told = []
     try:
@@ -397,14 +401,14 @@ async def _move(
                 if whose is None:
                     whose = await _refuse_overdraft(tx, books, transfer, posted, pending)
                 if whose["user_id"] is not None and transfer.kind is not TransferKind.SETTLEMENT:
-                    told.append(_changed(whose, transfer, account_id, posted, pending))
+                    told.append(changed(whose, transfer, account_id, posted, pending))
     except asyncpg.CheckViolationError as error:
         raise _refusal(error) from error
     if told:
         await drafts.note(tx, books.partner_id, *told)
 
 
-def _changed(whose: Row, transfer: Transfer, account_id: int, posted: Decimal, pending: Decimal) -> BalanceChanged:
+def changed(whose: Row, transfer: Transfer, account_id: int, posted: Decimal, pending: Decimal) -> BalanceChanged:
     """What is told of a user's account; what is to be credited to one is not reserved."""
     is_debit = account_id == transfer.debit
     return BalanceChanged(
@@ -455,11 +459,12 @@ def _refusal(error: asyncpg.CheckViolationError) -> ConflictError:
     raise error
 
 
-async def _assert_same(tx: Tx, books: OpenBooks, transfer: Transfer) -> None:
+async def assert_same(tx: Tx, books: OpenBooks, transfer: Transfer) -> None:
+    """What was written by the transfer's id is the same transfer."""
     row = await tx.fetchrow(
         """SELECT debit_account, credit_account, amount FROM transfer
            WHERE partner_id = $1 AND kind = $2 AND object_id = $3 AND leg = $4""",
-        *_values(books, transfer)[:4],
+        *values(books, transfer)[:4],
     )
     assert row is not None
     written = (row["debit_account"], row["credit_account"], row["amount"])

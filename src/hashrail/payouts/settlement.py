@@ -10,10 +10,11 @@ from decimal import Decimal
 
 from hashrail import business_clock, db
 from hashrail.bitcoin.amounts import to_btc, to_sat
-from hashrail.books import fence, ledger
+from hashrail.books import fence, ledger, transfer_sets
 from hashrail.books.chart import Account, TransferKind
 from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import Transfer
+from hashrail.books.transfer_sets import Reserved
 from hashrail.custody import withdrawal_telling
 from hashrail.custody.withdrawals import AMOUNT_LEG, COMMISSION_LEG, WALLET_LEG
 from hashrail.db import Pool, Reader, Tx
@@ -85,10 +86,12 @@ async def _post(tx: Tx, books: OpenBooks, batch_id: int, fee_btc: Decimal) -> No
         books.partner_id,
         batch_id,
     )
-    for row in rows:
-        await ledger.post_reserved(tx, books, TransferKind.WITHDRAWAL, row["id"], AMOUNT_LEG)
-        if row["commission_btc"] > 0:
-            await ledger.post_reserved(tx, books, TransferKind.WITHDRAWAL, row["id"], COMMISSION_LEG)
+    legs = [
+        Reserved(TransferKind.WITHDRAWAL, row["id"], leg)
+        for row in rows
+        for leg in ((AMOUNT_LEG, COMMISSION_LEG) if row["commission_btc"] > 0 else (AMOUNT_LEG,))
+    ]
+    await transfer_sets.post_reserved(tx, books, legs)
     transfers = [
         Transfer(
             TransferKind.WITHDRAWAL,

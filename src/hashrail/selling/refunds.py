@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from hashrail.books import ledger
+from hashrail.books import ledger, transfer_sets
 from hashrail.books.chart import Account, TransferKind
 from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import Transfer
@@ -220,9 +220,9 @@ async def _owe_no_more(tx: Tx, books: OpenBooks, issued: Issued) -> None:
     """Correct the receivable by the price of the order, and by that of each upgrade of its miner."""
     sides = (Account.MINER_SALES, Account.PARTNER_RECEIVABLE)
     order = issued.order
-    await ledger.post(tx, books, Transfer(TransferKind.REFUND, order.id, 1, *sides, order.value_usd))
-    for one in issued.upgrades:
-        await ledger.post(tx, books, Transfer(TransferKind.UPGRADE_REFUND, one.id, 1, *sides, one.value_usd))
+    of_upgrades = [Transfer(TransferKind.UPGRADE_REFUND, one.id, 1, *sides, one.value_usd) for one in issued.upgrades]
+    price = Transfer(TransferKind.REFUND, order.id, 1, *sides, order.value_usd)
+    await transfer_sets.post(tx, books, [price, *of_upgrades])
 
 
 async def _take_income(tx: Tx, books: OpenBooks, issued: Issued, holders: list[int]) -> None:
