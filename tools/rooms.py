@@ -23,7 +23,7 @@ GROUND = (
         "settings",
         "sqlstates",
     ),
-    *("database_url", "db_session", "db", "business_clock", "private_files", "vault"),
+    *("database_url", "db_session", "db_pooled", "db", "business_clock", "private_files", "vault"),
 )
 # `hashrail` itself, whose docstring says what it is.
 ROOT_PACKAGE = "hashrail"

@@ -21,6 +21,7 @@ from hashrail.settings import BadSettingError
 
 CONNECT_SECONDS = 10
 MAX_PORT = 65_535
+POOLER = "HASHRAIL_DATABASE_POOLER_URL"
 FORM = "DATABASE_URL is not of the form postgresql://USER:PASSWORD@HOST:PORT/NAME"
 UNKNOWN_OPTION = re.compile(r'invalid (?:URI query parameter|connection option) ?:? ?"(?P<name>[a-z_]{2,40})"')
 SYSTEM_CERTIFICATES = "system"
@@ -165,6 +166,20 @@ def read(text: str) -> Target:
         raise BadSettingError("DATABASE_URL: hostaddr does not go with sslmode=verify-full", option="hostaddr")
     list(_places(options))
     return Target(options)
+
+
+def read_pooler(text: str) -> Target:
+    """Read HASHRAIL_DATABASE_POOLER_URL in the same way. Raises BadSettingError that names the option."""
+    try:
+        target = read(text)
+    except BadSettingError as error:
+        raise BadSettingError(error.message.replace("DATABASE_URL", POOLER, 1), **error.details) from error
+    if target.wants != "any":
+        raise BadSettingError(
+            f"{POOLER}: target_session_attrs cannot be kept: the pooler chooses the server",
+            option="target_session_attrs",
+        )
+    return target
 
 
 def _unreadable(text: str, message: str) -> BadSettingError:

@@ -25,6 +25,7 @@ from yoyo.exceptions import LockTimeout
 from yoyo.migrations import default_migration_table
 
 from hashrail import database_url, db_session, logs, sqlstates
+from hashrail.db_pooled import PooledSessions
 from hashrail.db_session import STATEMENT_SECONDS, Connection, Sessions
 from hashrail.errors import UnavailableError
 from hashrail.sqlstates import (
@@ -61,7 +62,9 @@ __all__ = [
     "migrate",
     "migrate_in_thread",
     "open_pool",
+    "open_pooled",
     "probe",
+    "prove_pooler",
     "reach",
     "record",
     "refusal",
@@ -132,8 +135,18 @@ async def open_pool(dsn: str, connections: int = 10, *, statement_seconds: int =
 
     After `statement_seconds` without an answer the server counts as gone.
     """
-    sessions = Sessions(database_url.read(dsn), statement_seconds)
+    return await _pool_of(Sessions(database_url.read(dsn), statement_seconds), connections)
 
+
+async def open_pooled(url: str, connections: int = 10, *, statement_seconds: int = STATEMENT_SECONDS) -> Pool:
+    """The same by way of a pooler that gives each transaction another connection.
+
+    Raises what `PooledSessions.open` does.
+    """
+    return await _pool_of(PooledSessions(url, statement_seconds), connections)
+
+
+async def _pool_of(sessions: Sessions | PooledSessions, connections: int) -> Pool:
     async def opened(*_: Any, **__: Any) -> Connection:
         return await sessions.open()
 
@@ -154,6 +167,15 @@ async def open_pool(dsn: str, connections: int = 10, *, statement_seconds: int =
 async def connect(dsn: str) -> Connection:
     """One connection beside every pool, for who listens. Raises what `Sessions.open` does."""
     return await Sessions(database_url.read(dsn)).open()
+
+
+async def prove_pooler(url: str, dsn: str) -> None:
+    """The pooler leads to the database of the DSN, and can be worked with. Raises what `PooledSessions.prove` does."""
+    direct = await connect(dsn)
+    try:
+        await PooledSessions(url).prove(direct)
+    finally:
+        direct.terminate()
 
 
 async def reach(dsn: str) -> None:

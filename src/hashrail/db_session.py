@@ -4,8 +4,9 @@ Each connection of ours begins here: those of the pool, the listener's, the queu
 fixed by a statement and not when a session begins, because a pooler between may refuse what it does not know.
 
 A pooler is fine as long as a session stays on one connection. One that gives each transaction another connection (or
-each statement) takes away what was fixed, prepared statements and announcements; it is found out and refused. What
-gives a pooler away is the number of the server's process: the one that was announced is the pooler's own invention.
+each statement) takes away what was fixed, prepared statements and announcements; it is found out and refused here, and
+has a setting and sessions of its own (`db_pooled`). What gives a pooler away is the number of the server's process: the
+one that was announced is the pooler's own invention.
 """
 
 from collections.abc import Mapping
@@ -153,7 +154,7 @@ class Sessions:
 
     async def _dial(self) -> Connection:
         try:
-            return await _dial(self.target, self.statement_seconds, self._early)
+            return await dial(self.target, self.statement_seconds, self._early)
         except asyncpg.ProtocolViolationError:
             if not self._early:
                 raise
@@ -171,15 +172,21 @@ class Sessions:
         return process
 
 
-async def _dial(target: Target, statement_seconds: int, early: Mapping[str, str]) -> Connection:
-    """Connect to the first host that lets us in and is what is asked for; each host has its own time."""
+async def dial(
+    target: Target, statement_seconds: int, early: Mapping[str, str], kind_of: type[Connection] = asyncpg.Connection
+) -> Connection:
+    """Connect to the first host that lets us in and is what is asked for; each host has its own time.
+
+    Nothing but `early` is set. Raises BadSettingError, and what asyncpg raises where it cannot connect.
+    """
     kinds = ("standby", "any") if target.wants == "prefer-standby" else (target.wants,)
     last: Exception | None = None
     for kind in kinds:
         for place in target.places():
             try:
                 startup = {"server_settings": place["server_settings"] | early}
-                return await _dial_one(place | startup | {"command_timeout": statement_seconds}, kind)
+                ours = {"command_timeout": statement_seconds, "connection_class": kind_of}
+                return await _dial_one(place | startup | ours, kind)
             except TimeoutError:
                 last = asyncpg.ClientCannotConnectError(f"no answer within {target.connect_seconds} s")
             except OSError as error:
@@ -204,7 +211,7 @@ async def _pin(connection: Connection, announced: int | None) -> int:
     except asyncpg.InsufficientPrivilegeError as error:
         raise DatabaseSessionError(str(error.args[0])) from error
     assert row is not None, "a SELECT without FROM has one row"
-    _check_encoding(row["encoding"])
+    check_encoding(row["encoding"])
     process: int = row["process"]
     return process
 
@@ -216,7 +223,7 @@ async def pin_queue(connection: psycopg.AsyncConnection) -> None:
         row = await (await cursor.execute(PIN.encode(), (*_values(OF_THE_QUEUE), None))).fetchone()
     await connection.commit()
     assert row is not None, "a SELECT without FROM has one row"
-    _check_encoding(row[1])
+    check_encoding(row[1])
 
 
 def pin_migrations(connection: psycopg.Connection) -> None:
@@ -229,7 +236,7 @@ def pin_migrations(connection: psycopg.Connection) -> None:
         raise DatabaseSessionError(str(error)) from error
     connection.commit()
     assert row is not None, "a SELECT without FROM has one row"
-    _check_encoding(row[1])
+    check_encoding(row[1])
     if row[2]:
         raise standby()
 
@@ -243,6 +250,7 @@ def _values(others: Mapping[str, str]) -> tuple[list[str], list[str]]:
     return [pin.name for pin in PINS], [others.get(pin.name, pin.value) for pin in PINS]
 
 
-def _check_encoding(encoding: str) -> None:
+def check_encoding(encoding: str) -> None:
+    """Raises DatabaseEncodingError."""
     if encoding != ENCODING:
         raise DatabaseEncodingError(f"the database is encoded in {encoding}, not in {ENCODING}", encoding=encoding)

@@ -59,6 +59,10 @@ class DeploymentSettings(BaseModel):
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")
     """PostgreSQL to use; without it an embedded one is started in the data folder."""
 
+    database_pooler_url: str | None = None
+    """The same database by way of a pooler in transaction mode: API processes ask it for what they read and write. Who
+    listens, works off jobs or migrates connects to `DATABASE_URL`."""
+
     database_connections: int = Field(default=10, ge=1)
     """Connections of one API process."""
 
@@ -77,7 +81,7 @@ class DeploymentSettings(BaseModel):
     liabilities_every_days: int = Field(default=1, ge=0, le=366)
     """After how many signed days what is owed to all users is taken and signed again; 0 is never."""
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_pooler_url")
     @classmethod
     def _named(cls, value: str | None) -> str | None:
         """Without the blanks and the newline that the file had it was read from; None where nothing is left."""

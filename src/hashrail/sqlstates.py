@@ -67,7 +67,10 @@ class DatabasePooledError(UnavailableError):
     """A pooler between program and database gives each transaction another connection."""
 
     code = "DATABASE_POOLED"
-    advice = "Connect to PostgreSQL itself, or set the pooler to session mode: docs/how-to/own-postgresql.md."
+    advice = (
+        "Let DATABASE_URL lead to PostgreSQL itself; API processes may use such a pooler beside it, by"
+        " HASHRAIL_DATABASE_POOLER_URL: docs/how-to/own-postgresql.md."
+    )
 
 
 class BadValueError(BadRequestError):

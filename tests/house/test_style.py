@@ -279,9 +279,10 @@ def is_handed_a_transaction(function: Function) -> bool:
 def one_door(found: Source) -> list[str]:
     """Only db.py takes a connection or opens a transaction by hand: the others hear of refusals and lost standbys.
 
-    A chain's `transaction` is awaited; what opens one on a connection never is.
+    Below it are the connections that have other sessions in each transaction. A chain's `transaction` is awaited; what
+    opens one on a connection never is.
     """
-    if found.path == "src/hashrail/db.py":
+    if found.path in ("src/hashrail/db.py", "src/hashrail/db_pooled.py"):
         return []
     awaited = {id(node.value) for node in nodes_of(found) if isinstance(node, ast.Await)}
     calls = [node for node in nodes_of(found) if isinstance(node, ast.Call)]

@@ -132,7 +132,7 @@ def _sender() -> str | None:
         name = frame.f_globals.get("__name__", "")
         if name.startswith("tests."):
             return None
-        if name.startswith("hashrail.") and name not in {"hashrail.db", "hashrail.db_session"}:
+        if name.startswith("hashrail.") and name not in {"hashrail.db", "hashrail.db_session", "hashrail.db_pooled"}:
             return str(name.removeprefix("hashrail."))
         frame = frame.f_back
     return None

@@ -58,7 +58,7 @@ def build(settings: Settings, pages: Sequence[HTTPRouteHandler] = (), shows: Sho
         with bootstrap.database(settings) as database:
             serving = await open_serving(settings, database.dsn)
             app.state.serving = serving
-            app.state.readiness = Readiness(database.dsn)
+            app.state.readiness = Readiness(database.dsn, pooler=settings.database_pooler_url)
             with leaving.told(lambda: loop.call_soon_threadsafe(serving.growth.close)):
                 yield
             await serving.close()

@@ -58,8 +58,11 @@ def serve(
         probes.counted_together(),
     ):
         _check_paths(resolved)
+        pooler = resolved.database_pooler_url
+        if pooler is not None:
+            asyncio.run(db.prove_pooler(pooler, dsn))
         os.environ.update(_environment(resolved, dsn))
-        with _probes(resolved, dsn, settings.probe_port, probes.port_beside(port)):
+        with _probes(resolved, dsn, settings.probe_port, probes.port_beside(port), pooler=pooler):
             server.serve(host, port, workers, server.Doors.of(resolved))
 
 
@@ -293,7 +296,9 @@ def _watched(database: bootstrap.Database) -> Iterator[None]:
 
 
 @contextmanager
-def _probes(settings: Settings, dsn: str, named: int | None, usual: int) -> Iterator[None]:
+def _probes(
+    settings: Settings, dsn: str, named: int | None, usual: int, *, pooler: str | None = None
+) -> Iterator[None]:
     """Health, readiness, metrics and alarms of this command, on a listener of their own."""
     # Imported here: it looks where to count when it is imported.
     from hashrail.processes.alarm_page import AlarmPage  # noqa: PLC0415
@@ -304,7 +309,7 @@ def _probes(settings: Settings, dsn: str, named: int | None, usual: int) -> Iter
     rings = probes.ForMonitoring(AlarmPage(onlooker).page, settings.admin_token_digest)
     pages: probes.Pages = {
         "/healthz": probes.healthy,
-        "/readyz": probes.Ready(dsn).page,
+        "/readyz": probes.Ready(dsn, pooler=pooler).page,
         "/metrics": MetricsPage(onlooker).page,
         "/api/admin/alarms": rings,
     }

@@ -24,8 +24,10 @@ ROWS = 10_000
 class Readiness:
     """Proves again and again that a database can be written, and has the time that this machine has."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, pooler: str | None = None) -> None:
+        """Who works by way of a pooler proves that way."""
         self._dsn = dsn
+        self._pooler = pooler
         self._may_begin = asyncio.Event()
         self._may_begin.set()
 
@@ -50,7 +52,7 @@ class Readiness:
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
         give_up = loop.time() + READY_SECONDS
-        own = await db.open_pool(self._dsn, connections=1, statement_seconds=STATEMENT_SECONDS)
+        own = await self._pool()
         # Whoever is told to stop would end the transaction in good order, and wait for a server that stands still.
         end = loop.call_at(give_up, own.terminate)
         try:
@@ -66,3 +68,8 @@ class Readiness:
         finally:
             end.cancel()
             own.terminate()
+
+    async def _pool(self) -> db.Pool:
+        if self._pooler is None:
+            return await db.open_pool(self._dsn, connections=1, statement_seconds=STATEMENT_SECONDS)
+        return await db.open_pooled(self._pooler, connections=1, statement_seconds=STATEMENT_SECONDS)

@@ -82,8 +82,8 @@ async def healthy() -> Page:
 class Ready:
     """`/readyz`: the database takes a write, and its schema is this program's. A crowd waits for one proof."""
 
-    def __init__(self, dsn: str) -> None:
-        self._readiness = Readiness(dsn)
+    def __init__(self, dsn: str, *, pooler: str | None = None) -> None:
+        self._readiness = Readiness(dsn, pooler=pooler)
         self._proving: asyncio.Task[None] | None = None
 
     async def page(self) -> Page:

@@ -10,7 +10,7 @@ beside the database is written and compared with the books then as well. Books t
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -174,10 +174,10 @@ class Serving:
 async def open_serving(settings: Settings, dsn: str) -> Serving:
     """Open the deployment, read the signing keys and listen for what changes.
 
-    Raises JournalNotWriteableError, BooksAreOlderError.
+    Raises JournalNotWriteableError, BooksAreOlderError, and what `db.prove_pooler` does.
     """
     journal_file.check(settings.journal_file)
-    deployment = await opened.open_deployment(settings, dsn, connections=settings.database_connections)
+    deployment = await _opened(settings, dsn)
     # This process gives out addresses to deposit at and signs nothing.
     deployment = await opened.with_chain(deployment, signs=False)
     pool, vault = deployment.pool, deployment.vault
@@ -193,6 +193,20 @@ async def open_serving(settings: Settings, dsn: str) -> Serving:
     with suppress(TimeoutError):
         await asyncio.wait_for(serving.hears.wait(), HEARING_SECONDS)
     return serving
+
+
+async def _opened(settings: Settings, dsn: str) -> Deployment:
+    """The deployment, by way of the pooler where there is one for this process."""
+    connections, pooler = settings.database_connections, settings.database_pooler_url
+    if pooler is None:
+        return await opened.open_deployment(settings, dsn, connections=connections)
+    await db.prove_pooler(pooler, dsn)
+    pool = await db.open_pooled(pooler, connections)
+    with ExitStack() as undo:
+        undo.callback(pool.terminate)
+        made = await opened.on_pool(pool, settings)
+        undo.pop_all()
+    return made
 
 
 def _ton_gateway(settings: Settings) -> TonGateway | None:
@@ -267,9 +281,17 @@ async def _keep_counts(pool: db.Pool) -> None:
 async def _listen(dsn: str, serving: Serving) -> None:
     """Forget what is announced as changed, for as long as the process lives; connect again when cut off."""
     while True:
-        with suppress(UnavailableError, *db.DATABASE_ERRORS):
+        try:
             await _listen_until_cut_off(dsn, serving)
+        except (UnavailableError, *db.DATABASE_ERRORS) as error:
+            log.warning("this process hears of no changes", code=_code(error), cause=str(error))
         await asyncio.sleep(RECONNECT_SECONDS)
+
+
+def _code(error: BaseException) -> str | None:
+    """The stable code of what the database refuses; None where it has none."""
+    refused = error if isinstance(error, UnavailableError) else db.refusal(error)
+    return None if refused is None else refused.code
 
 
 async def _listen_until_cut_off(dsn: str, serving: Serving) -> None:
