@@ -10,13 +10,15 @@ apart one of them is wrong, nobody knows which, and nothing is written by either
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
+
 from hashrail import clock
 from hashrail.db import Reader, Tx
 from hashrail.errors import BadRequestError, UnavailableError
 
 # A statement that waits for its answer makes a difference too, and NTP keeps machines within less than a second.
 MAX_DIFFERENCE = timedelta(seconds=60)
-
+log = structlog.get_logger()
 
 _READ = f"SELECT offset_us, {clock.DATABASE_NOW} AS database_now FROM business_clock WHERE id = 1"  # noqa: S608
 
@@ -33,6 +35,30 @@ class ClockDiffersError(UnavailableError):
 
     code = "CLOCK_DIFFERS"
     advice = "Send the same request again later; the operator has to set the clocks of the machines (NTP)."
+
+
+class Witness:
+    """How far this machine's clock was from the database's when a process last read both.
+
+    What is judged by the machine's clock alone, as tokens and signatures are, is judged only while they agree.
+    """
+
+    def __init__(self) -> None:
+        self._ahead = timedelta(0)
+
+    def saw(self, database_now: datetime) -> None:
+        """The database's time was read just now. A change for better or worse is logged."""
+        before, self._ahead = self._ahead, clock.wall_now() - database_now
+        did_agree, agrees = abs(before) <= MAX_DIFFERENCE, abs(self._ahead) <= MAX_DIFFERENCE
+        seconds = round(self._ahead.total_seconds())
+        if did_agree and not agrees:
+            log.error("this machine's clock is wrong, or the database's: nothing is done", seconds_ahead=seconds)
+        elif agrees and not did_agree:
+            log.warning("the clocks agree again", seconds_ahead=seconds)
+
+    def assert_agrees(self) -> None:
+        """Raises ClockDiffersError."""
+        assert_near(self._ahead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +88,16 @@ async def read(tx: Reader) -> Moment:
 
 def at_offset(offset_us: int, database_now: datetime) -> datetime:
     """Business time for an offset and the database's time, both just read. Raises ClockDiffersError."""
-    difference = clock.wall_now() - database_now
-    if abs(difference) > MAX_DIFFERENCE:
-        seconds = round(difference.total_seconds())
+    assert_near(clock.wall_now() - database_now)
+    return database_now + timedelta(microseconds=offset_us)
+
+
+def assert_near(ahead: timedelta) -> None:
+    """For who read both clocks: the machine's was `ahead` of the database's. Raises ClockDiffersError."""
+    if abs(ahead) > MAX_DIFFERENCE:
+        seconds = round(ahead.total_seconds())
         which = "ahead of" if seconds > 0 else "behind"
         raise ClockDiffersError(f"this machine's clock is {abs(seconds)} s {which} the database's", seconds=seconds)
-    return database_now + timedelta(microseconds=offset_us)
 
 
 async def advance_by(tx: Tx, step: timedelta) -> datetime:

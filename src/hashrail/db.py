@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.resources import as_file, files
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import urlencode
@@ -24,7 +24,7 @@ from yoyo.connections import parse_uri
 from yoyo.exceptions import LockTimeout
 from yoyo.migrations import default_migration_table
 
-from hashrail import database_url, db_session, logs, sqlstates
+from hashrail import clock, database_url, db_session, logs, sqlstates
 from hashrail.db_pooled import PooledSessions
 from hashrail.db_session import STATEMENT_SECONDS, Connection, Sessions
 from hashrail.errors import UnavailableError
@@ -87,6 +87,7 @@ T = TypeVar("T", bound=NamedTuple)
 # Longer than anybody waits for a lock with a connection in hand.
 ACQUIRE_SECONDS = 25
 RELEASE_SECONDS = 2
+PROBE = f"SELECT {clock.DATABASE_NOW}"
 # How long a migration waits for a table, and for another process that migrates.
 MIGRATION_PATIENCE, MIGRATING_PATIENCE = "5s", timedelta(seconds=60)
 MIGRATING_TURN_SECONDS = 0.05
@@ -187,9 +188,13 @@ async def reach(dsn: str) -> None:
         raise db_session.standby()
 
 
-async def probe(connection: Connection, seconds: float) -> None:
-    """Ask a server that has long said nothing whether it is there. Raises TimeoutError or another DATABASE_ERRORS."""
-    await connection.execute("SELECT 1", timeout=seconds)
+async def probe(connection: Connection, seconds: float) -> datetime:
+    """Ask a server that has long said nothing whether it is there; answers its time.
+
+    Raises TimeoutError or another DATABASE_ERRORS.
+    """
+    told: datetime = await connection.fetchval(PROBE, timeout=seconds)
+    return told
 
 
 async def _nothing_to_reset(_connection: object) -> None:

@@ -287,7 +287,7 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
     async def _visit(self, request: AnyRequest) -> R | None:
         """Who is signed in; None where nobody is."""
         serving: Serving = request.app.state.serving
-        serving.assert_newest()
+        serving.assert_may_answer()
         token = self.token(request)
         return None if token is None else await self.visit(serving, token, self._came(request))
 
@@ -310,7 +310,7 @@ class Doorway(ABC, Generic[R, X, Y, Z]):
         async def send(request: AnyRequest) -> Answer:
             try:
                 serving: Serving = request.app.state.serving
-                serving.assert_newest()
+                serving.assert_may_answer()
                 self._assert_safe(request)
                 if request.method == HttpMethod.POST:
                     assert_of_this_site(request)

@@ -4,14 +4,14 @@ Every minute it publishes and closes the days that are due, expires orders, forg
 run of payouts; every ten minutes it fetches the figures of days that have none and looks at what the wallet has; every
 hour it sums up accounts and audits the books, and each day it reconciles. How each of these last went is noted for the
 alarms. Beside them it watches (`watching`), and sends webhooks (`delivering`). A second worker is harmless: each of
-these does nothing twice.
+these does nothing twice. One whose clock is wrong only watches (`right_time`).
 """
 
 import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import TypeAlias
 
 import procrastinate
@@ -35,6 +35,7 @@ from hashrail.payouts import processor, settlement
 from hashrail.postgres import job_queue
 from hashrail.processes import delivering, housekeeping, member_tasks, watching
 from hashrail.processes.meters import REGISTRY
+from hashrail.processes.right_time import RightTime
 from hashrail.processes.timetable import CRON
 from hashrail.proofs import day_documents, liabilities
 from hashrail.recovery import lost
@@ -69,9 +70,12 @@ async def run(settings: Settings, dsn: str) -> None:
     tasks(queue, deployment)
     loop = asyncio.get_running_loop()
     async with queue.open_async():
-        working, watched = loop.create_task(_work(queue)), loop.create_task(watching.watch(deployment))
-        delivered = loop.create_task(delivering.run(deployment, dsn))
-        beside = [loop.create_task(_work(queue, each)) for each in (export.QUEUE, operator_tasks.QUEUE)]
+        time = RightTime(deployment.pool)
+        working = loop.create_task(time.keep(partial(_work, queue)))
+        works = [partial(_work, queue, each) for each in (export.QUEUE, operator_tasks.QUEUE)]
+        works.append(partial(delivering.run, deployment, dsn))
+        beside = [loop.create_task(time.keep(each)) for each in works]
+        beside += [loop.create_task(watching.watch(deployment)), loop.create_task(time.watch())]
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, working.cancel)
         log.info("worker started", **deployment.facts.shown())
@@ -79,9 +83,9 @@ async def run(settings: Settings, dsn: str) -> None:
             await working
         except asyncio.CancelledError:
             log.info("worker stopped")
-        for each in (watched, delivered, *beside):
+        for each in beside:
             each.cancel()
-        await asyncio.wait([watched, delivered, *beside])
+        await asyncio.wait(beside)
     await deployment.close()
 
 
@@ -228,6 +232,8 @@ def _counted(pool: db.Pool) -> Callable[[Job], Job]:
             started, outcome = clock.monotonic(), "failed"
             refused: DeploymentChangedError | None = None
             try:
+                # What a wrong clock takes for old is not.
+                await business_clock.now(pool)
                 await job(timestamp)
                 outcome = "done"
             except DeploymentChangedError as error:

@@ -14,7 +14,7 @@ from tests.support.clusters import Cluster, cluster
 from tests.support.patience import until
 from tests.support.world import World
 
-LISTENERS = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query = 'SELECT 1'"
+LISTENERS = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query = 'SELECT clock_timestamp()'"
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from hashrail.api.serving import arrival, errors, guards, limits, turns
 from hashrail.api.serving.operation import AnyOperation, Auth
 from hashrail.api.wire import faults, fields
 from hashrail.books.fence import PartnerClosedError, PartnerSuspendedError
+from hashrail.business_clock import ClockDiffersError
 from hashrail.errors import HashrailError
 from hashrail.recovery.lost import BooksAreOlderError
 
@@ -27,7 +28,7 @@ ALWAYS: Refusals = (
     *(db.BadValueError, db.BusyError, db.UnknownOutcomeError),
     *(db.DatabaseDownError, db.DatabaseReadOnlyError, db.DatabaseFullError),
     *(db.DatabaseRightsError, db.DatabasePooledError),
-    BooksAreOlderError,
+    *(BooksAreOlderError, ClockDiffersError),
 )
 KEY: Refusals = (
     arrival.HeaderRepeatedError,

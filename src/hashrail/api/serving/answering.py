@@ -33,7 +33,7 @@ GUARDS: dict[Auth, guards.Guard] = {
 
 async def answer(operation: Operation[F], serving: Serving, arrival: Arrival) -> Reply:
     """Let the caller in, read what was sent and run the operation."""
-    serving.assert_newest()
+    serving.assert_may_answer()
     if operation.is_for_anybody:
         arrival = msgspec.structs.replace(arrival, body=b"{}")
     arrival.notes.cost = 1

@@ -2,7 +2,9 @@
 
 An API key, what a session reaches or a partner's list of origins that was read is trusted for `key_cache_seconds`; a
 change of them is announced by PostgreSQL and forgets them at once, so the seconds only bound what a lost announcement
-can cost.
+can cost. While the line is cut on which changes are announced, they are five at most.
+
+Tokens and signatures are judged by the machine's clock, so nothing is answered while it is far from the database's.
 
 The epoch, in which tokens count, is read anew when a new one is announced and whenever the line was cut; the journal
 beside the database is written and compared with the books then as well. Books that lack what it tells answer nothing.
@@ -27,6 +29,7 @@ from hashrail.api.serving.answer_cache import AnswerCache
 from hashrail.api.serving.growth import Growth
 from hashrail.api.serving.kept_calls import Calls
 from hashrail.api.serving.turns import Turns
+from hashrail.business_clock import Witness
 from hashrail.deployment import facts, journal, journal_file, opened
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import UnavailableError
@@ -42,6 +45,8 @@ RECONNECT_SECONDS = 1.0
 HEARING_SECONDS = 10
 # A server that is gone without a word announces nothing: it is asked whether it is there.
 PROBE_SECONDS = 10
+# So long at most what was read is trusted while nothing can be announced, whatever is set.
+DEAF_SECONDS = 5
 log = structlog.get_logger()
 K = TypeVar("K")
 V = TypeVar("V")
@@ -56,6 +61,8 @@ class Cache(Generic[K, V]):
 
     load: Callable[[K], Awaitable[V]]
     seconds: int
+    # Whether changes are announced to nobody just now: what is kept counts for less then.
+    is_deaf: bool = False
     _read: dict[K, tuple[V, float]] = field(default_factory=dict)
     _absent: dict[K, tuple[V, float]] = field(default_factory=dict)
     _changes: int = 0
@@ -63,7 +70,7 @@ class Cache(Generic[K, V]):
     async def get(self, key: K) -> V:
         """What is read for the key, or was within the last seconds."""
         found = self._read.get(key) or self._absent.get(key)
-        if found is not None and clock.monotonic() < found[1]:
+        if found is not None and clock.monotonic() < found[1] + self._trusted_seconds:
             return found[0]
         changes = self._changes
         loaded = await self.load(key)
@@ -73,8 +80,12 @@ class Cache(Generic[K, V]):
         kept = self._absent if loaded is None else self._read
         if len(kept) >= MAX_REMEMBERED:
             kept.clear()
-        kept[key] = (loaded, clock.monotonic() + self.seconds)
+        kept[key] = (loaded, clock.monotonic())
         return loaded
+
+    @property
+    def _trusted_seconds(self) -> int:
+        return min(self.seconds, DEAF_SECONDS) if self.is_deaf else self.seconds
 
     def has_seen(self, key: K) -> bool:
         """Whether there was something to read once, however long ago."""
@@ -124,11 +135,16 @@ class Known:
         else:
             self.grants.forget_where(lambda session: session[0] == int(partner))
 
-    def forget_all(self) -> None:
-        """Read everything anew."""
-        self.keys.forget_all()
-        self.grants.forget_all()
-        self.origins.forget_all()
+    def hear_again(self) -> None:
+        """Changes are announced from now on: read everything anew, for nobody has heard those before."""
+        for cache in (self.keys, self.grants, self.origins):
+            cache.is_deaf = False
+            cache.forget_all()
+
+    def hear_nothing(self) -> None:
+        """The line is lost on which changes are announced."""
+        for cache in (self.keys, self.grants, self.origins):
+            cache.is_deaf = True
 
 
 @dataclass
@@ -148,6 +164,8 @@ class Serving:
     heavy: Turns = field(default_factory=lambda: Turns(1))
     # Whether the journal tells of what the books have lost: then no request is answered.
     are_books_older: bool = False
+    # This machine's clock, which judges tokens and signatures, beside the database's.
+    witness: Witness = field(default_factory=Witness)
     # Set when the epoch and the journal are to be looked at.
     news: asyncio.Event = field(default_factory=asyncio.Event)
     # Set since this process hears what changes, for the first time.
@@ -155,10 +173,14 @@ class Serving:
     # Who waits for events.
     growth: Growth = field(default_factory=Growth)
 
-    def assert_newest(self) -> None:
-        """The books lack nothing that the journal tells, as far as this process knows. Raises BooksAreOlderError."""
+    def assert_may_answer(self) -> None:
+        """The books lack nothing that the journal tells, and the time is right, as far as this process knows.
+
+        Raises BooksAreOlderError, ClockDiffersError.
+        """
         if self.are_books_older:
             raise BooksAreOlderError("the books lack what the journal beside them tells")
+        self.witness.assert_agrees()
 
     async def close(self) -> None:
         """Give every connection back."""
@@ -243,7 +265,11 @@ def _caches(pool: db.Pool, vault: Vault, seconds: int) -> Known:
         async with db.transaction(pool) as tx:
             return await session_grants.of_session(tx, partner_id, family)
 
-    return Known(Cache(load_key, seconds), Cache(load_grant, seconds), Cache(load_origins, seconds))
+    return Known(
+        Cache(load_key, seconds, is_deaf=True),
+        Cache(load_grant, seconds, is_deaf=True),
+        Cache(load_origins, seconds, is_deaf=True),
+    )
 
 
 async def _keep_up(serving: Serving) -> None:
@@ -313,15 +339,17 @@ async def _listen_until_cut_off(dsn: str, serving: Serving) -> None:
         connection.add_termination_listener(lambda _: lost_line.set())
         for channel in heard:
             await connection.add_listener(channel, changed)
+        serving.witness.saw(await db.probe(connection, PROBE_SECONDS))
         # Nobody has heard what was announced before, since this process began or was cut off.
-        serving.known.forget_all()
+        serving.known.hear_again()
         serving.news.set()
         serving.hears.set()
         while not lost_line.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(lost_line.wait(), PROBE_SECONDS)
                 return
-            await db.probe(connection, PROBE_SECONDS)
+            serving.witness.saw(await db.probe(connection, PROBE_SECONDS))
     finally:
+        serving.known.hear_nothing()
         # Whoever listens has nothing to end in good order, and a line that is dead could not be asked to.
         connection.terminate()
