@@ -71,6 +71,11 @@ $(VENV)/.pgbouncer: tools/get_pgbouncer.sh tools/debian_program.sh $(VENV)/.test
 	@if tools/get_pgbouncer.sh $(VENV)/pgbouncer; then touch $@; else \
 	  echo "tests with a pooler will be skipped" >&2; test "$$CI" != true; fi
 
+# What archives PostgreSQL continuously, and restores to a moment.
+$(VENV)/.pgbackrest: tools/get_pgbackrest.sh tools/debian_program.sh $(VENV)/.tests
+	@if tools/get_pgbackrest.sh $(VENV)/pgbackrest; then touch $@; else \
+	  echo "tests of continuous archiving will be skipped" >&2; test "$$CI" != true; fi
+
 # A program for accountants that reads the exported journal.
 $(VENV)/.hledger: tools/get_hledger.sh tools/debian_program.sh $(VENV)/.tests
 	@if tools/get_hledger.sh $(VENV)/hledger; then touch $@; else \
@@ -122,8 +127,8 @@ quick: setup
 	  --ignore tests/integration/cli --ignore tests/integration/postgres $(QUICK) && \
 	echo "It took $$(($$(date +%s) - began)) seconds."
 
-test: check $(VENV)/.typescript $(VENV)/.generators $(VENV)/.bitcoind $(VENV)/.pgbouncer $(VENV)/.hledger $(VENV)/.nginx \
-  $(VENV)/.caddy $(VENV)/.promtool $(VENV)/.pages $(VENV)/.chromium
+test: check $(VENV)/.typescript $(VENV)/.generators $(VENV)/.bitcoind $(VENV)/.pgbouncer $(VENV)/.pgbackrest $(VENV)/.hledger \
+  $(VENV)/.nginx $(VENV)/.caddy $(VENV)/.promtool $(VENV)/.pages $(VENV)/.chromium
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 failover: $(VENV)/.failover $(VENV)/.etcd $(VENV)/.bitcoind

@@ -257,7 +257,7 @@ ROOMS = (
     Room(
         "recovery",
         "After a restore",
-        ("backup_check", "backup_file", "backups", "lost", "restoring", "restoring_backup", "takings"),
+        ("archiving", "backup_check", "backup_file", "backups", "lost", "restoring", "restoring_backup", "takings"),
     ),
     Room(
         "alarms",

@@ -25,7 +25,8 @@ from hashrail.payouts import outflow, queue, run_report
 from hashrail.payouts.outflow import Backlog
 from hashrail.payouts.queue import Rhythm
 from hashrail.payouts.run_report import RunReport
-from hashrail.recovery import backups
+from hashrail.recovery import archiving, backups
+from hashrail.recovery.archiving import Archiving
 from hashrail.rewards import day_waits, standing
 from hashrail.rewards.day_waits import DayWait
 from hashrail.rewards.standing import Standing
@@ -108,6 +109,8 @@ class Readings:
     answers: Answers
     # When `hashrail backup` made the newest; None where it never made one.
     backup_at: datetime | None
+    # How far the write-ahead log is in an archive; None where the server archives nothing.
+    archiving: Archiving | None
     # What stands all the time until somebody does something about it (`custody.regime`, `accounting.pool_promises`).
     standing: Sequence[Finding]
     # Who was not told of alarms, and since when the oldest message waits.
@@ -164,6 +167,7 @@ async def read(tx: Tx, settings: Settings, *, is_sandbox: bool) -> Readings:
         sold=Sold(await billing.most_used(tx, MOST_NAMED), await capacity.cap_th(tx), await capacity.committed_th(tx)),
         answers=await _answers(tx, moment),
         backup_at=await _backup_at(tx),
+        archiving=await archiving.look(tx),
         standing=await _standing(tx, is_sandbox=is_sandbox),
         undelivered=await messages.undelivered(tx, settings.alarm_urls.keys()),
         events_wait_since=await feed.waits_since(tx),

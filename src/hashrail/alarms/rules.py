@@ -33,6 +33,7 @@ JOURNAL = "write_journal"
 STEP = Decimal("0.05")
 ENOUGH_AGAIN = Decimal("1.1")
 CLOCK_WARNS, CLOCK_CALMS, CLOCK_STOPS = timedelta(seconds=5), timedelta(seconds=3), timedelta(seconds=60)
+ARCHIVING_FILLS = HOUR
 MANY_UNAVAILABLE, FEW_UNAVAILABLE = 10, 3
 TON_SILENCES = 3
 EVENTS_WAIT = WEBHOOKS_WAIT = timedelta(minutes=5)
@@ -115,6 +116,15 @@ def _backups(now: Readings, _settings: Settings, _ringing: Collection[str]) -> I
     if now.backup_at is not None:
         age = now.moment.database_now - now.backup_at
         yield Condition(f"the newest backup is of {clock.iso(now.backup_at)}", age=age)
+
+
+def _archiving(now: Readings, _settings: Settings, _ringing: Collection[str]) -> Iterator[Condition]:
+    if now.archiving is not None:
+        age = now.moment.database_now - now.archiving.until
+        severity: Severity | None = "critical" if age >= ARCHIVING_FILLS else None
+        refused = f"; {now.archiving.failing} is refused" if now.archiving.failing is not None else ""
+        message = f"what the database wrote since {clock.iso(now.archiving.until)} is in no archive{refused}"
+        yield Condition(message, age=age, severity=severity)
 
 
 def _worker(now: Readings, _settings: Settings, _ringing: Collection[str]) -> Iterator[Condition]:
@@ -352,6 +362,7 @@ RULES = (
     ),
     Rule("TON_ENDPOINT_SILENT", "warning", 2 * MINUTE, "Ask whoever runs the TON endpoint, or name another", _ton),
     Rule("BACKUP_OLD", "warning", 36 * HOUR, "See why no backup is made: hashrail backup", _backups),
+    Rule("ARCHIVING_STANDS_STILL", "warning", 15 * MINUTE, "See PostgreSQL's log for archive_command", _archiving),
     # A sandbox's clock may have moved since: what waits is looked at twice.
     Rule("EVENTS_WAIT", "warning", 2 * MINUTE, "Read the worker's log for move events", _events),
     Rule("WEBHOOKS_WAIT", "warning", 2 * MINUTE, "Read the worker's log for delivering failed", _webhooks_wait),

@@ -9,7 +9,8 @@ from typing import Literal, TypeAlias
 from hashrail import clock
 from hashrail.db import Reader, Tx, record
 
-# A standby that is promoted goes on behind so many numbers, of which some were given out by the lost primary.
+# A server that has replayed a log goes on behind so many numbers, of which the lost one has given out some. The first of
+# them as well: a number is in the log before the commit of whoever took it, which may be what is lacking.
 LOGGED_AHEAD = 32
 # What callers know by a number.
 Sequence: TypeAlias = Literal["api_key_id_seq", "app_user_id_seq", "miner_id_seq", "withdrawal_id_seq"]
@@ -42,7 +43,7 @@ async def move_on(tx: Tx, restoration_id: int, heights: dict[str, int], *, margi
     """
     rows = await tx.fetch(
         """INSERT INTO restored_gap (restoration_id, sequence, from_number, to_number)
-           SELECT $1, s.sequencename, greatest(coalesce(s.last_value + 1, s.start_value) - $5, s.start_value),
+           SELECT $1, s.sequencename, greatest(coalesce(s.last_value - $5, s.start_value), s.start_value),
                   greatest(coalesce(s.last_value, s.start_value), coalesce(h.number, 0)) + $2
            FROM pg_sequences s
            LEFT JOIN unnest($3::text[], $4::bigint[]) AS h (name, number) ON h.name = s.sequencename

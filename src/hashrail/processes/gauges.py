@@ -216,6 +216,11 @@ WORKERS = (
         lambda now: [(each.partner, each.endpoints) for each in now.webhooks.disabled],
     ),
     _one("hashrail_backup_timestamp_seconds", "When the newest backup was made.", lambda now: now.backup_at),
+    _one(
+        "hashrail_archived_timestamp_seconds",
+        "Until when what the database wrote is in an archive, where it is archived continuously.",
+        lambda now: None if now.archiving is None else now.archiving.until,
+    ),
 )
 PAYOUTS = (
     _one(

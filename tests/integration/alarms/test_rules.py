@@ -26,6 +26,7 @@ from hashrail.deployment.journal_file import JournalNotWriteableError
 from hashrail.events import endpoints, mover
 from hashrail.parties.operators import Operator
 from hashrail.payouts import processor
+from hashrail.recovery import archiving
 from hashrail.rewards import closing, day_waits, rates
 from hashrail.selling import capacity
 from hashrail.settings import Settings
@@ -301,6 +302,17 @@ async def _backup(stage: Stage) -> AsyncIterator[None]:
     await stage.execute(make.format(37))
     yield
     await stage.execute(make.format(0))
+
+
+@case("ARCHIVING_STANDS_STILL")
+async def _archiving(stage: Stage) -> AsyncIterator[None]:
+    """Of a server that archives; a real one is in tests/node/recovery."""
+    tells = "SELECT now() - interval '{} minutes' AS until, '00000001000000000000002A' AS failing"
+    stage.patch.setattr(archiving, "LOOK", tells.format(16))
+    yield
+    told = await stage.world.pool.fetchval("SELECT body FROM alarm_message ORDER BY id DESC LIMIT 1")
+    assert "is in no archive; 00000001000000000000002A is refused" in told
+    stage.patch.setattr(archiving, "LOOK", tells.format(1))
 
 
 @case("EVENTS_WAIT")
