@@ -88,6 +88,18 @@ def test_the_timer_starts_the_backup_whose_folder_is_made() -> None:
     assert all("/var/lib/hashrail/backups" in line for line in backup["ExecStart"])
 
 
+def test_base_backups_are_of_the_cluster_that_is_archived() -> None:
+    """What tests/node/recovery tries with a real pgBackRest: one stanza, and a timer for each kind of backup."""
+    folder = DEPLOY / "pgbackrest"
+    assert "\n[hashrail]\n" in (folder / "pgbackrest.conf").read_text()
+    service = entries(folder / "hashrail-base-backup@.service")["Service"]
+    assert service["User"] == ["postgres"]
+    lines = [*service["ExecStart"], (folder / "archiving.conf").read_text()]
+    assert all("pgbackrest --stanza=hashrail " in line for line in lines)
+    for kind in ("full", "diff"):
+        assert entries(folder / f"hashrail-base-backup@{kind}.timer")["Timer"]["Persistent"] == ["yes"]
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd: apt-get install systemd")
 def test_systemd_takes_them(tmp_path: Path) -> None:
     """The program lies elsewhere here; and each unit is less exposed than it might be."""

@@ -40,8 +40,8 @@ def shorten(put: Callable[[object, str, object], None]) -> None:
 
 if __name__ == "__main__":
     kept = Path(sys.argv.pop(1))
-    shorten(setattr)
     moved_time.find_it(setattr)
+    shorten(setattr)
     moved_time.machine_reads(setattr, lambda: moved_time.read_from(kept))
     from hashrail.cli.main import app
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from hashrail import clock
 from hashrail.api.serving import state
-from hashrail.api.serving.state import Cache
+from hashrail.api.serving.state import Cache, Known
 
 
 async def test_what_nobody_has_pushes_out_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,3 +45,27 @@ async def test_what_comes_into_being_is_found_when_it_is_announced() -> None:
     there.add("a")
     cache.forget_all()
     assert await cache.get("a") == "a"
+
+
+async def test_a_process_that_hears_nothing_trusts_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it read is read anew after five seconds, whatever is set; what it hears again is trusted as before."""
+    reads: list[float] = []
+
+    async def load(_: str) -> str:
+        reads.append(clock.monotonic())
+        return "key"
+
+    cache: Cache[str, str] = Cache(load, seconds=60, is_deaf=True)
+    known = Known(cache, Cache(load, seconds=60), Cache(load, seconds=60))
+
+    async def used_at(*moments: float) -> list[float]:
+        for moment in moments:
+            monkeypatch.setattr(clock, "monotonic", lambda moment=moment: moment)
+            await cache.get("a")
+        return reads
+
+    assert await used_at(100, 104.9, 105) == [100, 105]
+    known.hear_again()
+    assert await used_at(106, 165.9) == [100, 105, 106]
+    known.hear_nothing()
+    assert await used_at(165.9) == [100, 105, 106, 165.9]
