@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias
 from hashrail import clock
 from hashrail.db import Reader, Tx, record
 
-# A server that has replayed a log goes on behind so many numbers, of which the lost one has given out some. The first of
-# them as well: a number is in the log before the commit of whoever took it, which may be what is lacking.
+# A server that has replayed a log goes on behind so many numbers, of which the lost one has given out some. The first
+# of them as well: a number is in the log before the commit of whoever took it, which may be what is lacking.
 LOGGED_AHEAD = 32
 # What callers know by a number.
 Sequence: TypeAlias = Literal["api_key_id_seq", "app_user_id_seq", "miner_id_seq", "withdrawal_id_seq"]
