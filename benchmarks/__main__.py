@@ -25,6 +25,7 @@ from benchmarks import (
     signed_write,
     stage,
     ton_login,
+    transfers,
     webhooks,
     writes,
 )
@@ -51,6 +52,7 @@ class Name(StrEnum):
     DAYS = "days"
     READING = "reading"
     WRITES = "writes"
+    TRANSFERS = "transfers"
     PAYOUTS = "payouts"
     EVENTS = "events"
     EXPORTS = "exports"
@@ -67,6 +69,7 @@ FULL: dict[Name, Benchmark] = {
     Name.DAYS: days.run,
     Name.READING: reading.run,
     Name.WRITES: writes.run,
+    Name.TRANSFERS: transfers.run,
     Name.PAYOUTS: payouts.run,
     Name.EVENTS: events.run,
     Name.EXPORTS: exports.run,
@@ -88,7 +91,7 @@ QUICK_DAYS = days.Sizes(
     buyers=4,
 )
 QUICK_READING = reading.Sizes(shape=SMALL, days=20, stints=4, others=20, small=10, large=40, whale=80, deep=500)
-QUICK_WRITES = writes.Sizes(partners=1, users=20, accounts=5, seconds=0.2, api_workers=1)
+QUICK_WRITES = writes.Sizes(partners=1, users=20, seconds=0.2, api_workers=1)
 QUICK_NEIGHBOURS = neighbours.Sizes(rate=20, seconds=1, bodies=100, unread=5, greedy=2, miners=50, days=5)
 QUICK: dict[Name, Benchmark] = {
     Name.SIGNED_READ: lambda place: signed_read.run(place, signed_read.Sizes(connections=4, seconds=1, days=30)),
@@ -99,6 +102,7 @@ QUICK: dict[Name, Benchmark] = {
     Name.DAYS: lambda place: days.run(place, QUICK_DAYS),
     Name.READING: lambda place: reading.run(place, QUICK_READING),
     Name.WRITES: lambda place: writes.run(place, QUICK_WRITES),
+    Name.TRANSFERS: lambda place: transfers.run(place, transfers.Sizes(accounts=5, clients=4, seconds=0.2, together=4)),
     Name.PAYOUTS: lambda place: payouts.run(place, payouts.Sizes(batch=5, queued=12, users=2, clients=2)),
     Name.EVENTS: lambda place: events.run(
         place, events.Sizes(api_workers=1, pairs=1, seconds=0.2, warming_seconds=0.2, moved=800)

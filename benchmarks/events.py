@@ -1,14 +1,13 @@
 """What the feed costs an order, and how many events are moved and read a second."""
 
-import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 
 from benchmarks import load, servers, silent_api, writes
 from benchmarks.measure import Table
+from benchmarks.meter import Meter
 from benchmarks.stage import Stage, postmaster
 from hashrail import clock, db
 from hashrail.events import feed, looking, mover
@@ -31,18 +30,6 @@ class Sizes:
     warming_seconds: float = 3
     moved: int = 50_000
     page: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Meter:
-    """The CPU of what works for an order: the children of some processes, and perhaps this one."""
-
-    parents: frozenset[int]
-    with_own: bool
-
-    def seconds(self) -> float:
-        """What they have used until now, to the microsecond; a tick is too long here."""
-        return (time.process_time() if self.with_own else 0) + sum(map(_cpu_of_children, self.parents))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +108,15 @@ async def _costs(
     costs: dict[bool, list[Cost]] = {True: [], False: []}
     for side in sides.values():
         await _cost(sizes, side, sizes.warming_seconds)
+    await mover.move_all(market.pool)
     await market.pool.execute("ANALYZE")
     for pair in range(sizes.pairs * stage.runs // 5 or 1):
         stage.tell(f"orders, {how}, pair {pair + 1}")
         # Whichever is first would see the other's wake.
         for noted in (True, False) if pair % 2 else (False, True):
             costs[noted].append(await _cost(sizes, sides[noted], sizes.seconds))
-            await mover.move_all(market.pool)
+            moved = await mover.move_all(market.pool)
+            assert (moved > 0) is noted, "who is silent notes nothing"
     return costs
 
 
@@ -160,16 +149,6 @@ def _compare(table: Table, how: str, costs: dict[bool, list[Cost]], most: Decima
 def _of_an_order(costs: list[Cost], of: Callable[[Cost], float]) -> float:
     """Seconds of an order, of all runs together: a busy machine lets single runs be too short to compare."""
     return sum(map(of, costs)) / sum(each.orders for each in costs)
-
-
-def _cpu_of_children(parent: int) -> float:
-    """Seconds of CPU of a process's living children, all their threads."""
-    found = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
-                found += sum(int((task / "schedstat").read_text().split()[0]) for task in (folder / "task").iterdir())
-    return found / 1e9
 
 
 async def _feed(stage: Stage, sizes: Sizes, pool: db.Pool) -> Table:

@@ -1,8 +1,6 @@
-"""Orders and ledger transfers a second, every commit on disk, and whose CPU time they take."""
+"""Orders a second, every commit on disk, and whose CPU time they take."""
 
-import itertools
 import os
-import random
 import statistics
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,9 +17,7 @@ from benchmarks.measure import Table
 from benchmarks.stage import CONNECTIONS, Stage, cpu_seconds, postmaster
 from hashrail import clock, db
 from hashrail.access import api_keys
-from hashrail.books import fence, ledger
-from hashrail.books.chart import Account, TransferKind
-from hashrail.books.ledger import Transfer
+from hashrail.books import fence
 from hashrail.parties import users
 from hashrail.rewards import discounts
 from hashrail.selling import catalogue, orders, samples
@@ -31,10 +27,6 @@ from hashrail_client.signing import sign_body
 CREATE = "/api/partner/s2s/nft-payment/create"
 SUCCESS = "/api/partner/s2s/nft-payment/success"
 TTL = timedelta(hours=1)
-SATOSHI = Decimal(1).scaleb(-8)
-# The books have no transfers between users; settlements move between user accounts in the same way.
-KIND = TransferKind.SETTLEMENT
-PGLEDGER_PER_SECOND = 1_545
 
 Work = Callable[[int, int], Awaitable[None]]
 
@@ -46,8 +38,6 @@ class Sizes:
     partners: int = 8
     users: int = 200
     order_clients: int = 16
-    accounts: int = 50
-    transfer_clients: int = 20
     seconds: float = 5
     api_workers: int = 2
 
@@ -63,7 +53,7 @@ class Market:
 
 
 async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
-    """The table of orders and of transfers."""
+    """The table of orders."""
     table = Table(
         "Writes",
         ("what", "partners", "clients", "a second", "PostgreSQL's CPU", "Python's CPU", "PostgreSQL's share"),
@@ -73,8 +63,6 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
             "CPU in cores; Python's includes the load generator's.",
             "An order is two transactions: it is created, and notified as paid, which issues its miner.",
             "What a partner owes stands in one row, so the orders of one partner commit one after the other.",
-            f"Transfers go from user to user among {sizes.accounts} accounts, drawn at random.",
-            f"A reference only: pgledger made {PGLEDGER_PER_SECOND:,} transfers a second with 50 accounts, 20 clients.",
         ],
     )
     for count in sorted({1, sizes.partners}):
@@ -88,9 +76,6 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
                 what = f"orders, HTTP, {sizes.api_workers} API worker processes"
                 figures = (what, count, sizes.order_clients)
                 await _measure(stage, sizes, table, figures, market.pool, work, server.pid)
-    async with stage.database() as dsn, a_market(dsn, stage.folder, sizes, 1) as market:
-        work = await _by_transfers(market, sizes.accounts)
-        await _measure(stage, sizes, table, ("ledger transfers", 1, sizes.transfer_clients), market.pool, work)
     return [table]
 
 
@@ -202,24 +187,3 @@ async def by_http(market: Market, port: int, clients: int) -> AsyncIterator[Work
     yield order
     for connection in connections:
         await connection.close()
-
-
-async def _by_transfers(market: Market, count: int) -> Work:
-    """Transfers of one satoshi between random users, who all have plenty."""
-    partner_id = market.users[0][0]
-    chance = random.Random(1)  # the same pairs in every run of the program
-    async with db.transaction(market.pool) as tx:
-        books = await fence.share(tx, partner_id)
-        accounts = [await ledger.user_account(tx, partner_id, user, "BTC") for _, user in market.users[:count]]
-        for account in accounts:
-            await ledger.post(tx, books, Transfer(KIND, account, 0, Account.INCOME_CONTROL, account, Decimal(1_000)))
-    objects = itertools.count(1)
-
-    async def transfer(_client: int, _number: int) -> None:
-        debit, credit = chance.sample(accounts, 2)
-        async with db.transaction(market.pool) as tx:
-            books = await fence.share(tx, partner_id)
-            moved = Transfer(KIND, next(objects), 1, debit, credit, SATOSHI)
-            assert await ledger.post(tx, books, moved), "every transfer is a new one"
-
-    return transfer

@@ -185,13 +185,33 @@ async def test_writes(place: Stage) -> None:
     assert [line.cells[:3] for line in table.lines] == [
         ("orders, verbs", "1", "16"),
         ("orders, HTTP, 1 API worker processes", "1", "16"),
-        ("ledger transfers", "1", "20"),
     ]
     for line in table.lines:
         assert int(line.cells[3].replace(",", "")) > 0
         postgres, python = Decimal(line.cells[4]), Decimal(line.cells[5])
         assert 0 < postgres <= (os.cpu_count() or 1)
         assert 0 < python <= (os.cpu_count() or 1)
+
+
+async def test_transfers(place: Stage) -> None:
+    """Whose SQL is not at hand is left out, and the target is against the plain ones then."""
+    (table,) = await tables_of(Name.TRANSFERS, place)
+    assert [line.cells[:2] for line in table.lines] == [("plain", "1"), ("ours", "1"), ("plain", "4"), ("ours", "4")]
+    for plain, ours in (table.lines[:2], table.lines[2:]):
+        times = figure(ours.cells[4])
+        assert abs(times * figure(plain.cells[2]) - figure(ours.cells[2])) <= figure(plain.cells[2]) // 100 + 2
+        assert (plain.verdict, ours.verdict) == (None, times >= 3)
+
+
+async def test_events(place: Stage) -> None:
+    """By HTTP, which the target is for, and by the verbs; then the feed alone."""
+    orders, feed = await tables_of(Name.EVENTS, place)
+    assert [line.cells[0].partition(":")[0] for line in orders.lines] == ["HTTP", "HTTP", "verbs", "verbs"]
+    for line in orders.lines:
+        noted, silent, ratio = map(figure, line.cells[1:])
+        assert abs(ratio * silent - noted) <= silent // 100 + Decimal("0.01")
+    assert orders.lines[0].verdict is (figure(orders.lines[0].cells[3]) <= Decimal("1.05"))
+    assert all(figure(line.cells[1]) > 0 for line in feed.lines)
 
 
 @needs_browser
