@@ -3,7 +3,9 @@
 So the order counts: what an account does not hold yet when its turn comes is refused, even where a later transfer
 brings as much. A refusal is `ledger`'s own. As there, whatever changes a user's account is told.
 
-Transfers are written first, then their accounts are locked in id order and counted.
+Accounts are locked in id order before the transfers are written: their foreign keys look at each account twice a
+transfer, which is cheap where nobody else holds it. Whoever posts about an object holds the object, so nobody else
+writes the same transfers meanwhile.
 """
 
 from collections import defaultdict
@@ -71,6 +73,7 @@ async def post(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> list[
     """
     if not transfers:
         return []
+    accounts = await _lock(tx, books, transfers)
     rows = await tx.fetch(_WRITE, *_columns([ledger.values(books, one) for one in transfers]), books.now)
     written = {(row["kind"], row["object_id"], row["leg"]) for row in rows}
     new = []
@@ -82,7 +85,7 @@ async def post(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> list[
         if not is_new:
             await ledger.assert_same(tx, books, one)
     moved = [one for one, is_new in zip(transfers, new, strict=True) if is_new]
-    await _move(tx, books, moved, is_reserved=False)
+    await _move(tx, books, accounts, moved, is_reserved=False)
     return new
 
 
@@ -110,18 +113,22 @@ async def post_reserved(tx: Tx, books: OpenBooks, ids: Sequence[Reserved]) -> in
         for one in dict.fromkeys(ids)
         if (row := found.get(_id(one))) is not None
     ]
-    await _move(tx, books, moved, is_reserved=True)
+    await _move(tx, books, await _lock(tx, books, moved), moved, is_reserved=True)
     return len(moved)
 
 
-async def _move(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer], *, is_reserved: bool) -> None:
-    """Count the transfers on the accounts that carry balances, as many as come before the first that is refused."""
+async def _lock(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> dict[int, Row]:
+    """The accounts of the transfers that carry balances, locked in id order."""
     sides = {int(side) for one in transfers for side in (one.debit, one.credit) if ledger.carries_balance(side)}
-    if not sides:
-        return
-    rows = await tx.fetch(_LOCK, books.partner_id, sorted(sides))
-    accounts = {row["id"]: row for row in rows}
-    assert accounts.keys() == sides, "a transfer names accounts that are there"
+    rows = await tx.fetch(_LOCK, books.partner_id, sorted(sides)) if sides else []
+    assert {row["id"] for row in rows} == sides, "a transfer names accounts that are there"
+    return {row["id"]: row for row in rows}
+
+
+async def _move(
+    tx: Tx, books: OpenBooks, accounts: dict[int, Row], transfers: Sequence[Transfer], *, is_reserved: bool
+) -> None:
+    """Count the transfers on their locked accounts, as many as come before the first that is refused."""
     sums: dict[int, _Sums] = defaultdict(_Sums)
     told: list[Event] = []
     refused = None
