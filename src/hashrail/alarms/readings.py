@@ -126,14 +126,14 @@ class Readings:
         return self.workers[0].beat_at if self.workers else None
 
     @property
-    def ahead(self) -> timedelta:
-        """How far the clock of a machine is from the database's, where it is furthest; negative behind."""
+    def furthest(self) -> tuple[str, timedelta]:
+        """The machine whose clock is furthest from the database's, and how far; negative behind."""
         recent = [
-            timedelta(milliseconds=each.ahead_ms)
+            (each.machine, timedelta(milliseconds=each.ahead_ms))
             for each in self.workers
             if self.moment.database_now - each.beat_at < workers.SILENT
         ]
-        return max([self.moment.ahead, *recent], key=abs)
+        return max([(workers.own_machine(), self.moment.ahead), *recent], key=lambda found: abs(found[1]))
 
     def needed_btc(self, days: int) -> Decimal | None:
         """BTC that so many days will take: what waits, and what leaves a day as in the last week."""

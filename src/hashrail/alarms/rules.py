@@ -267,10 +267,11 @@ def _paused(now: Readings, _settings: Settings, _ringing: Collection[str]) -> It
 
 
 def _clock(now: Readings, _settings: Settings, ringing: Collection[str]) -> Iterator[Condition]:
-    apart = abs(now.ahead)
+    machine, ahead = now.furthest
+    apart = abs(ahead)
     if apart >= (CLOCK_CALMS if ringing else CLOCK_WARNS):
-        which = "ahead of" if now.ahead > timedelta(0) else "behind"
-        message = f"the clock of a machine is {apart.total_seconds():.1f} s {which} the database's"
+        which = "ahead of" if ahead > timedelta(0) else "behind"
+        message = f"the clock of {machine} is {apart.total_seconds():.1f} s {which} the database's"
         yield Condition(message, severity="critical" if apart >= CLOCK_STOPS else None)
 
 

@@ -28,10 +28,20 @@ class Worker:
     beat_at: datetime
     ahead_ms: int
 
+    @property
+    def machine(self) -> str:
+        """Where it runs."""
+        return self.name.rpartition(":")[0]
+
 
 def own_name() -> str:
     """What this process is called among the workers: its machine and its number there."""
-    return f"{socket.gethostname()[:200]}:{os.getpid()}"
+    return f"{own_machine()}:{os.getpid()}"
+
+
+def own_machine() -> str:
+    """What this machine is called."""
+    return socket.gethostname()[:200]
 
 
 async def beat(tx: Tx, name: str) -> datetime:

@@ -178,7 +178,7 @@ WORKERS = (
     _one(
         "hashrail_clock_ahead_seconds",
         "How far the clock of a machine is ahead of the database's, where it is furthest; negative behind.",
-        lambda now: now.ahead,
+        lambda now: now.furthest[1],
     ),
     _by(
         "hashrail_job_ended_timestamp_seconds",

@@ -28,7 +28,7 @@ async def test_a_young_deployment_misses_nothing(played: Deployment) -> None:
     assert (found.books.audited_at, found.books.broken, found.books.unexplained_btc) == (None, (), None)
     assert found.answers == readings.Answers(0, 0, 0, 0)
     assert found.standing == []
-    assert abs(found.ahead) < dt.timedelta(seconds=5)
+    assert abs(found.furthest[1]) < dt.timedelta(seconds=5)
     assert found.needed_btc(3) is None
 
 
@@ -109,12 +109,12 @@ async def test_workers_are_heard(played: Deployment) -> None:
     assert {each.name for each in found.workers} == {"one:1", "two:2"}
     assert found.heard_at is not None
     await pool.execute("UPDATE worker_heartbeat SET beat_at = beat_at - interval '25 hours', ahead_ms = 90000")
-    assert abs((await readings.take(played)).ahead) < dt.timedelta(seconds=5)
+    assert abs((await readings.take(played)).furthest[1]) < dt.timedelta(seconds=5)
     async with db.transaction(pool) as tx:
         await workers.beat(tx, "three:3")
     assert [each.name for each in (await readings.take(played)).workers] == ["three:3"]
     await pool.execute("UPDATE worker_heartbeat SET ahead_ms = -90000")
-    assert (await readings.take(played)).ahead == dt.timedelta(seconds=-90)
+    assert (await readings.take(played)).furthest == ("three", dt.timedelta(seconds=-90))
 
 
 async def test_a_clock_that_is_apart_hides_nothing(
@@ -125,7 +125,7 @@ async def test_a_clock_that_is_apart_hides_nothing(
     wrong = clock.wall_now() + dt.timedelta(minutes=5)
     monkeypatch.setattr(clock, "wall_now", lambda: wrong)
     found = await readings.take(played)
-    assert found.ahead > dt.timedelta(minutes=4)
+    assert found.furthest[1] > dt.timedelta(minutes=4)
     assert found.days.waits_for == FIRST + ONE_DAY
 
 

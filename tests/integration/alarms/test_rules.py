@@ -263,6 +263,9 @@ async def _clock(stage: Stage) -> AsyncIterator[None]:
     with stage.patch.context() as patch:
         patch.setattr(clock, "wall_now", lambda: real() + dt.timedelta(seconds=10))
         yield
+    told = await stage.world.pool.fetchval("SELECT string_agg(body, ' ') FROM alarm_message")
+    # Of the worker's machine or of this one: both are as far.
+    assert any(f"the clock of {machine} is 10" in told for machine in ("test", workers.own_machine()))
 
 
 @case("API_ERRORS")
