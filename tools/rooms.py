@@ -189,7 +189,17 @@ ROOMS = (
         "selling",
         "What partners sell",
         (
-            *("beginnings", "billing", "capacity", "catalogue", "miner_transfers", "miners", "offer_files", "orders"),
+            *(
+                "beginnings",
+                "billing",
+                "capacity",
+                "catalogue",
+                "gathered_orders",
+                "miner_transfers",
+                "miners",
+                "offer_files",
+                "orders",
+            ),
             *("partner_closing", "payment_reversals", "platform_totals", "preview", "refunds", "samples"),
             *("statement_files", "statements"),
             *("upgrade_prices", "upgrade_tariff", "upgrades", "user_purchases"),

@@ -84,6 +84,18 @@ async def recall(tx: Tx, vault: Vault, partner_id: int, keys: list[Key]) -> byte
     return None
 
 
+async def known_of(tx: Tx, partner_id: int, keys: Sequence[Key]) -> set[tuple[str, bytes]]:
+    """Scope and text of those keys under which an answer is kept."""
+    rows = await tx.fetch(
+        """SELECT a.scope, a.key FROM unnest($2::text[], $3::bytea[]) AS e (scope, key)
+           JOIN answered_write a ON a.partner_id = $1 AND a.scope = e.scope AND a.key = e.key""",
+        partner_id,
+        [key.scope for key in keys],
+        [key.text for key in keys],
+    )
+    return {(row["scope"], row["key"]) for row in rows}
+
+
 async def is_known(tx: Tx, partner_id: int, scope: str, text: bytes) -> bool:
     """Whether an answer is kept under this text."""
     found: bool = await tx.fetchval(
@@ -97,16 +109,26 @@ async def is_known(tx: Tx, partner_id: int, scope: str, text: bytes) -> bool:
 
 async def keep(tx: Tx, vault: Vault, partner_id: int, keys: list[Key], answer: bytes, *, retention: timedelta) -> None:
     """Keep the answer under all keys. Raises AnsweredMeanwhileError: then roll back and recall."""
+    await keep_all(tx, vault, partner_id, [(keys, answer)], retention=retention)
+
+
+async def keep_all(
+    tx: Tx, vault: Vault, partner_id: int, answers: Sequence[tuple[list[Key], bytes]], *, retention: timedelta
+) -> None:
+    """Keep several answers, each under its keys; as `keep`."""
     now = clock.wall_now()
-    sealed = vault.seal(answer)
+    rows = [
+        (partner_id, key.scope, key.text, key.operation, key.body_hash, sealed, now, now + retention)
+        for keys, sealed in [(keys, vault.seal(answer)) for keys, answer in answers]
+        for key in keys
+    ]
+    # Two that keep several of the same wait for one another in one order.
+    rows.sort(key=lambda row: (row[1], row[2]))
     try:
         await tx.executemany(
             """INSERT INTO answered_write (partner_id, scope, key, operation, body_hash, answer, created_at, expires_at)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
-            [
-                (partner_id, key.scope, key.text, key.operation, key.body_hash, sealed, now, now + retention)
-                for key in keys
-            ],
+            rows,
         )
     except asyncpg.UniqueViolationError as error:
         raise AnsweredMeanwhileError from error

@@ -33,6 +33,13 @@ _WRITE = """
     ORDER BY e.number
     ON CONFLICT (partner_id, kind, object_id, leg) DO NOTHING
     RETURNING kind, object_id, leg"""
+_WRITE_PENDING = """
+    INSERT INTO transfer (partner_id, kind, object_id, leg, debit_account, credit_account, amount, state, created_at)
+    SELECT e.partner_id, e.kind, e.object_id, e.leg, e.debit_account, e.credit_account, e.amount, 'pending', $8
+    FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::int[], $5::bigint[], $6::bigint[], $7::numeric[])
+             AS e (partner_id, kind, object_id, leg, debit_account, credit_account, amount)
+    ON CONFLICT (partner_id, kind, object_id, leg) DO NOTHING
+    RETURNING kind, object_id, leg"""
 _LOCK = """
     SELECT a.id, a.user_id, a.currency, a.credit_limit, a.debits_posted, a.credits_posted, a.debits_pending,
            u.partner_user_id
@@ -71,10 +78,20 @@ async def post(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> list[
 
     Raises InsufficientFundsError or CreditLimitError; the transaction can then only be rolled back.
     """
+    return await _write(tx, books, transfers, posts=True)
+
+
+async def reserve(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> list[bool]:
+    """Write pending transfers, which hold their amounts; as `post` otherwise."""
+    return await _write(tx, books, transfers, posts=False)
+
+
+async def _write(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer], *, posts: bool) -> list[bool]:
     if not transfers:
         return []
     accounts = await _lock(tx, books, transfers)
-    rows = await tx.fetch(_WRITE, *_columns([ledger.values(books, one) for one in transfers]), books.now)
+    query = _WRITE if posts else _WRITE_PENDING
+    rows = await tx.fetch(query, *_columns([ledger.values(books, one) for one in transfers]), books.now)
     written = {(row["kind"], row["object_id"], row["leg"]) for row in rows}
     new = []
     for one in transfers:
@@ -85,7 +102,7 @@ async def post(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> list[
         if not is_new:
             await ledger.assert_same(tx, books, one)
     moved = [one for one, is_new in zip(transfers, new, strict=True) if is_new]
-    await _move(tx, books, accounts, moved, is_reserved=False)
+    await _move(tx, books, accounts, moved, posts=posts, holds=0 if posts else 1)
     return new
 
 
@@ -113,7 +130,7 @@ async def post_reserved(tx: Tx, books: OpenBooks, ids: Sequence[Reserved]) -> in
         for one in dict.fromkeys(ids)
         if (row := found.get(_id(one))) is not None
     ]
-    await _move(tx, books, await _lock(tx, books, moved), moved, is_reserved=True)
+    await _move(tx, books, await _lock(tx, books, moved), moved, posts=True, holds=-1)
     return len(moved)
 
 
@@ -126,21 +143,25 @@ async def _lock(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> dict
 
 
 async def _move(
-    tx: Tx, books: OpenBooks, accounts: dict[int, Row], transfers: Sequence[Transfer], *, is_reserved: bool
+    tx: Tx, books: OpenBooks, accounts: dict[int, Row], transfers: Sequence[Transfer], *, posts: bool, holds: int
 ) -> None:
-    """Count the transfers on their locked accounts, as many as come before the first that is refused."""
+    """Count the transfers on their locked accounts, as many as come before the first that is refused.
+
+    Whether they are posted, and whether their amounts are held from now on (1), no longer (-1), or were not (0).
+    """
     sums: dict[int, _Sums] = defaultdict(_Sums)
     told: list[Event] = []
     refused = None
     for one in transfers:
         # What was reserved has its room already.
-        if not is_reserved and not _has_room(accounts, sums, one):
+        if holds >= 0 and not _has_room(accounts, sums, one):
             refused = one
             break
-        told += _count(accounts, sums, one, pending=-one.amount if is_reserved else ZERO)
+        told += _count(accounts, sums, one, posted=one.amount if posts else ZERO, pending=holds * one.amount)
     await _write_sums(tx, books.partner_id, sums)
     if refused is not None:
-        await ledger.move(tx, books, refused, posted=refused.amount)
+        posted = refused.amount if posts else ZERO
+        await ledger.move(tx, books, refused, posted=posted, pending=holds * refused.amount)
         raise AssertionError("the account was locked, and what it lacked is still lacking")
     if told:
         await drafts.note(tx, books.partner_id, *told)
@@ -160,7 +181,7 @@ def _has_room(accounts: dict[int, Row], sums: dict[int, _Sums], transfer: Transf
 
 
 def _count(
-    accounts: dict[int, Row], sums: dict[int, _Sums], transfer: Transfer, *, pending: Decimal
+    accounts: dict[int, Row], sums: dict[int, _Sums], transfer: Transfer, *, posted: Decimal, pending: Decimal
 ) -> Iterable[Event]:
     """Add the transfer to its accounts' sums; answers what their users are told, in id order."""
     for side in sorted((int(transfer.debit), int(transfer.credit))):
@@ -168,13 +189,13 @@ def _count(
         if row is None:
             continue
         if side == transfer.debit:
-            sums[side].debits_posted += transfer.amount
+            sums[side].debits_posted += posted
             sums[side].debits_pending += pending
         else:
-            sums[side].credits_posted += transfer.amount
+            sums[side].credits_posted += posted
             sums[side].credits_pending += pending
         if row["user_id"] is not None and transfer.kind is not TransferKind.SETTLEMENT:
-            yield ledger.changed(row, transfer, side, transfer.amount, pending)
+            yield ledger.changed(row, transfer, side, posted, pending)
 
 
 async def _write_sums(tx: Tx, partner_id: int, sums: dict[int, _Sums]) -> None:

@@ -193,6 +193,18 @@ async def lock(tx: Tx, partner_id: int, user_ids: list[int]) -> dict[int, User]:
     return {row["id"]: record(User, row) for row in rows}
 
 
+async def lock_free(tx: Tx, partner_id: int, user_ids: list[int]) -> dict[int, User]:
+    """As `lock`, without those whom somebody else has locked: nobody is waited for."""
+    rows = await tx.fetch(
+        """SELECT partner_id, id, partner_user_id, email, created_at, level_discount, settled_through, blocked_at,
+                  payouts_go_on
+           FROM app_user WHERE partner_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED""",
+        partner_id,
+        user_ids,
+    )
+    return {row["id"]: record(User, row) for row in rows}
+
+
 async def lock_named(tx: Tx, partner_id: int, partner_user_id: str, *, field: str = "partnerUserId") -> User:
     """As `lock`, one by the partner's own id, as they stand once others are through. Raises UserNotFoundError."""
     row = await tx.fetchrow(

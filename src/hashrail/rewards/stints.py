@@ -5,10 +5,11 @@ from the next UTC day; changes of one day collapse into one. A miner that has en
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from hashrail import business_clock, clock
 from hashrail.books import fence
@@ -28,6 +29,24 @@ _STANDING = f"""
                  ARRAY(SELECT p.programme_id FROM user_programme p WHERE p.partner_id = $1 AND p.user_id = $2
                        ORDER BY p.programme_id) AS programmes) t
     CROSS JOIN business_clock c WHERE c.id = 1"""  # noqa: S608
+# The same of several locked users, with the class of each of their new miners: one that does not reach back is none.
+_BEGINNINGS = f"""
+    SELECT n.miner_id, s.user_id, n.power, s.level, s.programmes, k.id AS class_id, NULL::bigint AS stint_id,
+           k.first_day, c.offset_us, {clock.DATABASE_NOW} AS database_now
+    FROM (SELECT t.user_id, t.programmes, {discounts.LEVEL} AS level
+          FROM (SELECT o.user_id,
+                       (SELECT coalesce(sum(m.power), 0) FROM miner m
+                        WHERE m.partner_id = $1 AND m.user_id = o.user_id AND m.ended_at IS NULL) AS total,
+                       ARRAY(SELECT p.programme_id FROM user_programme p
+                             WHERE p.partner_id = $1 AND p.user_id = o.user_id
+                             ORDER BY p.programme_id) AS programmes
+                FROM unnest($2::bigint[]) AS o (user_id)) t) s
+    JOIN unnest($3::bigint[], $4::bigint[], $5::numeric[], $6::numeric[])
+             AS n (miner_id, user_id, power, energy_efficiency) ON n.user_id = s.user_id
+    LEFT JOIN rate_class k
+      ON k.energy_efficiency = n.energy_efficiency AND k.level_discount = s.level AND k.programmes = s.programmes
+    CROSS JOIN business_clock c WHERE c.id = 1
+    ORDER BY n.miner_id"""  # noqa: S608
 # Miners without a class that reaches back to a day are among them; without a day, whatever is there is enough.
 # Each open stint is looked up by its miner: joined plainly, a table without statistics is read for all of a partner's.
 _DIFFERENCES = """
@@ -141,6 +160,52 @@ async def sync_stints(
         changed += await _open_stints(tx, books.partner_id, ended)
     await _write_stints(tx, books, changed)
     return len(changed)
+
+
+class NewMiner(NamedTuple):
+    """A miner that was made just now and has no stint yet: `power` TH/s at `energy_efficiency` W/TH."""
+
+    id: int
+    user_id: int
+    power: Decimal
+    energy_efficiency: Decimal
+
+
+async def begin(tx: Tx, books: OpenBooks, made: Sequence[NewMiner], locked: Mapping[int, User]) -> None:
+    """Let new miners of locked users earn from the next day on, and their users' levels follow.
+
+    As `sync_stints` of each, by one look at all of them. Where a level changes, or a class appears, it goes user by
+    user.
+    """
+    rows = await tx.fetch(
+        _BEGINNINGS,
+        books.partner_id,
+        sorted({one.user_id for one in made}),
+        [one.id for one in made],
+        [one.user_id for one in made],
+        [one.power for one in made],
+        [one.energy_efficiency for one in made],
+    )
+    books = replace(books, now=max(business_clock.at_offset(row["offset_us"], row["database_now"]) for row in rows))
+    changed = [row for row in rows if _goes_on(row, locked[row["user_id"]], books.next_day)]
+    begun = {row["miner_id"] for row in changed}
+    others: dict[int, Row] = {row["user_id"]: row for row in rows if row["miner_id"] not in begun}
+    for user_id, row in sorted(others.items()):
+        one = _Standing(locked[user_id], row["level"], row["programmes"], books.now)
+        only: list[int] | None = [each.id for each in made if each.user_id == user_id and each.id not in begun]
+        if one.level != one.user.level_discount:
+            only = None
+            await users.set_level(tx, one.user, one.level)
+        changed += await _differences(tx, books, one, only)
+    await _write_stints(tx, books, changed)
+
+
+def _goes_on(row: Row, user: User, next_day: date) -> bool:
+    """Whether a new miner changes no level, and its class is there from that day on."""
+    if row["level"] != user.level_discount or row["class_id"] is None:
+        return False
+    first_day: date | None = row["first_day"]
+    return first_day is None or first_day <= next_day
 
 
 @dataclass(frozen=True, slots=True)

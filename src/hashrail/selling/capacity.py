@@ -4,6 +4,7 @@ Without a cap an order writes only its partner's own row. With one, promises are
 over all partners has to be right; and what a partner's unpaid orders hold has a bound, so that others can sell.
 """
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from hashrail import bounds
@@ -11,6 +12,13 @@ from hashrail.bounds import Doubt
 from hashrail.db import Reader, Tx
 from hashrail.errors import ConflictError
 from hashrail.money import ZERO, plain
+
+_ROOM = """
+    SELECT c.cap_th, c.cap_th - sum(p.committed_th) AS left_th, count(*) AS partners, o.open_th, o.orders
+    FROM capacity c CROSS JOIN partner_capacity p
+    CROSS JOIN (SELECT coalesce(sum(power), 0) AS open_th, count(*) AS orders FROM purchase
+                WHERE partner_id = $1 AND state = 'created') o
+    WHERE c.id = 1 GROUP BY c.cap_th, o.open_th, o.orders"""
 
 
 class CapacityExceededError(ConflictError):
@@ -67,6 +75,41 @@ async def committed_th(tx: Tx) -> Decimal:
     return total
 
 
+@dataclass
+class Room:
+    """What is left of a capped capacity, and what a partner's unpaid orders hold of it and may hold, before a lock."""
+
+    left_th: Decimal
+    open_th: Decimal
+    most_th: Decimal
+    open_orders: int
+    partners: int
+
+    def take(self, power: Decimal) -> bool:
+        """Whether another unpaid order of so many TH fits; then it is counted."""
+        alone = self.partners == 1 or self.open_orders == 0
+        if power > self.left_th or not (alone or self.open_th + power <= self.most_th):
+            return False
+        self.left_th -= power
+        self.open_th += power
+        self.open_orders += 1
+        return True
+
+
+async def room(tx: Tx, partner_id: int, share: Decimal) -> Room | None:
+    """The room for unpaid orders of a partner, of which it may take a `share`; None without a cap.
+
+    Nothing is locked: what it says is asked again when TH are promised.
+    """
+    if await cap_th(tx) is None:
+        return None
+    row = await tx.fetchrow(_ROOM, partner_id)
+    if row is None or row["cap_th"] is None:
+        return None
+    most_th = (row["left_th"] + row["open_th"]) * share
+    return Room(row["left_th"], row["open_th"], most_th, row["orders"], row["partners"])
+
+
 async def commit_capacity(tx: Tx, partner_id: int, power: Decimal) -> bool:
     """Promise TH, or release them with a negative `power`; answers whether there is a cap.
 
@@ -92,15 +135,7 @@ async def assert_open_orders_bounded(tx: Tx, partner_id: int, share: Decimal) ->
     TH of an order are promised, under the same lock. Without a cap, or with one partner, nobody is in the way of
     anybody; and one order may always be open, or the last TH could not be sold. Raises CapacityPromisedError.
     """
-    row = await tx.fetchrow(
-        """SELECT c.cap_th, c.cap_th - sum(p.committed_th) AS left_th, count(*) AS partners,
-                  o.open_th, o.orders
-           FROM capacity c CROSS JOIN partner_capacity p
-           CROSS JOIN (SELECT coalesce(sum(power), 0) AS open_th, count(*) AS orders FROM purchase
-                       WHERE partner_id = $1 AND state = 'created') o
-           WHERE c.id = 1 GROUP BY c.cap_th, o.open_th, o.orders""",
-        partner_id,
-    )
+    row = await tx.fetchrow(_ROOM, partner_id)
     if row is None or row["cap_th"] is None or row["partners"] == 1 or row["orders"] == 1:
         return
     most_th = (row["left_th"] + row["open_th"]) * share

@@ -4,6 +4,8 @@ What a miner earns follows from its stints (`rewards/stints.py`); whoever change
 was refunded has ended: its row stays, for what it earned, and it is nobody's any more.
 """
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -65,6 +67,30 @@ async def create(
         at,
     )
     return miner_id
+
+
+async def create_all(
+    tx: Tx, partner_id: int, wanted: Sequence[tuple[int, str, Decimal, Decimal]], *, at: datetime
+) -> list[int]:
+    """Make miners, each of a user, with a name, TH and W/TH; answers their ids, in the same order."""
+    rows = await tx.fetch(
+        """INSERT INTO miner (partner_id, user_id, name, power, energy_efficiency, created_at)
+           SELECT e.partner_id, e.user_id, e.name, e.power, e.energy_efficiency, $6
+           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::numeric[], $5::numeric[])
+                    WITH ORDINALITY AS e (partner_id, user_id, name, power, energy_efficiency, number)
+           ORDER BY e.number RETURNING id, user_id, name, power, energy_efficiency""",
+        [partner_id] * len(wanted),
+        [user_id for user_id, _, _, _ in wanted],
+        [name for _, name, _, _ in wanted],
+        [power for _, _, power, _ in wanted],
+        [energy_efficiency for _, _, _, energy_efficiency in wanted],
+        at,
+    )
+    # Miners that are alike may change places, and others may not: no order of what is answered is relied on.
+    ids: dict[tuple[int, str, Decimal, Decimal], list[int]] = defaultdict(list)
+    for row in sorted(rows, key=lambda each: each["id"], reverse=True):
+        ids[row["user_id"], row["name"], row["power"], row["energy_efficiency"]].append(row["id"])
+    return [ids[one].pop() for one in wanted]
 
 
 async def of_user(

@@ -40,6 +40,7 @@ from hashrail.events.types.orders import (
 from hashrail.parties import users
 from hashrail.parties.users import User
 from hashrail.rewards import stints
+from hashrail.rewards.stints import NewMiner
 from hashrail.selling import capacity, catalogue, miners
 
 # How long after its end an order may still be paid at its price, where the deployment says nothing else.
@@ -137,7 +138,7 @@ async def create(
     if terms is not None and terms["value_usd"] is not None and terms["blocked_at"] is None:
         order = await _open(tx, books, external_id, terms, books.now + ttl)
         if order is not None:
-            await drafts.note(tx, books.partner_id, OrderCreated(**_facts(order)))
+            await drafts.note(tx, books.partner_id, OrderCreated(**facts(order)))
             # All orders of a partner meet from here on: what they need not wait for is done by now.
             if await capacity.commit_capacity(tx, books.partner_id, order.power):
                 await capacity.assert_open_orders_bounded(tx, books.partner_id, open_share)
@@ -260,10 +261,11 @@ async def notify_paid(
     miner_id = await _make_miner(tx, books, order)
     issued = await _issue(tx, books, order, miner_id)
     # All orders of a partner meet from here on: what they need not wait for is done by now.
-    await stints.sync_stints(tx, books, [buyer.id], miner_ids=[miner_id], locked={buyer.id: buyer})
+    begun = NewMiner(miner_id, buyer.id, order.power, order.energy_efficiency)
+    await stints.begin(tx, books, [begun], {buyer.id: buyer})
     # After the stints: users and class power are locked before capacity and accounts, here as for any other order.
     if late:
-        issued = await _reserve_anew(tx, books, order)
+        issued = await _reserve_anew(tx, books, order, issued)
     await ledger.post_reserved(tx, books, TransferKind.PURCHASE, issued.id, issued.attempt)
     return issued
 
@@ -291,14 +293,14 @@ async def cancel(tx: Tx, books: OpenBooks, *, external_id: str) -> str:
         await _release(tx, books, order)
     if order.state != "cancelled":
         await journal.note(tx, Kind.ORDER_CANCELLED, partner_id=books.partner_id, order=external_id)
-        await drafts.note(tx, books.partner_id, OrderCancelled(**_facts(order)))
+        await drafts.note(tx, books.partner_id, OrderCancelled(**facts(order)))
     await _set_state(tx, books, order, "cancelled")
     return order.state
 
 
 def refunded(order: Order, miner_id: int, value_usd: Decimal) -> OrderRefunded:
     """What is told of an issued order whose refund brings down by so much what the partner owes."""
-    return OrderRefunded(nft_id=miner_id, refunded=value_usd, **_facts(order))
+    return OrderRefunded(nft_id=miner_id, refunded=value_usd, **facts(order))
 
 
 async def open_ones(tx: Reader, partner_id: int) -> list[str]:
@@ -387,7 +389,7 @@ async def _release(tx: Tx, books: OpenBooks, order: Order) -> None:
 async def _expire(tx: Tx, books: OpenBooks, order: Order) -> None:
     await _release(tx, books, order)
     await _set_state(tx, books, order, "expired")
-    await drafts.note(tx, books.partner_id, OrderExpired(**_facts(order)))
+    await drafts.note(tx, books.partner_id, OrderExpired(**facts(order)))
 
 
 async def _assert_not_refunded(tx: Tx, books: OpenBooks, order: Order) -> None:
@@ -412,17 +414,15 @@ async def _assert_stands(tx: Tx, books: OpenBooks, order: Order, late_notice: ti
         raise OrderExpiredError("the order expired and its offer has another price", **facts, **prices)
 
 
-async def _reserve_anew(tx: Tx, books: OpenBooks, order: Order) -> Order:
+async def _reserve_anew(tx: Tx, books: OpenBooks, order: Order, issued: Order) -> Order:
     """A late notice: what the order held is released, if nobody has done so yet, and reserved at the fixed price."""
     if order.state == "created":
         await _release(tx, books, order)
-    await tx.execute(
-        "UPDATE purchase SET attempt = attempt + 1 WHERE partner_id = $1 AND id = $2", books.partner_id, order.id
-    )
-    order = await _reload(tx, books, order)
+    query = "UPDATE purchase SET attempt = attempt + 1 WHERE partner_id = $1 AND id = $2 RETURNING attempt"
+    anew = replace(issued, attempt=await tx.fetchval(query, books.partner_id, order.id))
     await capacity.commit_capacity(tx, books.partner_id, order.power)
-    await _reserve(tx, books, order)
-    return order
+    await _reserve(tx, books, anew)
+    return anew
 
 
 async def _make_miner(tx: Tx, books: OpenBooks, order: Order) -> int:
@@ -431,7 +431,7 @@ async def _make_miner(tx: Tx, books: OpenBooks, order: Order) -> int:
         tx,
         books.partner_id,
         user_id=order.user_id,
-        name=f"Hashrail {order.power:f} TH",
+        name=miner_name(order),
         power=order.power,
         energy_efficiency=order.energy_efficiency,
         at=books.now,
@@ -448,18 +448,22 @@ async def _issue(tx: Tx, books: OpenBooks, order: Order, miner_id: int) -> Order
         books.now,
         miner_id,
     )
-    issued = MinerIssued(
-        nft_id=miner_id,
-        user_id=order.user_id,
-        external_id=order.external_id,
-        power=order.power,
-        energy_efficiency=order.energy_efficiency,
-    )
-    await drafts.note(tx, books.partner_id, OrderIssued(nft_id=miner_id, **_facts(order)), issued)
+    await drafts.note(tx, books.partner_id, *issued_as(order, miner_id))
     return replace(order, state="issued", paid_at=books.now, miner_id=miner_id)
 
 
-def _facts(order: Order) -> dict[str, Any]:
+def miner_name(order: Order) -> str:
+    """What the miner of an order is called."""
+    return f"Hashrail {order.power:f} TH"
+
+
+def issued_as(order: Order, miner_id: int) -> tuple[OrderIssued, MinerIssued]:
+    """What is told of an order that is issued as a miner."""
+    of_miner = {name: facts(order)[name] for name in ("user_id", "external_id", "power", "energy_efficiency")}
+    return OrderIssued(nft_id=miner_id, **facts(order)), MinerIssued(nft_id=miner_id, **of_miner)
+
+
+def facts(order: Order) -> dict[str, Any]:
     """What every event of an order tells."""
     return {
         "external_id": order.external_id,
@@ -504,12 +508,6 @@ async def _find_with_buyer(tx: Tx, partner_id: int, external_id: str) -> tuple[O
         payouts_go_on=row["payouts_go_on"],
     )
     return Order(**{name: row[name] for name in Order.__slots__}), buyer
-
-
-async def _reload(tx: Tx, books: OpenBooks, order: Order) -> Order:
-    row = await tx.fetchrow(f"{_READ} WHERE partner_id = $1 AND id = $2", books.partner_id, order.id)
-    assert row is not None, "orders are never deleted"
-    return record(Order, row)
 
 
 async def _set_state(tx: Tx, books: OpenBooks, order: Order, state: str) -> None:

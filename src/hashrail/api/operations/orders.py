@@ -1,5 +1,6 @@
 """Orders: a partner sells a miner and owes its price (#11 and #12)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from msgspec import UNSET, UnsetType
@@ -28,10 +29,12 @@ from hashrail.api.wire.page import Page
 from hashrail.books import ledger
 from hashrail.books.fence import OpenBooks
 from hashrail.db import Tx
+from hashrail.deployment.opened import Deployment
 from hashrail.events import feed
 from hashrail.parties import users
 from hashrail.parties.users import UserBlockedError, UserNotFoundError
-from hashrail.selling import capacity, catalogue, orders
+from hashrail.selling import capacity, catalogue, gathered_orders, orders
+from hashrail.selling.gathered_orders import Notice, Wish
 from hashrail.selling.orders import Order
 
 ORDERS = Noun("Orders")
@@ -107,11 +110,40 @@ class OrdersOut(Answer, kw_only=True):
     next_cursor: str | UnsetType = UNSET
 
 
-@ORDERS.write(
+async def create_together(
+    deployment: Deployment, tx: Tx, books: OpenBooks, bodies: Sequence[PaymentCreateBody]
+) -> list[Data[PaymentOut] | None]:
+    """#11 of several orders at once."""
+    made = await gathered_orders.create(
+        tx,
+        books,
+        [Wish(body.user_id, body.nft_collection_id, body.external_id) for body in bodies],
+        ttl=timedelta(seconds=deployment.settings.order_ttl_seconds),
+        open_share=deployment.settings.open_orders_share,
+    )
+    return [None if order is None else _created(order) for order in made]
+
+
+def _created(order: Order) -> Data[PaymentOut]:
+    return Data(PaymentOut(value=number(order.value_usd), external_id=order.external_id))
+
+
+async def notify_together(
+    deployment: Deployment, tx: Tx, books: OpenBooks, bodies: Sequence[PaymentSuccessBody]
+) -> list[Data[bool] | None]:
+    """#12 of several orders at once."""
+    notices = [Notice(body.external_id, body.user_id) for body in bodies]
+    return [
+        None if order is None else Data(data=True) for order in await gathered_orders.notify_paid(tx, books, notices)
+    ]
+
+
+@ORDERS.write_gathered(
     11,
     "s2s_payment_create",
     "/s2s/nft-payment/create",
     Auth.SIGNED,
+    create_together,
     scope="order",
     refuses=(
         UserNotFoundError,
@@ -132,14 +164,15 @@ async def payment_create(call: Call, tx: Tx, books: OpenBooks, body: PaymentCrea
         ttl=timedelta(seconds=call.deployment.settings.order_ttl_seconds),
         open_share=call.deployment.settings.open_orders_share,
     )
-    return Data(PaymentOut(value=number(order.value_usd), external_id=order.external_id))
+    return _created(order)
 
 
-@ORDERS.write(
+@ORDERS.write_gathered(
     12,
     "s2s_payment_success",
     "/s2s/nft-payment/success",
     Auth.SIGNED,
+    notify_together,
     scope="order",
     refuses=(
         *(orders.OrderNotFoundError, orders.OrderCancelledError, orders.OrderExpiredError, orders.OrderRefundedError),

@@ -46,7 +46,7 @@ async def answer(operation: Operation[F], serving: Serving, arrival: Arrival) ->
         )
         arrival.notes.asked(fields)
         call = Call(serving, caller, arrival, operation.name)
-        if caller is None or operation.waits:
+        if caller is None or operation.takes_turns:
             reply = await operation.run(call, fields)
         else:
             reply = await _in_turn(operation, call, caller, fields)

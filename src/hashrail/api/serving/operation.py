@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from hashrail.api.serving import running
 from hashrail.api.serving.call import Call, File, Reply
-from hashrail.api.serving.running import Read, Write, WriteInSteps, WriteOutsideBooks
+from hashrail.api.serving.running import Read, Write, WriteInSteps, WriteOutsideBooks, WriteTogether
 from hashrail.errors import HashrailError
 
 JSON = "application/json"
@@ -49,7 +49,8 @@ class Operation(Generic[F]):
     beside what its `auth` and reading it may refuse. A write that is `in_steps` commits on its way. `may_be_unsigned`
     lets keys with that setting leave the signature out. What is `in_books` is refused of a partner that is not open,
     unless it may be done `while_suspended`. What is `for_every_site` may be called by the pages of any
-    site. What `waits` takes its partner's turn itself, whenever it looks.
+    site. What `waits` takes its partner's turn itself, whenever it looks; so does what is `gathered`, whose requests
+    of one partner may share a commit.
     """
 
     number: int | None
@@ -73,6 +74,12 @@ class Operation(Generic[F]):
     for_every_site: bool = False
     while_suspended: bool = False
     waits: bool = False
+    gathered: bool = False
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether it takes its partner's turn itself."""
+        return self.waits or self.gathered
 
     @property
     def is_for_anybody(self) -> bool:
@@ -141,6 +148,25 @@ class Noun:
 
         return declare
 
+    def write_gathered(
+        self,
+        number: int | None,
+        name: str,
+        path: str,
+        auth: Auth,
+        together: WriteTogether[F],
+        **facts: Unpack[Facts],
+    ) -> Callable[[Write[F]], Operation[F]]:
+        """Declare what writes in the caller's books, and what does so for several of its requests at once."""
+
+        def declare(handler: Write[F]) -> Operation[F]:
+            suspended = facts.get("while_suspended", False)
+            run = partial(running.write_gathered, handler, together, while_suspended=suspended)
+            place: Place = (number, name, "POST", path, auth)
+            return self._add(place, handler, run, facts, writes=True, in_books=True, gathered=True)
+
+        return declare
+
     def write_outside_books(
         self, number: int | None, name: str, path: str, auth: Auth, **facts: Unpack[Facts]
     ) -> Callable[[WriteOutsideBooks[F]], Operation[F]]:
@@ -173,12 +199,15 @@ class Noun:
         writes: bool = False,
         in_steps: bool = False,
         in_books: bool = False,
+        gathered: bool = False,
     ) -> Operation[F]:
         model, answer, story = _read_from(handler)
         is_json = facts.get("media_type", JSON) == JSON
         assert (answer in (bytes, File)) is not is_json, f"{handler} answers bytes where it says that they are no JSON"
         facts = Facts(scope=DEFAULT_SCOPES.get(place[-1])) | facts
-        operation = Operation(*place, self.tag, model, answer, story, run, writes, in_steps, in_books, **facts)
+        operation = Operation(
+            *place, self.tag, model, answer, story, run, writes, in_steps, in_books, gathered=gathered, **facts
+        )
         self.operations.append(operation)
         return operation
 

@@ -4,29 +4,34 @@ A handler has one of four shapes. A read gets the call and opens what it needs. 
 caller's open books: this module shares the fence, once, and before anything else is locked. A write that is nobody's
 entry in the books gets the transaction alone. And a write that commits on its way gets its steps instead: each is
 kept like an answer, and the answer itself once all of them are made. So every write can be sent twice.
+
+A write in the caller's books may have a second handler, for several requests of one partner at once (`gathering.py`).
 """
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Protocol, TypeAlias, TypeVar
+from functools import partial
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from hashrail import db
 from hashrail.access import idempotency
-from hashrail.api.serving import ranges
+from hashrail.api.serving import limits, ranges
 from hashrail.api.serving.arrival import Arrival
 from hashrail.api.serving.call import ENCODER, Call, File, Reply
+from hashrail.api.serving.turns import PartnerBusyError
 from hashrail.api.wire.faults import FieldBoundsError
 from hashrail.books import fence
 from hashrail.books.fence import OpenBooks
 from hashrail.db import Tx
-from hashrail.errors import HashrailError
+from hashrail.deployment.opened import Deployment
+from hashrail.errors import HashrailError, UnavailableError
 
 IDEMPOTENCY_HEADER = "idempotency-key"
 # Visible ASCII: what one proxy trims or decodes in another way than the next would be another key.
@@ -49,6 +54,18 @@ class Write(Protocol[F_contra]):
 
     def __call__(self, call: Call, tx: Tx, books: OpenBooks, fields: F_contra, /) -> Awaitable[Struct]:
         """The answer, once all is written."""
+
+
+class WriteTogether(Protocol[F_contra]):
+    """Writes several requests of one partner in one transaction."""
+
+    def __call__(
+        self, deployment: Deployment, tx: Tx, books: OpenBooks, fields: Sequence[F_contra], /
+    ) -> Awaitable[Sequence[Struct | None]]:
+        """An answer each; None for a request of which nothing is written, since it is to be done by itself.
+
+        Where it raises, all of them are done by themselves.
+        """
 
 
 class WriteOutsideBooks(Protocol[F_contra]):
@@ -104,14 +121,93 @@ async def write(handler: Write[F], call: Call, fields: F, *, while_suspended: bo
     """The reply of a write, or the one that was kept. Raises PartnerSuspendedError, PartnerClosedError."""
 
     async def work(tx: Tx) -> Struct:
-        books = await fence.share(tx, call.partner_id)
-        if while_suspended:
-            books.assert_not_closed()
-        else:
-            books.assert_open()
+        books = await _open_books(tx, call.partner_id, while_suspended=while_suspended)
         return await handler(call, tx, books, fields)
 
     return await _or_kept(call, lambda keys: _at_once(call, keys, work))
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered(Generic[F]):
+    """A request that waits for others of its partner."""
+
+    call: Call
+    keys: list[idempotency.Key]
+    fields: F
+
+
+async def write_gathered(
+    handler: Write[F], together: WriteTogether[F], call: Call, fields: F, *, while_suspended: bool = False
+) -> Reply:
+    """As `write`, with others of the same partner in one commit where several come at once. Takes its turn itself."""
+
+    async def alone() -> Reply:
+        async with call.turn(call.partner_id):
+            return await write(handler, call, fields, while_suspended=while_suspended)
+
+    member = _Gathered(call, _repetition_keys(call), fields)
+    work = partial(_all_at_once, together, while_suspended=while_suspended)
+    try:
+        return await call.serving.gatherings.run((call.partner_id, call.operation), member, alone, work)
+    except PartnerBusyError:
+        call.arrival.spending.headers["retry-after"] = "1"
+        raise
+
+
+async def _all_at_once(
+    together: WriteTogether[F], members: Sequence[_Gathered[F]], *, while_suspended: bool
+) -> list[Reply | HashrailError | None]:
+    """The replies of several requests, in one commit.
+
+    None for one that is done by itself: it was sent before, has used up its budget, or is not plain. So are all where
+    they cannot be done together: then nothing is written. Whether it is can only be unknown for all alike.
+    """
+    serving, partner_id = members[0].call.serving, members[0].call.partner_id
+    replies: list[Reply | HashrailError | None] = [None] * len(members)
+    try:
+        async with serving.turns.turn(partner_id), db.transaction(serving.deployment.pool) as tx:
+            new = await _not_answered(tx, partner_id, members)
+            if not new:
+                return replies
+            books = await _open_books(tx, partner_id, while_suspended=while_suspended)
+            answers = await together(serving.deployment, tx, books, [members[number].fields for number in new])
+            made = {
+                n: Reply(ENCODER.encode(a), members[n].call.headers) for n, a in zip(new, answers, strict=True) if a
+            }
+            kept = [(members[number].keys, ENCODER.encode(reply)) for number, reply in made.items()]
+            retention = timedelta(seconds=serving.deployment.settings.answer_retention_seconds)
+            await idempotency.keep_all(tx, serving.deployment.vault, partner_id, kept, retention=retention)
+    except UnavailableError as error:
+        # Each has an error of its own, since details are added to it.
+        return [type(error)(error.message, **error.details) for _ in members]
+    except (HashrailError, idempotency.AnsweredMeanwhileError, AssertionError, *db.DATABASE_ERRORS):
+        return replies
+    return [made.get(number) for number in range(len(members))]
+
+
+async def _not_answered(tx: Tx, partner_id: int, members: Sequence[_Gathered[F]]) -> list[int]:
+    """The places of requests that no answer is kept for, that do not come twice, and that have a budget left."""
+    kept = await idempotency.known_of(tx, partner_id, [key for member in members for key in member.keys])
+    new = []
+    for number, member in enumerate(members):
+        names = {(key.scope, key.text) for key in member.keys}
+        if names & kept:
+            continue
+        with suppress(limits.RateLimitedError):
+            await limits.recheck(member.call.serving, member.call.arrival.spending)
+            kept |= names
+            new.append(number)
+    return new
+
+
+async def _open_books(tx: Tx, partner_id: int, *, while_suspended: bool) -> OpenBooks:
+    """The partner's books, whose fence is shared. Raises PartnerSuspendedError, PartnerClosedError."""
+    books = await fence.share(tx, partner_id)
+    if while_suspended:
+        books.assert_not_closed()
+    else:
+        books.assert_open()
+    return books
 
 
 async def write_outside_books(handler: WriteOutsideBooks[F], call: Call, fields: F) -> Reply:

@@ -26,6 +26,7 @@ from hashrail.access.session_grants import Family, Grant
 from hashrail.access.ton_endpoint import TonGateway
 from hashrail.alarms.counts import COUNTS, FLUSH_SECONDS
 from hashrail.api.serving.answer_cache import AnswerCache
+from hashrail.api.serving.gathering import Gatherings
 from hashrail.api.serving.growth import Growth
 from hashrail.api.serving.kept_calls import Calls
 from hashrail.api.serving.turns import Turns
@@ -170,6 +171,8 @@ class Serving:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     # Set since this process hears what changes, for the first time.
     hears: asyncio.Event = field(default_factory=asyncio.Event)
+    # Writes of one partner that share a transaction.
+    gatherings: Gatherings = field(default_factory=Gatherings)
     # Who waits for events.
     growth: Growth = field(default_factory=Growth)
 

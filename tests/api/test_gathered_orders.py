@@ -1,0 +1,148 @@
+"""Orders that come at once share a commit, and each is answered as by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from hashrail import db
+from hashrail.access import idempotency
+from hashrail.db import UnknownOutcomeError
+from hashrail.parties import users
+from tests.support.api_client import Api, an_offer, answered, check_books, check_refused, exact
+from tests.support.locks import until_blocked
+from tests.support.patience import until
+from tests.support.standings import suspended
+
+CREATE, NOTIFY = "s2s_payment_create", "s2s_payment_success"
+Keep = Callable[..., Awaitable[None]]
+
+
+@asynccontextmanager
+async def gathered(
+    api: Api, first: httpx.Request, *others: httpx.Request, meanwhile: Coroutine[Any, Any, object] | None = None
+) -> AsyncIterator[list[Any]]:
+    """Answers, in this order, of a request that waits for its user's lock, and of those that come meanwhile."""
+    tasks: list[asyncio.Task[Any]] = []
+    async with db.transaction(api.world.pool) as holding:
+        await users.lock(holding, api.world.partner.id, [(await api.world.user("slow")).id])
+        tasks.append(asyncio.create_task(api.http.send(first)))
+        await until_blocked(api.world.pool)
+        for number, request in enumerate(others, 1):
+            tasks.append(asyncio.create_task(api.http.send(request)))
+            await until(partial(waits, api, number))
+        if meanwhile is not None:
+            tasks.append(asyncio.create_task(meanwhile))
+            await until_blocked(api.world.pool, count=2)
+    found = await asyncio.gather(*tasks)
+    yield found[: len(others) + 1]
+
+
+async def waits(api: Api, number: int) -> bool:
+    """Whether so many requests wait for the one that is at work."""
+    return api.serving.gatherings.waiting == number
+
+
+async def commits(api: Api) -> list[int]:
+    """How many orders each transaction wrote last, fewest first."""
+    query = "SELECT count(*) AS orders FROM purchase WHERE partner_id = $1 GROUP BY xmin::text ORDER BY 1"
+    return [row["orders"] for row in await api.world.pool.fetch(query, api.world.partner.id)]
+
+
+async def creations(api: Api, *names: str) -> list[httpx.Request]:
+    """Requests to create orders, the first one for the user who is slow, the others for different ones."""
+    offer = await an_offer(api.world)
+    whose = [await api.world.user("slow" if number == 0 else name) for number, name in enumerate(names)]
+    return [
+        api.server.request(CREATE, userId=user.id, nftCollectionId=offer.id, externalId=name)
+        for user, name in zip(whose, names, strict=True)
+    ]
+
+
+async def test_orders_that_come_at_once_share_a_commit(api: Api) -> None:
+    """And so do the notices that they are paid."""
+    async with gathered(api, *await creations(api, "a", "b", "c", "d")) as found:
+        assert [answered(one)["externalId"] for one in found] == ["a", "b", "c", "d"]
+    assert await commits(api) == [1, 3]
+    names = {"a": "slow", "b": "b", "c": "c", "d": "d"}
+    paid = [
+        api.server.request(NOTIFY, userId=(await api.world.user(user)).id, externalId=name)
+        for name, user in names.items()
+    ]
+    async with gathered(api, *paid) as found:
+        assert [answered(one) for one in found] == [True] * 4
+    assert await commits(api) == [1, 3]
+    # Each answer is kept under its own signature.
+    again = [await api.server.send_again(one) for one in paid]
+    assert [(answered(one), one.headers["idempotency-replayed"]) for one in again] == [(True, "true")] * 4
+    await check_books(api.world)
+
+
+async def test_each_is_answered_for_itself(api: Api) -> None:
+    """Twins, repetitions, conflicts and refusals among others."""
+    first, other, third = await creations(api, "a", "b", "c")
+    offer, bob = await an_offer(api.world), await api.world.user("b")
+    same = {"nftCollectionId": offer.id, "externalId": "b"}
+    requests = [
+        other,
+        api.server.request(CREATE, userId=bob.id, **same),
+        api.server.request(CREATE, userId=(await api.world.user("c")).id, **same),
+        api.server.request(CREATE, userId=10**9, nftCollectionId=offer.id, externalId="d"),
+        api.server.request(CREATE, {"idempotency-key": "k"}, userId=bob.id, nftCollectionId=offer.id, externalId="e"),
+        api.server.request(CREATE, {"idempotency-key": "k"}, userId=bob.id, nftCollectionId=offer.id, externalId="f"),
+        third,
+        # The very same bytes once more.
+        api.http.build_request("POST", third.url.path, content=third.content, headers=third.headers),
+    ]
+    async with gathered(api, first, *requests) as found:
+        assert [exact(one).get("error", "ok") for one in found] == [
+            *("ok", "ok", "ok", "ORDER_CONFLICT", "USER_NOT_FOUND", "ok", "IDEMPOTENCY_KEY_REUSED", "ok", "ok")
+        ]
+        assert found[-1].content == found[-2].content
+        check_refused(found[4], 404, "USER_NOT_FOUND", "userId")
+    assert await commits(api) == [1, 3]
+    await check_books(api.world)
+
+
+async def test_the_first_ones_have_what_is_left_of_the_credit(api: Api) -> None:
+    """An offer is 216.99 USD."""
+    poor = await api.another_partner("700")
+    async with gathered(poor, *await creations(poor, "a", "b", "c", "d", "e")) as found:
+        assert [one.status_code for one in found] == [200, 200, 200, 409, 409]
+        check_refused(found[3], 409, "CREDIT_LIMIT_EXCEEDED")
+    assert await commits(poor) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "written"),
+    [
+        (UnknownOutcomeError("whether it is committed is not known"), "UNKNOWN_OUTCOME", [1]),
+        (idempotency.AnsweredMeanwhileError(), "ok", [1, 1, 1]),
+    ],
+)
+async def test_a_commit_that_fails(
+    api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str, written: list[int]
+) -> None:
+    """What nobody knows is told to all of them; else they are done by themselves."""
+    keep: Keep = idempotency.keep_all
+
+    async def fail(*arguments: Any, **options: Any) -> None:
+        if len(arguments[3]) > 1:
+            raise error
+        await keep(*arguments, **options)
+
+    monkeypatch.setattr(idempotency, "keep_all", fail)
+    async with gathered(api, *await creations(api, "a", "b", "c")) as found:
+        assert [exact(one).get("error", "ok") for one in found] == ["ok", told, told]
+    assert await commits(api) == written
+
+
+async def test_a_partner_that_is_suspended_meanwhile_creates_nothing(api: Api) -> None:
+    """The first one was before; of the others each is refused."""
+    async with gathered(api, *await creations(api, "a", "b", "c"), meanwhile=suspended(api.world)) as found:
+        assert [exact(one).get("error", "ok") for one in found] == ["ok", *["PARTNER_SUSPENDED"] * 2]
+    assert await commits(api) == [1]

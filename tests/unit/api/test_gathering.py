@@ -1,0 +1,169 @@
+"""Requests that come while another of their kind is at work go together after it, and nobody is lost."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from hashrail.api.serving import gathering
+from hashrail.api.serving.gathering import Gatherings
+from hashrail.api.serving.turns import PartnerBusyError
+from hashrail.errors import ConflictError, HashrailError
+
+KEY = (1, "order")
+
+
+@dataclass
+class Desk:
+    """Requests by name: who is at work, and with whom; work ends when it is let go."""
+
+    gatherings: Gatherings = field(default_factory=Gatherings)
+    done: list[list[str]] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    odd: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+    broken: bool = False
+
+    async def ask(self, name: str) -> str:
+        """What one request is answered."""
+
+        async def alone() -> str:
+            self.done.append([name])
+            await self.gate.wait()
+            return f"{name} alone"
+
+        async def together(names: Sequence[str]) -> list[str | HashrailError | None]:
+            self.done.append([*names])
+            await self.gate.wait()
+            if self.broken:
+                raise RuntimeError
+            return [self.outcome(each) for each in names]
+
+        return await self.gatherings.run(KEY, name, alone, together)
+
+    def outcome(self, name: str) -> str | HashrailError | None:
+        """With others."""
+        if name in self.refused:
+            return ConflictError(name)
+        return None if name in self.odd else f"{name} together"
+
+    async def asked(self, *names: str) -> "list[asyncio.Task[str]]":
+        """Requests in this order, as far as they come by themselves."""
+        tasks = [asyncio.create_task(self.ask(name)) for name in names]
+        await self.settled()
+        return tasks
+
+    async def settled(self) -> None:
+        """Everything that can go on has gone on."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    async def all_done(self) -> None:
+        """Nothing is left of anybody: the next one goes at once."""
+        await self.settled()
+        assert await asyncio.gather(*await self.asked("last")) == ["last alone"]
+
+
+async def test_the_first_goes_at_once_and_the_others_together() -> None:
+    """Each has its own answer, and nobody waits for company."""
+    desk = Desk()
+    tasks = await desk.asked("a", "b", "c", "d")
+    assert desk.done == [["a"]]
+    desk.gate.set()
+    assert await asyncio.gather(*tasks) == ["a alone", "b together", "c together", "d together"]
+    assert desk.done == [["a"], ["b", "c", "d"]]
+    await desk.all_done()
+
+
+async def test_one_that_waits_alone_goes_alone() -> None:
+    desk = Desk()
+    tasks = await desk.asked("a", "b")
+    desk.gate.set()
+    assert await asyncio.gather(*tasks) == ["a alone", "b alone"]
+    await desk.all_done()
+
+
+async def test_what_is_not_plain_is_done_by_itself_afterwards() -> None:
+    """A refusal is that of one request."""
+    desk = Desk(odd=frozenset({"c"}), refused=frozenset({"d"}))
+    tasks = await desk.asked("a", "b", "c", "d")
+    desk.gate.set()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert found[:3] == ["a alone", "b together", "c alone"]
+    assert isinstance(found[3], ConflictError)
+    await desk.all_done()
+
+
+async def test_a_fault_leaves_each_to_itself() -> None:
+    """Nobody waits for ever for what failed."""
+    desk = Desk(broken=True)
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    tasks = await desk.asked("a", "b", "c")
+    desk.gate.set()
+    assert await asyncio.gather(*tasks) == ["a alone", "b alone", "c alone"]
+    await desk.all_done()
+
+
+async def test_no_more_than_so_many_share_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "MOST", 2)
+    desk = Desk()
+    tasks = await desk.asked("a", "b", "c", "d", "e")
+    desk.gate.set()
+    await asyncio.gather(*tasks)
+    assert desk.done == [["a"], ["b", "c"], ["d", "e"]]
+    await desk.all_done()
+
+
+async def test_who_hangs_up_while_they_wait_is_left_out() -> None:
+    desk = Desk()
+    a, b, c, d = await desk.asked("a", "b", "c", "d")
+    b.cancel()
+    await desk.settled()
+    desk.gate.set()
+    assert await asyncio.gather(a, c, d) == ["a alone", "c together", "d together"]
+    assert b.cancelled()
+    assert desk.done == [["a"], ["c", "d"]]
+    await desk.all_done()
+
+
+async def test_who_hangs_up_at_work_ends_nothing_of_the_others() -> None:
+    """Also the one at the front of them, and the one whom they wait for."""
+    desk = Desk()
+    a, b, c, d = await desk.asked("a", "b", "c", "d")
+    a.cancel()
+    await desk.settled()
+    assert desk.done == [["a"], ["b", "c", "d"]]
+    b.cancel()
+    await desk.settled()
+    desk.gate.set()
+    assert await asyncio.gather(c, d) == ["c together", "d together"]
+    assert (a.cancelled(), b.cancelled()) == (True, True)
+    await desk.all_done()
+
+
+async def test_a_lead_that_comes_as_its_request_hangs_up_goes_on() -> None:
+    """Both happen between two turns of the loop."""
+    desk = Desk()
+    a, b = await desk.asked("a", "b")
+    desk.gate.set()
+    while not a.done():
+        await asyncio.sleep(0)
+    (c,) = [asyncio.create_task(desk.ask("c"))]
+    b.cancel()
+    assert await asyncio.wait_for(c, 5) == "c alone"
+    await desk.all_done()
+
+
+async def test_too_many_are_refused_and_nobody_waits_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "MAX_WAITING", 1)
+    monkeypatch.setattr(gathering, "WAIT_SECONDS", 0)
+    desk = Desk()
+    a, b, c = await desk.asked("a", "b", "c")
+    found = await asyncio.gather(b, c, return_exceptions=True)
+    assert [type(one) for one in found] == [PartnerBusyError, PartnerBusyError]
+    desk.gate.set()
+    assert await a == "a alone"
+    assert desk.done == [["a"]]
+    await desk.all_done()
