@@ -239,7 +239,7 @@ ROOMS = (
     Room(
         "audit",
         "Holding the books against themselves",
-        ("explain", "invariants", "reconciliation", "reconciliation_lines"),
+        ("auditing", "explain", "invariants", "marks", "reconciliation", "reconciliation_lines"),
     ),
     Room("proofs", "What others can check without trust", ("day_documents", "keys", "liabilities", "reserves")),
     Room(

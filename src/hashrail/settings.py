@@ -121,6 +121,9 @@ class ApiSettings(BaseModel):
     call_log_reads: bool | None = None
     """Whether reads that were answered are kept for them too, beside writes and refusals; without it a sandbox does."""
 
+    audit_whole_hours: int = Field(default=24, ge=1, le=168)
+    """After how many hours the worker's audit looks at everything once more; in between at what was written since."""
+
     trusted_proxies: list[IPv4Network | IPv6Network] = Field(default_factory=list)
     """Networks whose X-Forwarded-For is believed, for IP allow-lists and rate limits; empty believes nobody."""
 

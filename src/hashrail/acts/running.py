@@ -163,9 +163,9 @@ async def _fetch_rates(act: Acting, meant: Mapping[str, Any], counter: Counter) 
 
 async def _audit(act: Acting, _: Mapping[str, Any], counter: Counter) -> str:
     counter.total = len(invariants.every())
-    findings = await noting.audit(act.deployment.pool, by=act.named.name, done=counter.step)
-    broken = [each.name for each in findings if each.rows]
-    return f"Broken: {', '.join(broken)}." if broken else f"All {len(findings)} invariants hold."
+    made = await noting.audit(act.deployment.pool, by=act.named.name, done=counter.step)
+    broken = [each.name for each in made.broken]
+    return f"Broken: {', '.join(broken)}." if broken else f"All {len(made.findings)} invariants hold."
 
 
 async def _reconcile(act: Acting, _: Mapping[str, Any], __: Counter) -> str:

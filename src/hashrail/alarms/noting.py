@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from hashrail import business_clock, db
+from hashrail import business_clock, clock, db
 from hashrail.alarms import observations
-from hashrail.audit import invariants, reconciliation
-from hashrail.audit.invariants import Finding
+from hashrail.audit import auditing, reconciliation
+from hashrail.audit.auditing import Audited
 from hashrail.audit.reconciliation import Report
 from hashrail.audit.reconciliation_lines import Line
 from hashrail.deployment.opened import Deployment
@@ -18,25 +18,26 @@ WORKER = "the worker"
 
 
 async def audit(
-    pool: db.Pool, *, by: str = WORKER, done: Callable[[str], None] = lambda name: None
-) -> Sequence[Finding]:
-    """Check every invariant in one snapshot, and note what was found; `done` hears of each that was checked."""
-    findings = []
-    async with db.snapshot(pool) as tx:
-        async for finding in invariants.audit(tx):
-            findings.append(finding)
-            done(finding.name)
-    await audited(pool, [finding for finding in findings if finding.rows], by=by)
-    return findings
+    pool: db.Pool, *, whole: bool = True, by: str = WORKER, done: Callable[[str], None] = lambda name: None
+) -> Audited:
+    """Check every invariant in one snapshot, and note what was found; `done` hears of each that was checked.
+
+    Where it need not be `whole` it looks since the mark, if there is one. Everything in order leaves a new one.
+    """
+    made = await auditing.audit(pool, whole=whole, done=done)
+    await audited(pool, made, by=by)
+    return made
 
 
-async def audited(pool: db.Pool, broken: Sequence[Finding], *, by: str = WORKER) -> None:
+async def audited(pool: db.Pool, made: Audited, *, by: str = WORKER) -> None:
     """An audit has ended: which invariants it found broken, and the first rows that break each."""
-    names = [finding.name for finding in broken]
+    names = [finding.name for finding in made.broken]
     rows = {
-        finding.name: [{name: str(value) for name, value in row.items()} for row in finding.rows] for finding in broken
+        finding.name: [{name: str(value) for name, value in row.items()} for row in finding.rows]
+        for finding in made.broken
     }
-    figures = {"broken": names, "rows": rows, "by": by}
+    since = None if made.since is None else clock.iso(made.since)
+    figures = {"broken": names, "rows": rows, "by": by, "since": since, "looked_at": made.looked_at}
     async with db.transaction(pool) as tx:
         if names:
             await observations.bad(tx, observations.AUDIT, INVARIANT_BROKEN, ", ".join(names), figures)

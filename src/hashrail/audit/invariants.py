@@ -3,6 +3,10 @@
 Each answers the rows that break it, so an auditor sees where to look. `hashrail audit` runs all of them, from the
 ground up: accounts, days, stints, then what is built on them. One noun is one module of `audit.checks`. The constraints
 of the schema hold many of the same rules at every write.
+
+An audit is whole, or looks since a mark that one left which found everything in order: at the rows that were written
+since and what they concern. It finds whatever the program has written wrongly since; what somebody alters or deletes by
+hand in rows of before, with care, only a whole one is certain to find.
 """
 
 from collections.abc import AsyncIterator
@@ -22,6 +26,7 @@ from hashrail.audit.checks import (
     webhooks,
     withdrawals,
 )
+from hashrail.audit.checks.changes import Changes
 from hashrail.audit.checks.invariant import Invariant
 from hashrail.db import Tx
 
@@ -59,10 +64,11 @@ SECTIONS = (
 )
 
 
-async def audit(tx: Tx) -> AsyncIterator[Finding]:
-    """Check every invariant in the transaction's one snapshot, in order."""
+async def audit(tx: Tx, changes: Changes | None = None) -> AsyncIterator[Finding]:
+    """Check every invariant in the transaction's one snapshot, in order: whole, or since the mark of these changes."""
+    await tx.execute("SET LOCAL work_mem = '128MB'")
     for each in every():
-        yield Finding(each.name, each.rule, await each.broken_by(tx))
+        yield Finding(each.name, each.rule, await each.broken_by(tx, changes))
 
 
 def every() -> list[Invariant]:

@@ -11,6 +11,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial, wraps
 from typing import TypeAlias
 
@@ -23,6 +24,7 @@ from hashrail import business_clock, clock, db
 from hashrail.accounting import pool_promises
 from hashrail.acts import running
 from hashrail.alarms import delivery, noting, observations
+from hashrail.audit import marks
 from hashrail.custody import regime
 from hashrail.deployment import journal_file, opened
 from hashrail.deployment.opened import Deployment
@@ -266,14 +268,19 @@ async def _note(pool: db.Pool, job: str, error: BaseException | None) -> None:
 async def _audit(deployment: Deployment, timestamp: int) -> None:
     pool = deployment.pool
     await housekeeping.checkpoint_all(pool)
-    started = clock.monotonic()
-    findings = await noting.audit(pool)
-    broken = [finding for finding in findings if finding.rows]
-    for finding in broken:
+    whole = await marks.whole_is_due(pool, timedelta(hours=deployment.settings.audit_whole_hours))
+    made = await noting.audit(pool, whole=whole)
+    for finding in made.broken:
         log.error("invariant broken", invariant=finding.name, rows=finding.rows[:10])
     await _log_regime(deployment)
-    seconds = round(clock.monotonic() - started, 3)
-    log.info("audited", tick=timestamp, invariants=len(findings), broken=len(broken), seconds=seconds)
+    log.info(
+        "audited",
+        tick=timestamp,
+        whole=made.since is None,
+        invariants=len(made.findings),
+        broken=len(made.broken),
+        seconds=round(made.seconds, 3),
+    )
 
 
 async def _close_days(deployment: Deployment) -> closing.Progress:

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from hashrail import db
-from hashrail.audit import invariants
+from hashrail.audit import auditing, invariants, marks
 from hashrail.audit.checks.invariant import MAX_ROWS
 from hashrail.books import chart, ledger
 from hashrail.db import Tx
@@ -22,6 +22,7 @@ from tests.support.world import World
 async def books(books: World) -> World:
     """Books in which everything has happened that can happen."""
     await live(books)
+    assert not (await auditing.audit(books.pool)).broken
     return books
 
 
@@ -399,12 +400,16 @@ async def test_empty_books_keep_every_invariant(pool: db.Pool) -> None:
 async def test_an_invariant_sees_its_damage_and_no_other_does(
     books: World, name: str, statements: tuple[str, ...]
 ) -> None:
-    """With the rows that break it; afterwards the books are as before."""
+    """With the rows that break it, whole and since a mark of before; afterwards the books are as before."""
+    seen = await marks.before(books.pool)
     async with damaged(books, *statements) as tx:
-        found = {each.name: each.rows async for each in invariants.audit(tx) if each.rows}
-    assert list(found) == [name]
-    assert all(row for row in found[name])
-    assert 1 <= len(found[name]) <= MAX_ROWS
+        changes = await marks.since(tx, seen)
+        assert changes is not None, "healthy books have left a mark"
+        for looked in (None, changes):
+            found = {each.name: each.rows async for each in invariants.audit(tx, looked) if each.rows}
+            assert list(found) == [name]
+            assert all(row for row in found[name])
+            assert 1 <= len(found[name]) <= MAX_ROWS
 
 
 async def test_rows_name_what_is_wrong(books: World) -> None:

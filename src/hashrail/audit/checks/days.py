@@ -1,9 +1,14 @@
 """Invariants of published days: they run on without a gap, and their rates are what their inputs give."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
+from hashrail.audit.checks.changes import Changes
 from hashrail.audit.checks.invariant import MAX_ROWS, Invariant
+from hashrail.audit.checks.scope import OLD_CLASS, Key, Since, Whole, key, on, unmoved
 from hashrail.db import Row, Tx
 from hashrail.money import ZERO
 from hashrail.rewards.formula import DayInputs, class_rates, total_discount
@@ -13,14 +18,16 @@ from hashrail.rewards.formula import DayInputs, class_rates, total_discount
 class Recalculated(Invariant):
     """A rule of class days: `query` answers all of them with their inputs, and the formula decides which break it."""
 
-    async def broken_by(self, tx: Tx) -> list[dict[str, object]]:
+    async def find(self, tx: Tx, query: str, given: Sequence[Any]) -> Sequence[Mapping[str, object]]:
         """Class days that the formula, applied once more to the day's published inputs, does not give."""
+        if not query:
+            return []
         fractions: dict[tuple[object, int], Decimal] = {
             (row["day"], row["programme_id"]): row["fraction"]
             for row in await tx.fetch("SELECT day, programme_id, fraction FROM published_fraction")
         }
         broken: list[dict[str, object]] = []
-        async for row in tx.cursor(self.query, prefetch=1000):
+        async for row in tx.cursor(query, *given, prefetch=1000):
             programmes = sum((fractions.get((row["day"], each), ZERO) for each in row["programmes"]), ZERO)
             inputs = _inputs(row)
             discount = total_discount(inputs, row["level_discount"], programmes)
@@ -46,6 +53,28 @@ def _inputs(row: Row) -> DayInputs:
     )
 
 
+# Of every class the days that were published since, and of those that were written all.
+PUBLISHED_SINCE = """
+    WITH keys AS (SELECT DISTINCT k.class_id FROM {keys}),
+    rows AS (
+        SELECT class_id FROM class_day WHERE day > {published} AND class_id NOT IN (SELECT class_id FROM keys)
+        UNION ALL SELECT d.class_id FROM keys k JOIN class_day d ON d.class_id = k.class_id),
+    counted AS (SELECT class_id, count(*) AS rows FROM rows GROUP BY class_id)
+    SELECT c.id AS class_id, coalesce(n.rows, 0) AS rows, e.expected
+    FROM publication p JOIN rate_class c ON c.first_day <= p.published_through
+    LEFT JOIN counted n ON n.class_id = c.id
+    CROSS JOIN LATERAL (
+        SELECT p.published_through + 1 - CASE WHEN c.id IN (SELECT class_id FROM keys) THEN c.first_day
+                                              ELSE greatest(c.first_day, {published} + 1) END AS expected) AS e
+    WHERE coalesce(n.rows, 0) <> e.expected"""
+
+
+async def _and_after(_: Changes, rows: Sequence[Row]) -> Iterable[Key]:
+    """The days of rows, and those after them."""
+    days = {row["day"] for row in rows}
+    return [(day,) for day in days | {day + timedelta(days=1) for day in days}]
+
+
 INVARIANTS = (
     Invariant(
         "days-are-consecutive",
@@ -55,6 +84,7 @@ INVARIANTS = (
         LEFT JOIN mining_day d ON d.published_at IS NOT NULL
         GROUP BY p.first_day, p.published_through
         HAVING count(d.day) <> coalesce(p.published_through - p.first_day + 1, 0)""",
+        scope=Whole("a row a day"),
     ),
     Invariant(
         "classes-are-published",
@@ -65,16 +95,27 @@ INVARIANTS = (
         LEFT JOIN class_day d ON d.class_id = c.id
         GROUP BY c.id, c.first_day, p.published_through
         HAVING count(d.day) <> p.published_through - c.first_day + 1""",
+        scope=Since(
+            ("class_id",),
+            {"class_day": key("class_id"), "rate_class": key("id"), "publication": unmoved},
+            query=PUBLISHED_SINCE,
+            always=True,
+        ),
     ),
     Invariant(
         "class-days-run-on",
         "running sums continue from one published day to the next",
         """
-        SELECT d.class_id, d.day FROM class_day d JOIN rate_class c ON c.id = d.class_id
+        SELECT d.class_id, d.day FROM {class_day} d JOIN rate_class c ON c.id = d.class_id
         LEFT JOIN class_day y ON y.class_id = d.class_id AND y.day = d.day - 1
         WHERE d.day > c.first_day AND (y.day IS NULL
            OR d.pool_sum <> y.pool_sum + d.pool OR d.c1_sum <> y.c1_sum + d.c1
            OR d.c2_sum <> y.c2_sum + d.c2 OR d.net_sum <> y.net_sum + d.net)""",
+        scope=Since(
+            ("day",),
+            {"class_day": _and_after, "rate_class": OLD_CLASS},
+            {"class_day": on("class_day", day="day")},
+        ),
     ),
     Recalculated(
         "rates-follow-from-inputs",
@@ -83,15 +124,26 @@ INVARIANTS = (
         SELECT d.day, d.class_id, d.discount, d.pool, d.c1, d.c2, d.net, c.energy_efficiency, c.level_discount,
                c.programmes, m.pool_btc_per_th, m.btc_usd, m.gomining_usd, m.kwh_usd, m.service_usd_per_th,
                m.discount_cap
-        FROM class_day d JOIN rate_class c ON c.id = d.class_id JOIN mining_day m ON m.day = d.day""",
+        FROM {class_day} d JOIN rate_class c ON c.id = d.class_id JOIN mining_day m ON m.day = d.day""",
+        scope=Since(
+            ("day",),
+            {
+                "class_day": key("day"),
+                "mining_day": key("day"),
+                "published_fraction": key("day"),
+                "rate_class": OLD_CLASS,
+            },
+            {"class_day": on("class_day", day="day")},
+        ),
     ),
     Invariant(
         "signed-days-follow",
         "every signed day is what was hashed, and names the one before",
         """
-        SELECT d.day FROM day_document d LEFT JOIN day_document y ON y.day = d.day - 1
+        SELECT d.day FROM {day_document} d LEFT JOIN day_document y ON y.day = d.day - 1
         WHERE d.previous_sha256 IS DISTINCT FROM y.sha256
            OR d.sha256 <> encode(sha256(convert_to(d.content, 'UTF8')), 'hex')""",
+        scope=Since(("day",), {"day_document": _and_after}, {"day_document": on("day_document", day="day")}),
     ),
     Invariant(
         "signed-liabilities-follow",
@@ -105,6 +157,7 @@ INVARIANTS = (
            OR d.content::jsonb ->> 'previous' IS DISTINCT FROM d.before
            OR d.content::jsonb ->> 'dayDocument' IS DISTINCT FROM m.sha256
            OR d.sha256 <> encode(sha256(convert_to(d.content, 'UTF8')), 'hex')""",
+        scope=Whole("a short text a day"),
     ),
     Invariant(
         "liabilities-equal-books",
@@ -118,5 +171,6 @@ INVARIANTS = (
            OR (d.content::jsonb ->> 'sum')::numeric <> d.owed_btc
            OR (d.content::jsonb ->> 'count')::bigint <> d.leaf_count
            OR (t.owed_btc, t.leaf_count) <> (d.owed_btc, d.leaf_count)""",
+        scope=Whole("a short text a day, and leaves are not unpacked"),
     ),
 )

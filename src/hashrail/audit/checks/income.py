@@ -1,7 +1,110 @@
 """Invariants of income: what was posted and settled is what stints earned."""
 
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from hashrail.audit.checks.changes import Changes
 from hashrail.audit.checks.invariant import Invariant
-from hashrail.books.chart import Account
+from hashrail.audit.checks.scope import (
+    CREDITED,
+    OLD_CLASS,
+    PUBLISHED_DAY,
+    TRANSFERS_OF_ALL,
+    Key,
+    Since,
+    key,
+    lookup,
+    of_kind,
+    on,
+    transfers,
+    unmoved,
+)
+from hashrail.books.chart import FIRST_USER_ACCOUNT, Account
+from hashrail.db import Row
+
+DAYS_SINCE = """
+    SELECT p.partner_id, p.closed_through - n FROM unnest($1::bigint[]) AS k (partner_id)
+    JOIN partner_day p ON p.partner_id = k.partner_id LEFT JOIN audited_partner a ON a.partner_id = k.partner_id
+    CROSS JOIN publication
+    CROSS JOIN LATERAL generate_series(
+        0, p.closed_through - coalesce(a.closed_through + 1, publication.first_day)) AS n"""
+ADJUSTMENTS_SINCE = """
+    SELECT DISTINCT j.id FROM unnest($1::bigint[]) AS k (partner_id)
+    JOIN partner_day p ON p.partner_id = k.partner_id LEFT JOIN audited_partner a ON a.partner_id = k.partner_id
+    JOIN adjustment j ON j.effective_day > coalesce(a.closed_through, '-infinity')
+                     AND j.effective_day <= p.closed_through"""
+POSTINGS_OF_DAYS = """
+    WITH keys AS (SELECT k.partner_id, k.day FROM {keys}),
+    days AS (
+        SELECT s.partner_id, s.day, sum(s.power * d.net) AS net, sum(s.power * d.c1) AS c1, sum(s.power * d.c2) AS c2
+        FROM (SELECT k.partner_id, k.day, s.class_id, sum(s.power) AS power FROM keys k
+              JOIN partner_day p ON p.partner_id = k.partner_id AND k.day <= p.closed_through
+              JOIN stint s ON s.partner_id = k.partner_id AND s.from_day <= k.day
+                          AND (s.to_day IS NULL OR s.to_day > k.day)
+              GROUP BY k.partner_id, k.day, s.class_id) AS s
+        JOIN class_day d ON d.day = s.day AND d.class_id = s.class_id
+        GROUP BY s.partner_id, s.day),
+    expected AS (
+        SELECT partner_id, day, leg, amount FROM days
+        CROSS JOIN LATERAL (VALUES (1, net), (2, c1), (3, c2)) AS legs (leg, amount) WHERE amount <> 0),
+    posted AS (
+        SELECT k.partner_id, k.day, t.leg, t.amount FROM keys k
+        JOIN transfer t ON t.partner_id = k.partner_id AND t.kind = 'day'
+                       AND t.object_id = k.day - '0001-01-01'::date + 1 AND t.state = 'posted')
+    SELECT partner_id, day, leg, e.amount AS expected, t.amount AS posted
+    FROM expected e FULL JOIN posted t USING (partner_id, day, leg) WHERE e.amount IS DISTINCT FROM t.amount"""
+
+
+async def _days(_: Changes, rows: Sequence[Row]) -> Iterable[Key]:
+    """The days of postings."""
+    return [(row["partner_id"], date.fromordinal(row["object_id"])) for row in rows if row["kind"] == "day"]
+
+
+async def _past_power(changes: Changes, rows: Sequence[Row]) -> Iterable[Key] | None:
+    """Everything, where the power of a day was changed that was closed by the mark."""
+    if not rows:
+        return []
+    past = await changes.tx.fetchval(
+        """SELECT count(*) FROM unnest($1::bigint[], $2::date[]) AS k (partner_id, day)
+           JOIN audited_partner a ON a.partner_id = k.partner_id AND a.closed_through >= k.day""",
+        [row["partner_id"] for row in rows],
+        [row["day"] for row in rows],
+    )
+    return None if past else []
+
+
+async def _of_credited(changes: Changes, rows: Sequence[Row]) -> Iterable[Key] | None:
+    """Everything, where the figures of an adjustment were changed that was credited by the mark."""
+    if not rows:
+        return []
+    credited = await changes.tx.fetchval(
+        "SELECT count(*) FROM adjustment WHERE id = ANY($1) AND effective_day <= $2",
+        [row["adjustment_id"] for row in rows],
+        changes.mark.published_through,
+    )
+    return None if credited else []
+
+
+async def _strange(_: Changes, rows: Sequence[Row]) -> Iterable[Key]:
+    """Partners whose income control was moved by no day, adjustment or settlement, or was not by one that is."""
+    control = Account.INCOME_CONTROL
+    return [(row["partner_id"],) for row in rows if _moves_income(row) != (control in _accounts(row))]
+
+
+def _accounts(row: Row) -> set[int]:
+    return {row["debit_account"], row["credit_account"]}
+
+
+def _moves_income(row: Row) -> bool:
+    """Whether a transfer is one that other invariants hold against income."""
+    if row["state"] != "posted":
+        return False
+    if row["kind"] == "day":
+        return bool(row["leg"] == 1 and row["credit_account"] == Account.INCOME_CONTROL)
+    if row["kind"] == "adjustment":
+        return bool(row["leg"] == 1)
+    return row["kind"] == "settlement" and max(_accounts(row)) >= FIRST_USER_ACCOUNT
+
 
 INVARIANTS = (
     Invariant(
@@ -25,6 +128,18 @@ INVARIANTS = (
             FROM transfer WHERE kind = 'day' AND state = 'posted')
         SELECT partner_id, day, leg, e.amount AS expected, t.amount AS posted
         FROM expected e FULL JOIN posted t USING (partner_id, day, leg) WHERE e.amount IS DISTINCT FROM t.amount""",
+        scope=Since(
+            ("partner_id", "day"),
+            {
+                "transfer": _days,
+                "partner_day": lookup(DAYS_SINCE, "partner_id"),
+                "class_power_delta": _past_power,
+                "class_day": PUBLISHED_DAY,
+                # Deltas are where stints begin and end, and were just held against them.
+                "stint": unmoved,
+            },
+            query=POSTINGS_OF_DAYS,
+        ),
     ),
     Invariant(
         "adjustment-postings-equal-stints",
@@ -32,7 +147,7 @@ INVARIANTS = (
         """
         WITH sums AS (
             SELECT s.partner_id, a.id, sum(s.power * d.net) AS net, sum(s.power * d.c1) AS c1, sum(s.power * d.c2) AS c2
-            FROM adjustment a
+            FROM {adjustment} a
             JOIN stint s ON s.from_day <= a.day AND (s.to_day IS NULL OR s.to_day > a.day)
             JOIN partner_day p ON p.partner_id = s.partner_id AND a.effective_day <= p.closed_through
             JOIN class_adjustment d ON d.adjustment_id = a.id AND d.class_id = s.class_id
@@ -43,10 +158,22 @@ INVARIANTS = (
         posted AS (
             SELECT partner_id, object_id AS id, leg,
                    CASE WHEN debit_account = $1 THEN amount ELSE -amount END AS amount
-            FROM transfer WHERE kind = 'adjustment' AND state = 'posted')
+            FROM {transfer} w WHERE kind = 'adjustment' AND state = 'posted')
         SELECT partner_id, id AS adjustment_id, leg, e.amount AS expected, t.amount AS posted
         FROM expected e FULL JOIN posted t USING (partner_id, id, leg) WHERE e.amount IS DISTINCT FROM t.amount""",
         (Account.POOL_RECEIVABLE,),
+        scope=Since(
+            ("id",),
+            {
+                "adjustment": key("id"),
+                "class_adjustment": key("adjustment_id"),
+                "transfer": of_kind("adjustment", columns=("object_id",)),
+                "partner_day": lookup(ADJUSTMENTS_SINCE, "partner_id"),
+                "class_power_delta": _past_power,
+                "stint": unmoved,
+            },
+            {"adjustment": on("adjustment", id="id"), "transfer": TRANSFERS_OF_ALL.format(kind="adjustment")},
+        ),
     ),
     Invariant(
         "settled-equals-income",
@@ -55,25 +182,42 @@ INVARIANTS = (
         WITH earned AS (
             SELECT partner_id, user_id, sum(net) AS net FROM (
                 SELECT s.partner_id, s.user_id, s.power * (hi.net_sum - lo.net_sum + lo.net) AS net
-                FROM stint s JOIN app_user u ON u.partner_id = s.partner_id AND u.id = s.user_id
+                FROM {stint} s JOIN {app_user} u ON u.partner_id = s.partner_id AND u.id = s.user_id
                 JOIN rate_class c ON c.id = s.class_id
                 JOIN class_day lo ON lo.class_id = s.class_id AND lo.day = greatest(s.from_day, c.first_day)
                 JOIN class_day hi ON hi.class_id = s.class_id AND hi.day = least(s.to_day - 1, u.settled_through)
                 WHERE u.settled_through IS NOT NULL AND lo.day <= hi.day
                 UNION ALL
                 SELECT s.partner_id, s.user_id, s.power * d.net FROM adjustment a
-                JOIN stint s ON s.from_day <= a.day AND (s.to_day IS NULL OR s.to_day > a.day)
-                JOIN app_user u ON u.partner_id = s.partner_id AND u.id = s.user_id
+                JOIN {stint} s ON s.from_day <= a.day AND (s.to_day IS NULL OR s.to_day > a.day)
+                JOIN {app_user} u ON u.partner_id = s.partner_id AND u.id = s.user_id
                                AND a.effective_day <= u.settled_through
                 JOIN class_adjustment d ON d.adjustment_id = a.id AND d.class_id = s.class_id) AS parts
             GROUP BY partner_id, user_id),
         settled AS (
             SELECT partner_id, object_id AS user_id,
                    sum(CASE WHEN debit_account = $1 THEN amount ELSE -amount END) AS net
-            FROM transfer WHERE kind = 'settlement' GROUP BY partner_id, object_id)
+            FROM {transfer} w WHERE kind = 'settlement' GROUP BY partner_id, object_id)
         SELECT partner_id, user_id, coalesce(e.net, 0) AS earned, coalesce(s.net, 0) AS settled
         FROM earned e FULL JOIN settled s USING (partner_id, user_id) WHERE coalesce(e.net, 0) <> coalesce(s.net, 0)""",
         (Account.INCOME_CONTROL,),
+        scope=Since(
+            ("partner_id", "id"),
+            {
+                "app_user": key("partner_id", "id"),
+                "transfer": of_kind("settlement"),
+                "stint": key("partner_id", "user_id"),
+                "class_day": PUBLISHED_DAY,
+                "rate_class": OLD_CLASS,
+                "adjustment": CREDITED,
+                "class_adjustment": _of_credited,
+            },
+            {
+                "app_user": on("app_user", partner_id="partner_id", id="id"),
+                "stint": on("stint", partner_id="partner_id", user_id="id"),
+                "transfer": transfers("settlement"),
+            },
+        ),
     ),
     Invariant(
         "control-equals-unsettled",
@@ -82,7 +226,7 @@ INVARIANTS = (
         WITH unsettled AS (
             SELECT partner_id, sum(net) AS net FROM (
                 SELECT s.partner_id, s.power * (hi.net_sum - lo.net_sum + lo.net) AS net
-                FROM stint s JOIN app_user u ON u.partner_id = s.partner_id AND u.id = s.user_id
+                FROM {stint} s JOIN app_user u ON u.partner_id = s.partner_id AND u.id = s.user_id
                 JOIN partner_day p ON p.partner_id = s.partner_id JOIN rate_class c ON c.id = s.class_id
                 JOIN class_day lo ON lo.class_id = s.class_id
                                  AND lo.day = greatest(s.from_day, u.settled_through + 1, c.first_day)
@@ -91,7 +235,7 @@ INVARIANTS = (
                 UNION ALL
                 SELECT s.partner_id, s.power * d.net
                 FROM adjustment a
-                JOIN stint s ON s.from_day <= a.day AND (s.to_day IS NULL OR s.to_day > a.day)
+                JOIN {stint} s ON s.from_day <= a.day AND (s.to_day IS NULL OR s.to_day > a.day)
                 JOIN app_user u ON u.partner_id = s.partner_id AND u.id = s.user_id
                 JOIN partner_day p ON p.partner_id = s.partner_id AND a.effective_day <= p.closed_through
                 JOIN class_adjustment d ON d.adjustment_id = a.id AND d.class_id = s.class_id
@@ -99,10 +243,30 @@ INVARIANTS = (
             GROUP BY partner_id),
         control AS (
             SELECT partner_id, sum(CASE WHEN credit_account = $1 THEN amount ELSE -amount END) AS held
-            FROM transfer WHERE state = 'posted' AND $1 IN (debit_account, credit_account) GROUP BY partner_id)
+            FROM {transfer} w WHERE state = 'posted' AND $1 IN (debit_account, credit_account) GROUP BY partner_id)
         SELECT p.id AS partner_id, coalesce(c.held, 0) AS control, coalesce(u.net, 0) AS unsettled
-        FROM partner p LEFT JOIN control c ON c.partner_id = p.id LEFT JOIN unsettled u ON u.partner_id = p.id
+        FROM {partner} p LEFT JOIN control c ON c.partner_id = p.id LEFT JOIN unsettled u ON u.partner_id = p.id
         WHERE coalesce(c.held, 0) <> coalesce(u.net, 0)""",
         (Account.INCOME_CONTROL,),
+        scope=Since(
+            ("partner_id",),
+            {
+                "transfer": _strange,
+                # What days, adjustments and settlements post was just held against income, one by one. Their sum can
+                # only be wrong by something else.
+                **dict.fromkeys(
+                    (
+                        *("stint", "app_user", "partner_day", "rate_class", "class_day", "adjustment"),
+                        *("class_adjustment", "partner"),
+                    ),
+                    unmoved,
+                ),
+            },
+            {
+                "stint": on("stint", partner_id="partner_id"),
+                "transfer": on("transfer", partner_id="partner_id"),
+                "partner": on("partner", id="partner_id"),
+            },
+        ),
     ),
 )

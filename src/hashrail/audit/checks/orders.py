@@ -1,7 +1,15 @@
 """Invariants of what is sold: orders, upgrades and payments have their transfers, and capacity is kept."""
 
 from hashrail.audit.checks.invariant import Invariant
+from hashrail.audit.checks.scope import Since, Whole, key, of_kind, on, transfers, unmoved
 from hashrail.books.chart import Account
+
+# What is expected of refunds is few, and added up each time; so is what was written for it.
+REFUNDS = ("refund", "upgrade_refund", "income_taken")
+WRITTEN_OF_REFUNDS = """
+    (SELECT t.* FROM (SELECT partner_id, kind, id FROM expected
+                      UNION SELECT k.partner_id, k.kind, k.id FROM {keys}) AS e
+     JOIN transfer t ON t.partner_id = e.partner_id AND t.kind = e.kind AND t.object_id = e.id)"""
 
 INVARIANTS = (
     Invariant(
@@ -12,6 +20,7 @@ INVARIANTS = (
         LEFT JOIN purchase o ON o.partner_id = r.partner_id AND o.id = r.purchase_id
         LEFT JOIN miner m ON m.partner_id = o.partner_id AND m.id = o.miner_id
         WHERE o.state IS DISTINCT FROM 'issued' OR m.ended_at IS NULL""",
+        scope=Whole("refunds are few"),
     ),
     Invariant(
         "refunds-match-ledger",
@@ -31,21 +40,39 @@ INVARIANTS = (
                                                AND a.currency = 'BTC' WHERE t.taken_btc > 0),
         written AS (
             SELECT partner_id, kind, object_id AS id, leg, debit_account AS debit, credit_account AS credit, amount
-            FROM transfer WHERE kind IN ('refund', 'upgrade_refund', 'income_taken') AND state = 'posted')
+            FROM {transfer} w WHERE kind IN ('refund', 'upgrade_refund', 'income_taken') AND state = 'posted')
         SELECT partner_id, kind, id, leg, e.amount AS expected, w.amount AS transfer
         FROM expected e FULL JOIN written w USING (partner_id, kind, id, leg)
         WHERE (e.debit, e.credit, e.amount) IS DISTINCT FROM (w.debit, w.credit, w.amount)""",
         (Account.MINER_SALES, Account.PARTNER_RECEIVABLE, Account.INCOME_TAKEN_BACK),
+        scope=Since(
+            ("partner_id", "kind", "id"),
+            {
+                "order_refund": unmoved,
+                "purchase": unmoved,
+                "post_payment": unmoved,
+                "refund_taking": unmoved,
+                "account": unmoved,
+                "transfer": of_kind(*REFUNDS, columns=("partner_id", "kind", "object_id")),
+            },
+            {"transfer": WRITTEN_OF_REFUNDS},
+            always=True,
+        ),
     ),
     Invariant(
         "orders-match-ledger",
         "an order's money is pending while it is created, posted when issued, voided when over",
         """
-        SELECT o.partner_id, o.id AS purchase_id, o.state, t.state AS transfer FROM purchase o
+        SELECT o.partner_id, o.id AS purchase_id, o.state, t.state AS transfer FROM {purchase} o
         LEFT JOIN transfer t ON t.partner_id = o.partner_id AND t.kind = 'purchase'
                             AND t.object_id = o.id AND t.leg = o.attempt
         WHERE t.state IS NULL OR t.amount <> o.value_usd OR t.state <> CASE o.state
               WHEN 'created' THEN 'pending' WHEN 'issued' THEN 'posted' ELSE 'voided' END""",
+        scope=Since(
+            ("partner_id", "id"),
+            {"purchase": key("partner_id", "id"), "transfer": of_kind("purchase")},
+            {"purchase": on("purchase", partner_id="partner_id", id="id")},
+        ),
     ),
     Invariant(
         "upgrades-match-ledger",
@@ -54,23 +81,39 @@ INVARIANTS = (
         WITH expected AS (
             SELECT partner_id, id, 1 AS leg, $1::bigint AS debit, $2::bigint AS credit, value_usd AS amount,
                    'posted' AS state
-            FROM post_payment),
+            FROM {post_payment} p),
         written AS (
             SELECT partner_id, object_id AS id, leg, debit_account AS debit, credit_account AS credit, amount, state
-            FROM transfer WHERE kind = 'post_payment')
+            FROM {transfer} w WHERE kind = 'post_payment')
         SELECT partner_id, id AS post_payment_id, leg, e.amount AS expected, w.amount AS transfer
         FROM expected e FULL JOIN written w USING (partner_id, id, leg)
         WHERE (e.debit, e.credit, e.amount, e.state) IS DISTINCT FROM (w.debit, w.credit, w.amount, w.state)""",
         (Account.PARTNER_RECEIVABLE, Account.MINER_SALES),
+        scope=Since(
+            ("partner_id", "id"),
+            {"post_payment": key("partner_id", "id"), "transfer": of_kind("post_payment")},
+            {
+                "post_payment": on("post_payment", partner_id="partner_id", id="id"),
+                "transfer": transfers("post_payment"),
+            },
+        ),
     ),
     Invariant(
         "payments-match-ledger",
         "every recorded payment of a partner is posted once",
         """
-        SELECT partner_id, p.id AS payment_id, p.amount_usd, t.amount FROM partner_payment p
-        FULL JOIN (SELECT partner_id, object_id AS id, amount FROM transfer
+        SELECT partner_id, p.id AS payment_id, p.amount_usd, t.amount FROM {partner_payment} p
+        FULL JOIN (SELECT partner_id, object_id AS id, amount FROM {transfer} w
                    WHERE kind = 'partner_payment' AND state = 'posted') t USING (partner_id, id)
         WHERE p.amount_usd IS DISTINCT FROM t.amount""",
+        scope=Since(
+            ("partner_id", "id"),
+            {"partner_payment": key("partner_id", "id"), "transfer": of_kind("partner_payment")},
+            {
+                "partner_payment": on("partner_payment", partner_id="partner_id", id="id"),
+                "transfer": transfers("partner_payment"),
+            },
+        ),
     ),
     Invariant(
         "corrections-match-ledger",
@@ -80,16 +123,24 @@ INVARIANTS = (
             SELECT c.partner_id, c.id, 1 AS leg, abs(c.amount) AS amount,
                    CASE WHEN c.amount > 0 THEN o.id ELSE a.id END AS debit,
                    CASE WHEN c.amount > 0 THEN a.id ELSE o.id END AS credit, 'posted' AS state
-            FROM balance_correction c
+            FROM {balance_correction} c
             JOIN account a ON a.partner_id = c.partner_id AND a.user_id = c.user_id AND a.currency = c.currency
             JOIN (VALUES ('BTC', $1::bigint), ('GOMINING', $2::bigint)) AS o (currency, id) ON o.currency = c.currency),
         written AS (
             SELECT partner_id, object_id AS id, leg, debit_account AS debit, credit_account AS credit, amount, state
-            FROM transfer WHERE kind = 'correction')
+            FROM {transfer} w WHERE kind = 'correction')
         SELECT partner_id, id AS correction_id, leg, e.amount AS expected, w.amount AS transfer
         FROM expected e FULL JOIN written w USING (partner_id, id, leg)
         WHERE (e.debit, e.credit, e.amount, e.state) IS DISTINCT FROM (w.debit, w.credit, w.amount, w.state)""",
         (Account.CORRECTIONS_BTC, Account.CORRECTIONS_GOMINING),
+        scope=Since(
+            ("partner_id", "id"),
+            {"balance_correction": key("partner_id", "id"), "transfer": of_kind("correction"), "account": unmoved},
+            {
+                "balance_correction": on("balance_correction", partner_id="partner_id", id="id"),
+                "transfer": transfers("correction"),
+            },
+        ),
     ),
     Invariant(
         "payment-reversals-match-ledger",
@@ -98,14 +149,27 @@ INVARIANTS = (
         WITH expected AS (
             SELECT r.partner_id, r.payment_id AS id, 1 AS leg, $1::bigint AS debit, $2::bigint AS credit,
                    p.amount_usd AS amount, 'posted' AS state
-            FROM payment_reversal r LEFT JOIN partner_payment p ON p.partner_id = r.partner_id AND p.id = r.payment_id),
+            FROM {payment_reversal} r
+            LEFT JOIN partner_payment p ON p.partner_id = r.partner_id AND p.id = r.payment_id),
         written AS (
             SELECT partner_id, object_id AS id, leg, debit_account AS debit, credit_account AS credit, amount, state
-            FROM transfer WHERE kind = 'payment_reversal')
+            FROM {transfer} w WHERE kind = 'payment_reversal')
         SELECT partner_id, id AS payment_id, leg, e.amount AS expected, w.amount AS transfer
         FROM expected e FULL JOIN written w USING (partner_id, id, leg)
         WHERE (e.debit, e.credit, e.amount, e.state) IS DISTINCT FROM (w.debit, w.credit, w.amount, w.state)""",
         (Account.PARTNER_RECEIVABLE, Account.CASH),
+        scope=Since(
+            ("partner_id", "id"),
+            {
+                "payment_reversal": key("partner_id", "payment_id"),
+                "partner_payment": key("partner_id", "id"),
+                "transfer": of_kind("payment_reversal"),
+            },
+            {
+                "payment_reversal": on("payment_reversal", partner_id="partner_id", payment_id="id"),
+                "transfer": transfers("payment_reversal"),
+            },
+        ),
     ),
     Invariant(
         "capacity-is-counted",
@@ -117,6 +181,7 @@ INVARIANTS = (
                 UNION ALL SELECT partner_id, power FROM purchase WHERE state = 'created') AS parts GROUP BY partner_id)
         SELECT p.partner_id, p.committed_th, coalesce(u.th, 0) AS used
         FROM partner_capacity p LEFT JOIN used u USING (partner_id) WHERE p.committed_th <> coalesce(u.th, 0)""",
+        scope=Whole("miners that are there and open orders are added up in one pass"),
     ),
     Invariant(
         "capacity-is-kept",
@@ -124,5 +189,6 @@ INVARIANTS = (
         """
         SELECT c.cap_th, sum(p.committed_th) AS committed FROM capacity c CROSS JOIN partner_capacity p
         GROUP BY c.cap_th HAVING sum(p.committed_th) > c.cap_th""",
+        scope=Whole("a row a partner"),
     ),
 )

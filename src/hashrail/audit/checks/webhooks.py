@@ -1,6 +1,7 @@
 """Invariants of webhooks: nothing that is to be sent stands still, and no event overtakes an earlier one."""
 
 from hashrail.audit.checks.invariant import Invariant
+from hashrail.audit.checks.scope import Whole
 
 INVARIANTS = (
     Invariant(
@@ -15,6 +16,7 @@ INVARIANTS = (
             JOIN webhook_endpoint e ON e.partner_id = d.partner_id AND e.id = d.endpoint_id
             WHERE d.state = 'waiting' AND e.state <> 'deleted') AS waits
         WHERE (place = 1) <> (next_attempt_at IS NOT NULL)""",
+        scope=Whole("what waits to be sent is little"),
     ),
     Invariant(
         "webhooks-are-due",
@@ -24,5 +26,6 @@ INVARIANTS = (
         WHERE e.state = 'enabled' AND e.due_at IS NULL AND EXISTS (
             SELECT 1 FROM webhook_delivery d
             WHERE d.partner_id = e.partner_id AND d.endpoint_id = e.id AND d.next_attempt_at IS NOT NULL)""",
+        scope=Whole("what waits to be sent is little"),
     ),
 )
