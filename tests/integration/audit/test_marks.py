@@ -1,0 +1,187 @@
+"""Marks: an audit that goes on from one sees whatever was written since, however transactions overlap."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from pglast.visitors import referenced_relations
+
+from hashrail import db
+from hashrail.audit import auditing, invariants, marks
+from hashrail.audit.checks import changes
+from hashrail.audit.checks.changes import COLUMNS, FAR, ROUND, written_since
+from hashrail.audit.checks.scope import Since, unmoved
+from tests.support.books import broken, buy, cancel, offer, order, upgrade
+from tests.support.world import World
+
+BREAKS = "UPDATE partner_capacity SET committed_th = committed_th + 1"
+MISSPELT = "UPDATE account SET debits_posted = debits_posted + 1 WHERE id = 1200 AND partner_id = 1"
+
+
+async def lived(world: World, number: int) -> None:
+    """A day in which everything is bought, mined, settled, given up and asked for."""
+    alice = await world.user(f"user {number}")
+    await order(world, alice.id, f"given up {number}", await offer(world))
+    await cancel(world, f"given up {number}")
+    bought = await buy(world, alice.id, "64", f"bought {number}")
+    await world.mine()
+    await upgrade(world, bought.miner_id, "power", "64", "65")
+    await world.mine()
+    assert await world.settle(alice.id) > 0
+
+
+async def found_since(world: World) -> list[str]:
+    """What an audit finds broken that goes on from the mark; there has to be one."""
+    made = await auditing.audit(world.pool, whole=False)
+    assert made.since is not None
+    return [each.name for each in made.broken]
+
+
+async def test_life_goes_on_and_nothing_is_looked_at_whole(world: World) -> None:
+    """Days of business after a mark: all in order, by their own rows alone, and each audit leaves the next mark."""
+    await lived(world, 1)
+    assert (await auditing.audit(world.pool, whole=False)).since is None
+    for number in (2, 3):
+        await lived(world, number)
+        seen = await marks.before(world.pool)
+        async with db.snapshot(world.pool) as tx:
+            since = await marks.since(tx, seen)
+            assert since is not None
+            keys = {
+                each.name: await each.scope.keys(since) for each in invariants.every() if isinstance(each.scope, Since)
+            }
+        assert [name for name, found in keys.items() if found is None] == []
+        assert {name for name, found in keys.items() if found} >= {"orders-match-ledger", "settled-equals-income"}
+        assert await found_since(world) == []
+    assert await broken(world.pool) == {}
+
+
+@pytest.mark.parametrize("statement", [BREAKS, MISSPELT])
+async def test_a_transaction_that_was_open_at_the_mark_is_seen_by_the_next_audit(world: World, statement: str) -> None:
+    """Though later ones were committed before the mark: numbers are given at the first write, not at the commit."""
+    await lived(world, 1)
+    async with world.pool.acquire() as writer:
+        open_one = writer.transaction()
+        await open_one.start()
+        await writer.execute(statement)
+        await world.user("later")
+        made = await auditing.audit(world.pool)
+        assert (made.marked, made.broken) == (True, [])
+        assert await found_since(world) == []
+        await open_one.commit()
+    assert len(await found_since(world)) == 1
+    assert await marks.find(world.pool) is None
+    assert [each.name for each in (await auditing.audit(world.pool, whole=False)).broken] != []
+
+
+async def test_what_was_altered_before_a_mark_only_a_whole_audit_finds(world: World) -> None:
+    """A mark that is moved beyond the damage, as nothing of the program does."""
+    await lived(world, 1)
+    assert (await auditing.audit(world.pool)).marked
+    await world.pool.execute(MISSPELT)
+    await world.pool.execute("UPDATE audit_mark SET horizon = pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+    assert await found_since(world) == []
+    made = await auditing.audit(world.pool)
+    assert [each.name for each in made.broken] == ["balances-equal-transfers"]
+
+
+async def test_a_mark_is_of_one_life_of_the_server(world: World) -> None:
+    """Of another server, a later day, other numbers or lost statistics it is none, and everything is looked at."""
+    await lived(world, 1)
+    for changed in (
+        "server = 'another'",
+        "business_day = business_day + 30",
+        "horizon = horizon + 1000000",
+    ):
+        assert (await auditing.audit(world.pool)).marked
+        await world.pool.execute(f"UPDATE audit_mark SET {changed}")
+        made = await auditing.audit(world.pool, whole=False)
+        assert (made.since, made.broken) == (None, [])
+
+
+async def test_rows_that_are_gone_are_missed(world: World) -> None:
+    """Deletions leave nothing to look at, so what reads such a table is held whole."""
+    await lived(world, 1)
+    assert (await auditing.audit(world.pool)).marked
+    seen = await marks.before(world.pool)
+    async with undone(world) as tx:
+        await tx.execute("SET LOCAL session_replication_role = replica")
+        await tx.execute("DELETE FROM post_payment")
+        since = await marks.since(tx, seen)
+        assert since is not None
+        assert since.deleted == {"post_payment"}
+        found = [each.name async for each in invariants.audit(tx, since) if each.rows]
+    assert found == ["upgrades-match-ledger"]
+
+
+async def test_too_many_rows_are_not_looked_at_one_by_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then everything is, with the same outcome."""
+    assert (await auditing.audit(world.pool)).marked
+    await lived(world, 1)
+    monkeypatch.setattr(changes, "MOST", 1)
+    made = await auditing.audit(world.pool, whole=False)
+    assert made.since is not None
+    assert (made.broken, made.looked_at["transfer"]) == ([], 2)
+    await world.pool.execute(MISSPELT)
+    assert await found_since(world) == ["balances-equal-transfers"]
+
+
+async def test_whole_audits_come_again(world: World) -> None:
+    """After the time that is set, and at once where there is no mark; one since a mark does not count as one."""
+    day = timedelta(hours=24)
+    assert await marks.whole_is_due(world.pool, day)
+    await auditing.audit(world.pool, whole=False)
+    assert not await marks.whole_is_due(world.pool, day)
+    await world.pool.execute("UPDATE audit_mark SET whole_at = whole_at - interval '25 hours'")
+    assert await found_since(world) == []
+    assert await marks.whole_is_due(world.pool, day)
+    await auditing.audit(world.pool)
+    assert not await marks.whole_is_due(world.pool, day)
+
+
+async def test_who_finds_something_takes_the_mark_from_those_under_way(world: World) -> None:
+    """An audit since a mark that is gone meanwhile leaves none."""
+    await auditing.audit(world.pool)
+    found = await marks.find(world.pool)
+    assert found is not None
+    await marks.forget(world.pool)
+    await marks.keep(world.pool, found.mark, ([], []), since=found.mark)
+    assert await marks.find(world.pool) is None
+
+
+@pytest.mark.parametrize("horizon", [7, ROUND - 5, 3 * ROUND + 7, ROUND - FAR - 1])
+async def test_numbers_of_transactions_go_round(pool: db.Pool, horizon: int) -> None:
+    """What was written from the horizon on is newer, though its number may be lower."""
+    condition = written_since(horizon, horizon + 10).replace("xmin", "n::xid")
+    numbers = [(horizon + step) % ROUND for step in (-1_000, -1, 0, 1, 10)]
+    newer = await pool.fetch(
+        f"SELECT n::bigint FROM unnest($1::text[]) WITH ORDINALITY AS t (n, o) WHERE {condition} ORDER BY o",
+        [str(number) for number in numbers],
+    )
+    assert [row["n"] for row in newer] == numbers[2:]
+
+
+def test_every_invariant_says_how_far_it_is_looked_at() -> None:
+    """Either why it is always whole, or what a written row of each table that it reads concerns."""
+    for each in invariants.every():
+        if not isinstance(each.scope, Since):
+            assert each.scope.why
+            continue
+        query, _ = each.asked(None, None)
+        read = {table.strip('"') for table in referenced_relations(query)}
+        assert each.scope.sources.keys() >= read, each.name
+        watched = {table for table, source in each.scope.sources.items() if source is not unmoved}
+        assert COLUMNS.keys() >= watched, each.name
+
+
+@asynccontextmanager
+async def undone(world: World) -> AsyncIterator[db.Tx]:
+    """A transaction that is rolled back."""
+    async with world.pool.acquire() as connection:
+        open_one = connection.transaction(isolation="repeatable_read")
+        await open_one.start()
+        try:
+            yield connection
+        finally:
+            await open_one.rollback()
