@@ -68,7 +68,8 @@ DAYS = (
        SELECT {first_day} + n, class_id, discount, pool, c1, c2, net,
               pool * (n + 1), c1 * (n + 1), c2 * (n + 1), net * (n + 1)
        FROM generate_series(1, {days} - 1) AS n, (
-           SELECT class_id, discount, pool, c1, c2, net FROM class_day WHERE day = {first_day} ORDER BY class_id) AS first""",
+           SELECT class_id, discount, pool, c1, c2, net FROM class_day WHERE day = {first_day}
+           ORDER BY class_id) AS first""",
     "UPDATE publication SET published_through = {first_day} + {days} - 1",
     "UPDATE partner_day SET closed_through = {first_day} + {days} - 1",
 )
@@ -93,8 +94,8 @@ SOLD = (
               {noon} + bought * interval '1 day' FROM vendor_miner""",
     """INSERT INTO purchase (partner_id, id, external_id, user_id, collection_id, power, energy_efficiency, value_usd,
                              state, created_at, expires_at, paid_at, miner_id)
-       SELECT partner_id, 1 + i, 'order ' || i, u + 1, {offer}, bought_power, 10 + e * 0.1, bought_power * 15, 'issued', at,
-              at + interval '1 hour', at, 1001 + i
+       SELECT partner_id, 1 + i, 'order ' || i, u + 1, {offer}, bought_power, 10 + e * 0.1, bought_power * 15,
+              'issued', at, at + interval '1 hour', at, 1001 + i
        FROM vendor_miner, LATERAL (SELECT {noon} + (bought - 1) * interval '1 day' AS at) AS moment""",
     """INSERT INTO purchase (partner_id, id, external_id, user_id, collection_id, power, energy_efficiency, value_usd,
                              state, created_at, expires_at)
@@ -138,7 +139,8 @@ CLOSED = (
                    sum(amount) OVER (PARTITION BY partner_id, leg ORDER BY day) AS amount
             FROM (
                 SELECT p.partner_id, d.day, coalesce(net, 0) AS net, coalesce(c1, 0) AS c1, coalesce(c2, 0) AS c2
-                FROM partner_day p CROSS JOIN (SELECT {first_day} + n AS day FROM generate_series(0, {days} - 1) AS n) AS d
+                FROM partner_day p
+                CROSS JOIN (SELECT {first_day} + n AS day FROM generate_series(0, {days} - 1) AS n) AS d
                 LEFT JOIN (
                     SELECT p.partner_id, p.day, sum(p.power * c.net) AS net, sum(p.power * c.c1) AS c1,
                            sum(p.power * c.c2) AS c2
@@ -196,7 +198,8 @@ PAID = (
     TRANSFER
     + """
         SELECT partner_id, 'withdrawal', n, leg, CASE leg WHEN 1 THEN 99998 + 2 * user_id ELSE 2200 END,
-               CASE leg WHEN 1 THEN 2200 ELSE 1400 END, btc, 'posted', {paid_at}, {paid_at}, nextval('transfer_posted_seq')
+               CASE leg WHEN 1 THEN 2200 ELSE 1400 END, btc, 'posted', {paid_at}, {paid_at},
+               nextval('transfer_posted_seq')
         FROM vendor_paid CROSS JOIN (VALUES (1), (3)) AS legs (leg)""",
 )
 BALANCES = (
@@ -220,8 +223,9 @@ BALANCES = (
        WHERE a.user_id IS NULL""",
 )
 SEQUENCES = """
-    SELECT setval('app_user_id_seq', {users}), setval('account_id_seq', 100000 + 2 * {users}), setval('miner_id_seq', 1000 + {miners}),
-           setval('purchase_id_seq', 2 * {miners}), setval('post_payment_id_seq', {miners}), setval('stint_id_seq', 2 * {miners}),
+    SELECT setval('app_user_id_seq', {users}), setval('account_id_seq', 100000 + 2 * {users}),
+           setval('miner_id_seq', 1000 + {miners}), setval('purchase_id_seq', 2 * {miners}),
+           setval('post_payment_id_seq', {miners}), setval('stint_id_seq', 2 * {miners}),
            setval('withdrawal_id_seq', 1 + {miners}), setval('payout_batch_id_seq', 1 + {miners} / 500)"""
 HELPERS = "DROP TABLE vendor_block, vendor_miner, vendor_settled, vendor_paid"
 

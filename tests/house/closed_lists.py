@@ -223,6 +223,7 @@ OPEN = {
                 "read_token.name",
                 "restoration.old_epoch",
                 "restored_gap.sequence",
+                "audit_mark.server",
                 "backup.path",
                 *("day_document.content", "day_document.sha256", "day_document.previous_sha256"),
                 *("liabilities_document.content", "liabilities_document.sha256"),

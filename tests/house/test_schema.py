@@ -39,6 +39,7 @@ DOMAINS = {
         *("account.credit_limit", "account.debits_posted", "account.credits_posted"),
         *("account.debits_pending", "account.credits_pending"),
         *("account_checkpoint.debits", "account_checkpoint.credits"),
+        *("audited_account.debits", "audited_account.credits"),
         *("adjustment.btc_usd", "adjustment.kwh_usd", "adjustment.service_usd_per_th", "adjustment.difficulty"),
         *("adjustment.subsidy_btc", "adjustment.fees_btc"),
         "collection.value_usd",

@@ -5,6 +5,7 @@ GLOBAL = {
     "alone_done": "what an operator does alone is added up over all partners",
     "alone_limit": "operators look after the deployment",
     "adjustment": "corrections are published for everybody",
+    "audit_mark": "an audit is of the books of all partners",
     "backup": "a backup is of all partners",
     "alarm": "operators are told, of all partners together",
     "alarm_delivery": "operators are told, of all partners together",

@@ -270,7 +270,7 @@ SIGNED = sorted(set(ROWS) - BEARER)
 TABLES = """
     SELECT table_name FROM information_schema.columns JOIN information_schema.tables t USING (table_schema, table_name)
     WHERE column_name = 'partner_id' AND table_schema = 'public' AND t.table_type = 'BASE TABLE'
-      AND table_name NOT IN ('answered_write', 'api_call') ORDER BY 1"""
+      AND table_name NOT IN ('answered_write', 'api_call', 'audited_account', 'audited_partner') ORDER BY 1"""
 ACCOUNTS = """
     SELECT id, debits_posted, credits_posted, debits_pending, credits_pending FROM account
     WHERE partner_id = $1 ORDER BY id"""

@@ -59,8 +59,8 @@ async def audit(
         clock.monotonic() - began,
         False,
     )
-    if made.broken:
+    if made.broken and seen.server is not None:
         await marks.forget(pool)
-    elif mark is not None:
+    elif not made.broken and mark is not None:
         await marks.keep(pool, mark, sums, since=None if changes is None else changes.mark)
     return replace(made, marked=mark is not None and not made.broken)

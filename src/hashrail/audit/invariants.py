@@ -26,7 +26,7 @@ from hashrail.audit.checks import (
     webhooks,
     withdrawals,
 )
-from hashrail.audit.checks.changes import Changes
+from hashrail.audit.checks.changes import PATIENCE_SECONDS, Changes
 from hashrail.audit.checks.invariant import Invariant
 from hashrail.db import Tx
 
@@ -66,7 +66,9 @@ SECTIONS = (
 
 async def audit(tx: Tx, changes: Changes | None = None) -> AsyncIterator[Finding]:
     """Check every invariant in the transaction's one snapshot, in order: whole, or since the mark of these changes."""
-    await tx.execute("SET LOCAL work_mem = '128MB'")
+    # Few long statements over all there is, where others are many short ones.
+    for setting in ("work_mem = '128MB'", f"statement_timeout = '{PATIENCE_SECONDS}s'", "jit = off"):
+        await tx.execute(f"SET LOCAL {setting}")
     for each in every():
         yield Finding(each.name, each.rule, await each.broken_by(tx, changes))
 

@@ -1,7 +1,8 @@
 """Marks: what an audit has seen, when it found everything in order, so that the next one goes on from there.
 
 A mark is of one life of the server: rows say by its transactions' numbers when they were written, and it counts what is
-deleted. After a restart, in books that were restored or on an engine that spreads tables over servers there is none.
+deleted. After a restart, in books that were restored, on a standby, or on an engine that spreads tables over servers
+there is none.
 While something is broken there is none either, so that every audit is a whole one until all is in order again.
 """
 
@@ -23,7 +24,7 @@ _DELETED = """
 _SERVER = """
     SELECT concat_ws(' ', pg_postmaster_start_time(), (SELECT stats_reset FROM pg_stat_bgwriter),
                      (SELECT oid FROM pg_database WHERE datname = current_database()))
-    WHERE NOT (SELECT count(*) > 0 FROM pg_extension WHERE extname = 'citus')"""
+    WHERE NOT pg_is_in_recovery() AND NOT (SELECT count(*) > 0 FROM pg_extension WHERE extname = 'citus')"""
 _STANDING = """
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon,
            pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS ahead,
@@ -93,7 +94,7 @@ async def since(tx: Tx, seen: Before) -> Changes | None:
     `tx` is the audit's snapshot. What it has deleted itself counts as well.
     """
     found = await find(tx)
-    if found is None or seen.server != found.mark.server or await tx.fetchval("SELECT pg_is_in_recovery()"):
+    if found is None or seen.server != found.mark.server:
         return None
     ahead: int = await tx.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
     if not 0 <= ahead - found.mark.horizon < FAR or clock.day_of(await business_clock.now(tx)) < found.mark.day:

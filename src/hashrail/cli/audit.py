@@ -8,7 +8,8 @@ import typer
 from rich.progress import Progress
 
 from hashrail import clock, db
-from hashrail.audit import explain, invariants
+from hashrail.audit import auditing, explain, invariants
+from hashrail.audit.auditing import Audited
 from hashrail.books import fence, ledger
 from hashrail.books.chart import CURRENCY_OF, Account
 from hashrail.cli import shapes
@@ -38,32 +39,46 @@ explain_app = typer.Typer()
 account_app = typer.Typer()
 
 
-@app.command("audit", epilog=example("hashrail audit", "hashrail audit --json"))
+@app.command("audit", epilog=example("hashrail audit", "hashrail audit --since-last", "hashrail audit --json"))
 @prints(shapes.Audit)
-def audit(data: DataOption = None, as_json: JsonOption = False) -> None:
+def audit(
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--full/--since-last",
+            help="Look at everything, or at what was written since an audit found everything in order.",
+        ),
+    ] = True,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Check every named invariant of the books in one snapshot.
 
-    Ends with 1 at the first that is broken, naming the rows that break it.
+    Ends with 1 at the first that is broken, naming the rows that break it. Where everything is in order it leaves a
+    mark; with --since-last it goes on from the newest, which finds whatever the program has written wrongly since.
     """
 
-    async def work(deployment: Deployment) -> list[invariants.Finding]:
-        findings: list[invariants.Finding] = []
+    async def work(deployment: Deployment) -> Audited:
         with Progress(console=err, transient=True) as progress:
             task = progress.add_task("auditing", total=len(invariants.names()))
-            async with db.snapshot(deployment.pool) as tx:
-                async for finding in invariants.audit(tx):
-                    findings.append(finding)
-                    progress.update(task, advance=1, description=finding.name)
-                    if finding.rows:
-                        break
-        return findings
+            return await auditing.audit(
+                deployment.pool,
+                whole=whole,
+                first_only=True,
+                done=lambda name: progress.update(task, advance=1, description=name),
+            )
 
-    findings = run(data, work)
-    broken = [finding for finding in findings if finding.rows]
+    made = run(data, work)
+    findings, broken = made.findings, made.broken
     if as_json:
         show_json(
             shapes.Audit(
                 ok=not broken,
+                whole=made.since is None,
+                since=made.since,
+                written=made.looked_at,
+                milliseconds=round(made.seconds * 1000),
+                marked=made.marked,
                 invariants=[
                     shapes.Invariant(name=f.name, rule=f.rule, holds=not f.rows, rows=[_texts(row) for row in f.rows])
                     for f in findings
@@ -71,8 +86,9 @@ def audit(data: DataOption = None, as_json: JsonOption = False) -> None:
             )
         )
     else:
+        scope = "everything" if made.since is None else f"what was written since {clock.iso(made.since)}"
         table(
-            "Audit",
+            f"Audit of {scope}, {made.seconds:.1f} s",
             ("invariant", "holds", "rule"),
             [(f.name, "no" if f.rows else "yes", f.rule) for f in findings],
         )

@@ -482,4 +482,9 @@ class Audit(Shape, kw_only=True):
     """The outcome of an audit."""
 
     ok: Annotated[bool, about("whether every invariant holds")]
+    whole: Annotated[bool, about("whether everything was looked at")]
+    since: Annotated[datetime | None, about("the mark that it went on from; null: it was whole")]
+    written: Annotated[dict[str, int], about("rows that were written since the mark, by table")]
+    milliseconds: Annotated[int, about("how long it took")]
+    marked: Annotated[bool, about("whether it has left a mark for the next one")]
     invariants: Annotated[list[Invariant], about("those that were looked at: after a broken one none is")]

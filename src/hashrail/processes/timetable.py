@@ -66,7 +66,7 @@ ROWS = (
     Row("write_journal", EVERY_MINUTE, "writes the journal beside the database"),
     Row("pay", EVERY_MINUTE, "makes a run of payouts"),
     Row("forget_stalled", EVERY_MINUTE, "ends jobs of workers that were killed", noted="forget_stalled_jobs"),
-    Row("audit", EVERY_HOUR, "sums up accounts and checks every invariant"),
+    Row("audit", EVERY_HOUR, "sums up accounts and checks every invariant, once a day of everything"),
     Row("make_exports", EVERY_MINUTE, "makes the files that partners asked for", export.QUEUE),
     Row("take_liabilities", EVERY_MINUTE, "signs the sum of what is owed, when it is due", export.QUEUE),
     Row("do_tasks", EVERY_MINUTE, "does what operators asked for in the console", tasks.QUEUE),

@@ -11,6 +11,8 @@ from datetime import date
 
 from hashrail.db import Row, Tx
 
+# What one statement of an audit may take.
+PATIENCE_SECONDS = 1_800
 # More rows of a table than these are not looked at one by one: all of it is.
 MOST = 200_000
 # Transaction numbers, of which a row keeps the lower half, go round; a mark of so long ago is none.
@@ -89,7 +91,7 @@ class Changes:
         if table not in self._rows:
             condition = written_since(self.mark.horizon, self.ahead)
             statement = f"SELECT {COLUMNS[table]} FROM {table} WHERE {condition} LIMIT {MOST + 1}"  # noqa: S608
-            found = await self.tx.fetch(statement)
+            found = await self.tx.fetch(statement, timeout=PATIENCE_SECONDS)
             self.looked_at[table] = len(found)
             self._rows[table] = found if len(found) <= MOST else None
         return self._rows[table]

@@ -53,6 +53,27 @@ def _inputs(row: Row) -> DayInputs:
     )
 
 
+# What the formula divides and rounds is held against it by products first: a figure is the quotient where it is less
+# than half a unit away from it, and a class is idle where costs are more than a unit above the reward. What is neither,
+# or exactly in the middle, the formula judges. Every day goes through it once, when it is new.
+DOUBTFUL = """
+        JOIN (SELECT s.programmes, f.day, f.fraction FROM (SELECT DISTINCT programmes FROM rate_class) AS s
+              CROSS JOIN LATERAL (
+                  SELECT m.day, coalesce(sum(p.fraction), 0) AS fraction FROM mining_day m
+                  LEFT JOIN published_fraction p ON p.day = m.day AND p.programme_id = ANY(s.programmes)
+                  GROUP BY m.day) AS f) AS x
+          ON x.day = d.day AND x.programmes = c.programmes
+        WHERE NOT (
+            d.discount = least(m.discount_cap, c.level_discount + x.fraction)
+            AND CASE WHEN d.pool = 0 AND d.c1 = 0 AND d.c2 = 0 AND d.net = 0
+                THEN (m.kwh_usd * 24 * c.energy_efficiency / 1000 + m.service_usd_per_th) * (1 - d.discount)
+                     - m.pool_btc_per_th * m.btc_usd > 0.00000000000001 * m.btc_usd
+                ELSE d.pool = m.pool_btc_per_th AND d.net = d.pool - d.c1 - d.c2 AND d.net >= 0
+                     AND abs(m.kwh_usd * 24 * c.energy_efficiency * (1 - d.discount) - d.c1 * m.btc_usd * 1000)
+                         < 0.000000000005 * m.btc_usd
+                     AND abs(m.service_usd_per_th * (1 - d.discount) - d.c2 * m.btc_usd)
+                         < 0.000000000000005 * m.btc_usd
+                     AND scale(trim_scale(d.c1)) <= 14 AND scale(trim_scale(d.c2)) <= 14 END)"""
 # Of every class the days that were published since, and of those that were written all.
 PUBLISHED_SINCE = """
     WITH keys AS (SELECT DISTINCT k.class_id FROM {keys}),
@@ -124,7 +145,7 @@ INVARIANTS = (
         SELECT d.day, d.class_id, d.discount, d.pool, d.c1, d.c2, d.net, c.energy_efficiency, c.level_discount,
                c.programmes, m.pool_btc_per_th, m.btc_usd, m.gomining_usd, m.kwh_usd, m.service_usd_per_th,
                m.discount_cap
-        FROM {class_day} d JOIN rate_class c ON c.id = d.class_id JOIN mining_day m ON m.day = d.day""",
+        FROM {class_day} d JOIN rate_class c ON c.id = d.class_id JOIN mining_day m ON m.day = d.day {doubtful}""",
         scope=Since(
             ("day",),
             {
@@ -133,7 +154,8 @@ INVARIANTS = (
                 "published_fraction": key("day"),
                 "rate_class": OLD_CLASS,
             },
-            {"class_day": on("class_day", day="day")},
+            {"class_day": on("class_day", day="day"), "doubtful": ""},
+            wholly={"doubtful": DOUBTFUL},
         ),
     ),
     Invariant(

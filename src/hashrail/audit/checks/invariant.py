@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hashrail.audit.checks.changes import Changes
+from hashrail.audit.checks.changes import PATIENCE_SECONDS, Changes
 from hashrail.audit.checks.scope import TYPES, Key, Scope, Since, Whole, columns_of
 from hashrail.books.chart import Account
 from hashrail.db import Tx
@@ -40,7 +40,9 @@ class Invariant:
 
     async def find(self, tx: Tx, query: str, given: Sequence[Any]) -> Sequence[Mapping[str, object]]:
         """The rows that a query of it answers; none where it is empty."""
-        return [dict(row.items()) for row in await tx.fetch(query, *given)] if query else []
+        if not query:
+            return []
+        return [dict(row.items()) for row in await tx.fetch(query, *given, timeout=PATIENCE_SECONDS)]
 
     def asked(self, changes: Changes | None, keys: set[Key] | None) -> tuple[str, list[Any]]:
         """What is asked, and with which values; nothing where no key is concerned."""

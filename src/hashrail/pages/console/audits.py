@@ -51,6 +51,7 @@ async def audit(tx: Tx, _: Visit) -> Shown:
             "count": len(invariants.every()),
             "seen": seen,
             "by": _by(seen),
+            "since": None if seen is None else seen.figures.get("since"),
             "broken": set() if seen is None else set(seen.figures.get("broken", ())),
             "rows": {} if seen is None else seen.figures.get("rows", {}),
             "failed": job if job is not None and job.code is not None else None,
