@@ -26,6 +26,8 @@ from benchmarks import (
     stage,
     ton_login,
     transfers,
+    vendor,
+    vendor_dataset,
     webhooks,
     writes,
 )
@@ -34,7 +36,10 @@ from benchmarks.measure import RUNS, Table
 from benchmarks.stage import Stage
 from hashrail.postgres.server import EmbeddedPostgres
 
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = DOCS / "benchmarks.md"
+# The vendor's size takes long, and has a page of its own.
+VENDOR_PAGE = DOCS / "benchmarks-vendor.md"
 COMMAND = "python -m benchmarks"
 
 Benchmark = Callable[[Stage], Coroutine[object, None, list[Table]]]
@@ -58,6 +63,7 @@ class Name(StrEnum):
     EXPORTS = "exports"
     WEBHOOKS = "webhooks"
     PAGES = "pages"
+    VENDOR = "vendor"
 
 
 FULL: dict[Name, Benchmark] = {
@@ -75,6 +81,7 @@ FULL: dict[Name, Benchmark] = {
     Name.EXPORTS: exports.run,
     Name.WEBHOOKS: webhooks.run,
     Name.PAGES: pages.run,
+    Name.VENDOR: vendor.run,
 }
 SMALL = Shape(efficiencies=6, levels=5)
 QUICK_DAYS = days.Sizes(
@@ -91,6 +98,7 @@ QUICK_DAYS = days.Sizes(
     buyers=4,
 )
 QUICK_READING = reading.Sizes(shape=SMALL, days=20, stints=4, others=20, small=10, large=40, whale=80, deep=500)
+QUICK_VENDOR = vendor.Sizes(vendor_dataset.Size(4, 400, 120, 300, efficiencies=6, levels=5), part=0.5, calls=2)
 QUICK_WRITES = writes.Sizes(partners=1, users=20, seconds=0.2, api_workers=1)
 QUICK_NEIGHBOURS = neighbours.Sizes(rate=20, seconds=1, bodies=100, unread=5, greedy=2, miners=50, days=5)
 QUICK: dict[Name, Benchmark] = {
@@ -111,6 +119,7 @@ QUICK: dict[Name, Benchmark] = {
     Name.WEBHOOKS: lambda place: webhooks.run(
         place, webhooks.Sizes(deliveries=40, endpoints=(1, 4), with_dead=10, dead=1)
     ),
+    Name.VENDOR: lambda place: vendor.run(place, QUICK_VENDOR),
     Name.PAGES: lambda place: pages.run(
         place, pages.Sizes(shape=Shape(efficiencies=6, levels=5, partners=2), users=30, miners=60, days=3)
     ),
@@ -123,13 +132,14 @@ def main(
     quick: Annotated[bool, typer.Option(help="Tiny sizes and one run, to see that everything works.")] = False,
     page: Annotated[Path, typer.Option(help="The page that a whole run writes.")] = PAGE,
     update: Annotated[bool, typer.Option(help="With --only: put its tables into the page as well.")] = False,
+    scale: Annotated[float, typer.Option(help="Of --only vendor: which part of the vendor's size.", max=1)] = 1,
 ) -> None:
     """Measure the platform beside baselines in the same run: medians of five, with targets.
 
     A whole run at full size writes docs/benchmarks.md; others only print, or put their tables into it. Exit code 1
     when a target was missed.
     """
-    chosen = [name for name in Name if not only or name in only]
+    chosen = [name for name in Name if (name in only if only else name is not Name.VENDOR)]
     out, err = Console(), Console(stderr=True)
     runs = 1 if quick else RUNS
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -148,7 +158,7 @@ def main(
                         err.print(f"{name}: {text}", highlight=False)
 
                 place = Stage(server.dsn, template, Path(folder), tell, runs)
-                tables += asyncio.run((QUICK if quick else FULL)[name](place))
+                tables += asyncio.run(_benchmark(name, quick=quick, scale=scale)(place))
                 progress.update(task, description=f"{name}: done", completed=1)
     for what, value in facts:
         out.print(f"[bold]{what}[/bold] {value}", highlight=False)
@@ -157,6 +167,10 @@ def main(
         page.parent.mkdir(exist_ok=True)
         page.write_text(report.markdown(COMMAND, runs, facts, tables))
         out.print(f"Wrote {page}")
+    elif update and not quick and chosen == [Name.VENDOR]:
+        command = f"{COMMAND} --only vendor --update" + ("" if scale == 1 else f" --scale {scale}")
+        VENDOR_PAGE.write_text(report.markdown(command, 1, facts, tables))
+        out.print(f"Wrote {VENDOR_PAGE}")
     elif update and not quick:
         alone = f"Measured by itself: `python -m benchmarks {' '.join(f'--only {name}' for name in chosen)} --update`."
         for table in tables:
@@ -164,6 +178,12 @@ def main(
         page.write_text(report.with_tables(page.read_text(), tables))
         out.print(f"Wrote its tables into {page}")
     _judge(err, report.missed(tables), quick=quick)
+
+
+def _benchmark(name: Name, *, quick: bool, scale: float) -> Benchmark:
+    if name is Name.VENDOR and not quick:
+        return lambda place: vendor.run(place, vendor.Sizes().scaled(scale))
+    return (QUICK if quick else FULL)[name]
 
 
 def _judge(err: Console, missed: list[str], *, quick: bool) -> None:

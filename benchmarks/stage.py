@@ -44,6 +44,16 @@ class Stage:
             await _execute(self.server, f"DROP DATABASE {name} WITH (FORCE)")
 
     @asynccontextmanager
+    async def empty(self) -> AsyncIterator[str]:
+        """The DSN of a database without anything in it, which is dropped afterwards."""
+        name = f"bench_{uuid.uuid4().hex[:12]}"
+        await _execute(self.server, f"CREATE DATABASE {name}")
+        try:
+            yield _with_database(self.server, name)
+        finally:
+            await _execute(self.server, f"DROP DATABASE {name} WITH (FORCE)")
+
+    @asynccontextmanager
     async def pool(self) -> AsyncIterator[db.Pool]:
         """Connections to a migrated database that is dropped afterwards."""
         async with self.database() as dsn:

@@ -9,14 +9,15 @@ kept answers, invoices and signed days, which are made by the verbs when they ar
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 
-from benchmarks import dataset
-from benchmarks.dataset import FIRST_DAY, START, Dataset, Shape
+from benchmarks.dataset import CREDIT_LIMIT_USD, Dataset, Shape, inputs_of
 from hashrail import clock, db
-from hashrail.rewards import discounts, rate_classes
-from hashrail.selling import catalogue, samples
+from hashrail.parties import partners
+from hashrail.rewards import discounts, rate_classes, rates
+from hashrail.selling import catalogue, samples, upgrade_tariff
 
 EFFICIENCIES, LEVELS = 120, 25
 Told = Callable[[str, int, int], None]
@@ -35,8 +36,12 @@ class Size:
 
     def scaled(self, scale: float) -> "Size":
         """A part of it: fewer partners, users and miners; as many days and rate classes."""
-        few = max(2, round(self.partners * scale))
-        return Size(few, round(self.users * scale), round(self.miners * scale), self.days)
+        return replace(
+            self,
+            partners=max(2, round(self.partners * scale)),
+            users=round(self.users * scale),
+            miners=round(self.miners * scale),
+        )
 
 
 # The user (from 0) who is the g-th owner of three miners.
@@ -159,7 +164,7 @@ CLOSED = (
     + """
         SELECT partner_id, 'settlement', user_id, {settled} - '0001-01-01'::date + 1, 2100, 99998 + 2 * user_id, net,
                'posted', at, at, nextval('transfer_posted_seq')
-        FROM vendor_settled, LATERAL (SELECT {noon} + {days} * interval '1 day' AS at) AS moment""",
+        FROM vendor_settled, LATERAL (SELECT {paid_at} AS at) AS moment""",
     TRANSFER
     + """
         SELECT partner_id, 'purchase', id, 1, 1200, 4300, value_usd,
@@ -232,14 +237,9 @@ HELPERS = "DROP TABLE vendor_block, vendor_miner, vendor_settled, vendor_paid"
 
 async def build(pool: db.Pool, size: Size, told: Told) -> Dataset:
     """All of it on an empty, migrated database; `told` hears of each step, its number and how many there are."""
-    made = await dataset.build(
-        pool, Shape(efficiencies=size.efficiencies, levels=size.levels, partners=size.partners), days=size.days
-    )
-    async with db.transaction(pool) as tx:
-        await rate_classes.publish(tx, FIRST_DAY, now=START + size.days * clock.ONE_DAY)
-        await discounts.set_levels(tx, samples.pairs(samples.SAMPLE_LEVELS))
-        await catalogue.put(tx, [(Decimal(1), Decimal(15), Decimal("14.99"))])
-        offer = await tx.fetchval("SELECT min(id) FROM collection")
+    today = clock.day_of(clock.wall_now())
+    made = await _founded(pool, size, today - size.days * clock.ONE_DAY, told)
+    offer: int = await pool.fetchval("SELECT min(id) FROM collection")
     steps = _steps(made, size, offer)
     for number, (what, statements) in enumerate(steps, start=1):
         told(what, number, len(steps))
@@ -257,19 +257,52 @@ async def build(pool: db.Pool, size: Size, told: Told) -> Dataset:
     return made
 
 
+async def _founded(pool: db.Pool, size: Size, first_day: date, told: Told) -> Dataset:
+    """Partners, prices, a programme, rate classes and the figures of every day; the first one is published."""
+    told("partners", 0, size.partners)
+    made = Dataset(
+        pool, Shape(size.efficiencies, size.levels, size.partners), today=first_day + size.days * clock.ONE_DAY
+    )
+    at = clock.start_of(first_day)
+    async with db.transaction(pool) as tx:
+        for number in range(size.partners):
+            partner = await partners.create(tx, name=f"partner {number}", credit_limit_usd=CREDIT_LIMIT_USD, at=at)
+            made.partner_ids.append(partner.id)
+        made.programme = await discounts.create_programme(tx, "Mining mode")
+        await discounts.set_fraction(tx, made.programme, from_day=first_day, fraction=Decimal("0.02"))
+        await discounts.set_levels(tx, samples.pairs(samples.SAMPLE_LEVELS))
+        await catalogue.put(tx, [(Decimal(1), Decimal(15), Decimal("14.99"))])
+        await upgrade_tariff.put(tx, samples.SAMPLE)
+        await tx.execute(
+            """INSERT INTO rate_class (id, energy_efficiency, level_discount, programmes)
+               SELECT 1 + level * $2::integer + e, 10 + e * 0.1, level * 0.0001, ARRAY[$3::bigint]
+               FROM generate_series(0, $1::integer - 1) AS level, generate_series(0, $2::integer - 1) AS e""",
+            size.levels,
+            size.efficiencies,
+            made.programme,
+        )
+        await tx.execute("SELECT setval('rate_class_id_seq', $1)", made.shape.classes)
+        for number in range(size.days):
+            await rates.enter(tx, inputs_of(first_day + number * clock.ONE_DAY), at=at)
+        await rate_classes.publish(tx, first_day, now=clock.wall_now())
+    return made
+
+
 def _steps(made: Dataset, size: Size, offer: int) -> list[tuple[str, tuple[str, ...]]]:
     """What is done, and the statements that do it."""
-    settled = FIRST_DAY + max(0, size.days - 31) * clock.ONE_DAY
+    first_day = made.today - size.days * clock.ONE_DAY
+    noon = clock.start_of(first_day) + timedelta(hours=12)
+    settled = first_day + max(0, size.days - 31) * clock.ONE_DAY
     figures = {
         "users": f"{size.users}::bigint",
         "miners": f"{size.miners}::bigint",
         "days": f"{size.days}::integer",
         "efficiencies": f"{size.efficiencies}::bigint",
         "levels": f"{size.levels}::bigint",
-        "first_day": f"'{FIRST_DAY}'::date",
+        "first_day": f"'{first_day}'::date",
         "settled": f"'{settled}'::date",
-        "noon": f"'{START}'::timestamptz",
-        "paid_at": f"'{START + size.days * clock.ONE_DAY}'::timestamptz",
+        "noon": f"'{noon}'::timestamptz",
+        "paid_at": f"'{noon + (size.days - 1) * clock.ONE_DAY}'::timestamptz",
         "programme": f"{made.programme}::bigint",
         "offer": f"{offer}::bigint",
     }

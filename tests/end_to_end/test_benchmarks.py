@@ -132,6 +132,18 @@ async def test_payouts(place: Stage, bitcoin_node: Node) -> None:
     assert (queue.cells[1:3], queue.target, queue.verdict) == (("12", "3"), "3 transactions", True)
 
 
+async def test_vendor(place: Stage) -> None:
+    """What is built passes the audit of production, and is measured at two sizes; the benchmark itself asserts both."""
+    disk, operations, work, growth = await tables_of(Name.VENDOR, place)
+    assert [line.cells[0] for line in disk.lines][-2:] == ["all tables", "a backup"]
+    assert [line.cells[0].partition(" ")[0] for line in operations.lines] == [f"#{n}" for n in range(1, 32) if n != 2]
+    assert {line.cells[0]: line.verdict is not None for line in work.lines if "audit of" in line.cells[0]} == {
+        "accounts are summed up before the audit of everything": False,
+        "audit of everything": True,
+    }
+    assert {line.cells[0] for line in growth.lines} >= {line.cells[0] for line in (*operations.lines, *work.lines)}
+
+
 async def test_days(place: Stage) -> None:
     days, others, under_orders = await tables_of(Name.DAYS, place)
     sizes = [line.cells[:5] for line in days.lines]
