@@ -263,7 +263,7 @@ OPEN = {
                 "payout_turn.found",
                 "run_terms.terms",
             ),
-            "observation.figures",
+            *("observation.figures", "audit_mark.deleted"),
         ),
         "JSON",
     ),

@@ -11,7 +11,8 @@ CREATE TABLE audit_mark (
     newest_class bigint NOT NULL,
     -- The life of the server in which rows say by whom they were written, and deletions were counted.
     server text NOT NULL,
-    deleted jsonb NOT NULL,
+    -- Rows by table, as JSON.
+    deleted text NOT NULL,
     taken_at timestamptz NOT NULL,
     whole_at timestamptz NOT NULL
 );

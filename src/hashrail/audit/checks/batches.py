@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from hashrail.audit.checks.changes import Changes
 from hashrail.audit.checks.invariant import Invariant
-from hashrail.audit.checks.scope import TRANSFERS_OF_ALL, Key, Since, key, lookup, of_kind, on
+from hashrail.audit.checks.scope import Key, Since, key, lookup, of_kind, on, transfers_of_all
 from hashrail.books.chart import Account
 from hashrail.db import Row
 
@@ -85,7 +85,7 @@ INVARIANTS = (
                 "payout_transaction": key("batch_id"),
                 "transfer": of_kind("network_fee", columns=("object_id",)),
             },
-            {"payout_batch": on("payout_batch", id="id"), "transfer": TRANSFERS_OF_ALL.format(kind="network_fee")},
+            {"payout_batch": on("payout_batch", id="id"), "transfer": transfers_of_all("network_fee")},
         ),
     ),
 )

@@ -12,7 +12,6 @@ from hashrail.audit.checks.scope import (
     CREDITED,
     OLD_CLASS,
     PUBLISHED_DAY,
-    TRANSFERS_OF_ALL,
     Key,
     Since,
     key,
@@ -20,13 +19,14 @@ from hashrail.audit.checks.scope import (
     of_kind,
     on,
     transfers,
+    transfers_of_all,
     unmoved,
 )
 from hashrail.books.chart import FIRST_USER_ACCOUNT, Account
 from hashrail.db import Row, Tx
 
 DAYS_SINCE = """
-    SELECT p.partner_id, p.closed_through - n FROM unnest($1::bigint[]) AS k (partner_id)
+    SELECT p.partner_id, p.closed_through - n AS day FROM unnest($1::bigint[]) AS k (partner_id)
     JOIN partner_day p ON p.partner_id = k.partner_id LEFT JOIN audited_partner a ON a.partner_id = k.partner_id
     CROSS JOIN publication
     CROSS JOIN LATERAL generate_series(
@@ -185,7 +185,7 @@ INVARIANTS = (
             ("partner_id", "day"),
             {
                 "transfer": _days,
-                "partner_day": lookup(DAYS_SINCE, "partner_id"),
+                "partner_day": lookup(DAYS_SINCE, "partner_id", parts=("partner_id", "day")),
                 "class_power_delta": _past_power,
                 "class_day": PUBLISHED_DAY,
                 # Deltas are where stints begin and end, and were just held against them.
@@ -221,11 +221,11 @@ INVARIANTS = (
                 "adjustment": key("id"),
                 "class_adjustment": key("adjustment_id"),
                 "transfer": of_kind("adjustment", columns=("object_id",)),
-                "partner_day": lookup(ADJUSTMENTS_SINCE, "partner_id"),
+                "partner_day": lookup(ADJUSTMENTS_SINCE, "partner_id", parts=("id",)),
                 "class_power_delta": _past_power,
                 "stint": unmoved,
             },
-            {"adjustment": on("adjustment", id="id"), "transfer": TRANSFERS_OF_ALL.format(kind="adjustment")},
+            {"adjustment": on("adjustment", id="id"), "transfer": transfers_of_all("adjustment")},
         ),
     ),
     Invariant(

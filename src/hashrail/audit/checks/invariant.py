@@ -57,11 +57,12 @@ class Invariant:
 
 
 def _limited(query: str, scope: Since, changes: Changes, keys: set[Key], given: list[Any]) -> tuple[str, list[Any]]:
+    text = scope.query or query.format(**scope.limits)
+    given = given if "$1" in text else []
     first = len(given) + 1
     arrays = ", ".join(f"${first + n}::{TYPES.get(part, 'bigint')}[]" for n, part in enumerate(scope.by))
     given = [*given, *columns_of(keys, len(scope.by))]
     words = {"keys": f"unnest({arrays}) AS k ({', '.join(scope.by)})"}
-    text = scope.query or query.format(**scope.limits)
     for name, value in (("day", changes.mark.day), ("published", changes.mark.published_through)):
         if f"{{{name}}}" in text:
             given.append(value)

@@ -5,7 +5,7 @@ from datetime import UTC
 
 from hashrail.audit.checks.changes import Changes
 from hashrail.audit.checks.invariant import Invariant
-from hashrail.audit.checks.scope import Key, Since, Whole, key, on
+from hashrail.audit.checks.scope import Key, Since, Whole, key, on, read
 from hashrail.books.chart import Account
 from hashrail.db import Row
 
@@ -59,12 +59,12 @@ INVARIANTS = (
             {"invoice": key("partner_id", "month"), "transfer": _months},
             {
                 "invoice": on("invoice", partner_id="partner_id", month="month"),
-                "transfer": """(SELECT t.* FROM {keys} JOIN transfer t ON t.partner_id = k.partner_id
+                "transfer": f"""(SELECT {read("transfer")} FROM {{keys}} JOIN transfer t ON t.partner_id = k.partner_id
                     AND t.resolved_at >= k.month::timestamp AT TIME ZONE 'UTC'
                     AND t.resolved_at < (k.month + interval '1 month')::timestamp AT TIME ZONE 'UTC'
-                    AND t.state = 'posted' AND (t.debit_account = 1200 OR t.credit_account = 1200)
+                    AND t.state = 'posted' AND (t.debit_account = $2 OR t.credit_account = $2)
                     JOIN (SELECT partner_id, max(month) AS month FROM invoice GROUP BY partner_id) AS billed
-                      ON billed.partner_id = k.partner_id AND k.month <= billed.month)""",
+                      ON billed.partner_id = k.partner_id AND k.month <= billed.month)""",  # noqa: S608
             },
         ),
     ),

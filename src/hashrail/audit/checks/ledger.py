@@ -104,9 +104,9 @@ INVARIANTS = (
                    sum(amount) FILTER (WHERE side = 'd' AND state = 'pending') AS debits_pending,
                    sum(amount) FILTER (WHERE side = 'c' AND state = 'pending') AS credits_pending
             FROM (SELECT partner_id, debit_account AS account, 'd' AS side, amount, state FROM transfer
-                  WHERE debit_account >= 100000 OR debit_account = 1200
+                  WHERE debit_account >= 100000 OR debit_account = $1
                   UNION ALL SELECT partner_id, credit_account, 'c', amount, state FROM transfer
-                  WHERE credit_account >= 100000 OR credit_account = 1200) AS sides
+                  WHERE credit_account >= 100000 OR credit_account = $1) AS sides
             GROUP BY partner_id, account)
         SELECT a.partner_id, a.id AS account_id FROM account a
         LEFT JOIN moved m ON m.partner_id = a.partner_id AND m.account = a.id
@@ -114,6 +114,7 @@ INVARIANTS = (
            OR a.credits_posted <> coalesce(m.credits, 0)
            OR a.debits_pending <> coalesce(m.debits_pending, 0)
            OR a.credits_pending <> coalesce(m.credits_pending, 0))""",
+        (Account.PARTNER_RECEIVABLE,),
         scope=Since(("partner_id", "id", "seq"), {"account": _own, "transfer": _sides}, query=BALANCES_SINCE),
     ),
     Invariant(

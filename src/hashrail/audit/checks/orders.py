@@ -1,15 +1,15 @@
 """Invariants of what is sold: orders, upgrades and payments have their transfers, and capacity is kept."""
 
 from hashrail.audit.checks.invariant import Invariant
-from hashrail.audit.checks.scope import Since, Whole, key, of_kind, on, transfers, unmoved
+from hashrail.audit.checks.scope import Since, Whole, key, of_kind, on, read, transfers, unmoved
 from hashrail.books.chart import Account
 
 # What is expected of refunds is few, and added up each time; so is what was written for it.
 REFUNDS = ("refund", "upgrade_refund", "income_taken")
-WRITTEN_OF_REFUNDS = """
-    (SELECT t.* FROM (SELECT partner_id, kind, id FROM expected
-                      UNION SELECT k.partner_id, k.kind, k.id FROM {keys}) AS e
-     JOIN transfer t ON t.partner_id = e.partner_id AND t.kind = e.kind AND t.object_id = e.id)"""
+WRITTEN_OF_REFUNDS = f"""
+    (SELECT {read("transfer")} FROM (SELECT partner_id, kind, id FROM expected
+                      UNION SELECT k.partner_id, k.kind, k.id FROM {{keys}}) AS e
+     JOIN transfer t ON t.partner_id = e.partner_id AND t.kind = e.kind AND t.object_id = e.id)"""  # noqa: S608
 
 INVARIANTS = (
     Invariant(

@@ -47,7 +47,7 @@ INVARIANTS = (
             ("partner_id", "id"),
             {
                 "pool_receipt": lookup(
-                    """SELECT DISTINCT s.partner_id, s.receipt_id FROM unnest($1::bigint[]) AS k (id)
+                    """SELECT DISTINCT s.partner_id, s.receipt_id AS id FROM unnest($1::bigint[]) AS k (id)
                        JOIN pool_receipt_share s ON s.receipt_id = k.id""",
                     "id",
                 ),

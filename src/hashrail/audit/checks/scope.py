@@ -15,6 +15,35 @@ from hashrail.db import Row
 Key: TypeAlias = tuple[Any, ...]
 # The keys that rows of a table concern; None for all there are.
 Source: TypeAlias = Callable[[Changes, Sequence[Row]], Awaitable[Iterable[Key] | None]]
+# What invariants read of the tables that are limited.
+READ: Mapping[str, str] = {
+    "adjustment": "id day effective_day pool_btc_per_th btc_usd kwh_usd service_usd_per_th",
+    "app_user": "partner_id id created_at level_discount settled_through",
+    "balance_correction": "partner_id id user_id currency amount",
+    "class_day": "day class_id discount pool c1 c2 net pool_sum c1_sum c2_sum net_sum",
+    "class_power": "partner_id class_id power",
+    "day_document": "day content sha256 previous_sha256",
+    "deposit": "partner_id id user_id address txid vout amount_btc state legs created_at",
+    "invoice": "partner_id number month carried_in_usd charged_usd amount_usd carried_out_usd paid_usd",
+    "miner": "partner_id id user_id name power energy_efficiency created_at ended_at",
+    "partner": "id name created_at",
+    "partner_payment": "partner_id id amount_usd",
+    "payment_reversal": "partner_id payment_id reversed_at",
+    "payout_batch": "id kind state most_fee_btc txid created_at settled_at",
+    "payout_input": "batch_id txid vout amount_btc",
+    "pool_receipt": "id source key day amount_btc undivided_btc txid simulated reversed_at",
+    "pool_receipt_share": "partner_id receipt_id leg day amount_btc",
+    "post_payment": "partner_id id miner_id kind value_usd created_at",
+    "purchase": "partner_id id user_id power energy_efficiency value_usd state attempt created_at miner_id",
+    "stint": "partner_id id miner_id user_id class_id power from_day to_day",
+    "transfer": (
+        "partner_id kind object_id leg debit_account credit_account amount state created_at resolved_at posted_seq"
+    ),
+    "withdrawal": (
+        "partner_id id user_id address amount_btc commission_btc state created_at batch_id needs_approval "
+        "single_threshold_btc partner_threshold_btc sum_of_user_btc sum_to_address_btc sum_of_partner_btc"
+    ),
+}
 TYPES = {"kind": "text", "leg": "integer", "day": "date", "month": "date"}
 
 
@@ -78,14 +107,14 @@ def of_kind(*kinds: str, columns: Sequence[str] = ("partner_id", "object_id")) -
     return keys
 
 
-def lookup(statement: str, *columns: str) -> Source:
-    """What a statement answers for an array of each of these columns."""
+def lookup(statement: str, *columns: str, parts: Sequence[str] = ("partner_id", "id")) -> Source:
+    """What a statement answers for an array of each of these columns, by the names of the key's parts."""
 
     async def keys(changes: Changes, rows: Sequence[Row]) -> Iterable[Key]:
         if not rows:
             return []
         given = [[row[column] for row in rows] for column in columns]
-        return [tuple(row.values()) for row in await changes.tx.fetch(statement, *given)]
+        return [tuple(row[part] for part in parts) for row in await changes.tx.fetch(statement, *given)]
 
     return keys
 
@@ -112,7 +141,12 @@ async def everything(_: Changes, rows: Sequence[Row]) -> Iterable[Key] | None:
 def on(table: str, where: str = "", **columns: str) -> str:
     """The rows of a table of which these columns are, in this order of names, those parts of a key."""
     joined = " AND ".join(f"t.{column} = k.{part}" for column, part in columns.items())
-    return f"(SELECT t.* FROM {{keys}} JOIN {table} t ON {joined}{where and f' AND {where}'})"  # noqa: S608
+    return f"(SELECT {read(table)} FROM {{keys}} JOIN {table} t ON {joined}{where and f' AND {where}'})"  # noqa: S608
+
+
+def read(table: str) -> str:
+    """The columns of a table, called t, that invariants read."""
+    return ", ".join(f"t.{column}" for column in READ[table].split())
 
 
 def transfers(kind: str) -> str:
@@ -120,10 +154,10 @@ def transfers(kind: str) -> str:
     return on("transfer", f"t.kind = '{kind}'", partner_id="partner_id", object_id="id")
 
 
-# The same of all partners, whose key is the object alone.
-TRANSFERS_OF_ALL = """
-    (SELECT t.* FROM partner p CROSS JOIN {{keys}}
-     JOIN transfer t ON t.partner_id = p.id AND t.kind = '{kind}' AND t.object_id = k.id)"""
+def transfers_of_all(kind: str) -> str:
+    """The same of all partners, whose key is the object alone."""
+    return f"""(SELECT {read("transfer")} FROM partner p CROSS JOIN {{keys}}
+                JOIN transfer t ON t.partner_id = p.id AND t.kind = '{kind}' AND t.object_id = k.id)"""  # noqa: S608
 
 
 def columns_of(keys: Iterable[Key], parts: int) -> list[list[Any]]:

@@ -120,7 +120,7 @@ INVARIANTS = (
             {
                 "class_power": key("partner_id", "class_id"),
                 "stint": key("partner_id", "class_id"),
-                "partner_day": lookup(CLASSES_SINCE, "partner_id"),
+                "partner_day": lookup(CLASSES_SINCE, "partner_id", parts=("partner_id", "class_id")),
             },
             {
                 "class_power": on("class_power", partner_id="partner_id", class_id="class_id"),

@@ -1,13 +1,13 @@
 """Invariants of withdrawals: their money is where their state says, and two have approved what needs it."""
 
 from hashrail.audit.checks.invariant import Invariant
-from hashrail.audit.checks.scope import Since, key, of_kind, on, transfers, unmoved
+from hashrail.audit.checks.scope import Since, key, of_kind, on, read, transfers, unmoved
 from hashrail.books.chart import Account
 
 # Those from three days before the first key on, of which the newer ones have before them whatever counted for them.
 SINCE_FIRST_KEY = """(SELECT min(t.created_at) FROM {keys}
                       JOIN withdrawal t ON t.partner_id = k.partner_id AND t.id = k.id)"""
-NEAR = f"(SELECT w.* FROM withdrawal w WHERE w.created_at >= {SINCE_FIRST_KEY} - interval '3 days')"  # noqa: S608
+NEAR = f"(SELECT {read('withdrawal')} FROM withdrawal t WHERE t.created_at >= {SINCE_FIRST_KEY} - interval '3 days')"  # noqa: S608
 
 INVARIANTS = (
     Invariant(
