@@ -21,6 +21,7 @@ from benchmarks import (
     payouts,
     reading,
     report,
+    routes,
     signed_read,
     signed_write,
     stage,
@@ -58,6 +59,7 @@ class Name(StrEnum):
     READING = "reading"
     WRITES = "writes"
     TRANSFERS = "transfers"
+    ROUTES = "routes"
     PAYOUTS = "payouts"
     EVENTS = "events"
     EXPORTS = "exports"
@@ -76,6 +78,7 @@ FULL: dict[Name, Benchmark] = {
     Name.READING: reading.run,
     Name.WRITES: writes.run,
     Name.TRANSFERS: transfers.run,
+    Name.ROUTES: routes.run,
     Name.PAYOUTS: payouts.run,
     Name.EVENTS: events.run,
     Name.EXPORTS: exports.run,
@@ -111,6 +114,7 @@ QUICK: dict[Name, Benchmark] = {
     Name.READING: lambda place: reading.run(place, QUICK_READING),
     Name.WRITES: lambda place: writes.run(place, QUICK_WRITES),
     Name.TRANSFERS: lambda place: transfers.run(place, transfers.Sizes(accounts=5, clients=4, seconds=0.2, together=4)),
+    Name.ROUTES: lambda place: routes.run(place, routes.Sizes(readers=2, buyers=2, seconds=0.3, users=20, days=2)),
     Name.PAYOUTS: lambda place: payouts.run(place, payouts.Sizes(batch=5, queued=12, users=2, clients=2)),
     Name.EVENTS: lambda place: events.run(
         place, events.Sizes(api_workers=1, pairs=1, seconds=0.2, warming_seconds=0.2, moved=800)

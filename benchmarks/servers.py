@@ -39,10 +39,11 @@ class Running:
 
 @asynccontextmanager
 async def api(
-    dsn: str, data: Path, workers: int, *, limited: bool = False, program: str = "hashrail.cli"
+    dsn: str, data: Path, workers: int, *, limited: bool = False, program: str = "hashrail.cli", **further: str
 ) -> AsyncIterator[Running]:
     """Our API on a migrated database; `data` holds the master key. Requests are counted, and none is refused unless it
-    is to be limited as usual. `program` is the module of another one with the same commands.
+    is to be limited as usual. `program` is the module of another one with the same commands; `further` settings go by
+    the names of their variables.
     """
     environment = {
         "DATABASE_URL": dsn,
@@ -52,8 +53,9 @@ async def api(
         "HASHRAIL_JOURNAL": str(data / f"{urlsplit(dsn).path[1:]}.jsonl"),
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         **({} if limited else dict.fromkeys(LIMITS, str(MAX_REQUESTS))),
+        **further,
     }
-    port = _free_port()
+    port = free_port()
     arguments = ["serve", "--port", str(port), "--workers", str(workers)]
     async with _running(port, program, arguments, environment, data / "api.log") as server:
         yield server
@@ -70,7 +72,7 @@ async def raw(dsn: str, data: Path, caller: Caller) -> AsyncIterator[Running]:
         "BENCHMARK_TOKEN_KEY": caller.token_key,
         "PYTHONPATH": str(ROOT),
     }
-    port = _free_port()
+    port = free_port()
     async with _running(port, "benchmarks.raw_app", [str(port)], environment, data / "raw.log") as server:
         yield server
 
@@ -118,7 +120,8 @@ async def _answers(port: int, child: subprocess.Popen[bytes], log: Path) -> None
     raise RuntimeError(f"the server did not start: {log.read_text(errors='replace')[-2000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -39,13 +39,12 @@ from hashrail.cli.printing import shape_of
 from hashrail.events import catalogue
 from hashrail.parties.permissions import ACTS
 from hashrail.processes import gauges, meters, metrics_page
-from hashrail.settings import GROUPS, Settings
+from hashrail.settings import GROUPS, WITHOUT_PREFIX, Settings
 from tools import database_reference, postman
 from tools.rooms import GROUND, ROOMS
 
 MADE = "<!-- Written by `make reference`; edit the code that it describes, not this page. -->"
 SIGNATURE_FIELDS = ("signature", "timestamp", "recvWindow")
-DATABASE_URL = "database_url"
 DATA = "data"
 SETTING_TYPES = {
     str: "text",
@@ -147,7 +146,7 @@ def _variables(group: type[BaseModel]) -> Iterator[tuple[str, str, str, str]]:
     """The variables of a group: name, type, default, meaning."""
     teaches = _attribute_docstrings(group)
     for name, field in group.model_fields.items():
-        variable = "DATABASE_URL" if name == DATABASE_URL else f"HASHRAIL_{name.upper()}"
+        variable = name.upper() if name in WITHOUT_PREFIX else f"HASHRAIL_{name.upper()}"
         kind = "folder" if name == DATA else _type_name(field.annotation)
         yield f"`{variable}`", kind, _default(field), teaches[name]
 

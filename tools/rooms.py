@@ -42,7 +42,10 @@ ROOMS = (
     Room(
         "postgres",
         "A PostgreSQL of our own",
-        ("binaries", "bootstrap", "dumping", "job_queue", "readiness", "scratch", "server", "tether"),
+        (
+            *("binaries", "bootstrap", "dumping", "job_queue", "positions", "readiness", "replicas", "scratch"),
+            *("server", "tether"),
+        ),
     ),
     Room(
         "bitcoin",

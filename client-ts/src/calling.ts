@@ -4,6 +4,7 @@ import { HashrailApiError, HashrailError, HashrailNetworkError } from "./errors.
 import type { OperationId } from "./generated/operations.ts";
 import { type Json, printed, queryText, readExactly } from "./json.ts";
 import type { Operation } from "./operation.ts";
+import { Seen } from "./positions.ts";
 
 export const PREFIX = "/api/partner";
 const PASSING: ReadonlySet<number> = new Set([429, 502, 503, 504]);
@@ -67,6 +68,7 @@ export class Caller {
   readonly #baseUrl: string;
   readonly #operations: { readonly [name: string]: Operation };
   readonly #options: ClientOptions;
+  readonly #seen = new Seen();
 
   constructor(baseUrl: string, operations: { readonly [name: string]: Operation }, options: ClientOptions) {
     this.#baseUrl = baseUrl.replace(/\/+$/, "");
@@ -101,6 +103,7 @@ export class Caller {
       try {
         return await this.#once(sent, about);
       } catch (error) {
+        if (sent.method === "POST") this.#seen.lost();
         if (!(error instanceof HashrailError)) throw error;
         if (!mended && error instanceof HashrailApiError && (await credentials.mend(error, sent))) {
           mended = true;
@@ -112,6 +115,11 @@ export class Caller {
         await pause(wait, about.signal);
       }
     }
+  }
+
+  /** Be shown all that is committed from now on. */
+  forgetPosition(): void {
+    this.#seen.lost();
   }
 
   /** The URL of an operation. */
@@ -145,7 +153,9 @@ export class Caller {
     const timeout = AbortSignal.timeout((this.#options.timeoutMs ?? 30_000) + (about.waited ?? 0));
     const signal = about.signal === undefined ? timeout : AbortSignal.any([timeout, about.signal]);
     const url = request.query === "" ? request.url : `${request.url}?${request.query}`;
-    const { method, headers, body } = request;
+    const { method, body } = request;
+    const { headers: seen, losses } = this.#seen.sent();
+    const headers = { ...request.headers, ...seen };
     let response: Response, content: Uint8Array<ArrayBuffer>;
     try {
       response = await (this.#options.fetch ?? fetch)(url, { method, headers, body, signal, redirect: "manual" });
@@ -155,6 +165,7 @@ export class Caller {
       throw new HashrailNetworkError(error, about.key);
     }
     if (!response.ok) throw refusalOf(response, content, about.key);
+    this.#seen.told(response, losses);
     return { response, content, key: about.key };
   }
 }

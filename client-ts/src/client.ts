@@ -42,6 +42,11 @@ export class Hashrail extends ServerNouns {
     return new UserHashrail(this.#baseUrl, { ...this.#options, tokens, onTokens });
   }
 
+  /** Be shown all that is committed from now on, by whomever: where another process has told of its write. */
+  forgetPosition(): void {
+    this.#caller.forgetPosition();
+  }
+
   /**
    * The file of an export that is done, fetched in parts, each again where it is cut off, and held against the export's
    * checksum. It stays in memory. Throws a DownloadDiffersError, or a HashrailError.

@@ -217,3 +217,33 @@ test("a user logs in by their wallet, and out", async () => {
   assert.equal(stub.asked.length, 3);
   await assert.rejects(user.refresh(), /nobody is logged in/);
 });
+
+test("the greatest position is sent along, and none once a write has failed", async () => {
+  const at = (position: string) => ({ "X-Hashrail-Position": position });
+  const stub = new Stub(
+    data("true", at("1-5")),
+    data('{"array":[]}', at("1-3")),
+    data('{"array":[]}', at("2-1")),
+    refusal(404, "X"),
+    data('{"array":[]}', at("1-9")),
+    refusal(409, "X"),
+    data('{"array":[]}', at("2-2")),
+    data('{"array":[]}'),
+    data('{"array":[]}'),
+  );
+  const client = server(stub, { retries: 0 });
+  const bind = () => client.wallets.bind("alice", "bcrt1q");
+  const list = () => client.miners.list("alice");
+  await bind();
+  await list();
+  await list();
+  await assert.rejects(list());
+  await list();
+  await assert.rejects(bind());
+  await list();
+  await list();
+  client.forgetPosition();
+  await list();
+  const sent = stub.asked.map((asked) => asked.headers.get("X-Hashrail-Position"));
+  assert.deepEqual(sent, [null, "1-5", "1-5", "2-1", "2-1", "2-1", null, "2-2", null]);
+});

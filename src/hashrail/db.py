@@ -7,7 +7,7 @@ NUMERIC comes back as an exact Decimal.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from importlib.resources import as_file, files
@@ -56,6 +56,7 @@ __all__ = [
     "Row",
     "Tx",
     "UnknownOutcomeError",
+    "checked",
     "confirm",
     "connect",
     "joined_in_bulk",
@@ -129,6 +130,54 @@ class _Borrowed(PoolAcquireContext):
         with suppress(TimeoutError):
             async with asyncio.timeout(RELEASE_SECONDS):
                 await super().__aexit__(*failure)
+
+
+class _Checked(asyncpg.Pool):
+    """A pool of which each connection is looked at before it is used, and again after that."""
+
+    def __init__(self, pool: Pool, before: "Look", after: "Look | None", seconds: float) -> None:
+        # It holds nothing: connections are the other's, and everything that is asked of a pool begins with one.
+        self._lookers = pool, before, after, seconds
+
+    def acquire(self, *, timeout: float | None = None) -> "_Looked":
+        """A connection that has been looked at, for the time of a block."""
+        pool, before, after, seconds = self._lookers
+        return _Looked(pool, seconds if timeout is None else timeout, before, after)
+
+
+class _Looked(_Borrowed):
+    def __init__(self, pool: Pool, timeout: float, before: "Look", after: "Look | None") -> None:
+        super().__init__(pool, timeout)
+        self._lookers = before, after
+
+    async def __aenter__(self) -> "PoolConnectionProxy[asyncpg.Record]":
+        connection = await super().__aenter__()
+        await self._look(self._lookers[0], connection)
+        return connection
+
+    async def __aexit__(self, *failure: Any) -> None:
+        after = self._lookers[1]
+        if failure[1] is None and self.connection is not None and after is not None:
+            await self._look(after, self.connection)
+        await super().__aexit__(*failure)
+
+    async def _look(self, look: "Look", connection: Tx) -> None:
+        try:
+            await look(connection)
+        except BaseException as error:
+            await super().__aexit__(type(error), error, error.__traceback__)
+            raise
+
+
+Look: TypeAlias = Callable[[Tx], Awaitable[None]]
+
+
+def checked(pool: Pool, *, before: Look, after: Look | None, seconds: float) -> Pool:
+    """The same connections, each looked at before something is read from it, and after that where something looks.
+
+    One is waited for as long as `seconds`. What a look raises is raised to whoever would read.
+    """
+    return _Checked(pool, before, after, seconds)
 
 
 async def open_pool(dsn: str, connections: int = 10, *, statement_seconds: int = STATEMENT_SECONDS) -> Pool:

@@ -31,6 +31,8 @@ OTHER_NAMES = frozenset(
     }
 )
 PREFIX, OF_TESTS = "HASHRAIL_", "HASHRAIL_TEST_"
+# Settings that hosts and poolers name in this way too.
+WITHOUT_PREFIX = ("database_url", "database_read_urls")
 # What Kubernetes and Docker set by themselves for a service of that name, or of one like hashrail-api.
 OF_HOSTS = re.compile(r"HASHRAIL_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
 MAX_BTC = Decimal(1)
@@ -41,7 +43,7 @@ class BadSettingError(BadRequestError):
     """A setting of the environment has a value that it cannot have."""
 
     code = "BAD_SETTING"
-    advice = "Correct the environment variable of that name: DATABASE_URL, or HASHRAIL_ and the setting in capitals."
+    advice = "Correct the environment variable of that name: DATABASE_..., or HASHRAIL_ and the setting in capitals."
 
 
 class DeploymentSettings(BaseModel):
@@ -66,6 +68,13 @@ class DeploymentSettings(BaseModel):
     database_connections: int = Field(default=10, ge=1)
     """Connections of one API process."""
 
+    database_read_urls: str | None = Field(default=None, validation_alias="DATABASE_READ_URLS")
+    """Hot standbys of that PostgreSQL that API processes may read from, URLs separated by commas; a comma within one is
+    %2C."""
+
+    database_read_max_lag_seconds: int = Field(default=2, ge=1, le=3600)
+    """How far behind a standby may be that is read from, in seconds."""
+
     master_keys: str | None = None
     """Comma-separated Fernet keys that seal secrets at rest, newest first; without it `data`/master.key is used."""
 
@@ -81,7 +90,7 @@ class DeploymentSettings(BaseModel):
     liabilities_every_days: int = Field(default=1, ge=0, le=366)
     """After how many signed days what is owed to all users is taken and signed again; 0 is never."""
 
-    @field_validator("database_url", "database_pooler_url")
+    @field_validator("database_url", "database_pooler_url", "database_read_urls")
     @classmethod
     def _named(cls, value: str | None) -> str | None:
         """Without the blanks and the newline that the file had it was read from; None where nothing is left."""
@@ -444,7 +453,7 @@ class Settings(
     AlarmSettings,
     BaseSettings,
 ):
-    """What an operator may set. `database_url` is also read from DATABASE_URL, the name that hosts use.
+    """What an operator may set. `database_url` is read from DATABASE_URL, the name that hosts use.
 
     A variable that is empty counts as not set.
     """
@@ -464,6 +473,11 @@ class Settings(
         return init_settings, env_settings
 
     @property
+    def read_urls(self) -> list[str]:
+        """Where standbys are that may be read from."""
+        return [url.strip() for url in (self.database_read_urls or "").split(",") if url.strip()]
+
+    @property
     def journal_file(self) -> Path:
         """Where the journal is written."""
         return self.journal or self.data / "journal.jsonl"
@@ -479,12 +493,13 @@ def assert_names_known(environment: Mapping[str, str]) -> None:
 
     Raises BadSettingError with the nearest name that there is.
     """
-    known = [PREFIX + name.upper() for name in Settings.model_fields if name != "database_url"]
+    known = [PREFIX + name.upper() for name in Settings.model_fields if name not in WITHOUT_PREFIX]
     for name, value in environment.items():
         shown = name.upper()
         is_ours = shown.startswith(PREFIX) and not shown.startswith(OF_TESTS) and not OF_HOSTS.fullmatch(shown)
         if is_ours and value.strip() and shown not in OTHER_NAMES and shown not in known:
-            bare = {each.removeprefix(PREFIX): each for each in known} | {"DATABASE_URL": "DATABASE_URL"}
+            bare = {each.removeprefix(PREFIX): each for each in known}
+            bare |= {name.upper(): name.upper() for name in WITHOUT_PREFIX}
             near = [bare[each] for each in get_close_matches(shown.removeprefix(PREFIX), bare, n=1)]
             raise BadSettingError(f"{name} is no setting{f': is {near[0]} meant?' if near else ''}")
 

@@ -33,7 +33,7 @@ PAGE, OTHER = "https://app.example.com", "https://evil.example.com"
 MINERS, BIND = f"{C2S}/nft/find-by-user", f"{C2S}/wallet/bind"
 LISTED = (
     *("x-request-id", "x-server-time", "ratelimit", "ratelimit-policy", "retry-after", "x-withdrawal-id"),
-    "idempotency-replayed",
+    *("idempotency-replayed", "x-hashrail-position"),
 )
 FOR_PAGES = {operation: each for operation, each in CONTRACT.items() if each[2].startswith(C2S)}
 
@@ -89,7 +89,9 @@ async def test_a_preflight_needs_no_credential(api: Api, origin: str) -> None:
     assert cors_of(response) == {
         "access-control-allow-origin": origin,
         "access-control-allow-methods": "GET",
-        "access-control-allow-headers": "authorization, x-partner-api-key, content-type, idempotency-key, x-request-id",
+        "access-control-allow-headers": (
+            "authorization, x-partner-api-key, content-type, idempotency-key, x-request-id, x-hashrail-position"
+        ),
         "access-control-max-age": "600",
     }
     assert "x-request-id" in response.headers

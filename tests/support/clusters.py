@@ -13,11 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 
-from hashrail import db
+from hashrail import database_url, db
 from hashrail.postgres import binaries, files, server_processes
+from hashrail.postgres.files import SystemUser
 from hashrail.postgres.server import EmbeddedPostgres
 from tests.support import folders
 from tests.support.databases import A_DEPLOYMENT, can_connect
@@ -118,22 +120,52 @@ def standby(data_dir: Path, dsn: str) -> Iterator[Cluster]:
     """The stopped cluster of a folder, started as a standby that follows nobody and can be promoted."""
     account = files.find_account(data_dir / "postgres" / "data")
     home = files.find_home(data_dir, account)
-    programs = binaries.reachable_folder(binaries.choose(home / "data"), account)
     (home / "data" / "standby.signal").touch()
     if account is not None:
         os.chown(home / "data" / "standby.signal", account.uid, account.gid)
+    with _running(home, account):
+        wait_until(lambda: can_connect(dsn))
+        yield Cluster(data_dir, dsn)
+
+
+@contextmanager
+def follower(primary: Cluster, **settings: str) -> Iterator[Cluster]:
+    """A hot standby that was copied from a running cluster and follows it, in a folder that goes away with it."""
+    with tempfile.TemporaryDirectory(prefix="hashrail-own-", dir=folders.quick(), ignore_cleanup_errors=True) as own:
+        data_dir = Path(own) / "data"
+        Path(own).chmod(0o755)
+        account = files.find_account(data_dir / "postgres" / "data")
+        home = files.find_home(data_dir, account)
+        programs = binaries.reachable_folder(binaries.choose(primary.home / "data"), account)
+        (home / "data").mkdir(mode=0o700)
+        if account is not None:
+            os.chown(home / "data", account.uid, account.gid)
+        lead = str(database_url.read(primary.dsn).options["host"])
+        copying = [str(programs / "pg_basebackup"), "-D", str(home / "data"), "-h", lead, "-U", "hashrail", "-R"]
+        server_processes.run([*copying, "--checkpoint=fast", "--no-sync"], home, account)
+        dsn = primary.dsn.replace(quote(lead), quote(str(files.socket_folder(home, account))))
+        with _running(home, account, **settings):
+            wait_until(lambda: can_connect(dsn))
+            yield Cluster(data_dir, dsn)
+
+
+@contextmanager
+def _running(home: Path, account: SystemUser | None, **further: str) -> Iterator[None]:
+    """The server of a folder, as a standby is started."""
+    programs = binaries.reachable_folder(binaries.choose(home / "data"), account)
     settings = {
         "max_connections": "200",  # as many as the primary had
         "listen_addresses": "",
         "unix_socket_directories": str(files.socket_folder(home, account)),
         "cluster_name": server_processes.cluster_name(home),
+        **further,
     }
     words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    command = [str(programs / "postgres"), "-D", str(home / "data"), *words]
-    process = server_processes.start(command, home, account, signal.SIGQUIT)
+    process = server_processes.start(
+        [str(programs / "postgres"), "-D", str(home / "data"), *words], home, account, signal.SIGQUIT
+    )
     try:
-        wait_until(lambda: can_connect(dsn))
-        yield Cluster(data_dir, dsn)
+        yield
     finally:
         server_processes.end_all(home)
         process.wait()

@@ -77,6 +77,7 @@ GLOBAL = {
     "tariff": "the operator's own contracts",
     "ton_payload": "a payload alone says which partner a login is for",
     "unapproved_withdrawal": "an address that is paid in slices may be asked for by users of several partners",
+    "wal_timeline": "a standby copies the books of all partners",
     "worker_heartbeat": "a worker works for all partners",
     "upgrade_step": "the tariff of upgrades is the operator's",
     "upgrade_tariff": "the tariff of upgrades is the operator's",

@@ -56,6 +56,11 @@ class Call:
             return cls(operation, fields, None)
         return cls(operation, fields, str(uuid.uuid4() if key is None else key))
 
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something: whatever is posted."""
+        return self.idempotency_key is not None
+
     def request(
         self,
         http: httpx.Client | httpx.AsyncClient,

@@ -76,6 +76,10 @@ class Hashrail(Nouns):
             coming.take(part_of(response))
         return coming.finish()
 
+    def forget_position(self) -> None:
+        """Be shown all that is committed from now on, by whomever: where another process has told of its write."""
+        self._sender.seen.lost()
+
     def close(self) -> None:
         """Give the connections back."""
         self._sender.http.close()
@@ -136,6 +140,10 @@ class AsyncHashrail(AsyncNouns):
                 raise of_transport(error) from error
             coming.take(part_of(response))
         return coming.finish()
+
+    def forget_position(self) -> None:
+        """Be shown all that is committed from now on, by whomever: where another process has told of its write."""
+        self._sender.seen.lost()
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -13,6 +13,7 @@ import httpx
 
 from hashrail_client.calls import Call, Paths
 from hashrail_client.errors import HashrailApiError
+from hashrail_client.positions import Seen
 from hashrail_client.retries import Attempts, Retries
 
 
@@ -31,6 +32,7 @@ class Sender:
     def __init__(self, http: httpx.Client, manner: Manner) -> None:
         self.http = http
         self.manner = manner
+        self.seen = Seen()
 
     def send(self, call: Call, headers: Mapping[str, str], auth: httpx.Auth | None) -> Any:
         """What the call returns. Raises HashrailApiError, NetworkError, and TypeError for what cannot be sent."""
@@ -38,11 +40,17 @@ class Sender:
         attempts = Attempts(call, manner.retries, manner.timeout_seconds)
         path = manner.paths.of(call.operation.name)
         while True:
-            request = call.request(self.http, path, headers, attempts.timeout_seconds)
+            seen, losses = self.seen.sent()
+            request = call.request(self.http, path, {**headers, **seen}, attempts.timeout_seconds)
             try:
-                return call.answer(self.http.send(request, auth=auth))
+                with self.seen.sending(writes=call.writes):
+                    response = self.http.send(request, auth=auth)
+                    answer = call.answer(response)
             except (HashrailApiError, httpx.RequestError) as failure:
                 pause_seconds = attempts.pause_seconds(failure)
+            else:
+                self.seen.told(response, losses)
+                return answer
             time.sleep(pause_seconds)
 
 
@@ -52,6 +60,7 @@ class AsyncSender:
     def __init__(self, http: httpx.AsyncClient, manner: Manner) -> None:
         self.http = http
         self.manner = manner
+        self.seen = Seen()
 
     async def send(self, call: Call, headers: Mapping[str, str], auth: httpx.Auth | None) -> Any:
         """As `Sender.send`."""
@@ -59,9 +68,15 @@ class AsyncSender:
         attempts = Attempts(call, manner.retries, manner.timeout_seconds)
         path = manner.paths.of(call.operation.name)
         while True:
-            request = call.request(self.http, path, headers, attempts.timeout_seconds)
+            seen, losses = self.seen.sent()
+            request = call.request(self.http, path, {**headers, **seen}, attempts.timeout_seconds)
             try:
-                return call.answer(await self.http.send(request, auth=auth))
+                with self.seen.sending(writes=call.writes):
+                    response = await self.http.send(request, auth=auth)
+                    answer = call.answer(response)
             except (HashrailApiError, httpx.RequestError) as failure:
                 pause_seconds = attempts.pause_seconds(failure)
+            else:
+                self.seen.told(response, losses)
+                return answer
             await asyncio.sleep(pause_seconds)

@@ -13,6 +13,7 @@ from hashrail.db import Reader, Row, Tx
 
 # Names of what is counted.
 ERRORS, UNAVAILABLE, TON_ANSWERED, TON_SILENT = "errors", "unavailable", "ton answered", "ton silent"
+REPLICA_ASIDE = "replica aside"
 FLUSH_SECONDS = 30
 RECENTLY = timedelta(minutes=15)
 KEPT = timedelta(days=1)

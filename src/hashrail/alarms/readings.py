@@ -89,6 +89,7 @@ class Answers:
     unavailable: int
     ton_answered: int
     ton_silent: int
+    replica_aside: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,7 @@ def _books(audit: Observation | None, reconciliation: Observation | None) -> Boo
 
 async def _answers(tx: Tx, moment: Moment) -> Answers:
     seen = await counts.recent(tx, now=moment.database_now)
-    names = (counts.ERRORS, counts.UNAVAILABLE, counts.TON_ANSWERED, counts.TON_SILENT)
+    names = (counts.ERRORS, counts.UNAVAILABLE, counts.TON_ANSWERED, counts.TON_SILENT, counts.REPLICA_ASIDE)
     return Answers(*(seen.get(name, 0) for name in names))
 
 

@@ -292,6 +292,11 @@ def _ton(now: Readings, _settings: Settings, ringing: Collection[str]) -> Iterat
         yield Condition(f"the TON endpoint did not answer {silent} of {_many(asked, 'question')} within 15 minutes")
 
 
+def _replicas(now: Readings, _settings: Settings, _ringing: Collection[str]) -> Iterator[Condition]:
+    if now.answers.replica_aside:
+        yield Condition("a standby that is read from was set aside for a minute or longer within 15 minutes")
+
+
 def _standing(now: Readings, _settings: Settings, _ringing: Collection[str]) -> Iterator[Condition]:
     for code in dict.fromkeys(each.code for each in now.standing):
         messages = [each.message for each in now.standing if each.code == code]
@@ -362,6 +367,9 @@ RULES = (
         "API_UNAVAILABLE", "warning", 3 * MINUTE, "See which code the answers have, in the log of the API", _unavailable
     ),
     Rule("TON_ENDPOINT_SILENT", "warning", 2 * MINUTE, "Ask whoever runs the TON endpoint, or name another", _ton),
+    Rule(
+        *("REPLICA_ASIDE", "warning", AT_ONCE, "Look for `a standby is set aside` in the log of the API", _replicas),
+    ),
     Rule("BACKUP_OLD", "warning", 36 * HOUR, "See why no backup is made: hashrail backup", _backups),
     Rule("ARCHIVING_STANDS_STILL", "warning", 15 * MINUTE, "See PostgreSQL's log for archive_command", _archiving),
     # A sandbox's clock may have moved since: what waits is looked at twice.

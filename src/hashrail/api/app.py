@@ -21,7 +21,7 @@ from litestar.types import ASGIApp
 from hashrail import db, logs
 from hashrail.api.document import served
 from hashrail.api.operations.routes import routes
-from hashrail.api.serving import endpoints, envelope
+from hashrail.api.serving import endpoints, envelope, standbys
 from hashrail.api.serving.answering import is_known
 from hashrail.api.serving.call import ENCODER
 from hashrail.api.serving.door import Door
@@ -117,7 +117,7 @@ async def _ready(request: AnyRequest) -> Response[bytes]:
     serving.assert_may_answer()
     # Anybody may ask, as often as they like: a crowd holds one connection and not all of them.
     await serving.answers.get("readyz", readiness.prove, seconds=0)
-    return Response(b'{"status":"ready"}', media_type=JSON)
+    return Response(ENCODER.encode({"status": "ready", **standbys.shown(serving.replicas)}), media_type=JSON)
 
 
 def _refused(request: AnyRequest, error: HashrailError) -> Response[bytes]:

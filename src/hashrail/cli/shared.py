@@ -31,7 +31,7 @@ from hashrail.deployment import comparing, establishing, facts, journal_file
 from hashrail.deployment.facts import Facts
 from hashrail.deployment.opened import Deployment, on_pool
 from hashrail.errors import BadRequestError, ConflictError, HashrailError, NotFoundError, UnavailableError
-from hashrail.postgres import binaries, bootstrap, job_queue
+from hashrail.postgres import binaries, bootstrap, job_queue, replicas
 from hashrail.settings import BadSettingError, Settings, assert_names_known
 from hashrail.vault import VaultError
 
@@ -142,7 +142,8 @@ def _connecting() -> Iterator[None]:
 
 @contextmanager
 def reached(settings: Settings, *, least_major: int = binaries.OLDEST_MAJOR) -> Iterator[bootstrap.Database]:
-    """The database, embedded or given. One that is given has answered."""
+    """The database, embedded or given. One that is given has answered, and what standbys are named can be read."""
+    replicas.targets(settings)
     if settings.database_url is not None:
         asyncio.run(reach(settings.database_url))
     with bootstrap.database(settings, least_major=least_major) as database:

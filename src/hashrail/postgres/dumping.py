@@ -28,7 +28,7 @@ CHUNK_BYTES = 2**20
 DUMP, RESTORE = "pg_dump", "pg_restore"
 # The end of what a program said of its failure.
 TOLD_BYTES = 2000
-SECRETS = ("HASHRAIL_", "DATABASE_URL")
+SECRETS = ("HASHRAIL_", "DATABASE_URL", "DATABASE_READ_URLS")
 
 
 class DumpProgramError(UnavailableError):

@@ -26,7 +26,7 @@ async def test_a_young_deployment_misses_nothing(played: Deployment) -> None:
     assert (found.days.waits_for, found.days.open_days, found.days.behind_days) == (None, 0, 0)
     assert (found.heard_at, found.jobs, found.payouts.due_since, found.wallet.available_btc) == (None, {}, None, None)
     assert (found.books.audited_at, found.books.broken, found.books.unexplained_btc) == (None, (), None)
-    assert found.answers == readings.Answers(0, 0, 0, 0)
+    assert found.answers == readings.Answers(0, 0, 0, 0, 0)
     assert found.standing == []
     assert abs(found.furthest[1]) < dt.timedelta(seconds=5)
     assert found.needed_btc(3) is None
@@ -143,9 +143,9 @@ async def test_answers_are_counted_over_processes(dsn: str, played: Deployment) 
     for _ in range(2):
         await one.write_down(played.pool)
         await other.write_down(played.pool)
-    assert (await readings.take(played)).answers == readings.Answers(3, 1, 0, 1)
+    assert (await readings.take(played)).answers == readings.Answers(3, 1, 0, 1, 0)
     await played.pool.execute("UPDATE minute_count SET minute = minute - interval '25 hours'")
-    assert (await readings.take(played)).answers == readings.Answers(0, 0, 0, 0)
+    assert (await readings.take(played)).answers == readings.Answers(0, 0, 0, 0, 0)
     async with db.transaction(played.pool) as tx:
         await counts.forget_past(tx)
     assert await played.pool.fetchval("SELECT count(*) FROM minute_count") == 0

@@ -299,6 +299,15 @@ async def _ton(stage: Stage) -> AsyncIterator[None]:
     await seen.write_down(stage.world.pool)
 
 
+@case("REPLICA_ASIDE")
+async def _replica(stage: Stage) -> AsyncIterator[None]:
+    seen = Counts()
+    seen.add(counts.REPLICA_ASIDE)
+    await seen.write_down(stage.world.pool)
+    yield
+    await stage.watched.wait(minutes=16)
+
+
 @case("BACKUP_OLD")
 async def _backup(stage: Stage) -> AsyncIterator[None]:
     make = "INSERT INTO backup (made_at, path, bytes) VALUES (now() - interval '{} hours', '/b', 1)"

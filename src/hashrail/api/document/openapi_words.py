@@ -30,7 +30,10 @@ body is an empty object. Every POST takes the fields of a signature; where none 
 **Refusals** have one shape and one code per cause. `x-hashrail-errors` lists every code with its cause and what to do.
 
 **Repetitions** of a write are safe: the very same request, or one with the same `Idempotency-Key` and body, gets the
-kept answer."""
+kept answer.
+
+**Read replicas**, where the deployment has some, show everybody what was committed when they asked. Answers then carry
+`X-Hashrail-Position`: whoever sends the greatest one that they have got is shown at least that, and perhaps no more."""
 
 SIGNATURE = f"""HMAC-SHA256 in hexadecimal, in any case, keyed with the API key's secret, over exactly what is sent, the
 signature itself left out. The order of the fields is the order sent. `timestamp` is in milliseconds since 1970 UTC;
@@ -94,12 +97,13 @@ REFUSAL: dict[str, Any] = {
 }
 
 TOO_MANY = 429
-REQUEST_ID, SERVER_TIME, REPLAYED, WITHDRAWAL_ID, RETRY_AFTER = (
+REQUEST_ID, SERVER_TIME, REPLAYED, WITHDRAWAL_ID, RETRY_AFTER, POSITION = (
     "X-Request-Id",
     "X-Server-Time",
     "Idempotency-Replayed",
     "X-Withdrawal-Id",
     "Retry-After",
+    "X-Hashrail-Position",
 )
 HEADERS: dict[str, Any] = {
     REQUEST_ID: {
@@ -128,6 +132,11 @@ HEADERS: dict[str, Any] = {
     WITHDRAWAL_ID: {
         "description": "The withdrawal's number, for the operations that read it.",
         "schema": {"type": "integer"},
+    },
+    POSITION: {
+        "description": "How far the deployment's log was, where it has read replicas. Later ones are greater as texts; "
+        "send the greatest with what you read, and you are shown at least that.",
+        "schema": {"type": "string", "pattern": "^[0-9A-F]{8}-[0-9A-F]{16}$"},
     },
 }
 HEADERS_OF_ALL = (REQUEST_ID, SERVER_TIME, "RateLimit", "RateLimit-Policy")

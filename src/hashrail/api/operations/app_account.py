@@ -65,6 +65,7 @@ class AppNothingOut(Answer, kw_only=True):
     Auth.BEARER,
     refuses=(UserNotFoundError,),
     for_every_site=True,
+    from_standbys=True,
 )
 async def own_account(call: Call, _query: Query) -> Data[AppUserOut]:
     """Whom the token is for."""
@@ -81,6 +82,7 @@ async def own_account(call: Call, _query: Query) -> Data[AppUserOut]:
     Auth.BEARER,
     refuses=(UserNotFoundError,),
     for_every_site=True,
+    from_standbys=True,
 )
 async def own_discounts(call: Call, _body: AppAnything) -> Data[AppDiscountsOut]:
     """The user's discounts."""

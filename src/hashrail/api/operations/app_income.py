@@ -113,6 +113,7 @@ class AppIncomeOut(Answer, kw_only=True):
     Auth.BEARER,
     refuses=(BadDateTimeError, DateTimeWithoutZoneError, RangeBackwardsError),
     for_every_site=True,
+    from_standbys=True,
 )
 async def own_income(call: Call, body: AppIncomeBody) -> Data[AppIncomeOut]:
     """The user's income by day, newest first, at most twenty days an answer."""

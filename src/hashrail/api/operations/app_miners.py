@@ -85,7 +85,7 @@ class AppPowerOut(Answer, kw_only=True):
     value: Power
 
 
-@APP_MINERS.read(None, "app_miners", "POST", "/api/nft/get-my", Auth.BEARER, for_every_site=True)
+@APP_MINERS.read(None, "app_miners", "POST", "/api/nft/get-my", Auth.BEARER, for_every_site=True, from_standbys=True)
 async def own_miners(call: Call, body: AppMinersBody) -> Data[Rows[AppMinerOut]]:
     """The user's miners, by id."""
     page = AppMinersPage() if body.pagination is UNSET else body.pagination
@@ -109,6 +109,7 @@ async def own_miners(call: Call, body: AppMinersBody) -> Data[Rows[AppMinerOut]]
     Auth.BEARER,
     refuses=(BadDateTimeError, DateTimeWithoutZoneError),
     for_every_site=True,
+    from_standbys=True,
 )
 async def power_chart(call: Call, body: AppChartBody) -> Data[list[AppPowerOut]]:
     """The TH that earned on each day, oldest first, from the user's first one on."""

@@ -108,7 +108,15 @@ class AppUpgradeOut(Answer, kw_only=True):
     nft: AppUpgradedOut
 
 
-@APP_PURCHASES.read(None, "app_payments", "POST", "/api/user-payments-history/index", Auth.BEARER, for_every_site=True)
+@APP_PURCHASES.read(
+    None,
+    "app_payments",
+    "POST",
+    "/api/user-payments-history/index",
+    Auth.BEARER,
+    for_every_site=True,
+    from_standbys=True,
+)
 async def own_payments(call: Call, body: AppPaymentsBody) -> Data[Rows[AppPaymentOut]]:
     """The user's orders, newest first."""
     limit, offset = part_of(body.pagination, DEFAULT_ROWS)
@@ -120,7 +128,9 @@ async def own_payments(call: Call, body: AppPaymentsBody) -> Data[Rows[AppPaymen
     return Data(Rows(array=[_payment(one) for one in found], count=count))
 
 
-@APP_PURCHASES.read(None, "app_upgrades", "POST", "/api/internal-payment/get-my", Auth.BEARER, for_every_site=True)
+@APP_PURCHASES.read(
+    None, "app_upgrades", "POST", "/api/internal-payment/get-my", Auth.BEARER, for_every_site=True, from_standbys=True
+)
 async def own_upgrades(call: Call, body: AppUpgradesBody) -> Data[Rows[AppUpgradeOut]]:
     """Upgrades of the user's miners, those of a time when they were another's left out, newest first."""
     limit, offset = part_of(body.pagination, DEFAULT_ROWS)

@@ -97,7 +97,9 @@ class AppTransactionOut(Answer, kw_only=True):
     withdraw_order_blockchain_tx_id: str | None
 
 
-@APP_WALLETS.read(None, "app_wallets", "POST", "/api/wallet/find-by-user", Auth.BEARER, for_every_site=True)
+@APP_WALLETS.read(
+    None, "app_wallets", "POST", "/api/wallet/find-by-user", Auth.BEARER, for_every_site=True, from_standbys=True
+)
 async def own_wallets(call: Call, body: SkippingBody) -> Data[Rows[AppWalletOut]]:
     """What the user has, a row a currency; income that was credited is in it."""
     limit, offset = part_of(body.pagination, DEFAULT_ROWS)
@@ -116,6 +118,7 @@ async def own_wallets(call: Call, body: SkippingBody) -> Data[Rows[AppWalletOut]
     Auth.BEARER,
     refuses=(BadDateTimeError, DateTimeWithoutZoneError),
     for_every_site=True,
+    from_standbys=True,
 )
 async def own_history(call: Call, body: AppHistoryBody) -> Data[Rows[AppTransactionOut]]:
     """Deposits, withdrawals and corrections by hand, newest first. Income is told by day, and is not among them."""

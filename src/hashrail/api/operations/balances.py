@@ -92,14 +92,16 @@ class BalancesOut(Answer, kw_only=True):
     next_cursor: str | UnsetType = UNSET
 
 
-@BALANCES.read(21, "c2s_balances", "GET", "/c2s/wallet/get-balances", Auth.BEARER)
+@BALANCES.read(21, "c2s_balances", "GET", "/c2s/wallet/get-balances", Auth.BEARER, from_standbys=True)
 async def own_balances(call: Call, query: OffsetQuery) -> Data[Listing[BalanceOut]]:
     """#21: what the user can spend, a row a currency."""
     found = Slice.of(query).cut(await _spendable(call, call.user_id))
     return Data(Listing([_balance(account, spendable) for account, spendable in found]))
 
 
-@BALANCES.read(24, "s2s_balances", "GET", "/s2s/wallet/get-balances", Auth.SIGNED, refuses=(UserNotFoundError,))
+@BALANCES.read(
+    24, "s2s_balances", "GET", "/s2s/wallet/get-balances", Auth.SIGNED, refuses=(UserNotFoundError,), from_standbys=True
+)
 async def balances_of_user(call: Call, query: UserOffsetQuery) -> Data[Listing[WalletBalanceOut]]:
     """#24: what the user can spend and what is held, decimal texts, a row a currency."""
     user = await users.find(call.pool, call.partner_id, query.partner_user_id)
@@ -114,6 +116,7 @@ async def balances_of_user(call: Call, query: UserOffsetQuery) -> Data[Listing[W
     "/s2s/wallet/find-all",
     Auth.SIGNED,
     refuses=(UserNotFoundError, *cursors.REFUSALS),
+    from_standbys=True,
 )
 async def every_balance(call: Call, query: BalancesQuery) -> Data[BalancesOut]:
     """What the partner's users or one of them can spend, a row a user and currency: all, or what changed.
@@ -125,7 +128,7 @@ async def every_balance(call: Call, query: BalancesQuery) -> Data[BalancesOut]:
     """
     page = Page.of(query, BY_USER)
     since = None if query.changed_since is UNSET else int(query.changed_since)
-    await feed.append_all(call.pool, call.partner_id)
+    await call.append_to_feed()
     async with db.snapshot(call.pool) as tx:
         name = query.partner_user_id
         user_id = None if name is UNSET else (await users.find(tx, call.partner_id, name)).id

@@ -49,7 +49,7 @@ class DepositOut(Answer, kw_only=True):
     credited_at: Moment | None
 
 
-@DEPOSITS.read(None, "c2s_deposit_address", "GET", "/c2s/deposit/address", Auth.BEARER, refuses=AVAILABLE)
+@DEPOSITS.read(None, "c2s_deposit_address", "GET", "/c2s/deposit/address", Auth.BEARER, refuses=AVAILABLE, commits=True)
 async def own_address(call: Call, _query: Query) -> Data[DepositAddressOut]:
     """The address at which the user deposits bitcoin; the same for ever.
 
@@ -65,6 +65,7 @@ async def own_address(call: Call, _query: Query) -> Data[DepositAddressOut]:
     "/s2s/deposit/address",
     Auth.SIGNED,
     refuses=(UserNotFoundError, *AVAILABLE),
+    commits=True,
 )
 async def address_of_user(call: Call, query: UserQuery) -> Data[DepositAddressOut]:
     """The address at which a user deposits bitcoin; the same for ever.
@@ -82,6 +83,7 @@ async def address_of_user(call: Call, query: UserQuery) -> Data[DepositAddressOu
     "/s2s/deposit/find-all",
     Auth.SIGNED,
     refuses=(UserNotFoundError, *cursors.REFUSALS),
+    from_standbys=True,
 )
 async def every_deposit(call: Call, query: PartnerPageQuery) -> Data[Listing[DepositOut]]:
     """The partner's deposits or one user's, newest first."""

@@ -154,7 +154,9 @@ async def create(call: Call, tx: Tx, body: ExportBody) -> Data[ExportOut]:
     return Data(_export(asked, []))
 
 
-@EXPORTS.read(None, "s2s_exports", "GET", "/s2s/export/find-all", Auth.SIGNED, refuses=cursors.REFUSALS)
+@EXPORTS.read(
+    None, "s2s_exports", "GET", "/s2s/export/find-all", Auth.SIGNED, refuses=cursors.REFUSALS, from_standbys=True
+)
 async def every_export(call: Call, query: SignedPageQuery) -> Data[Listing[ExportOut]]:
     """The partner's exports, newest first."""
     page = Page.of(query, BY_ID)
@@ -172,6 +174,7 @@ async def every_export(call: Call, query: SignedPageQuery) -> Data[Listing[Expor
     Auth.SIGNED,
     # Bounds: for what no id can be, however it was written.
     refuses=(FieldBoundsError, export.ExportNotFoundError),
+    from_standbys=True,
 )
 async def one_export(call: Call, query: ExportQuery) -> Data[ExportOut]:
     """An export with its state, and once it is done its checksum and what its columns add up to."""
@@ -202,7 +205,7 @@ async def file(call: Call, query: ExportQuery) -> File:
     return File(found.byte_count, f'"{found.sha256}"', found.file_name, read)
 
 
-@EXPORTS.read(None, "s2s_totals", "GET", "/s2s/partner/get-totals", Auth.SIGNED, refuses=DAY_RANGE)
+@EXPORTS.read(None, "s2s_totals", "GET", "/s2s/partner/get-totals", Auth.SIGNED, refuses=DAY_RANGE, from_standbys=True)
 async def totals(call: Call, query: TotalsQuery) -> Data[TotalsOut]:
     """What each day adds up to, to hold against the partner's own books: the sums of an export's rows of that day."""
     first, last = day_range(query.start_date, query.end_date)

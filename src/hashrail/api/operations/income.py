@@ -167,6 +167,7 @@ class IncomeDayOut(Answer, kw_only=True):
     "/c2s/nft-income/find-aggregated",
     Auth.BEARER,
     refuses=(cursors.CursorInvalidError,),
+    from_standbys=True,
 )
 async def own_total(call: Call, query: IncomeTotalQuery) -> Data[IncomeTotalOut]:
     """#15: the user's income over their whole life, in all and by miner."""
@@ -199,6 +200,7 @@ async def own_total(call: Call, query: IncomeTotalQuery) -> Data[IncomeTotalOut]
     "/c2s/nft-income/find-by-user",
     Auth.BEARER,
     refuses=(*cursors.REFUSALS, TooManyRecordsError),
+    from_standbys=True,
 )
 async def own_income(call: Call, query: IncomePageQuery) -> Data[Listing[RecordOut]] | Data[Listing[DayOfRecordsOut]]:
     """#16: the user's income, newest first."""
@@ -214,6 +216,7 @@ async def own_income(call: Call, query: IncomePageQuery) -> Data[Listing[RecordO
     "/s2s/nft-income/find-by-user",
     Auth.SIGNED,
     refuses=(UserNotFoundError, *cursors.REFUSALS),
+    from_standbys=True,
 )
 async def income_of_user(call: Call, query: UserPageQuery) -> Data[Listing[RecordOut]]:
     """#17: the user's income, newest first."""
@@ -228,6 +231,7 @@ async def income_of_user(call: Call, query: UserPageQuery) -> Data[Listing[Recor
     "/s2s/nft-income/find-aggregated-by-date",
     Auth.SIGNED,
     refuses=(UserNotFoundError, TooManyRecordsError, *DAY_RANGE),
+    from_standbys=True,
 )
 async def income_by_day(call: Call, query: IncomeByDayQuery) -> DataWithCount[list[IncomeDayOut]]:
     """#18: the user's days, newest first; without limit all of the range. The range picks days that were mined."""

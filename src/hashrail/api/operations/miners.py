@@ -48,7 +48,7 @@ class MinerOut(Answer, kw_only=True):
     energy_efficiency: Efficiency
 
 
-@MINERS.read(6, "c2s_miners", "GET", "/c2s/nft/find-by-user", Auth.BEARER, refuses=cursors.REFUSALS)
+@MINERS.read(6, "c2s_miners", "GET", "/c2s/nft/find-by-user", Auth.BEARER, refuses=cursors.REFUSALS, from_standbys=True)
 async def own_miners(call: Call, query: PageQuery) -> Data[Listing[MinerOut]]:
     """#6: the user's miners, by id."""
     page = Page.of(query, BY_ID)
@@ -65,6 +65,7 @@ async def own_miners(call: Call, query: PageQuery) -> Data[Listing[MinerOut]]:
     "/s2s/nft/find-by-user",
     Auth.SIGNED,
     refuses=(UserNotFoundError, *cursors.REFUSALS),
+    from_standbys=True,
 )
 async def miners_of_user(call: Call, query: UserPageQuery) -> Data[Listing[MinerOut]]:
     """#7: the user's miners, by id."""

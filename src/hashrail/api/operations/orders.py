@@ -193,7 +193,15 @@ async def payment_success(call: Call, tx: Tx, books: OpenBooks, body: PaymentSuc
     return Data(data=True)
 
 
-@ORDERS.read(None, "s2s_payment", "GET", "/s2s/nft-payment/find-one", Auth.SIGNED, refuses=(orders.OrderNotFoundError,))
+@ORDERS.read(
+    None,
+    "s2s_payment",
+    "GET",
+    "/s2s/nft-payment/find-one",
+    Auth.SIGNED,
+    refuses=(orders.OrderNotFoundError,),
+    from_standbys=True,
+)
 async def order(call: Call, query: OrderQuery) -> Data[OrderOut]:
     """An order with its state."""
     found = await orders.get(call.pool, call.partner_id, query.external_id)
@@ -207,6 +215,7 @@ async def order(call: Call, query: OrderQuery) -> Data[OrderOut]:
     "/s2s/nft-payment/find-all",
     Auth.SIGNED,
     refuses=(UserNotFoundError, *cursors.REFUSALS),
+    from_standbys=True,
 )
 async def every_order(call: Call, query: OrdersQuery) -> Data[OrdersOut]:
     """The partner's orders or one user's, newest first: all, those in a state, or those that changed since a position.
@@ -216,7 +225,7 @@ async def every_order(call: Call, query: OrdersQuery) -> Data[OrdersOut]:
     """
     page = Page.of(query, BY_ID)
     since = None if query.changed_since is UNSET else int(query.changed_since)
-    await feed.append_all(call.pool, call.partner_id)
+    await call.append_to_feed()
     async with db.snapshot(call.pool) as tx:
         name = query.partner_user_id
         user_id = None if name is UNSET else (await users.find(tx, call.partner_id, name)).id

@@ -71,6 +71,7 @@ class StatementOut(Answer, kw_only=True):
     "/s2s/partner/get-statement",
     Auth.SIGNED,
     refuses=(cursors.CursorInvalidError, *DAY_RANGE),
+    from_standbys=True,
 )
 async def statement(call: Call, query: StatementPageQuery) -> Data[StatementOut]:
     """What the partner owes, line by line, oldest first."""
@@ -105,6 +106,7 @@ async def statement(call: Call, query: StatementPageQuery) -> Data[StatementOut]
     Auth.SIGNED,
     refuses=(*DAY_RANGE, StatementTooLongError),
     media_type=CSV,
+    from_standbys=True,
 )
 async def statement_csv(call: Call, query: StatementQuery) -> bytes:
     """The same lines as a CSV file, all of them."""

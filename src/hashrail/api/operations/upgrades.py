@@ -162,7 +162,15 @@ async def upgrade_price(call: Call, query: UpgradePriceQuery) -> Data[PriceOut]:
     return Data(PriceOut(price=number(quote.value_usd)))
 
 
-@UPGRADES.read(None, "s2s_post_payments", "GET", "/s2s/nft-upgrade/find-all", Auth.SIGNED, refuses=cursors.REFUSALS)
+@UPGRADES.read(
+    None,
+    "s2s_post_payments",
+    "GET",
+    "/s2s/nft-upgrade/find-all",
+    Auth.SIGNED,
+    refuses=cursors.REFUSALS,
+    from_standbys=True,
+)
 async def post_payments(call: Call, query: SignedPageQuery) -> Data[Listing[PostPaymentOut]]:
     """What the partner owes for upgrades, newest first."""
     page = Page.of(query, BY_ID)

@@ -89,7 +89,15 @@ class StatisticsOut(Answer, kw_only=True):
     stats: StatsOut
 
 
-@USERS.read(29, "s2s_user_statistics", "GET", "/s2s/user/get-statistics", Auth.SIGNED, refuses=(UserNotFoundError,))
+@USERS.read(
+    29,
+    "s2s_user_statistics",
+    "GET",
+    "/s2s/user/get-statistics",
+    Auth.SIGNED,
+    refuses=(UserNotFoundError,),
+    from_standbys=True,
+)
 async def statistics(call: Call, query: UserQuery) -> Data[StatisticsOut]:
     """#29: the user's figures at a glance."""
     async with db.snapshot(call.pool) as tx:
@@ -115,7 +123,7 @@ async def statistics(call: Call, query: UserQuery) -> Data[StatisticsOut]:
     )
 
 
-@USERS.read(None, "s2s_users", "GET", "/s2s/user/find-all", Auth.SIGNED, refuses=cursors.REFUSALS)
+@USERS.read(None, "s2s_users", "GET", "/s2s/user/find-all", Auth.SIGNED, refuses=cursors.REFUSALS, from_standbys=True)
 async def every_user(call: Call, query: UsersQuery) -> Data[UsersOut]:
     """The partner's users, newest first: all, those in a state, or those who changed since a position.
 
@@ -125,7 +133,7 @@ async def every_user(call: Call, query: UsersQuery) -> Data[UsersOut]:
     """
     page = Page.of(query, BY_ID)
     since = None if query.changed_since is UNSET else int(query.changed_since)
-    await feed.append_all(call.pool, call.partner_id)
+    await call.append_to_feed()
     async with db.snapshot(call.pool) as tx:
         position = await feed.last_position(tx, call.partner_id)
         found = await users.of_partner(

@@ -83,7 +83,9 @@ async def unbind_own(call: Call, tx: Tx, books: OpenBooks, body: BindBody) -> Da
     return Data(data=True)
 
 
-@WALLETS.read(20, "c2s_wallets", "GET", "/c2s/wallet/find-by-user", Auth.BEARER, refuses=cursors.REFUSALS)
+@WALLETS.read(
+    20, "c2s_wallets", "GET", "/c2s/wallet/find-by-user", Auth.BEARER, refuses=cursors.REFUSALS, from_standbys=True
+)
 async def own_wallets(call: Call, query: PageQuery) -> Data[Listing[WalletOut]]:
     """#20: the user's bound addresses, by id."""
     return await _wallets(call, call.user_id, query)
@@ -126,6 +128,7 @@ async def unbind_for_user(call: Call, tx: Tx, books: OpenBooks, body: BindForUse
     "/s2s/wallet/find-by-user",
     Auth.SIGNED,
     refuses=(UserNotFoundError, *cursors.REFUSALS),
+    from_standbys=True,
 )
 async def wallets_of_user(call: Call, query: UserPageQuery) -> Data[Listing[WalletOut]]:
     """#23: the user's bound addresses, by id."""

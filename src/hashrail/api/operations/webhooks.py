@@ -246,6 +246,7 @@ async def test_webhook(call: Call, tx: Tx, body: WebhookBody) -> Data[bool]:
     Auth.SIGNED,
     scope=SCOPE,
     refuses=(WebhookNotFoundError, cursors.CursorInvalidError),
+    from_standbys=True,
 )
 async def webhook_deliveries(call: Call, query: DeliveriesQuery) -> Data[Listing[DeliveryOut]]:
     """What became of the events at an endpoint, the newest first, each with the attempts that the log still has."""

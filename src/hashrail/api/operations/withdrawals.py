@@ -158,6 +158,7 @@ async def commission(call: Call, query: UserQuery) -> Data[CommissionOut]:
     Auth.SIGNED,
     # Bounds: for what no id can be, however it was written.
     refuses=(FieldBoundsError, withdrawals.WithdrawalNotFoundError),
+    from_standbys=True,
 )
 async def withdrawal(call: Call, query: WithdrawalQuery) -> Data[WithdrawalOut]:
     """One withdrawal with its state."""
@@ -175,6 +176,7 @@ async def withdrawal(call: Call, query: WithdrawalQuery) -> Data[WithdrawalOut]:
     f"{PATH}/find-all",
     Auth.SIGNED,
     refuses=(UserNotFoundError, *cursors.REFUSALS),
+    from_standbys=True,
 )
 async def every_withdrawal(call: Call, query: PartnerPageQuery) -> Data[Listing[WithdrawalOut]]:
     """The partner's withdrawals or one user's, newest first."""

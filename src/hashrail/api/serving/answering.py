@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from hashrail import clock
 from hashrail.access.read_tokens import ReadTokenOnlyReadsError
-from hashrail.api.serving import guards, limits
+from hashrail.api.serving import guards, limits, reading
 from hashrail.api.serving.arrival import Arrival
 from hashrail.api.serving.call import Call, Reply
 from hashrail.api.serving.guards import Caller
@@ -50,6 +50,8 @@ async def answer(operation: Operation[F], serving: Serving, arrival: Arrival) ->
             reply = await operation.run(call, fields)
         else:
             reply = await _in_turn(operation, call, caller, fields)
+    if operation.writes or operation.commits:
+        reply = await reading.told(serving.replicas, reply)
     arrival.notes.cost += await limits.charge(serving, arrival.spending, rows=call.cost.rows, size=len(reply.body))
     return _unless_known(reply, arrival)
 

@@ -14,6 +14,8 @@ from hashrail.api.serving.guards import Caller
 from hashrail.api.serving.state import Serving
 from hashrail.api.serving.turns import PartnerBusyError
 from hashrail.deployment.opened import Deployment
+from hashrail.events import feed
+from hashrail.postgres.replicas import Reading
 
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -28,6 +30,7 @@ class Call(Struct, frozen=True):
     """One request that was let in. `caller` is None where an operation asks for no credential.
 
     A handler adds to `headers` what its answer is to carry beside the body, and to `cost` what it read in bulk.
+    `reading` is from which standby it reads, where it does.
     """
 
     serving: Serving
@@ -36,6 +39,7 @@ class Call(Struct, frozen=True):
     operation: str
     headers: dict[str, str] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
+    reading: Reading | None = None
 
     @property
     def deployment(self) -> Deployment:
@@ -44,8 +48,14 @@ class Call(Struct, frozen=True):
 
     @property
     def pool(self) -> db.Pool:
-        """Connections for reads."""
-        return self.serving.deployment.pool
+        """Connections for reads; those of a standby where it answers."""
+        return self.serving.deployment.pool if self.reading is None else self.reading.pool
+
+    async def append_to_feed(self) -> None:
+        """Let the partner's feed tell all that has happened, for what this call reads from then on."""
+        await feed.append_all(self.serving.deployment.pool, self.partner_id)
+        if self.reading is not None:
+            await self.reading.renew()
 
     @property
     def partner_id(self) -> int:

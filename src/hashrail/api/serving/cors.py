@@ -14,9 +14,10 @@ PATHS = "/api/partner/c2s/"
 SERVER_PATHS = "/api/partner/s2s/"
 # Visible characters; what is longer than any host's name is sent back to nobody.
 SHOWN = pattern(rb"[!-~]{1,300}")
-MAY_SEND = "authorization, x-partner-api-key, content-type, idempotency-key, x-request-id"
+MAY_SEND = "authorization, x-partner-api-key, content-type, idempotency-key, x-request-id, x-hashrail-position"
 MAY_READ = (
-    "x-request-id, x-server-time, ratelimit, ratelimit-policy, retry-after, x-withdrawal-id, idempotency-replayed"
+    "x-request-id, x-server-time, ratelimit, ratelimit-policy, retry-after, x-withdrawal-id, idempotency-replayed, "
+    "x-hashrail-position"
 )
 REMEMBER_SECONDS = "600"
 # What is for every site: any header may be sent. A star does not cover `authorization`, and browsers that know no star

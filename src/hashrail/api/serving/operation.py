@@ -19,7 +19,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack
 
 from msgspec import Struct
 
-from hashrail.api.serving import running
+from hashrail.api.serving import reading, running
 from hashrail.api.serving.call import Call, File, Reply
 from hashrail.api.serving.running import Read, Write, WriteInSteps, WriteOutsideBooks, WriteTogether
 from hashrail.errors import HashrailError
@@ -50,7 +50,8 @@ class Operation(Generic[F]):
     lets keys with that setting leave the signature out. What is `in_books` is refused of a partner that is not open,
     unless it may be done `while_suspended`. What is `for_every_site` may be called by the pages of any
     site. What `waits` takes its partner's turn itself, whenever it looks; so does what is `gathered`, whose requests
-    of one partner may share a commit.
+    of one partner may share a commit. What `commits` beside being no write tells its position too. What may be read
+    `from_standbys` writes nothing, and nothing is decided by it.
     """
 
     number: int | None
@@ -75,6 +76,8 @@ class Operation(Generic[F]):
     while_suspended: bool = False
     waits: bool = False
     gathered: bool = False
+    commits: bool = False
+    from_standbys: bool = False
 
     @property
     def takes_turns(self) -> bool:
@@ -105,6 +108,8 @@ class Facts(TypedDict, total=False):
     for_every_site: bool
     while_suspended: bool
     waits: bool
+    commits: bool
+    from_standbys: bool
 
 
 # Number, name, method, path, and who may call.
@@ -127,7 +132,8 @@ class Noun:
         """Declare what only answers."""
 
         def declare(handler: Read[F]) -> Operation[F]:
-            return self._add((number, name, method, path, auth), handler, partial(running.read, handler), facts)
+            run = partial(reading.read if facts.get("from_standbys") else running.read, handler)
+            return self._add((number, name, method, path, auth), handler, run, facts)
 
         return declare
 
@@ -135,7 +141,7 @@ class Noun:
         self, number: int | None, name: str, path: str, auth: Auth, **facts: Unpack[Facts]
     ) -> Callable[[Read[F]], Operation[F]]:
         """Declare what opens its own transaction and keeps no answer: what it uses up, a repetition cannot use."""
-        return self.read(number, name, "POST", path, auth, **facts)
+        return self.read(number, name, "POST", path, auth, **(facts | Facts(commits=True)))
 
     def write(
         self, number: int | None, name: str, path: str, auth: Auth, **facts: Unpack[Facts]

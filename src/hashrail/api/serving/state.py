@@ -25,6 +25,7 @@ from hashrail.access.rate_budgets import Budgets
 from hashrail.access.session_grants import Family, Grant
 from hashrail.access.ton_endpoint import TonGateway
 from hashrail.alarms.counts import COUNTS, FLUSH_SECONDS
+from hashrail.api.serving import standbys
 from hashrail.api.serving.answer_cache import AnswerCache
 from hashrail.api.serving.gathering import Gatherings
 from hashrail.api.serving.growth import Growth
@@ -35,6 +36,7 @@ from hashrail.deployment import facts, journal, journal_file, opened
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import UnavailableError
 from hashrail.events import feed
+from hashrail.postgres.replicas import Replicas, open_replicas
 from hashrail.recovery import lost
 from hashrail.recovery.lost import BooksAreOlderError
 from hashrail.settings import Settings
@@ -173,6 +175,8 @@ class Serving:
     hears: asyncio.Event = field(default_factory=asyncio.Event)
     # Writes of one partner that share a transaction.
     gatherings: Gatherings = field(default_factory=Gatherings)
+    # Standbys that may be read from, where the operator names some.
+    replicas: Replicas | None = None
     # Who waits for events.
     growth: Growth = field(default_factory=Growth)
 
@@ -193,6 +197,8 @@ class Serving:
                 await task
         if self.ton is not None:
             await self.ton.close()
+        if self.replicas is not None:
+            await self.replicas.close()
         await self.deployment.close()
 
 
@@ -212,7 +218,10 @@ async def open_serving(settings: Settings, dsn: str) -> Serving:
     known = _caches(pool, vault, settings.key_cache_seconds)
     turns, ton = Turns.of(settings.database_connections), _ton_gateway(settings)
     serving = Serving(deployment, signing_keys, known, Budgets(pool), turns, Calls(settings), ton=ton)
-    background = (_listen(dsn, serving), _keep_up(serving), _keep_counts(pool), serving.calls.go_on(pool))
+    serving.replicas = await open_replicas(dsn, settings)
+    background = [_listen(dsn, serving), _keep_up(serving), _keep_counts(pool), serving.calls.go_on(pool)]
+    if serving.replicas is not None:
+        background += [each.look_on(standbys.noted) for each in serving.replicas.standbys]
     serving.background += [asyncio.create_task(each) for each in background]
     # It begins with what is so now. Where it cannot listen, it still serves: what it remembers is bounded by seconds.
     with suppress(TimeoutError):
