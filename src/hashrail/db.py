@@ -6,6 +6,7 @@ NUMERIC comes back as an exact Decimal.
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
@@ -135,7 +136,7 @@ class _Borrowed(PoolAcquireContext):
 class _Checked(asyncpg.Pool):
     """A pool of which each connection is looked at before it is used, and again after that."""
 
-    def __init__(self, pool: Pool, before: "Look", after: "Look | None", seconds: float) -> None:
+    def __init__(self, pool: Pool, before: "Look | None", after: "Look | None", seconds: float) -> None:
         # It holds nothing: connections are the other's, and everything that is asked of a pool begins with one.
         self._lookers = pool, before, after, seconds
 
@@ -146,13 +147,14 @@ class _Checked(asyncpg.Pool):
 
 
 class _Looked(_Borrowed):
-    def __init__(self, pool: Pool, timeout: float, before: "Look", after: "Look | None") -> None:
+    def __init__(self, pool: Pool, timeout: float, before: "Look | None", after: "Look | None") -> None:
         super().__init__(pool, timeout)
         self._lookers = before, after
 
     async def __aenter__(self) -> "PoolConnectionProxy[asyncpg.Record]":
         connection = await super().__aenter__()
-        await self._look(self._lookers[0], connection)
+        if self._lookers[0] is not None:
+            await self._look(self._lookers[0], connection)
         return connection
 
     async def __aexit__(self, *failure: Any) -> None:
@@ -162,18 +164,20 @@ class _Looked(_Borrowed):
         await super().__aexit__(*failure)
 
     async def _look(self, look: "Look", connection: Tx) -> None:
+        is_good = False
         try:
             await look(connection)
-        except BaseException as error:
-            await super().__aexit__(type(error), error, error.__traceback__)
-            raise
+            is_good = True
+        finally:
+            if not is_good:
+                await super().__aexit__(*sys.exc_info())
 
 
 Look: TypeAlias = Callable[[Tx], Awaitable[None]]
 
 
-def checked(pool: Pool, *, before: Look, after: Look | None, seconds: float) -> Pool:
-    """The same connections, each looked at before something is read from it, and after that where something looks.
+def checked(pool: Pool, *, seconds: float, before: Look | None = None, after: Look | None = None) -> Pool:
+    """The same connections, each looked at before something is read from it, and after that, where something looks.
 
     One is waited for as long as `seconds`. What a look raises is raised to whoever would read.
     """

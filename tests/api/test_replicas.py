@@ -104,17 +104,17 @@ async def test_reads_of_a_standby() -> None:
         async with open_api(await World.create(pool), primary.dsn, **reads) as api:
             found = Followed(api, primary, standby)
             await found.until_aside(None)
-            await every_read_is_answered(found)
-            await callers_see_what_they_have_to(found)
-            await what_the_standby_cancels_is_read_from_the_primary(found)
-            await lists_begin_with_what_they_append(found)
-            await it_is_told(found)
-            await one_that_lags_or_cannot_be_reached(found)
-            await one_that_stands_apart_is_set_aside(found)
+            await check_that_every_read_is_answered(found)
+            await check_that_callers_see_what_they_have_to(found)
+            await check_that_what_the_standby_cancels_is_read_from_the_primary(found)
+            await check_that_lists_begin_with_what_they_append(found)
+            await check_that_it_is_told(found)
+            await check_that_one_that_lags_or_cannot_be_reached(found)
+            await check_that_one_that_stands_apart_is_set_aside(found)
         await pool.close()
 
 
-async def every_read_is_answered(found: Followed) -> None:
+async def check_that_every_read_is_answered(found: Followed) -> None:
     """By the standby as by the primary: no read that may go there writes, or needs what is not there."""
     server, user = found.api.server, await found.api.user("alice")
     asked: list[tuple[str, Caller]] = [
@@ -130,7 +130,7 @@ async def every_read_is_answered(found: Followed) -> None:
     assert not set(FROM_STANDBYS) & set(NEVER)
 
 
-async def callers_see_what_they_have_to(found: Followed) -> None:
+async def check_that_callers_see_what_they_have_to(found: Followed) -> None:
     first = await found.log_in("bob")
     assert await found.ask("bob") == (200, "standby")
     assert await found.ask("bob", first) == (200, "standby")
@@ -157,7 +157,7 @@ async def callers_see_what_they_have_to(found: Followed) -> None:
     assert await found.ask("dora") == (200, "standby")
 
 
-async def what_the_standby_cancels_is_read_from_the_primary(found: Followed) -> None:
+async def check_that_what_the_standby_cancels_is_read_from_the_primary(found: Followed) -> None:
     """Replay needs what a long read looks at: that is read again, from the beginning, once."""
     pool = found.api.world.pool
     await pool.execute("CREATE TABLE noted AS SELECT n FROM generate_series(1, 1000) AS n")
@@ -189,7 +189,7 @@ async def what_the_standby_cancels_is_read_from_the_primary(found: Followed) -> 
     await asyncio.gather(*under_way)
 
 
-async def lists_begin_with_what_they_append(found: Followed) -> None:
+async def check_that_lists_begin_with_what_they_append(found: Followed) -> None:
     """What has happened is appended to the feed by the primary, and the standby shows the list with it."""
     await found.log_in("emil")
     before = counts().get("standby", 0)
@@ -201,14 +201,14 @@ async def lists_begin_with_what_they_append(found: Followed) -> None:
     assert counts()["standby"] == before + 2
 
 
-async def it_is_told(found: Followed) -> None:
+async def check_that_it_is_told(found: Followed) -> None:
     ready = await found.api.http.get("/readyz")
     assert ready.json() == {"status": "ready", "standbys": 1, "standbysServing": 1}
     assert standbys.SERVES.labels(found.standby.name)._value.get() == 1
     assert found.standby.name.endswith(":5432/hashrail")
 
 
-async def one_that_stands_apart_is_set_aside(found: Followed) -> None:
+async def check_that_one_that_stands_apart_is_set_aside(found: Followed) -> None:
     """Frozen, of another history, promoted: the primary answers, and it serves again as soon as it may."""
     await found.log_in("frank")
     with pytest.MonkeyPatch.context() as hurried:
@@ -229,7 +229,7 @@ async def one_that_stands_apart_is_set_aside(found: Followed) -> None:
     assert await found.ask("frank") == (200, "no standby")
 
 
-async def one_that_lags_or_cannot_be_reached(followed: Followed) -> None:
+async def check_that_one_that_lags_or_cannot_be_reached(followed: Followed) -> None:
     """Where the standby is older than the operator allows, nobody reads from it, whatever they name."""
     lag = {"database_read_max_lag_seconds": 1, "DATABASE_READ_URLS": followed.server.dsn}
     async with open_api(followed.api.world, followed.primary.dsn, **lag) as api:

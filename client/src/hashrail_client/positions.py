@@ -37,12 +37,13 @@ class Seen:
     @contextmanager
     def sending(self, *, writes: bool) -> Iterator[None]:
         """While a call is on its way: a write that ends in an error, or is given up, is lost."""
+        is_answered = False
         try:
             yield
-        except BaseException:
-            if writes:
+            is_answered = True
+        finally:
+            if writes and not is_answered:
                 self.lost()
-            raise
 
     def lost(self) -> None:
         """What is committed is not known any more."""

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hashrail import clock, db
-from hashrail.db import Pool, Tx
+from hashrail.db import Pool, Reader
 
 TEXT = re.compile(r"(?P<timeline>[0-9A-F]{8})-(?P<offset>[0-9A-F]{16})")
 # How long primary or standby may take for an answer about positions.
 ASK_SECONDS = 2.0
 # What was heard is remembered in steps of this size, and no longer than this.
-STEP_SECONDS, KEPT_SECONDS = 0.05, 3600
+STEP_SECONDS = 0.05
+KEPT_SECONDS = 3600
 OF_PRIMARY = """
     WITH flushed AS MATERIALIZED (SELECT pg_current_wal_flush_lsn() AS lsn),
          at AS (SELECT ('x' || left(pg_walfile_name(lsn), 8))::bit(32)::integer AS timeline,
@@ -67,8 +68,8 @@ def read(text: str | None) -> Position | None:
     return None if found is None else Position(int(found["timeline"], 16), int(found["offset"], 16))
 
 
-async def replayed(standby: Tx) -> Replayed:
-    """How far the server of a connection has replayed. Raises TimeoutError and what asyncpg raises."""
+async def replayed(standby: Reader) -> Replayed:
+    """How far a standby has replayed. Raises TimeoutError and what asyncpg raises."""
     row = await standby.fetchrow(OF_STANDBY, timeout=ASK_SECONDS)
     assert row is not None, "a SELECT without FROM has one row"
     return Replayed(row["follows"], row["offset_bytes"] or 0, row["mark"])
@@ -78,7 +79,7 @@ async def replayed(standby: Tx) -> Replayed:
 class _Heard:
     """What was said, and when it was asked on the monotonic clock: so old the state of that position is at most."""
 
-    at: float
+    asked_seconds: float
     said: Said
 
 
@@ -105,8 +106,8 @@ class Primary:
 
     def recent(self, seconds: float) -> Said | None:
         """The oldest position that was heard within so many seconds: whoever has replayed it is no older than that."""
-        since = clock.monotonic() - seconds
-        return next((each.said for each in self._heard if each.at >= since), None)
+        since_seconds = clock.monotonic() - seconds
+        return next((each.said for each in self._heard if each.asked_seconds >= since_seconds), None)
 
     def has_reached(self, position: Position) -> bool:
         """Whether it is known that the primary, in the history that it is in, has come so far."""
@@ -116,7 +117,7 @@ class Primary:
     def lag_seconds(self, replayed: int) -> float:
         """For how long the primary has been known to be further than this; 0 where it is not."""
         further = next((each for each in self._heard if each.said.position.offset > replayed), None)
-        return 0.0 if further is None else clock.monotonic() - further.at
+        return 0 if further is None else clock.monotonic() - further.asked_seconds
 
     async def _ask_after(self, asking: "asyncio.Task[Said] | None") -> Said:
         """Ask when the question before is answered; who comes from then on waits for the next one."""
@@ -142,13 +143,13 @@ class Primary:
                 return await self._ask()
         return Said(Position(row["timeline"], row["offset_bytes"]), row["mark"])
 
-    def _remember(self, at: float, said: Said) -> None:
+    def _remember(self, asked_seconds: float, said: Said) -> None:
         if self._newest is not None and self._newest.mark != said.mark:
             self._heard.clear()
         self._newest = said
-        if not self._heard or at - self._heard[-1].at >= STEP_SECONDS:
-            self._heard.append(_Heard(at, said))
-        while at - self._heard[0].at > KEPT_SECONDS:
+        if not self._heard or asked_seconds - self._heard[-1].asked_seconds >= STEP_SECONDS:
+            self._heard.append(_Heard(asked_seconds, said))
+        while asked_seconds - self._heard[0].asked_seconds > KEPT_SECONDS:
             self._heard.popleft()
 
 

@@ -23,10 +23,13 @@ from hashrail.postgres.positions import ASK_SECONDS, Position, Primary, Replayed
 from hashrail.settings import BadSettingError, Settings
 
 # How long a read waits for a standby to catch up, and in which steps it looks.
-WAIT_SECONDS, FIRST_STEP_SECONDS, LONGEST_STEP_SECONDS = 0.25, 0.001, 0.02
+WAIT_SECONDS = 0.25
+FIRST_STEP_SECONDS = 0.001
+LONGEST_STEP_SECONDS = 0.02
 # A standby all of whose connections are used is no quicker than the primary.
 ACQUIRE_SECONDS = 0.5
-LOOK_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
+LOOK_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
 # Why one is set aside.
 AWAY, LAGS, PROMOTED, OTHER_HISTORY, UNSEEN = "away", "lags", "follows nobody", "another history", "not seen yet"
 # What a standby could not do may be done on the primary: it is away, or replay needed what the read was looking at.
@@ -65,7 +68,7 @@ class Standby:
     max_lag_seconds: float
     pool: "Pool | None" = None
     aside: str | None = UNSEEN
-    aside_since: float = field(default_factory=clock.monotonic)
+    aside_since_seconds: float = field(default_factory=clock.monotonic)
     lag_seconds: float = 0.0
 
     async def look(self) -> None:
@@ -76,8 +79,7 @@ class Standby:
             return  # nothing is known of it, and who reads asks the primary, or is told that it is away
         try:
             pool = await self._opened()
-            async with pool.acquire(timeout=ASK_SECONDS) as connection:
-                found = await positions.replayed(connection)
+            found = await positions.replayed(db.checked(pool, seconds=ASK_SECONDS))
         except db.BusyError:
             return  # those who read hold all its connections
         except (UnavailableError, BadSettingError, *db.DATABASE_ERRORS) as error:
@@ -97,7 +99,7 @@ class Standby:
     def set_aside(self, why: str, cause: str = "") -> None:
         """From now on others answer; it is looked at again later."""
         if self.aside in (None, UNSEEN):
-            self.aside_since = clock.monotonic()
+            self.aside_since_seconds = clock.monotonic()
         if self.aside != why:
             log.warning("a standby is set aside", standby=self.name, why=why, cause=cause)
         self.aside = why

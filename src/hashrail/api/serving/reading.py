@@ -16,10 +16,10 @@ from hashrail.api.serving import running
 from hashrail.api.serving.call import Call, Reply
 from hashrail.api.serving.running import Read
 from hashrail.api.serving.standbys import HERE, NOBODY, READS
-from hashrail.errors import UnavailableError
+from hashrail.errors import HashrailError, UnavailableError
 from hashrail.postgres import positions
 from hashrail.postgres.positions import Position
-from hashrail.postgres.replicas import CANCELLED, WAIT_SECONDS, Reading, Replicas
+from hashrail.postgres.replicas import CANCELLED, WAIT_SECONDS, NotReplayedError, Reading, Replicas
 
 POSITION_HEADER = "x-hashrail-position"
 F = TypeVar("F", bound=Struct)
@@ -61,15 +61,17 @@ async def _from_standbys(
         reading = Reading(standby, said, 0 if place else WAIT_SECONDS, notes=sent is not None)
         try:
             reply = await running.read(handler, _afresh(call, reading), fields)
-        except Exception as error:
+        except (NotReplayedError, UnavailableError, *db.DATABASE_ERRORS) as error:
             failure = reading.failure(error)
             if failure is None:
-                READS.labels(HERE).inc()
                 raise
             outcome = failure
             if outcome == CANCELLED:
                 break  # it was under way for long, perhaps
             continue
+        except HashrailError:
+            READS.labels(HERE).inc()
+            raise
         return (reply if reading.seen is None else _at(reply, reading.seen)), HERE
     return None, outcome
 

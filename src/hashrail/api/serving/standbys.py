@@ -37,7 +37,7 @@ def noted(standby: Standby) -> None:
     """What was seen of a standby, for metrics; one that is aside for long is counted for the alarms."""
     LAG.labels(standby.name).set(standby.lag_seconds)
     SERVES.labels(standby.name).set(0 if standby.aside else 1)
-    if standby.aside is not None and clock.monotonic() - standby.aside_since >= TOLD_SECONDS:
+    if standby.aside is not None and clock.monotonic() - standby.aside_since_seconds >= TOLD_SECONDS:
         COUNTS.add(REPLICA_ASIDE)
 
 
