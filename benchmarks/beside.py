@@ -19,7 +19,7 @@ from hashrail.postgres import binaries, files, server, server_processes
 from hashrail.postgres.files import SystemUser
 
 PGBOUNCER = ROOT / ".venv" / "pgbouncer" / "bin" / "pgbouncer"
-POOL_MODE = "session"
+POOL_MODE = "transaction"
 
 
 def pgbouncer() -> Path | None:
@@ -46,6 +46,7 @@ async def pooled(dsn: str, program: Path) -> AsyncIterator[str]:
             "auth_file": str(folder / "users.txt"),
             "pool_mode": POOL_MODE,
             "default_pool_size": "50",
+            "max_prepared_statements": "500",
             "logfile": str(folder / "pgbouncer.log"),
         }
         listed = "\n".join(f"{name} = {value}" for name, value in lines.items())

@@ -98,7 +98,8 @@ async def _ways(stage: Stage, pool: db.Pool, dsn: str) -> AsyncIterator[list[Way
             stage.tell("no pgbouncer: tools/get_pgbouncer.sh .venv/pgbouncer")
         else:
             through = await ends.enter_async_context(beside.pooled(dsn, program))
-            api = await ends.enter_async_context(servers.api(through, stage.folder, 1))
+            serving = servers.api(dsn, stage.folder, 1, HASHRAIL_DATABASE_POOLER_URL=through)
+            api = await ends.enter_async_context(serving)
             ways.append(Way(POOLED, api, (primary,)))
         standby, pid = await ends.enter_async_context(beside.followed(dsn))
         api = await ends.enter_async_context(servers.api(dsn, stage.folder, 1, DATABASE_READ_URLS=standby))
@@ -138,7 +139,7 @@ def _table(found: dict[str, Found], sizes: Sizes) -> Table:
             f"{sizes.readers} clients read #7 ({MINERS} miners) and {sizes.buyers} order at once.",
             f"{sizes.seconds} s a run. Runs alternate. No target.",
             "An API of one process each, on one database; a read names no position, so nobody is shown the past.",
-            f"CPU in cores. pgbouncer pools by {beside.POOL_MODE}; the standby follows by streaming replication.",
+            f"CPU in cores. pgbouncer in {beside.POOL_MODE} mode; the standby follows by streaming replication.",
             "All of it shares this machine's cores with the load: elsewhere a replica adds what is spared here.",
         ],
     )
