@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ from benchmarks import (
     events,
     exports,
     latency,
+    memory,
     neighbours,
     pages,
     payouts,
@@ -65,6 +67,7 @@ class Name(StrEnum):
     EXPORTS = "exports"
     WEBHOOKS = "webhooks"
     PAGES = "pages"
+    MEMORY = "memory"
     VENDOR = "vendor"
 
 
@@ -84,6 +87,7 @@ FULL: dict[Name, Benchmark] = {
     Name.EXPORTS: exports.run,
     Name.WEBHOOKS: webhooks.run,
     Name.PAGES: pages.run,
+    Name.MEMORY: memory.run,
     Name.VENDOR: vendor.run,
 }
 SMALL = Shape(efficiencies=6, levels=5)
@@ -127,6 +131,7 @@ QUICK: dict[Name, Benchmark] = {
     Name.PAGES: lambda place: pages.run(
         place, pages.Sizes(shape=Shape(efficiencies=6, levels=5, partners=2), users=30, miners=60, days=3)
     ),
+    Name.MEMORY: lambda place: memory.run(replace(place, minutes=0.02), memory.Sizes(partners=1, users=5, clients=2)),
 }
 
 
@@ -135,6 +140,7 @@ def main(
     only: Annotated[list[Name] | None, typer.Option(help="Run only this benchmark; can be repeated.")] = None,
     quick: Annotated[bool, typer.Option(help="Tiny sizes and one run, to see that everything works.")] = False,
     page: Annotated[Path, typer.Option(help="The page that a whole run writes.")] = PAGE,
+    minutes: Annotated[float, typer.Option(min=0.01, help="How long the load of `memory` lasts.")] = 2,
     update: Annotated[bool, typer.Option(help="With --only: put its tables into the page as well.")] = False,
     scale: Annotated[float, typer.Option(help="Of --only vendor: which part of the vendor's size.", max=1)] = 1,
 ) -> None:
@@ -161,7 +167,7 @@ def main(
                     if not err.is_terminal:
                         err.print(f"{name}: {text}", highlight=False)
 
-                place = Stage(server.dsn, template, Path(folder), tell, runs)
+                place = Stage(server.dsn, template, Path(folder), tell, runs, minutes)
                 tables += asyncio.run(_benchmark(name, quick=quick, scale=scale)(place))
                 progress.update(task, description=f"{name}: done", completed=1)
     for what, value in facts:

@@ -45,20 +45,31 @@ async def api(
     is to be limited as usual. `program` is the module of another one with the same commands; `further` settings go by
     the names of their variables.
     """
-    environment = {
+    environment = _deployment(dsn, data) | ({} if limited else dict.fromkeys(LIMITS, str(MAX_REQUESTS))) | further
+    port = free_port()
+    arguments = ["serve", "--port", str(port), "--workers", str(workers)]
+    async with _running(port, program, arguments, environment, data / "api.log") as server:
+        yield server
+
+
+@asynccontextmanager
+async def worker(dsn: str, data: Path) -> AsyncIterator[Running]:
+    """The worker of the same deployment, which asks no exchange; its port is that of its probes."""
+    port = free_port()
+    environment = _deployment(dsn, data) | {"HASHRAIL_WORKER_PROBE_PORT": str(port), "HASHRAIL_MARKET_FETCH": "false"}
+    async with _running(port, "hashrail.cli", ["worker"], environment, data / "worker.log") as running:
+        yield running
+
+
+def _deployment(dsn: str, data: Path) -> dict[str, str]:
+    return {
         "DATABASE_URL": dsn,
         "HASHRAIL_DATA": str(data),
         "HASHRAIL_MODE": "production",
         # Each database has a journal of its own, or it would be taken for an older one.
         "HASHRAIL_JOURNAL": str(data / f"{urlsplit(dsn).path[1:]}.jsonl"),
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        **({} if limited else dict.fromkeys(LIMITS, str(MAX_REQUESTS))),
-        **further,
     }
-    port = free_port()
-    arguments = ["serve", "--port", str(port), "--workers", str(workers)]
-    async with _running(port, program, arguments, environment, data / "api.log") as server:
-        yield server
 
 
 @asynccontextmanager

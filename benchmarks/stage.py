@@ -25,13 +25,14 @@ SHOWN_PACKAGES = ("asyncpg", "granian", "litestar", "msgspec", "uvloop")
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A server on which databases may be created, a migrated one there to copy, a folder for files, how many runs,
-    and where progress is told."""
+    where progress is told, and for how many minutes load lasts where it is not runs that count."""
 
     server: str
     template: str
     folder: Path
     tell: Tell
     runs: int = RUNS
+    minutes: float = 2
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[str]:

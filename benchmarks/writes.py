@@ -27,6 +27,8 @@ from hashrail_client.signing import sign_body
 CREATE = "/api/partner/s2s/nft-payment/create"
 SUCCESS = "/api/partner/s2s/nft-payment/success"
 TTL = timedelta(hours=1)
+# What the partner calls a user, by the place in the market.
+BUYER = "buyer {}"
 
 Work = Callable[[int, int], Awaitable[None]]
 
@@ -145,7 +147,7 @@ async def opened(made: Dataset, count: int) -> Market:
         buyers = []
         for number in range(count):
             books = await fence.share(tx, made.partner_ids[number % len(made.partner_ids)])
-            user = await users.register(tx, books, partner_user_id=f"buyer {number}", email=None)
+            user = await users.register(tx, books, partner_user_id=BUYER.format(number), email=None)
             buyers.append((books.partner_id, user.id))
     return Market(made.pool, buyers, offer.id, {})
 

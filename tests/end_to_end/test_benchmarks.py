@@ -215,6 +215,16 @@ async def test_transfers(place: Stage) -> None:
         assert (plain.verdict, ours.verdict) == (None, times >= 3)
 
 
+async def test_memory(place: Stage) -> None:
+    """Of the API's processes and of the worker, each at its highest at some moment of the load."""
+    (table,) = await tables_of(Name.MEMORY, place)
+    assert [line.cells[0] for line in table.lines] == ["an API process", "what starts the API processes", "the worker"]
+    for line in table.lines:
+        first, halfway, last, highest, share = map(figure, line.cells[1:])
+        assert max(first, halfway, last) <= highest
+        assert 0 < share <= last
+
+
 async def test_events(place: Stage) -> None:
     """By HTTP, which the target is for, and by the verbs; then the feed alone."""
     orders, feed = await tables_of(Name.EVENTS, place)
