@@ -13,10 +13,14 @@ import procrastinate
 import psycopg
 from procrastinate.schema import SchemaManager
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from hashrail import database_url, db, db_session
 
 SCHEMA = "procrastinate"
+# The queue's statements have no deadline, since it waits for jobs. A line that is dead without a word is given up after
+# half a minute all the same, and a minute where nothing was on its way; DATABASE_URL may say otherwise.
+LINE = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3", "tcp_user_timeout": "30000"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,11 @@ def install(dsn: str) -> list[str]:
 
 def queue(dsn: str) -> procrastinate.App:
     """The queue of a deployment, to define tasks on and to work it off."""
+    asked = database_url.read(dsn).conninfo
+    said = conninfo_to_dict(asked)
+    conninfo = make_conninfo(asked, **{name: value for name, value in LINE.items() if name not in said})
     connector = procrastinate.PsycopgConnector(
-        conninfo=database_url.read(dsn).conninfo, configure=db_session.pin_queue, min_size=1, max_size=6
+        conninfo=conninfo, configure=db_session.pin_queue, min_size=1, max_size=6
     )
     return procrastinate.App(connector=connector)
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from urllib.parse import quote, urlencode
 
 import asyncpg
+import procrastinate
 import psycopg
 import pytest
 
@@ -112,6 +113,16 @@ async def test_the_listener_and_the_queue(hostile: str) -> None:
         rows = await queue.connector.execute_query_all_async(READ.replace("%s", "%(names)s"), names=list(OTHERS))
         assert {row["name"]: row["current_setting"] for row in rows} == expected(set(found), OF_THE_QUEUE)
         assert list(await queue.job_manager.list_jobs_async()) == []
+
+
+async def test_the_queue_gives_up_a_line_that_is_dead(dsn: str) -> None:
+    """A worker whose host was cut off connects anew; what DATABASE_URL says counts."""
+    for url, said in ((dsn, {}), (f"{dsn}&keepalives_idle=7", {"keepalives_idle": "7"})):
+        queue = job_queue.queue(url)
+        assert isinstance(queue.connector, procrastinate.PsycopgConnector)
+        async with queue.open_async(), queue.connector.pool.connection() as connection:
+            found = connection.info.get_parameters()
+            assert {name: found[name] for name in job_queue.LINE} == job_queue.LINE | said
 
 
 def test_migrations(server: str, hostile: str, monkeypatch: pytest.MonkeyPatch) -> None:
