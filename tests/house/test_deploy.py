@@ -18,6 +18,7 @@ from tests.support.folders import ROOT
 DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 FILES = [*UNITS, *sorted((DEPLOY / "systemd").glob("*.timer"))]
+BASE_BACKUPS = sorted((DEPLOY / "pgbackrest").glob("hashrail-base-backup@*"))
 PROGRAM = "/opt/hashrail/bin/hashrail"
 COMMANDS = {name for panel in PANELS.values() for name in panel}
 HARDENED = {
@@ -103,9 +104,11 @@ def test_base_backups_are_of_the_cluster_that_is_archived() -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd: apt-get install systemd")
 def test_systemd_takes_them(tmp_path: Path) -> None:
     """The program lies elsewhere here; and each unit is less exposed than it might be."""
-    for file in FILES:
-        (tmp_path / file.name).write_text(file.read_text().replace(PROGRAM, str(Path(sys.executable))))
-    names = [str(tmp_path / file.name) for file in FILES]
+    for file in [*FILES, *BASE_BACKUPS]:
+        text = file.read_text().replace(PROGRAM, sys.executable).replace("/usr/bin/pgbackrest", sys.executable)
+        (tmp_path / file.name).write_text(text)
+    # The template is read for the timers that start it.
+    names = [str(tmp_path / file.name) for file in [*FILES, *BASE_BACKUPS] if "@." not in file.name]
     made = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *names], capture_output=True, text=True, check=False
     )
