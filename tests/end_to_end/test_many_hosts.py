@@ -6,10 +6,9 @@ that is apart is refused, and a host that is cut off in the middle of its work t
 
 import asyncio
 import datetime as dt
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -28,6 +27,7 @@ from tests.support import folders, moved_time, patience
 from tests.support.api_client import MASTER_KEY, UNLIMITED, Caller, answered, check_refused, refused_soon
 from tests.support.books import advance, broken, offer
 from tests.support.deployments import become
+from tests.support.host_program import programs
 from tests.support.hosts import Host, at_socket, database_on, network, relayed
 from tests.support.patience import until
 from tests.support.world import World, inputs
@@ -107,7 +107,8 @@ async def deployment(folder: Path) -> AsyncIterator[Deployment]:
         own = at_socket(folder, "postgres")
         world = await a_world(own)
         ends.push_async_callback(world.pool.close)
-        machines = [await a_machine(ends, host, folder, dsn) for host in (one, two)]
+        start = ends.enter_context(programs(database))
+        machines = [await ends.enter_async_context(a_machine(start, host, folder, dsn)) for host in (one, two)]
         ends.enter_context(relayed(callers, folder, one, two, port=API_PORT))
         made = Deployment(world, *machines)
         for machine in machines:
@@ -133,7 +134,8 @@ async def a_world(dsn: str) -> World:
     return world
 
 
-async def a_machine(ends: AsyncExitStack, host: Host, folder: Path, dsn: str) -> Machine:
+@asynccontextmanager
+async def a_machine(start: Callable[..., None], host: Host, folder: Path, dsn: str) -> AsyncIterator[Machine]:
     """Start what runs on a host."""
     data = folder / f"{host.name}.data"
     data.mkdir()
@@ -148,15 +150,13 @@ async def a_machine(ends: AsyncExitStack, host: Host, folder: Path, dsn: str) ->
         "HASHRAIL_PAGES": "false",
         **{f"HASHRAIL_{name.upper()}": str(value) for name, value in UNLIMITED.items()},
     }
-    program = (sys.executable, "-m", "tests.support.host_program", str(kept))
-    ends.enter_context(host.running(log, *program, "worker", **environment))
-    ends.enter_context(
-        host.running(log, *program, "serve", "--host", host.address, "--port", str(API_PORT), **environment)
-    )
+    start(host, kept, log, "serve", "--host", host.address, "--port", str(API_PORT), **environment)
+    start(host, kept, log, "worker", **environment)
     transport = httpx.AsyncHTTPTransport(uds=str(folder / host.name))
-    http = httpx.AsyncClient(transport=transport, base_url="http://hashrail.test", timeout=patience.SECONDS)
-    await ends.enter_async_context(http)
-    return Machine(host, kept, log, http)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://hashrail.test", timeout=patience.SECONDS
+    ) as http:
+        yield Machine(host, kept, log, http)
 
 
 async def test_a_key_that_is_revoked_is_refused_at_every_host(deployment: Deployment) -> None:
