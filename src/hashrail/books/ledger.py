@@ -283,7 +283,7 @@ async def balance(tx: Tx, partner_id: int, account: Account) -> Decimal:
 
 
 async def checkpoint(tx: Tx, partner_id: int) -> None:
-    """Sum up the operator-side accounts once more, so that reading them stays cheap.
+    """Sum up the operator-side accounts once more, so that reading them stays cheap; those that moved are written.
 
     The fence is held: nobody is between taking a sequence number and committing it.
     """
@@ -304,7 +304,8 @@ async def checkpoint(tx: Tx, partner_id: int) -> None:
                WHERE a.partner_id = $1 AND a.id = $2
                ON CONFLICT (partner_id, account_id) DO UPDATE
                SET through_seq = greatest(old.through_seq, excluded.through_seq),
-                   debits = old.debits + excluded.debits, credits = old.credits + excluded.credits""",
+                   debits = old.debits + excluded.debits, credits = old.credits + excluded.credits
+               WHERE excluded.through_seq > old.through_seq""",
             partner_id,
             account.value,
         )

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from hashrail.audit.checks.changes import Changes
+from hashrail.audit.checks.changes import PATIENCE_SECONDS, Changes
 from hashrail.audit.checks.invariant import MAX_ROWS, Invariant
 from hashrail.audit.checks.scope import OLD_CLASS, Key, Since, Whole, key, on, unmoved
 from hashrail.db import Row, Tx
@@ -27,7 +27,7 @@ class Recalculated(Invariant):
             for row in await tx.fetch("SELECT day, programme_id, fraction FROM published_fraction")
         }
         broken: list[dict[str, object]] = []
-        async for row in tx.cursor(query, *given, prefetch=1000):
+        async for row in tx.cursor(query, *given, prefetch=1000, timeout=PATIENCE_SECONDS):
             programmes = sum((fractions.get((row["day"], each), ZERO) for each in row["programmes"]), ZERO)
             inputs = _inputs(row)
             discount = total_discount(inputs, row["level_discount"], programmes)

@@ -14,12 +14,13 @@ from hashrail.audit.checks.scope import (
     PUBLISHED_DAY,
     Key,
     Since,
+    closed_since,
     key,
-    lookup,
     of_kind,
     on,
     transfers,
     transfers_of_all,
+    unless,
     unmoved,
 )
 from hashrail.books.chart import FIRST_USER_ACCOUNT, Account
@@ -57,6 +58,14 @@ POSTINGS_OF_DAYS = """
     SELECT partner_id, day, leg, e.amount AS expected, t.amount AS posted
     FROM expected e FULL JOIN posted t USING (partner_id, day, leg) WHERE e.amount IS DISTINCT FROM t.amount"""
 
+# A stint that has begun can only be ended, later than any closed day; whose it was before it was changed, no row says.
+PAST_STINTS = """
+    SELECT count(*) FROM unnest($1::bigint[], $2::date[], $3::date[]) AS k (partner_id, from_day, to_day)
+    JOIN audited_partner a ON a.partner_id = k.partner_id
+    WHERE k.from_day <= a.closed_through AND coalesce(k.to_day <= a.closed_through, true)"""
+PAST_POWER = """
+    SELECT count(*) FROM unnest($1::bigint[], $2::date[]) AS k (partner_id, day)
+    JOIN audited_partner a ON a.partner_id = k.partner_id AND a.closed_through >= k.day"""
 # $1 are published days, and $2, $3, $4 a number of each for what its legs post.
 WEIGHED = """
     WITH weights AS MATERIALIZED (
@@ -111,19 +120,6 @@ class Weighed(Invariant):
 async def _days(_: Changes, rows: Sequence[Row]) -> Iterable[Key]:
     """The days of postings."""
     return [(row["partner_id"], date.fromordinal(row["object_id"])) for row in rows if row["kind"] == "day"]
-
-
-async def _past_power(changes: Changes, rows: Sequence[Row]) -> Iterable[Key] | None:
-    """Everything, where the power of a day was changed that was closed by the mark."""
-    if not rows:
-        return []
-    past = await changes.tx.fetchval(
-        """SELECT count(*) FROM unnest($1::bigint[], $2::date[]) AS k (partner_id, day)
-           JOIN audited_partner a ON a.partner_id = k.partner_id AND a.closed_through >= k.day""",
-        [row["partner_id"] for row in rows],
-        [row["day"] for row in rows],
-    )
-    return None if past else []
 
 
 async def _of_credited(changes: Changes, rows: Sequence[Row]) -> Iterable[Key] | None:
@@ -185,8 +181,8 @@ INVARIANTS = (
             ("partner_id", "day"),
             {
                 "transfer": _days,
-                "partner_day": lookup(DAYS_SINCE, "partner_id", parts=("partner_id", "day")),
-                "class_power_delta": _past_power,
+                "partner_day": closed_since(DAYS_SINCE, "partner_id", "day"),
+                "class_power_delta": unless(PAST_POWER, unmoved, "partner_id", "day"),
                 "class_day": PUBLISHED_DAY,
                 # Deltas are where stints begin and end, and were just held against them.
                 "stint": unmoved,
@@ -221,8 +217,8 @@ INVARIANTS = (
                 "adjustment": key("id"),
                 "class_adjustment": key("adjustment_id"),
                 "transfer": of_kind("adjustment", columns=("object_id",)),
-                "partner_day": lookup(ADJUSTMENTS_SINCE, "partner_id", parts=("id",)),
-                "class_power_delta": _past_power,
+                "partner_day": closed_since(ADJUSTMENTS_SINCE, "id"),
+                "class_power_delta": unless(PAST_POWER, unmoved, "partner_id", "day"),
                 "stint": unmoved,
             },
             {"adjustment": on("adjustment", id="id"), "transfer": transfers_of_all("adjustment")},
@@ -259,7 +255,7 @@ INVARIANTS = (
             {
                 "app_user": key("partner_id", "id"),
                 "transfer": of_kind("settlement"),
-                "stint": key("partner_id", "user_id"),
+                "stint": unless(PAST_STINTS, key("partner_id", "user_id"), "partner_id", "from_day", "to_day"),
                 "class_day": PUBLISHED_DAY,
                 "rate_class": OLD_CLASS,
                 "adjustment": CREDITED,

@@ -44,6 +44,10 @@ READ: Mapping[str, str] = {
         "single_threshold_btc partner_threshold_btc sum_of_user_btc sum_to_address_btc sum_of_partner_btc"
     ),
 }
+OPENED_AGAIN = """
+    SELECT count(*) FROM unnest($1::bigint[], $2::date[]) AS k (partner_id, day)
+    JOIN audited_partner a ON a.partner_id = k.partner_id
+    WHERE coalesce(k.day, '-infinity') < coalesce(a.closed_through, '-infinity')"""
 TYPES = {"kind": "text", "leg": "integer", "day": "date", "month": "date"}
 
 
@@ -117,6 +121,22 @@ def lookup(statement: str, *columns: str, parts: Sequence[str] = ("partner_id", 
         return [tuple(row[part] for part in parts) for row in await changes.tx.fetch(statement, *given)]
 
     return keys
+
+
+def unless(count: str, source: Source, *columns: str) -> Source:
+    """What a source says, unless a statement counts any of the rows by these columns: then everything."""
+
+    async def keys(changes: Changes, rows: Sequence[Row]) -> Iterable[Key] | None:
+        if rows and await changes.tx.fetchval(count, *([row[column] for row in rows] for column in columns)):
+            return None
+        return await source(changes, rows)
+
+    return keys
+
+
+def closed_since(statement: str, *parts: str) -> Source:
+    """What a statement answers for partners whose days were closed; everything, where one is closed less far."""
+    return unless(OPENED_AGAIN, lookup(statement, "partner_id", parts=parts), "partner_id", "closed_through")
 
 
 def settled_if(judge: Callable[[Changes, Row], bool]) -> Source:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from hashrail.audit.checks.changes import Changes
 from hashrail.audit.checks.invariant import Invariant
-from hashrail.audit.checks.scope import OLD_CLASS, Key, Since, key, lookup, on
+from hashrail.audit.checks.scope import OLD_CLASS, Key, Since, closed_since, key, lookup, on
 from hashrail.db import Row
 
 MINERS_OF_USERS = """
@@ -120,7 +120,7 @@ INVARIANTS = (
             {
                 "class_power": key("partner_id", "class_id"),
                 "stint": key("partner_id", "class_id"),
-                "partner_day": lookup(CLASSES_SINCE, "partner_id", parts=("partner_id", "class_id")),
+                "partner_day": closed_since(CLASSES_SINCE, "partner_id", "class_id"),
             },
             {
                 "class_power": on("class_power", partner_id="partner_id", class_id="class_id"),
