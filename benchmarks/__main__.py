@@ -179,7 +179,7 @@ def main(
         out.print(f"Wrote {page}")
     elif update and not quick and chosen == [Name.VENDOR]:
         command = f"{COMMAND} --only vendor --update" + ("" if scale == 1 else f" --scale {scale}")
-        VENDOR_PAGE.write_text(report.markdown(command, 1, facts, tables))
+        VENDOR_PAGE.write_text(report.markdown_of_vendor(command, facts, tables))
         out.print(f"Wrote {VENDOR_PAGE}")
     elif update and not quick:
         alone = f"Measured by itself: `python -m benchmarks {' '.join(f'--only {name}' for name in chosen)} --update`."

@@ -7,10 +7,11 @@ from rich.table import Table as Grid
 
 from benchmarks.measure import Table
 
+TITLE, VENDOR_TITLE = "Benchmarks", "Benchmarks at the vendor's size"
 INTRODUCTION = """\
-# Benchmarks
+# {title}
 
-Written by `{command}` (`make bench`); do not edit. {runs}
+Written by `{command}`{short}; do not edit. {runs}
 
 """
 
@@ -30,7 +31,17 @@ def show(console: Console, tables: list[Table]) -> None:
 def markdown(command: str, runs: int, facts: list[tuple[str, str]], tables: list[Table]) -> str:
     """The page: what wrote it, on what, and the tables."""
     how = f"Figures are medians of {runs} runs after one that does not count, unless a line says otherwise."
-    parts = [INTRODUCTION.format(command=command, runs=how), _rows(("machine and settings", ""), facts)]
+    return _page(INTRODUCTION.format(title=TITLE, command=command, short=" (`make bench`)", runs=how), facts, tables)
+
+
+def markdown_of_vendor(command: str, facts: list[tuple[str, str]], tables: list[Table]) -> str:
+    """The page of the vendor's size, which is measured once."""
+    how = "Figures are of one run, and those of operations of as many calls as their table says."
+    return _page(INTRODUCTION.format(title=VENDOR_TITLE, command=command, short="", runs=how), facts, tables)
+
+
+def _page(introduction: str, facts: list[tuple[str, str]], tables: list[Table]) -> str:
+    parts = [introduction, _rows(("machine and settings", ""), facts)]
     return "".join([*parts, *map(_section, tables)])
 
 
