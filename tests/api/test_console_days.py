@@ -13,6 +13,7 @@ import pytest
 
 from hashrail import business_clock, clock, db
 from hashrail.acts import running
+from hashrail.alarms import noting
 from hashrail.books import ledger
 from hashrail.books.chart import Account
 from hashrail.money import plain
@@ -407,7 +408,9 @@ async def test_an_audit_is_run_and_its_findings_are_told(office: Office) -> None
     assert (made.state, started.headers["location"]) == ("done", f"/console/tasks?id={made.id}")
     whole = texts_of(await operator.get("/console/audit"))
     assert re.search(r"All \d+ invariants hold", whole)
-    assert "by operator" in whole
+    assert "by operator, in one snapshot of the books: everything" in whole
+    await noting.audit(world.pool, whole=False)
+    assert "the books: what was written since 20" in texts_of(await operator.get("/console/audit"))
     await world.pool.execute("UPDATE account SET credits_posted = credits_posted + 1 WHERE id = 1200")
     try:
         await operator.post("/console/audit")

@@ -593,7 +593,12 @@ def test_the_audit_ends_with_one_at_the_first_broken_invariant(closed: tuple[She
     sound = shell.json("audit")
     assert sound["ok"] is True
     assert [each["rows"] for each in sound["invariants"]] == [[]] * len(invariants.names())
-    shown = shell.ok("audit")
+    assert (sound["whole"], sound["since"], sound["marked"], sound["written"]) == (True, None, True, {})
+    shell.rows("UPDATE app_user SET level_discount = level_discount WHERE partner_user_id = 'alice'")
+    since = shell.json("audit", "--since-last")
+    assert (since["ok"], since["whole"], since["written"]) == (True, False, {"app_user": 1})
+    assert "what was written since" in shell.ok("audit", "--since-last")
+    shown = shell.ok("audit", "--full")
     assert all(each["name"] in shown and each["rule"] in shown for each in sound["invariants"])
     assert len(re.findall(r"│ yes +│", shown)) == len(invariants.names())
     shell.rows("UPDATE partner_capacity SET committed_th = committed_th + 1")
