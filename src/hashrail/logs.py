@@ -1,5 +1,6 @@
 """Structured logs: one JSON object a line, or a readable line on a terminal. Times are UTC."""
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,7 @@ from hashrail import texts
 
 # What has lines of its own: a traceback, the stack of a call.
 WITH_LINES = ("exception", "stack")
-_ENCODER = msgspec.json.Encoder(enc_hook=repr)
+_VALUES = msgspec.json.Encoder(enc_hook=repr)
 Facts: TypeAlias = Callable[[], Mapping[str, object]]
 _ABOUT: ContextVar[Facts | None] = ContextVar("about", default=None)
 
@@ -97,21 +98,20 @@ def _with_what_it_is_about(
 def _json_line(logger: object, method: str, said: structlog.typing.EventDict) -> str:
     """JSON in a line. Each request has one, so what acts is looked for in the whole line first, and seldom found."""
     try:
-        line = _encoded(said)
-    except UnicodeEncodeError:  # half of a surrogate, which is written out
-        return _encoded(_without_acting(logger, method, said))
+        line = _LINES.encode(said)
+    except ValueError:  # a number that is none
+        return _LINES.encode(_value(_without_acting(logger, method, said)))
     is_plain = len(line) <= texts.MAX_SHOWN and line.isascii() and line.isprintable() and "\\" not in line
-    return line if is_plain else _encoded(_without_acting(logger, method, said))
+    return line if is_plain else _LINES.encode(_without_acting(logger, method, said))
 
 
-def _encoded(said: structlog.typing.EventDict) -> str:
-    """A member after the other as others write JSON, so that a search for `"level": "error"` finds it."""
-    return "{" + ", ".join(f"{_value(name)}: {_value(value)}" for name, value in said.items()) + "}"
+def _value(value: object) -> Any:
+    """Something of ours as a value of JSON; what is none is written as Python does."""
+    return msgspec.json.decode(_VALUES.encode(value))
 
 
-def _value(value: object) -> str:
-    """A value in JSON; what is none is written as Python does."""
-    return _ENCODER.encode(value).decode(errors="replace")
+# A blank after each comma and colon, as others write JSON, so that a search for `"level": "error"` finds it.
+_LINES = json.JSONEncoder(ensure_ascii=False, default=_value, skipkeys=True, allow_nan=False)
 
 
 def _without_acting(_logger: object, _method: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:

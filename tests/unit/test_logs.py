@@ -6,6 +6,7 @@ import logging
 import logging.config
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -89,6 +90,11 @@ def test_a_line_of_json_is_one_whatever_stands_in_it(monkeypatch: pytest.MonkeyP
     found = json.loads(screen.getvalue().splitlines()[1])
     assert (found["half"], found["nested"]["x"][0], found["cause"]) == ("a\\ud800", "\\udfff", "ValueError('x')")
     assert len(found["long"]) == texts.MAX_SHOWN
+    log.info("odder", share=float("nan"), half="\ud800", amount=Decimal("1.50"), kinds={"one"}, names={1: 2})
+    found = json.loads(screen.getvalue().splitlines()[2])
+    assert [found[name] for name in ("share", "half", "amount", "kinds", "names")] == [
+        *(None, "\\ud800", "1.50", ["one"], {"1": 2})
+    ]
 
 
 def test_what_is_said_meanwhile_carries_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,9 @@ SIGNATURE = "signature"
 IDEMPOTENCY_KEY = "idempotency"
 # Longer than any signature is valid.
 SIGNATURE_LIFE = timedelta(minutes=2)
+_WRITE = """
+    INSERT INTO answered_write (partner_id, scope, key, operation, body_hash, answer, created_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (partner_id, scope, key) DO NOTHING"""
 
 
 class ReplayError(UnauthorizedError):
@@ -108,8 +111,17 @@ async def is_known(tx: Tx, partner_id: int, scope: str, text: bytes) -> bool:
 
 
 async def keep(tx: Tx, vault: Vault, partner_id: int, keys: list[Key], answer: bytes, *, retention: timedelta) -> None:
-    """Keep the answer under all keys. Raises AnsweredMeanwhileError: then roll back and recall."""
-    await keep_all(tx, vault, partner_id, [(keys, answer)], retention=retention)
+    """Keep the answer under all keys. Raises AnsweredMeanwhileError: then roll back and recall.
+
+    Where another transaction is about to keep one under the same key, this waits for its end.
+    """
+    now = clock.wall_now()
+    sealed = vault.seal(answer)
+    # Two that keep several of the same wait for one another in one order, here and in `keep_all`.
+    for key in sorted(keys, key=lambda each: (each.scope, each.text)):
+        row = (partner_id, key.scope, key.text, key.operation, key.body_hash, sealed, now, now + retention)
+        if await tx.execute(_WRITE, *row) != "INSERT 0 1":
+            raise AnsweredMeanwhileError
 
 
 async def keep_all(
@@ -139,8 +151,7 @@ async def _remember(tx: Tx, partner_id: int, keys: list[Key], answered: Row) -> 
     now = clock.wall_now()
     expires_at = max(answered["expires_at"], now + SIGNATURE_LIFE)
     await tx.executemany(
-        """INSERT INTO answered_write (partner_id, scope, key, operation, body_hash, answer, created_at, expires_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (partner_id, scope, key) DO NOTHING""",
+        _WRITE,
         [
             (partner_id, key.scope, key.text, key.operation, key.body_hash, answered["answer"], now, expires_at)
             for key in keys

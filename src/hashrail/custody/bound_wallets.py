@@ -103,12 +103,13 @@ async def bind(
         books.now,
         usable_at,
     )
-    await tx.execute(
-        "DELETE FROM wallet_unbound WHERE partner_id = $1 AND user_id = $2 AND address = $3",
-        books.partner_id,
-        user_id,
-        checked,
-    )
+    if others.had_it:
+        await tx.execute(
+            "DELETE FROM wallet_unbound WHERE partner_id = $1 AND user_id = $2 AND address = $3",
+            books.partner_id,
+            user_id,
+            checked,
+        )
     await _journal(tx, Kind.WALLET_BOUND, user, checked)
     shown = None if usable_at is None else clock.iso(usable_at)
     bound = WalletBound(user_id=user_id, partner_user_id=user.partner_user_id, address=checked, usable_at=shown)
@@ -236,18 +237,20 @@ async def _journal(tx: Tx, kind: Kind, user: User, address: str) -> None:
 class _Others:
     """Addresses of a user beside one: how many there are and lately were, whether any was bound before at all.
 
-    And whether this very one is bound.
+    And whether this very one is bound, or was taken off lately.
     """
 
     count: int
     any_before: bool
     has_it: bool
+    had_it: bool
 
 
 async def _count_others(tx: Tx, partner_id: int, user_id: int, address: str) -> _Others:
     row = await tx.fetchrow(
         """SELECT count(*) FILTER (WHERE address <> $3) AS count, count(*) > 0 AS any_before,
-                  coalesce(bool_or(is_bound AND address = $3), false) AS has_it
+                  coalesce(bool_or(is_bound AND address = $3), false) AS has_it,
+                  coalesce(bool_or(NOT is_bound AND address = $3), false) AS had_it
            FROM (SELECT address, true AS is_bound FROM wallet WHERE partner_id = $1 AND user_id = $2
                  UNION ALL SELECT address, false FROM wallet_unbound
                  WHERE partner_id = $1 AND user_id = $2) AS all_of_them""",

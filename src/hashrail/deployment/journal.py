@@ -19,6 +19,11 @@ from hashrail.db import Reader, Row, Tx
 NAME_BYTES = 16
 JOURNAL_GROWS = "hashrail_journal_grows"
 Part: TypeAlias = str | int | None
+# What is told of a partner has one more member at its end.
+_NOTE_OF_PARTNER = """
+    INSERT INTO journal_entry (name, kind, what, noted_at)
+    SELECT $1, $2, left($3, -1) || ',"partnerPublicId":' || to_json(public_id) || '}', $4
+    FROM partner WHERE id = $5"""
 
 
 class Kind(StrEnum):
@@ -86,10 +91,13 @@ async def note(tx: Tx, kind: Kind, *, partner_id: int | None = None, **what: Par
 
     A partner is noted with its public id, which no other partner gets, whatever becomes of its number.
     """
-    if partner_id is not None:
-        public_id = await tx.fetchval("SELECT public_id FROM partner WHERE id = $1", partner_id)
-        what |= {"partner": partner_id, "partnerPublicId": public_id}
-    await take_over(tx, [Entry(secrets.token_hex(NAME_BYTES), kind.value, what, clock.wall_now())])
+    name, now = secrets.token_hex(NAME_BYTES), clock.wall_now()
+    if partner_id is None:
+        await take_over(tx, [Entry(name, kind.value, what, now)])
+    else:
+        text = msgspec.json.encode({"partner": partner_id, **what}).decode()
+        written = await tx.execute(_NOTE_OF_PARTNER, name, kind.value, text, now, partner_id)
+        assert written == "INSERT 0 1", "the partner is there"
     await tx.execute("SELECT pg_notify($1, '')", JOURNAL_GROWS)
 
 

@@ -224,7 +224,11 @@ Attempt: TypeAlias = Callable[[list[idempotency.Key]], Awaitable[Reply]]
 
 
 async def _or_kept(call: Call, attempt: Attempt) -> Reply:
-    """Run a write once: a repetition gets the kept answer, whichever transaction wrote it."""
+    """Run a write once: a repetition gets the kept answer, whichever transaction wrote it.
+
+    Hardly any request is one. So nobody looks first whether an answer is kept: what is written for a repetition is
+    rolled back when its answer is to be kept as well, or what it finds done refuses it, and then the kept one is read.
+    """
     keys = _repetition_keys(call)
     try:
         return await attempt(keys)
@@ -242,9 +246,6 @@ async def _or_kept(call: Call, attempt: Attempt) -> Reply:
 async def _at_once(call: Call, keys: list[idempotency.Key], work: Callable[[Tx], Awaitable[Struct]]) -> Reply:
     """The work and its reply in one commit."""
     async with db.transaction(call.pool) as tx:
-        kept = await _recall(call, tx, keys)
-        if kept is not None:
-            return _repeated(kept)
         reply = Reply(ENCODER.encode(await work(tx)), call.headers)
         await _keep(call, tx, keys, ENCODER.encode(reply))
         return reply
