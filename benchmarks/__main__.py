@@ -111,7 +111,9 @@ QUICK_NEIGHBOURS = neighbours.Sizes(rate=20, seconds=1, bodies=100, unread=5, gr
 QUICK: dict[Name, Benchmark] = {
     Name.SIGNED_READ: lambda place: signed_read.run(place, signed_read.Sizes(connections=4, seconds=1, days=30)),
     Name.SIGNED_WRITE: lambda place: signed_write.run(place, signed_write.Sizes(clients=4, seconds=0.5)),
-    Name.LATENCY: lambda place: latency.run(place, latency.Sizes(connections=4, seconds=1, open_seconds=1)),
+    Name.LATENCY: lambda place: latency.run(
+        place, latency.Sizes(connections=4, seconds=1, open_seconds=1, shape=SMALL)
+    ),
     Name.NEIGHBOURS: lambda place: neighbours.run(place, QUICK_NEIGHBOURS),
     Name.TON_LOGIN: lambda place: ton_login.run(place, ton_login.Sizes(logins=20, clients=2)),
     Name.DAYS: lambda place: days.run(place, QUICK_DAYS),

@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from benchmarks import dataset
-from benchmarks.dataset import Shape
+from benchmarks.dataset import Dataset, Shape
 from benchmarks.raw_app import READ_DAYS, READ_INCOME, READ_MINERS
 from hashrail import clock, db
 from hashrail.access import api_keys, sessions
@@ -17,6 +17,7 @@ from hashrail_client.signing import sign_query
 MINERS = 5
 YEAR = 366
 PAGE = 100
+USERS = 1_000
 SIGNED_PATHS = 500
 WINDOW_MS = 60_000
 # The deployment's name in its tokens, as the settings have it by default.
@@ -73,20 +74,22 @@ async def prepare(dsn: str, data: Path, days: int) -> Caller:
     """As many closed days, a thousand users with miners, and the one who reads."""
     pool = await db.open_pool(dsn)
     try:
-        return await _prepare(pool, data, days)
+        _, caller = await grow(pool, data, days, Shape(efficiencies=12, levels=5))
     finally:
         await pool.close()
+    return caller
 
 
-async def _prepare(pool: db.Pool, data: Path, days: int) -> Caller:
-    made = await dataset.build(pool, Shape(efficiencies=12, levels=5), days=days)
-    await made.register(1_000)
+async def grow(pool: db.Pool, data: Path, days: int, shape: Shape) -> tuple[Dataset, Caller]:
+    """The same with the books that they stand in, which may go on."""
+    made = await dataset.build(pool, shape, days=days)
+    await made.register(USERS)
     await made.buy(3_000, days=days)
     number = made.users
     await made.register(1)
     await made.buy(MINERS, days=days, user=number)
     await dataset.close_past(made)
-    return await at(pool, data, made.partner_ids[0], number, days)
+    return made, await at(pool, data, made.partner_ids[0], number, days)
 
 
 async def at(pool: db.Pool, data: Path, partner_id: int, number: int, days: int) -> Caller:

@@ -1,107 +1,207 @@
-"""How long signed reads take at half of the rate that saturates a server, whoever is slow: open-loop load.
+"""How long signed reads take at half of the rate that saturates a server, and at four fifths of it: open-loop load.
 
-Requests are due at fixed times and their time counts from then, so that a server that pauses makes all of them wait
-that fell into the pause. A closed loop would send fewer and never notice.
+Requests are due at fixed times and their time counts from then (`open_load`), so that a server that pauses makes all of
+them wait that fell into the pause. Each is measured alone, and while days are published and closed; and the server says
+how long its event loop stood still.
 """
 
 import asyncio
-import gc
 import statistics
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 
 from benchmarks import caller as callers
-from benchmarks import load, servers
+from benchmarks import load, open_load, servers, watched_api
 from benchmarks.caller import Caller
+from benchmarks.dataset import USUAL, Dataset, Shape
 from benchmarks.load import Connection
 from benchmarks.measure import Table
 from benchmarks.stage import Stage
-from hashrail import clock
+from hashrail import business_clock, db
+from hashrail.rewards import closing, rate_classes
 
-MAX_TIMES_MEDIAN = 5
+LOOK_SECONDS = 1.0
+MAX_PAUSE_MS = 50
+# Milliseconds up to which answers are counted together.
+BOUNDS = (0.5, 1, 2, 5, 10, 20, 50, 100)
+BAR = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Connections, and seconds a run: to find the rate that saturates, and then at half of it."""
+    """Connections, and seconds a run: to find the rate that saturates, and at a part of it."""
 
     connections: int = 32
     seconds: int = 5
-    open_seconds: int = 10
+    open_seconds: int = 6
+    shape: Shape = USUAL
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One run: requests a second, milliseconds of each answer, sorted, and of the server's longest pause."""
+
+    rate: float
+    taken: list[float]
+    pause: float
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the rate that saturates, with days closing or not, what is wanted at most, and what was found.
+
+    The first run does not count.
+    """
+
+    name: str
+    share: float
+    times_median: int
+    closes: bool
+    found: list[Found] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Requests a second: the median of all runs."""
+        return statistics.median([run.rate for run in self.found[1:]])
+
+    @property
+    def median(self) -> float:
+        """What half of the answers took: the median of all runs."""
+        return statistics.median([run.taken[len(run.taken) // 2] for run in self.found[1:]])
+
+    @property
+    def most(self) -> float:
+        """What 99 of 100 answers took: the median of all runs."""
+        return statistics.median([run.taken[len(run.taken) * 99 // 100] for run in self.found[1:]])
+
+    @property
+    def pause(self) -> float:
+        """The longest pause of any run."""
+        return max(run.pause for run in self.found[1:])
+
+    def share_of(self, above: float, upto: float) -> float:
+        """Which part of all answers took so many milliseconds."""
+        every = [taken for run in self.found[1:] for taken in run.taken]
+        return sum(above < taken <= upto for taken in every) / len(every)
 
 
 async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
-    """The table: the rates, and what half and 99 of 100 answers took."""
+    """The tables: what half and 99 of 100 answers took, and how all of them are spread."""
     data = stage.folder / "latency"
     data.mkdir(exist_ok=True)
-    halves, mosts, rates = [], [], []
+    parts = [
+        Part(f"{name}{', days closing' if closes else ''}", share, times, closes)
+        for closes in (False, True)
+        for name, share, times in (("half", 0.5, 5), ("four fifths", 0.8, 10))
+    ]
+    saturated: list[float] = []
     async with stage.database() as dsn:
-        caller = await callers.prepare(dsn, data, days=1)
-        async with servers.api(dsn, data, 1) as server:
+        pool = await db.open_pool(dsn)
+        made, caller = await callers.grow(pool, data, 1, sizes.shape)
+        async with servers.api(dsn, data, 1, program=watched_api.__name__) as server:
             for number in range(stage.runs + 1):
                 stage.tell(f"run {number} of {stage.runs}")
-                closed = await load.read(
-                    server.port,
-                    caller.miners(),
-                    caller.by_key,
-                    connections=sizes.connections,
-                    seconds=sizes.seconds,
-                    folder=stage.folder,
-                )
-                taken = await at_rate(caller, server.port, closed.rate / 2, sizes)
-                halves.append(taken[len(taken) // 2] * 1000)
-                mosts.append(taken[len(taken) * 99 // 100] * 1000)
-                rates.append(closed.rate)
-    return [_table(rates[1:], halves[1:], mosts[1:], sizes)]
+                rate = await _saturate(stage, caller, server.port, sizes)
+                for part in parts:
+                    part.found.append(await _measure(part, made, caller, server.port, rate, sizes))
+                saturated.append(rate)
+        await pool.close()
+    return [_table(saturated, parts, sizes), _spread(parts)]
+
+
+async def _saturate(stage: Stage, caller: Caller, port: int, sizes: Sizes) -> float:
+    found = await load.read(
+        port,
+        caller.miners(),
+        caller.by_key,
+        connections=sizes.connections,
+        seconds=sizes.seconds,
+        folder=stage.folder,
+    )
+    return found.rate
+
+
+async def _measure(part: Part, made: Dataset, caller: Caller, port: int, rate: float, sizes: Sizes) -> Found:
+    wanted = rate * part.share
+    await _longest_pause(port)
+    async with _closing(made) if part.closes else nullcontext():
+        taken = await at_rate(caller, port, wanted, sizes)
+    return Found(wanted, [seconds * 1000 for seconds in taken], await _longest_pause(port))
 
 
 async def at_rate(caller: Caller, port: int, rate: float, sizes: Sizes) -> list[float]:
     """Seconds from when each request was due until its answer, sorted."""
-    idle: asyncio.Queue[Connection] = asyncio.Queue()
-    for _ in range(sizes.connections):
-        idle.put_nowait(await Connection.open(port))
-    paths, taken = caller.miners(), []
-    started = clock.monotonic()
+    job = open_load.Job(port, caller.miners(), caller.by_key, rate, sizes.open_seconds, sizes.connections)
+    return sorted(await open_load.run(job))
 
-    async def one(number: int) -> None:
-        connection = await idle.get()
-        status, _ = await connection.get(paths[number % len(paths)], caller.by_key)
-        assert status == 200, f"status {status}"
-        taken.append(clock.monotonic() - started - number / rate)
-        idle.put_nowait(connection)
 
-    gc.disable()
+@asynccontextmanager
+async def _closing(made: Dataset) -> AsyncIterator[None]:
+    """A day ends, is published and closed every second while the block runs."""
+
+    async def close() -> None:
+        while True:
+            day = made.today
+            await made.end_day()
+            async with db.transaction(made.pool) as tx:
+                await rate_classes.publish(tx, day, now=await business_clock.now(tx))
+            await closing.close_due(made.pool, through=day)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    closes = asyncio.create_task(close())
     try:
-        async with asyncio.TaskGroup() as group:
-            for number in range(int(rate * sizes.open_seconds)):
-                ahead = started + number / rate - clock.monotonic()
-                if ahead > 0:
-                    await asyncio.sleep(ahead)
-                group.create_task(one(number))
+        yield
     finally:
-        gc.enable()
-    while not idle.empty():
-        await idle.get_nowait().close()
-    return sorted(taken)
+        closes.cancel()
+        with suppress(asyncio.CancelledError):
+            await closes
 
 
-def _table(rates: list[float], halves: list[float], mosts: list[float], sizes: Sizes) -> Table:
+async def _longest_pause(port: int) -> float:
+    """Milliseconds for which the server's event loop stood still, since it was asked last."""
+    connection = await Connection.open(port)
+    _, told = await connection.get(watched_api.PATH, {})
+    await connection.close()
+    return float(told)
+
+
+def _table(saturated: Sequence[float], parts: Sequence[Part], sizes: Sizes) -> Table:
     table = Table(
-        "Signed reads at half of the rate that saturates: #7",
-        ("saturates at", "asked for", "median", "99 of 100 within", "times the median"),
+        "Signed reads at a steady rate: #7",
+        ("of the rate that saturates", "asked for", "median", "99 of 100 within", "times the median", "longest pause"),
         notes=[
-            "One worker. Requests are due at fixed times, and their time counts from then.",
-            f"{sizes.connections} connections, {sizes.open_seconds} s a run; the client shares the machine.",
+            f"One worker, which saturates at {statistics.median(saturated[1:]):,.0f} a second.",
+            "Requests are due at fixed times, and their time counts from then.",
+            f"{sizes.connections} connections, {sizes.open_seconds} s a run; the client is a process beside it.",
+            f"Days closing: one of {sizes.shape.classes:,} rate classes is published and closed each second.",
+            f"A pause: the server's event loop stood still; none in any run may be longer than {MAX_PAUSE_MS} ms.",
         ],
     )
-    rate, half, most = statistics.median(rates), statistics.median(halves), statistics.median(mosts)
-    times = most / half
-    table.add(
-        f"{rate:,.0f} a second",
-        f"{rate / 2:,.0f} a second",
-        f"{half:.2f} ms",
-        f"{most:.2f} ms",
-        f"{times:.1f}",
-        target=f"at most {MAX_TIMES_MEDIAN}",
-        verdict=times <= MAX_TIMES_MEDIAN,
+    for part in parts:
+        times, pause = part.most / part.median, part.pause
+        table.add(
+            part.name,
+            f"{part.rate:,.0f} a second",
+            f"{part.median:.2f} ms",
+            f"{part.most:.2f} ms",
+            f"{times:.1f}",
+            f"{pause:.1f} ms",
+            target=f"at most {part.times_median}, {MAX_PAUSE_MS} ms",
+            verdict=times <= part.times_median and pause <= MAX_PAUSE_MS,
+        )
+    return table
+
+
+def _spread(parts: Sequence[Part]) -> Table:
+    """Of 100 answers how many took how long, all runs together."""
+    table = Table(
+        "Signed reads at a steady rate: how long they take", ("answered within", *(one.name for one in parts))
     )
+    before = 0.0
+    for bound in (*BOUNDS, float("inf")):
+        shares = [part.share_of(before, bound) for part in parts]
+        name = f"{bound:g} ms" if bound < float("inf") else "later"
+        table.add(name, *(f"{100 * share:.2f} % {'█' * round(BAR * share)}" for share in shares))
+        before = bound
     return table
