@@ -196,7 +196,9 @@ def _table(saturated: Sequence[float], parts: Sequence[Part], sizes: Sizes) -> T
 def _spread(parts: Sequence[Part]) -> Table:
     """Of 100 answers how many took how long, all runs together."""
     table = Table(
-        "Signed reads at a steady rate: how long they take", ("answered within", *(one.name for one in parts))
+        "Signed reads at a steady rate: how long they take",
+        ("answered within", *(one.name for one in parts)),
+        notes=["Each line counts the answers that took longer than the line above it says, of all runs together."],
     )
     before = 0.0
     for bound in (*BOUNDS, float("inf")):

@@ -1,15 +1,17 @@
 """What a batch would pay, and with which coins: a read, which promises nothing.
 
 Before it stands the queue (`queue.py`), which knows what is due; after it `processor.pay`, which signs the plan, looks
-again, stores it and sends it. The books are read in one snapshot, an `Outlook`, which serves the plans of both speeds
-until something is committed. What a plan leaves out, and why, is answered beside it as findings.
+again, stores it and sends it. The books are read in one snapshot, an `Outlook`, which serves the plans of both speeds.
+Once a batch of ours is stored, the outlook goes on without what that pays, for some seconds: a long queue is not read
+anew for each batch of it, and whoever stores asks again for every withdrawal whether it may be paid. What a plan leaves
+out, and why, is answered beside it as findings.
 """
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from hashrail import business_clock, db
+from hashrail import business_clock, clock, db
 from hashrail.bitcoin import coin_selection
 from hashrail.bitcoin.coin_selection import PaymentTooLargeError, WalletShortError
 from hashrail.bitcoin.findings import Finding
@@ -22,10 +24,12 @@ from hashrail.money import ZERO
 from hashrail.payouts import batches
 from hashrail.payouts import queue as queue_module
 from hashrail.payouts.batches import Due, Latest, Number, Plan
-from hashrail.payouts.queue import Queue, Rhythm, Waiting
+from hashrail.payouts.queue import Beginning, Queue, Rhythm, Waiting
 from hashrail.settings import Settings
 
 FEE_BLOCKS: dict[Speed, int] = {"fast": 3, "daily": 12}
+# How long an outlook serves.
+OUTLOOK_SECONDS = 10
 # A plan that fits in no transaction is made smaller; so many withdrawals may fit in none before the run goes on.
 MAX_OVERSIZED = 20
 
@@ -37,10 +41,25 @@ class Outlook:
     waiting: Waiting
     pinned: Set[Outpoint]
     latest: Latest
+    read_at: float
+    is_told: bool = False
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was read a short while ago."""
+        return clock.monotonic() - self.read_at < OUTLOOK_SECONDS
+
+    def after(self, plan: Plan, batch_id: int) -> "Outlook":
+        """What the books say since a batch was stored by that plan; storing the next finds what else has happened."""
+        pinned = self.pinned | {coin.outpoint for coin in plan.inputs}
+        latest = replace(plan.latest, batch_id=batch_id)
+        return Outlook(self.waiting.after(plan.due), pinned, latest, self.read_at, is_told=True)
 
     @property
     def findings(self) -> list[Finding]:
-        """What can be paid on no day at all."""
+        """What can be paid on no day at all; told once."""
+        if self.is_told:
+            return []
         return [
             Finding("LIMIT_BELOW_AMOUNT", f"no day has room for {one.name}", about=one.name)
             for one in self.waiting.too_large
@@ -71,10 +90,11 @@ class _Fit:
 
 async def look(pool: Pool, settings: Settings) -> Outlook:
     """Read what may be paid, all of it at one moment."""
+    read_at = clock.monotonic()
     async with db.snapshot(pool) as tx:
         policy, now = await payout_policy.get(tx), await business_clock.now(tx)
         waiting = await queue_module.waiting(tx, policy, Rhythm.of(settings), now=now)
-        return Outlook(waiting, await batches.pinned(tx), await batches.latest(tx))
+        return Outlook(waiting, await batches.pinned(tx), await batches.latest(tx), read_at)
 
 
 async def plan(deployment: Deployment, speed: Speed, outlook: Outlook) -> Planned:
@@ -106,8 +126,9 @@ async def _search(
     refused: set[str] = set()
     oversized: set[Number] = set()
     while True:
-        queue = waiting.queue(have_btc, passed=oversized, refused=refused)
-        coming = queue_module.cut(queue.of(speed), settings.payout_most_outputs)
+        most = settings.payout_most_outputs
+        queue = waiting.queue(have_btc, passed=oversized, refused=refused, begins=Beginning(speed, most))
+        coming = queue_module.cut(queue.of(speed), most)
         more = await deployment.chain.refused({one.address for one in coming})
         findings += [
             Finding("ADDRESS_REFUSED", f"the node cannot pay {address}: refuse its withdrawals", about=address)
@@ -124,6 +145,8 @@ async def _search(
         if fit.finding is not None:
             findings.append(fit.finding)
         if fit.oversized is None or is_last:
+            if queue.uncovered:
+                queue = waiting.queue(have_btc, passed=oversized, refused=refused)
             return fit, queue, findings
         oversized.add(fit.oversized.number)
 

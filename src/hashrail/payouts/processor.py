@@ -11,6 +11,7 @@ What a run finds is kept until the next one (`run_report`). Some findings stop e
 concern one batch or one withdrawal, and nobody else waits for it.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -84,7 +85,7 @@ async def _pay_all(deployment: Deployment, speed: Speed, outlook: Outlook, done:
     overtaken = 0
     while overtaken < MAX_PLANS:
         try:
-            batch_id = await pay(deployment, speed, outlook, done)
+            paid = await _pay(deployment, speed, outlook, done)
         except PlanOutdatedError as error:
             log.info("planned anew", reason=error.message)
             overtaken += 1
@@ -92,11 +93,14 @@ async def _pay_all(deployment: Deployment, speed: Speed, outlook: Outlook, done:
             done.add(Finding(error.code, error.message))
             return outlook
         else:
-            if batch_id is None:
+            if paid is None:
                 return outlook
             overtaken = 0
-            done.batches.append(batch_id)
-        # After a commit, ours or another's: what is due, and which coins are promised, is read anew.
+            done.batches.append(paid.batch_id)
+            if paid.outlook.is_fresh and paid.outlook.waiting.has(speed):
+                outlook = paid.outlook
+                continue
+        # What is due, and which coins are promised, is read anew: for what came meanwhile, or after another's commit.
         outlook = await planning.look(deployment.pool, deployment.settings)
     done.add(Finding(PlanOutdatedError.code, f"{speed} payments were planned {MAX_PLANS} times, and overtaken"))
     return outlook
@@ -110,8 +114,21 @@ async def pay(
     What waits and why is added to the run, where it is part of one. Raises SigningRefusedError,
     PaymentNotAcceptedError, PlanOutdatedError, PayoutsPausedError, ForeignSpendError, and what a node's call may raise.
     """
-    pool, chain, done = deployment.pool, deployment.chain, done or Run()
-    outlook = outlook or await planning.look(pool, deployment.settings)
+    outlook = outlook or await planning.look(deployment.pool, deployment.settings)
+    paid = await _pay(deployment, speed, outlook, done or Run())
+    return None if paid is None else paid.batch_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Paid:
+    """A batch that was stored, and what the books say since, as far as its plan knew."""
+
+    batch_id: int
+    outlook: Outlook
+
+
+async def _pay(deployment: Deployment, speed: Speed, outlook: Outlook, done: Run) -> _Paid | None:
+    pool, chain = deployment.pool, deployment.chain
     done.add(*outlook.findings)
     planned = await planning.plan(deployment, speed, outlook)
     done.add(*planned.findings)
@@ -135,7 +152,7 @@ async def pay(
         stored = await batches.store(tx, plan, signed, now=await business_clock.now(tx))
     log.info("batch stored", batch=stored.batch.id, speed=speed, txid=signed.txid, withdrawals=len(plan.due))
     await sending.send(pool, chain, stored.versions)
-    return stored.batch.id
+    return _Paid(stored.batch.id, outlook.after(plan, stored.batch.id))
 
 
 async def wait_for_time(tx: Reader) -> bool:

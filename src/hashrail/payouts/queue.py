@@ -11,7 +11,7 @@ passed over, unless their payouts are to go on.
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -116,14 +116,35 @@ class Waiting:
         """Whether anything is due at that speed, whatever the limits and the wallet have room for."""
         return any(one.is_due and one.speed == speed for one in self.asked)
 
+    def after(self, paid: Sequence[Due]) -> "Waiting":
+        """What waits once a batch pays these, which are among the oldest: they leave today."""
+        gone = {one.number for one in paid}
+        today = self.today.copy()
+        kept: list[Asked] = []
+        place = 0
+        while gone:
+            one = self.asked[place]
+            place += 1
+            if one.due.number in gone:
+                gone.remove(one.due.number)
+                today.take(one)
+            else:
+                kept.append(one)
+        return Waiting([*kept, *self.asked[place:]], today.copy())
+
     def queue(
-        self, have_btc: Decimal | None = None, *, passed: Collection[Number] = (), refused: Collection[str] = ()
+        self,
+        have_btc: Decimal | None = None,
+        *,
+        passed: Collection[Number] = (),
+        refused: Collection[str] = (),
+        begins: "Beginning | None" = None,
     ) -> Queue:
         """What the next batches pay out of so much; nothing of the `passed` ones, nothing to a refused address.
 
         What a limit of the day or the wallet has no room for lets smaller ones pass, and takes no room from them. The
         limits count for both speeds together, so that neither overtakes what was asked for before it. Once one fast
-        withdrawal is due, the younger ones come along.
+        withdrawal is due, the younger ones come along. With `begins` only the beginning of the queue is answered.
         """
         taken: list[Asked] = []
         uncovered: list[Due] = []
@@ -134,12 +155,31 @@ class Waiting:
             if have_btc is None or today.taken_btc + one.due.amount_btc <= have_btc:
                 today.take(one)
                 taken.append(one)
+                if begins is not None and begins.is_enough(one):
+                    break
             elif one.is_due:
                 uncovered.append(one.due)
         fast = [one for one in taken if one.speed == "fast"]
         if not any(one.is_due for one in fast):
             fast = []
         return Queue([one.due for one in fast], [one.due for one in taken if one.speed == "daily"], uncovered)
+
+
+@dataclass(slots=True)
+class Beginning:
+    """How far a queue is looked at: until more addresses are paid at a speed than fit into a transaction."""
+
+    speed: Speed
+    most: int
+    addresses: set[str] = field(default_factory=set)
+    any_due: bool = False
+
+    def is_enough(self, one: Asked) -> bool:
+        """Whether it is with this one, too."""
+        if one.speed == self.speed:
+            self.addresses.add(one.due.address)
+            self.any_due |= one.is_due
+        return self.any_due and len(self.addresses) > self.most
 
 
 @dataclass(slots=True)

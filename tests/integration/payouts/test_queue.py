@@ -13,7 +13,7 @@ from hashrail.custody.withdrawals import Policy, Speed
 from hashrail.parties import users
 from hashrail.payouts import batches, queue
 from hashrail.payouts.batches import Due, Plan
-from hashrail.payouts.queue import Rhythm, Waiting
+from hashrail.payouts.queue import Beginning, Rhythm, Waiting
 from tests.support.books import advance
 from tests.support.payouts import ADDRESSES, BINDING, asked, funded
 from tests.support.world import World
@@ -331,6 +331,25 @@ async def test_the_wallet_is_shared_by_both_speeds(world: World, alice: int) -> 
     assert ([one.id for one in due.daily], [one.id for one in due.fast]) == ([made[0].id], [made[1].id])
     assert [one.id for one in due.uncovered] == [made[2].id]
     assert [one.id for one in found.queue(Decimal("0.12")).fast] == [made[1].id, made[2].id, young.id]
+
+
+async def test_a_long_queue_is_looked_at_as_far_as_a_batch_goes(world: World, alice: int) -> None:
+    """One address more than fits, so that a batch is the same; and what it pays leaves today, once it does."""
+    await limits(world, deployment_daily_btc=Decimal("0.03"))
+    made = [await asked(world, alice, "0.01", ADDRESSES[n], "fast") for n in (0, 0, 1, 2)]
+    await advance(world, 10 * MINUTE)
+    found = await waiting(world)
+    begun = found.queue(begins=Beginning("fast", 1))
+    assert [one.id for one in begun.fast] == [one.id for one in made[:3]]
+    batch = queue.cut(begun.fast, 1)
+    assert batch == queue.cut(found.queue().fast, 1)
+    assert [one.id for one in batch] == [one.id for one in made[:2]]
+    left = found.after(batch)
+    assert [one.due.id for one in left.asked] == [made[2].id, made[3].id]
+    # The limit has room for one more, and all of the wallet is there for it.
+    assert [one.id for one in left.queue(Decimal("0.01")).fast] == [made[2].id]
+    assert [one.due.id for one in found.after(found.queue().fast[1:]).asked] == [made[0].id, made[3].id]
+    assert found.queue(begins=Beginning("daily", 1)).fast == found.queue().fast
 
 
 async def test_a_limit_that_was_lowered(world: World, alice: int) -> None:

@@ -25,10 +25,12 @@ from hashrail.custody import deposits, withdrawals
 from hashrail.deployment.opened import Deployment
 from hashrail.money import round_half_even
 from hashrail.parties import users
-from hashrail.payouts import batches, fee_bumps, processor, run_report, sending, stops
+from hashrail.payouts import batches, fee_bumps, planning, processor, run_report, sending, stops
 from hashrail.payouts.fee_bumps import FeeNotRaisedError
+from hashrail.payouts.planning import Outlook
 from hashrail.payouts.sending import PaymentNotAcceptedError
 from hashrail.payouts.stops import ChainInDoubtError
+from hashrail.settings import Settings
 from tests.support.api_client import check_books
 from tests.support.bitcoin_node import Node
 from tests.support.books import advance, booked
@@ -182,6 +184,40 @@ async def test_more_than_a_transaction_holds(world: World, alice: Asker, node: N
         paid_once(node, {one.address: one.amount_btc for one in made})
         spent = await world.pool.fetch("SELECT txid, vout FROM payout_input")
         assert len({tuple(row.values()) for row in spent}) == len(spent) == 3
+
+
+async def test_a_queue_is_read_once_for_many_batches(
+    world: World, alice: Asker, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And once more at the end. Who is blocked after it was read is found when a batch is stored: then it is read anew,
+    and the others are paid.
+    """
+    bob = await Asker.create(world, node, "bob")
+    reads, look, send = [], planning.look, sending.send
+
+    async def counted(pool: db.Pool, settings: Settings) -> Outlook:
+        reads.append(await look(pool, settings))
+        return reads[-1]
+
+    async def sent(pool: db.Pool, *rest: Any) -> bool:
+        async with db.transaction(pool) as tx:
+            await users.block(tx, world.partner.id, "bob")
+        return await send(pool, *rest)
+
+    monkeypatch.setattr(planning, "look", counted)
+    async with deployed_on(world.pool, node, coins=4, payout_most_outputs=1) as deployment:
+        made = [await alice.asks("0.001") for _ in range(3)]
+        assert len((await run_later(world, deployment)).batches) == len(made)
+        assert len(reads) == 2
+        reads.clear()
+        monkeypatch.setattr(sending, "send", sent)
+        later = [await each.asks("0.001") for each in (alice, bob, alice)]
+        node.mine(1)
+        assert len((await run_later(world, deployment)).batches) == 2
+        assert len(reads) == 3
+        assert (await bob.got(later[1].id)).state == "queued"
+        await finish(world, deployment, node)
+        paid_once(node, {one.address: one.amount_btc for one in (*made, later[0], later[2])})
 
 
 # Who signs

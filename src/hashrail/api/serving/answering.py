@@ -1,7 +1,7 @@
 """Answering a request: let the caller in, read what was sent, run the operation."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -57,20 +57,16 @@ async def answer(operation: Operation[F], serving: Serving, arrival: Arrival) ->
 
 
 async def _in_turn(operation: Operation[F], call: Call, caller: Caller, fields: F) -> Reply:
-    """The reply, once it is the partner's turn."""
+    """The reply, once it is the partner's turn, and before that their user's, if it is a user who calls."""
+    if caller.user_id is None:
+        async with call.turn(caller.partner_id):
+            return await operation.run(call, fields)
     try:
-        async with _lane(call, caller), call.turn(caller.partner_id):
+        async with call.serving.turns.lane(caller.partner_id, caller.user_id), call.turn(caller.partner_id):
             return await operation.run(call, fields)
     except PartnerBusyError:
         call.arrival.spending.headers["retry-after"] = "1"
         raise
-
-
-def _lane(call: Call, caller: Caller) -> AbstractAsyncContextManager[None]:
-    """The lane of a user who calls; nothing for a partner's server."""
-    if caller.user_id is None:
-        return nullcontext()
-    return call.serving.turns.lane(caller.partner_id, caller.user_id)
 
 
 @contextmanager

@@ -74,11 +74,15 @@ class Call(Struct, frozen=True):
 
         Whoever is known before the operation runs has it by then. What finds out itself whose it is takes it here.
         """
+        turns = self.serving.turns
         try:
-            async with self.serving.turns.turn(partner_id):
+            await turns.take(partner_id)
+            try:
                 # Those before may have cost more than was left.
                 await limits.recheck(self.serving, self.arrival.spending)
                 yield
+            finally:
+                turns.leave(partner_id)
         except PartnerBusyError:
             self.arrival.spending.headers["retry-after"] = "1"
             raise

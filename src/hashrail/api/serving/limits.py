@@ -151,17 +151,18 @@ async def _count(serving: Serving, spending: Spending, *limits: Limit) -> None:
     """
     spending.counted = True
     policies, told = [], []
-    for name, subject, requests in limits:
+    for limit in limits:
+        name, subject, requests = limit
         if requests == 0:
             continue
-        spending.limits.append(Limit(name, subject, requests))
+        spending.limits.append(limit)
         spent = await serving.budgets.spend(subject, requests)
         policies.append(_policy(name, requests))
         told.append(f'"{name}";r={spent.remaining};t={spent.seconds}')
         spending.headers["ratelimit-policy"] = ", ".join(policies)
         spending.headers["ratelimit"] = ", ".join(told)
         if not spent.allowed:
-            await _refuse(spending, Limit(name, subject, requests), spent)
+            await _refuse(spending, limit, spent)
 
 
 async def _refuse(spending: Spending, limit: Limit, spent: Spent, *, pause: bool = True) -> NoReturn:

@@ -8,6 +8,7 @@ Tokens and signatures are judged by the machine's clock, so nothing is answered 
 
 The epoch, in which tokens count, is read anew when a new one is announced and whenever the line was cut; the journal
 beside the database is written and compared with the books then as well. Books that lack what it tells answer nothing.
+Whenever the journal grows, what its file lacks is written.
 """
 
 import asyncio
@@ -50,6 +51,8 @@ HEARING_SECONDS = 10
 PROBE_SECONDS = 10
 # So long at most what was read is trusted while nothing can be announced, whatever is set.
 DEAF_SECONDS = 5
+# After the journal is written it rests for so many times as long as that took, and no longer than so many seconds.
+JOURNAL_SHARE, JOURNAL_SECONDS = 4, 0.25
 log = structlog.get_logger()
 K = TypeVar("K")
 V = TypeVar("V")
@@ -169,8 +172,9 @@ class Serving:
     are_books_older: bool = False
     # This machine's clock, which judges tokens and signatures, beside the database's.
     witness: Witness = field(default_factory=Witness)
-    # Set when the epoch and the journal are to be looked at.
+    # Set when the epoch and the journal are to be looked at, and when the journal has only grown.
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    grown: asyncio.Event = field(default_factory=asyncio.Event)
     # Set since this process hears what changes, for the first time.
     hears: asyncio.Event = field(default_factory=asyncio.Event)
     # Writes of one partner that share a transaction.
@@ -219,7 +223,10 @@ async def open_serving(settings: Settings, dsn: str) -> Serving:
     turns, ton = Turns.of(settings.database_connections), _ton_gateway(settings)
     serving = Serving(deployment, signing_keys, known, Budgets(pool), turns, Calls(settings), ton=ton)
     serving.replicas = await open_replicas(dsn, settings)
-    background = [_listen(dsn, serving), _keep_up(serving), _keep_counts(pool), serving.calls.go_on(pool)]
+    background = [
+        *(_listen(dsn, serving), _keep_up(serving), _write_journal(serving)),
+        *(_keep_counts(pool), serving.calls.go_on(pool)),
+    ]
     if serving.replicas is not None:
         background += [each.look_on(standbys.noted) for each in serving.replicas.standbys]
     serving.background += [asyncio.create_task(each) for each in background]
@@ -304,6 +311,22 @@ async def _keep_up(serving: Serving) -> None:
             serving.news.set()
 
 
+async def _write_journal(serving: Serving) -> None:
+    """Write what the journal's file lacks whenever the journal grows, for as long as the process lives.
+
+    Where it grows all the time, a fifth of the time is enough: the rest is for requests.
+    """
+    while True:
+        await serving.grown.wait()
+        serving.grown.clear()
+        began = clock.monotonic()
+        try:
+            await journal_file.write_down(serving.deployment.pool, serving.deployment.settings.journal_file)
+        except (UnavailableError, *db.DATABASE_ERRORS):
+            serving.news.set()  # whoever keeps up says why, and tries until it is written
+        await asyncio.sleep(min(JOURNAL_SECONDS, JOURNAL_SHARE * (clock.monotonic() - began)))
+
+
 async def _keep_counts(pool: db.Pool) -> None:
     """Write down what alarms ask about, for as long as the process lives, and once more when it stops."""
     try:
@@ -338,7 +361,7 @@ async def _listen_until_cut_off(dsn: str, serving: Serving) -> None:
         session_grants.SESSIONS_CHANGED: serving.known.session_changed,
         origins.ORIGINS_CHANGED: lambda text: serving.known.origins.forget(int(text)),
         facts.EPOCH_BEGINS: lambda _: serving.news.set(),
-        journal.JOURNAL_GROWS: lambda _: serving.news.set(),
+        journal.JOURNAL_GROWS: lambda _: serving.grown.set(),
         feed.FEED_GROWS: lambda text: serving.growth.grew(int(text)),
     }
 

@@ -56,14 +56,18 @@ class Turns:
     @asynccontextmanager
     async def turn(self, partner_id: int) -> AsyncIterator[None]:
         """A place while the block runs. Raises PartnerBusyError."""
+        await self.take(partner_id)
+        try:
+            yield
+        finally:
+            self.leave(partner_id)
+
+    async def take(self, partner_id: int) -> None:
+        """Take a place, which is to be left again. Raises PartnerBusyError."""
         if partner_id in self._waiting or not self._has_room(partner_id):
             await self._wait(partner_id)
         else:
             self._held[partner_id] += 1
-        try:
-            yield
-        finally:
-            self._leave(partner_id)
 
     @asynccontextmanager
     async def lane(self, partner_id: int, user_id: int) -> AsyncIterator[None]:
@@ -110,12 +114,12 @@ class Turns:
             if not queue:
                 del self._waiting[partner_id]
         elif not turn.cancelled():
-            self._leave(partner_id)
+            self.leave(partner_id)
 
     def _has_room(self, partner_id: int) -> bool:
         return self._held[partner_id] < self.places - self._held.total()
 
-    def _leave(self, partner_id: int) -> None:
+    def leave(self, partner_id: int) -> None:
         """Give a place back, and let in whose turn it is."""
         self._held[partner_id] -= 1
         if not self._held[partner_id]:
