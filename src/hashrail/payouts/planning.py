@@ -41,19 +41,19 @@ class Outlook:
     waiting: Waiting
     pinned: Set[Outpoint]
     latest: Latest
-    read_at: float
+    read_at_seconds: float
     is_told: bool = False
 
     @property
     def is_fresh(self) -> bool:
         """Whether it was read a short while ago."""
-        return clock.monotonic() - self.read_at < OUTLOOK_SECONDS
+        return clock.monotonic() - self.read_at_seconds < OUTLOOK_SECONDS
 
     def after(self, plan: Plan, batch_id: int) -> "Outlook":
         """What the books say since a batch was stored by that plan; storing the next finds what else has happened."""
         pinned = self.pinned | {coin.outpoint for coin in plan.inputs}
         latest = replace(plan.latest, batch_id=batch_id)
-        return Outlook(self.waiting.after(plan.due), pinned, latest, self.read_at, is_told=True)
+        return Outlook(self.waiting.after(plan.due), pinned, latest, self.read_at_seconds, is_told=True)
 
     @property
     def findings(self) -> list[Finding]:
@@ -90,11 +90,11 @@ class _Fit:
 
 async def look(pool: Pool, settings: Settings) -> Outlook:
     """Read what may be paid, all of it at one moment."""
-    read_at = clock.monotonic()
+    read_at_seconds = clock.monotonic()
     async with db.snapshot(pool) as tx:
         policy, now = await payout_policy.get(tx), await business_clock.now(tx)
         waiting = await queue_module.waiting(tx, policy, Rhythm.of(settings), now=now)
-        return Outlook(waiting, await batches.pinned(tx), await batches.latest(tx), read_at)
+        return Outlook(waiting, await batches.pinned(tx), await batches.latest(tx), read_at_seconds)
 
 
 async def plan(deployment: Deployment, speed: Speed, outlook: Outlook) -> Planned:

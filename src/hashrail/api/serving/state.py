@@ -52,7 +52,8 @@ PROBE_SECONDS = 10
 # So long at most what was read is trusted while nothing can be announced, whatever is set.
 DEAF_SECONDS = 5
 # After the journal is written it rests for so many times as long as that took, and no longer than so many seconds.
-JOURNAL_SHARE, JOURNAL_SECONDS = 4, 0.25
+JOURNAL_RESTS = 4
+JOURNAL_SECONDS = 0.25
 log = structlog.get_logger()
 K = TypeVar("K")
 V = TypeVar("V")
@@ -324,7 +325,7 @@ async def _write_journal(serving: Serving) -> None:
             await journal_file.write_down(serving.deployment.pool, serving.deployment.settings.journal_file)
         except (UnavailableError, *db.DATABASE_ERRORS):
             serving.news.set()  # whoever keeps up says why, and tries until it is written
-        await asyncio.sleep(min(JOURNAL_SECONDS, JOURNAL_SHARE * (clock.monotonic() - began)))
+        await asyncio.sleep(min(JOURNAL_SECONDS, JOURNAL_RESTS * (clock.monotonic() - began)))
 
 
 async def _keep_counts(pool: db.Pool) -> None:
