@@ -8,7 +8,7 @@ A lock or an announcement that belongs to a session does not come through. Who l
 connects to PostgreSQL itself.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
@@ -29,6 +29,10 @@ SEEN = """
            (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AS database,
            pg_catalog.pg_postmaster_start_time() AS started"""
 
+DEFAULTS = """
+    SELECT name, reset_val FROM pg_catalog.pg_settings
+    WHERE name = ANY ($1) AND pg_catalog.has_parameter_privilege(name, 'SET')"""
+
 
 class DatabasePoolerForgetsError(UnavailableError):
     """The pooler does not know which statements are prepared on the connection that it gives a transaction."""
@@ -44,26 +48,43 @@ class DatabasePoolerElsewhereError(UnavailableError):
     advice = "Let HASHRAIL_DATABASE_POOLER_URL lead to the very database that DATABASE_URL names."
 
 
-def _beginning() -> str:
+def _by_select() -> str:
     """The statement that fixes, until its transaction ends, what is not right already."""
-    pins = [pin for pin in PINS if not pin.name.startswith(OF_A_SESSION)]
-    listed = ", ".join(map(_as_row, pins))
+    listed = ", ".join(f"('{pin.name}', '{pin.value}')" for pin in _pins())
     return f"""
         SELECT pg_catalog.set_config(name, value, true) FROM (VALUES {listed}) AS pin (name, value)
         WHERE pg_catalog.current_setting(name, true) <> value
           AND NOT (name = 'synchronous_commit' AND pg_catalog.current_setting(name) = 'remote_apply')"""  # noqa: S608
 
 
-def _as_row(pin: Pin) -> str:
-    assert not {"'", "\\"} & {*pin.name, *pin.value}, "a pin is written into SQL as it is"
-    return f"('{pin.name}', '{pin.value}')"
+def _pins() -> list[Pin]:
+    found = [pin for pin in PINS if not pin.name.startswith(OF_A_SESSION)]
+    assert not any({"'", "\\"} & {*pin.name, *pin.value} for pin in found), "they are written into SQL as they are"
+    return found
 
 
-BEGINNING = _beginning()
+BY_SELECT = _by_select()
+
+
+def _by_set(defaults: Mapping[str, str]) -> str:
+    """The same without a query, which would be the moment of a transaction of one moment.
+
+    `defaults` are what a connection begins with, of the settings that the server has and this role may change.
+    """
+    texts = []
+    for pin in _pins():
+        if pin.name in defaults:
+            keeps = pin.name == "synchronous_commit" and defaults[pin.name] == "remote_apply"
+            value = defaults[pin.name] if keeps else pin.value
+            texts.append(f"SET LOCAL {pin.name} = {value if ', ' in value else repr(value)}")
+    return "; ".join(texts)
 
 
 class PooledConnection(asyncpg.Connection):
     """A session that may be another one in each transaction."""
+
+    # How a transaction of one moment begins; of the server and the role, so the same in each session.
+    by_set = ""
 
     def transaction(self, *, isolation: Any = None, readonly: bool = False, deferrable: bool = False) -> Transaction:
         """A transaction that says what it is, whatever the connection has as its default; or a savepoint in one."""
@@ -75,7 +96,8 @@ class PooledConnection(asyncpg.Connection):
         """As asyncpg's; what begins a transaction fixes everything for it in the same message."""
         if query.startswith("BEGIN ") and not self.is_in_transaction():
             writes = "" if "READ ONLY" in query else " READ WRITE"
-            return await super().execute(f"{query.rstrip(';')}{writes} NOT DEFERRABLE; {BEGINNING}", **options)
+            fixing = BY_SELECT if "READ COMMITTED" in query else self.by_set
+            return await super().execute(f"{query.rstrip(';')}{writes} NOT DEFERRABLE; {fixing}", **options)
         async with self._inside():
             return await super().execute(query, *args, **options)
 
@@ -122,9 +144,12 @@ class PooledSessions:
         """
         # A pooler may refuse to begin with settings that it does not know.
         connection = await db_session.dial(self._target, self._statement_seconds, {}, PooledConnection)
+        assert isinstance(connection, PooledConnection)
         with ExitStack() as undo:
             undo.callback(connection.terminate)
             db_session.check_encoding((await self._seen(connection))["encoding"])
+            rows = await connection.fetch(DEFAULTS, [pin.name for pin in PINS])
+            connection.by_set = _by_set({row["name"]: row["reset_val"] for row in rows})
             undo.pop_all()
         return connection
 

@@ -169,6 +169,10 @@ def said(*command: str, folder: Path, **settings: str) -> "subprocess.CompletedP
 
 # By way of a pooler in transaction mode
 
+# What a transaction is fixed to, as PostgreSQL shows it.
+FIXED = {pin.name: pin.value for pin in PINS if not pin.name.startswith(("default_", "idle_session_timeout"))}
+FIXED["idle_in_transaction_session_timeout"] = "1min"
+
 
 @pytest.fixture
 def beside(dsn: str, tmp_path: Path) -> Iterator[str]:
@@ -187,22 +191,32 @@ async def test_a_transaction_is_as_others_are_whatever_a_connection_was_left_wit
         for setting in left:
             other.execute(f"SET {setting}".encode())
         pool = await db.open_pooled(beside, connections=1)
-        names = [pin.name for pin in PINS if not pin.name.startswith(("default_", "idle_session_timeout"))]
-        for _ in range(3):
-            async with db.transaction(pool) as tx:
-                found = {row["name"]: row["current_setting"] for row in await tx.fetch(READ, names)}
-                assert found["search_path"] == "public, pg_temp"
+        for begun, isolation, read_only in (
+            (db.transaction(pool), "read committed", "off"),
+            (db.transaction(pool, one_moment=True), "repeatable read", "off"),
+            (db.snapshot(pool), "repeatable read", "on"),
+        ):
+            async with begun as tx:
+                found = {row["name"]: row["current_setting"] for row in await tx.fetch(READ, list(FIXED))}
+                assert found == {name: value for name, value in FIXED.items() if name in found}
+                assert len(found) > 10
                 shown = [await tx.fetchval(f"SHOW transaction_{what}") for what in ("isolation", "read_only")]
-                assert shown == ["read committed", "off"]
-            assert {name: value for name, value in found.items() if not name.endswith("_timeout")} == {
-                pin.name: pin.value for pin in PINS if pin.name in found and not pin.name.endswith("_timeout")
-            }
-            assert await pool.fetchval("SHOW lock_timeout") == "20s"
-            async with db.snapshot(pool) as tx:
-                shown = [await tx.fetchval(f"SHOW transaction_{what}") for what in ("isolation", "read_only")]
-                assert shown == ["repeatable read", "on"]
+                assert shown == [isolation, read_only]
+        assert await pool.fetchval("SHOW lock_timeout") == "20s"
         await pool.close()
         assert other.execute("SHOW search_path").fetchone() == ('""',)
+
+
+async def test_the_moment_of_a_transaction_is_its_first_query(beside: str) -> None:
+    """What fixes it is none: whoever locks first reads what was there when the lock was had."""
+    pool, other = await db.open_pooled(beside, connections=1), await db.open_pooled(beside, connections=1)
+    await pool.execute("CREATE TABLE moment (id bigint)")
+    async with db.transaction(pool, one_moment=True) as tx:
+        await other.execute("INSERT INTO moment (id) VALUES (1)")
+        await tx.execute("LOCK TABLE moment IN EXCLUSIVE MODE")
+        assert await tx.fetchval("SELECT count(*) FROM moment") == 1
+    await pool.close()
+    await other.close()
 
 
 async def test_the_api_serves_many_by_few_connections(
