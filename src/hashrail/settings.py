@@ -149,6 +149,10 @@ class DoorSettings(BaseModel):
     head_seconds: int = Field(default=30, ge=1, le=60)
     """How long a request's line and headers may take to come, and a connection be idle between two requests."""
 
+    leave_seconds: int = Field(default=0, ge=0, le=300)
+    """How long `hashrail serve` goes on after SIGTERM, not ready any more, so that a proxy sends nothing new to it; 0
+    ends at once with what has begun."""
+
     body_seconds: int = Field(default=15, ge=1, le=600)
     """How long a request's body may take to come."""
 

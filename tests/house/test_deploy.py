@@ -72,10 +72,11 @@ def test_a_unit_runs_our_commands_and_may_little(unit: Path) -> None:
 
 
 def test_the_services_wait_for_what_has_begun() -> None:
-    for name in ("api", "worker"):
+    for name in ("api", "api@", "worker"):
         service = entries(DEPLOY / f"systemd/hashrail-{name}.service")["Service"]
         assert service["KillSignal"] == ["SIGTERM"]
-        assert int(service["TimeoutStopSec"][0]) > STOP_SECONDS
+        leaves = [int(line.rpartition("=")[2]) for line in service["Environment"] if "LEAVE_SECONDS" in line]
+        assert int(service["TimeoutStopSec"][0]) > STOP_SECONDS + sum(leaves)
         assert service["Restart"] == ["always"]
     api = entries(DEPLOY / "systemd/hashrail-api.service")["Service"]
     assert int(api["LimitNOFILE"][0]) > Settings.model_fields["connections"].default

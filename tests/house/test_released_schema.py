@@ -15,6 +15,8 @@ import sqlparse
 from tools import release_schema
 from tools.release_schema import Schema, Table
 
+from hashrail.postgres import bootstrap
+
 # Rules of released tables that are new or changed since, and why nothing that an old program writes breaks them.
 NEW_RULES = {
     "operator_account.operator_account_role_check": "the list has become longer; what an old program writes is in it",
@@ -127,6 +129,19 @@ def faults_in(text: str, released: Schema) -> list[str]:
     return [fault for fault in found if fault.split(":")[0] not in GONE]
 
 
+def unnamed(migration: str, text: str, released: Schema) -> list[str]:
+    """What a migration takes away without saying so in its name, by which older programs know to stop."""
+    if bootstrap.least_release(migration):
+        return []
+    names = {*released.tables, *released.sequences, *released.domains}
+    taken = [
+        (name[1], taking[0])
+        for each in statements(text)
+        if (name := NAME.search(each)) and name[1] in names and (taking := TAKING.search(each))
+    ]
+    return [f"{name}: {what}, which {migration} has to say in its name (_needs_0_3_0)" for name, what in taken]
+
+
 # The tree
 
 
@@ -144,7 +159,9 @@ def test_the_schema_keeps_what_the_last_release_knows(schema: Schema, dsn: str) 
 def test_later_migrations_take_nothing_away_and_hold_nobody_up(schema: Schema) -> None:
     later = [name for name in release_schema.migrations() if name > schema.migration]
     folder = files("hashrail") / "sql"
-    faults = [f"{name}: {fault}" for name in later for fault in faults_in((folder / f"{name}.sql").read_text(), schema)]
+    texts = {name: (folder / f"{name}.sql").read_text() for name in later}
+    faults = [f"{name}: {fault}" for name, text in texts.items() for fault in faults_in(text, schema)]
+    faults += [fault for name, text in texts.items() for fault in unnamed(name, text, schema)]
     assert not faults, "\n" + "\n".join(faults)
 
 
@@ -245,6 +262,14 @@ def test_a_change_of_the_schema_is_seen(schema: Schema, dsn: str, statement: str
 )
 def test_a_statement_is_seen(schema: Schema, text: str, expected: list[str]) -> None:
     assert faults_in(text, schema) == expected
+
+
+def test_what_takes_something_away_says_from_which_release_on(schema: Schema) -> None:
+    text = "ALTER TABLE miner DROP COLUMN name; DROP TABLE strange;"
+    assert unnamed("0310_names_go_needs_0_3_0", text, schema) == []
+    (fault,) = unnamed("0310_names_go", text, schema)
+    assert fault.startswith("miner: DROP COLUMN, which 0310_names_go")
+    assert unnamed("0310_names", "ALTER TABLE miner ADD COLUMN a int;", schema) == []
 
 
 def test_what_the_lists_explain_is_no_fault(schema: Schema, monkeypatch: pytest.MonkeyPatch) -> None:

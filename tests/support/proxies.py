@@ -28,6 +28,8 @@ from tests.support.programs import free_port
 
 PROGRAMS = {name: ROOT / ".venv" / name / "bin" / name for name in ("nginx", "caddy")}
 FILES = {"nginx": ROOT / "deploy/nginx/hashrail.conf", "caddy": ROOT / "deploy/caddy/Caddyfile"}
+# The same before two servers.
+FILES_OF_TWO = {"caddy": ROOT / "deploy/caddy/Caddyfile.two"}
 HERE = "127.0.0.1"
 
 
@@ -51,14 +53,16 @@ class Proxy:
 
 
 @contextmanager
-def proxied(name: str, url: str, folder: Path) -> Iterator[Proxy]:
-    """A proxy before what listens at `url`, until the block ends."""
+def proxied(name: str, url: str, folder: Path, *, second: str | None = None) -> Iterator[Proxy]:
+    """A proxy before what listens at `url`, and at the `second` one, until the block ends."""
     if not PROGRAMS[name].exists():
         pytest.skip(f"no {name}: run tools/get_{name}.sh .venv/{name}")
     folder.mkdir(parents=True)
     certificate, key = _certificate(folder)
     made = Proxy(name, free_port(), free_port(), certificate)
-    text = FILES[name].read_text().replace("127.0.0.1:8080", url.removeprefix("http://"))
+    text = (FILES if second is None else FILES_OF_TWO)[name].read_text()
+    for usual, real in (("127.0.0.1:8080", url), ("127.0.0.1:8081", second or "")):
+        text = text.replace(usual, real.removeprefix("http://"))
     write = {"nginx": _nginx, "caddy": _caddy}[name]
     words = write(text, made, key, folder)
     with (folder / "log").open("wb") as log:
@@ -102,6 +106,7 @@ def _nginx(text: str, made: Proxy, key: Path, folder: Path) -> list[str]:
 
 def _caddy(text: str, made: Proxy, key: Path, folder: Path) -> list[str]:
     """Its file with a certificate of ours: nobody gives one for this machine."""
+    text = text.replace("health_interval 1s", "health_interval 250ms")
     for old, new in (
         ("\n{\n", "\n{\n\tadmin off\n\tauto_https disable_redirects\n"),
         ("api.example.com {", f"{made.url} {{\n\ttls {made.certificate} {key}"),

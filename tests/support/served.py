@@ -83,10 +83,12 @@ class Served:
 
 
 @contextmanager
-def serving(dsn: str, folder: Path, name: str, *options: str, **settings: str) -> Iterator[Served]:
-    """A process that serves the API on a free port until the block ends; settings by the names of their variables."""
+def serving(
+    dsn: str, folder: Path, name: str, *options: str, at: int | None = None, **settings: str
+) -> Iterator[Served]:
+    """A process that serves the API until the block ends, on a free port or `at` one; settings by their variables."""
     become(dsn, mode="sandbox")
-    port, probes, log = free_port(), free_port(), folder / f"{name}.log"
+    port, probes, log = at or free_port(), free_port(), folder / f"{name}.log"
     environment = os.environ | {
         "DATABASE_URL": dsn,
         "HASHRAIL_MODE": "sandbox",

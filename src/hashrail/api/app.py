@@ -114,6 +114,7 @@ async def _ready(request: AnyRequest) -> Response[bytes]:
     request.scope["state"]["operation"] = "readyz"
     serving: Serving = request.app.state.serving
     readiness: Readiness = request.app.state.readiness
+    leaving.assert_stays()
     serving.assert_may_answer()
     # Anybody may ask, as often as they like: a crowd holds one connection and not all of them.
     await serving.answers.get("readyz", readiness.prove, seconds=0)

@@ -154,7 +154,8 @@ async def migrate(settings: Settings, dsn: str, *, asks_node: bool = False) -> t
     """Bring the whole schema up to date, queue included, and write what the deployment is if nobody has.
 
     Answers the names of what was applied. The settings are compared first: nothing is done to a database of another
-    deployment. Raises what `establishing.compare` does, and `comparing.check_node` where the node is asked.
+    deployment. Raises what `establishing.compare` does, SchemaTooNewError, and where the node is asked what
+    `comparing.check_node` does.
     """
     pool = await db.open_pool(dsn, connections=1)
     try:
@@ -162,6 +163,7 @@ async def migrate(settings: Settings, dsn: str, *, asks_node: bool = False) -> t
         if asks_node:
             await comparing.check_node(wanted, settings)
         names = [*await db.migrate_in_thread(dsn), *await asyncio.to_thread(job_queue.install, dsn)]
+        await bootstrap.check_schema(pool)
         return names, await _established(pool, settings)
     finally:
         await pool.close()

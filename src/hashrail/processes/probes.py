@@ -23,6 +23,7 @@ import structlog
 
 from hashrail.errors import ConflictError, HashrailError
 from hashrail.postgres.readiness import Readiness
+from hashrail.processes import leaving
 
 # Where processes that count together keep their files.
 METERS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -88,9 +89,10 @@ class Ready:
 
     async def page(self) -> Page:
         """Ready, or by its code what is wrong."""
-        if self._proving is None or self._proving.done():
-            self._proving = asyncio.create_task(self._readiness.prove())
         try:
+            leaving.assert_stays()
+            if self._proving is None or self._proving.done():
+                self._proving = asyncio.create_task(self._readiness.prove())
             await asyncio.shield(self._proving)
         except HashrailError as error:
             shape = {"statusCode": error.status, "error": error.code, "message": error.message}

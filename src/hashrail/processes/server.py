@@ -17,12 +17,12 @@ from typing import Any
 import structlog
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
-from granian.server import Server
+from granian.server.mp import MPServer
 
 from hashrail import logs
 from hashrail.errors import ConflictError
 from hashrail.postgres import tether
-from hashrail.processes import doorkeeper
+from hashrail.processes import doorkeeper, leaving
 from hashrail.processes.doorkeeper import Shares
 from hashrail.processes.probes import bound
 from hashrail.settings import Settings
@@ -69,6 +69,7 @@ class Doors:
     connections: int
     head_seconds: int
     shares: Shares
+    leave_seconds: int = 0
 
     @classmethod
     def of(cls, settings: Settings) -> "Doors":
@@ -81,7 +82,25 @@ class Doors:
         shares = Shares(
             settings.connections_per_address, connections, settings.write_seconds, tuple(settings.trusted_proxies)
         )
-        return cls(connections, settings.head_seconds, shares)
+        return cls(connections, settings.head_seconds, shares, settings.leave_seconds)
+
+
+class _Leaving(MPServer):
+    """Granian, which goes on for a while after it was told to stop, for those who have not heard yet."""
+
+    def __init__(self, leave_seconds: int, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._leave_seconds = leave_seconds
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Say that this server leaves, wait, and then end as ever: what has begun is answered."""
+        leaving.begin()
+        if self._leave_seconds > 0:
+            log.info("leaving", seconds=self._leave_seconds)
+            # Whoever insists (a second signal) is not waited with.
+            self.main_loop_interrupt.clear()
+            self.main_loop_interrupt.wait(self._leave_seconds)
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
 
 def serve(host: str, port: int, workers: int, doors: Doors, *, application: str = API) -> None:
@@ -90,7 +109,8 @@ def serve(host: str, port: int, workers: int, doors: Doors, *, application: str 
     One version of HTTP is spoken, so that there is one way to read a request; a proxy in front may speak others.
     `application` names another factory, to measure against.
     """
-    Server(
+    _Leaving(
+        doors.leave_seconds,
         application,
         factory=True,
         address=host,

@@ -54,6 +54,24 @@ async def test_everything_that_can_happen_in_the_books_happens(world: World) -> 
     assert await world.pool.fetchval("SELECT count(*) FROM transfer WHERE laters = 7 AND later IS NULL") > 20
 
 
+@pytest.mark.parametrize(("needs", "is_refused"), [("0_0_9", False), ("1_0_0", True), ("0_10_0", True)], ids=str)
+async def test_a_program_is_not_for_a_schema_that_lacks_what_it_needs(
+    world: World, needs: str, *, is_refused: bool
+) -> None:
+    """By the name of the migration that took it away; the newest one counts."""
+    async with db.transaction(world.pool) as tx:
+        await tx.execute(
+            """INSERT INTO _yoyo_migration (migration_hash, migration_id, applied_at_utc)
+               VALUES ('gone', '9998_gone_needs_0_0_1', '2027-01-01'), ('more', $1, '2027-01-02')""",
+            f"9999_more_needs_{needs}",
+        )
+    if not is_refused:
+        await bootstrap.check_schema(world.pool)
+        return
+    with pytest.raises(bootstrap.SchemaTooNewError, match=rf"{needs.replace('_', '[.]')} or newer"):
+        await bootstrap.check_schema(world.pool)
+
+
 async def test_a_program_starts_on_a_later_schema_and_migrates_nothing(world: World, server: str) -> None:
     await bootstrap.check_schema(world.pool)
     name = await world.pool.fetchval("SELECT current_database()")

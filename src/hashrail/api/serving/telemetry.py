@@ -17,6 +17,7 @@ from hashrail.alarms.counts import COUNTS
 from hashrail.api.serving import heads
 from hashrail.api.serving.kept_calls import MAX_MESSAGE, explained
 from hashrail.api.serving.notes import NOTES, REFUSED, Notes, Refused
+from hashrail.processes import leaving
 from hashrail.processes.meters import REGISTRY
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -32,6 +33,8 @@ SECONDS = Histogram(
 FAILED_ASSERTIONS = Counter(
     "hashrail_internal_errors", "Answers with status 500: each is a bug to look at.", registry=REGISTRY
 )
+# With the answers of a process that leaves: the next request goes to another one.
+LAST_ANSWER = ((b"connection", b"close"),)
 READS = (HttpMethod.GET, HttpMethod.HEAD)
 # What asks for them does so all day, and no partner does.
 PROBES = ("healthz", "readyz")
@@ -86,6 +89,7 @@ class Telemetry:
                     (b"x-request-id", request_id.encode()),
                     (b"x-server-time", str(clock.wall_millis()).encode()),
                     *((name.encode(), value.encode()) for name, value in state.get("headers", {}).items()),
+                    *(LAST_ANSWER if leaving.has_begun() else ()),
                 ]
             await send(message)
 
