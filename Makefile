@@ -4,6 +4,7 @@
 # make failover  payouts while the primary PostgreSQL is lost and its standby promoted: five minutes
 # make fuzz      random input for ten minutes, other than the tests'; MINUTES=60 for longer
 # make bench     the benchmarks; writes docs/benchmarks.md
+# make endurance 15 minutes of mixed work while everything happens; writes docs/endurance.md
 # make pages     the scripts and styles of the pages, anew
 # make pictures  every page in light, dark and on a phone, in build/pictures; those of the README in docs/pictures
 # make wheel     the two distributions, in dist/
@@ -23,10 +24,10 @@ QUICK := client/tests tests/unit tests/integration $(addprefix tests/house/test_
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quick test failover check format fuzz bench pages pictures reference routing wheel tarball lock clean
+.PHONY: help setup run quick test failover check format fuzz bench endurance pages pictures reference routing wheel tarball lock clean
 
 help:
-	@sed -n '1,10s/^# //p' Makefile
+	@sed -n '1,11s/^# //p' Makefile
 
 # What Hashrail needs to run; the dev mark below adds what checks and tests need.
 $(VENV)/.runs: requirements.lock pyproject.toml client/pyproject.toml
@@ -143,6 +144,9 @@ fuzz: setup
 
 bench: setup $(VENV)/.bitcoind
 	$(BIN)/python -m benchmarks
+
+endurance: setup $(VENV)/.caddy
+	$(BIN)/python -m benchmarks.endurance
 
 pages: $(VENV)/.runs
 	rm -f $(VENV)/.pages

@@ -31,16 +31,17 @@ def show(console: Console, tables: list[Table]) -> None:
 def markdown(command: str, runs: int, facts: list[tuple[str, str]], tables: list[Table]) -> str:
     """The page: what wrote it, on what, and the tables."""
     how = f"Figures are medians of {runs} runs after one that does not count, unless a line says otherwise."
-    return _page(INTRODUCTION.format(title=TITLE, command=command, short=" (`make bench`)", runs=how), facts, tables)
+    return page(INTRODUCTION.format(title=TITLE, command=command, short=" (`make bench`)", runs=how), facts, tables)
 
 
 def markdown_of_vendor(command: str, facts: list[tuple[str, str]], tables: list[Table]) -> str:
     """The page of the vendor's size, which is measured once."""
     how = "Figures are of one run, and those of operations of as many calls as their table says."
-    return _page(INTRODUCTION.format(title=VENDOR_TITLE, command=command, short="", runs=how), facts, tables)
+    return page(INTRODUCTION.format(title=VENDOR_TITLE, command=command, short="", runs=how), facts, tables)
 
 
-def _page(introduction: str, facts: list[tuple[str, str]], tables: list[Table]) -> str:
+def page(introduction: str, facts: list[tuple[str, str]], tables: list[Table]) -> str:
+    """A page that begins so."""
     parts = [introduction, _rows(("machine and settings", ""), facts)]
     return "".join([*parts, *map(_section, tables)])
 

@@ -20,7 +20,7 @@ SHELVES = (
     ("Start", ("tutorial",)),
     ("How to", "how-to"),
     ("Why", "why"),
-    ("Operate", ("runbook", "README", "decisions", "dependencies", "benchmarks", "routing")),
+    ("Operate", ("runbook", "README", "decisions", "dependencies", "benchmarks", "endurance", "routing")),
     ("Reference", "reference"),
 )
 
