@@ -82,7 +82,10 @@ async def post(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> list[
 
 
 async def reserve(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> list[bool]:
-    """Write pending transfers, which hold their amounts; as `post` otherwise."""
+    """Write pending transfers, which hold their amounts; as `post` otherwise.
+
+    An object has one of them in a set: what a refusal tells of an object's other legs is what was there before.
+    """
     return await _write(tx, books, transfers, posts=False)
 
 

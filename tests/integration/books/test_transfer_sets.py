@@ -146,6 +146,21 @@ async def test_a_set_of_reserved_ones_is_posted_as_one_after_the_other(books: Wo
         assert await picture(one, by_one) == await picture(other, by_other)
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_set_is_reserved_as_one_after_the_other(books: World, seed: int) -> None:
+    """Each of an object of its own."""
+    one, by_one = await partner(books)
+    other, by_other = await partner(books)
+    for each in some_sets(random.Random(seed)):
+        sent = [(kind, 100 * number + leg, leg, *rest) for kind, number, leg, *rest in each]
+        answers = (
+            await outcome(one, by_one, reserve_singly, sent),
+            await outcome(other, by_other, transfer_sets.reserve, sent),
+        )
+        assert answers[0] == answers[1]
+        assert await picture(one, by_one) == await picture(other, by_other)
+
+
 async def test_the_order_of_a_set_counts(books: World) -> None:
     """What comes later does not cover what comes first; nothing of a refused set is there."""
     world, accounts = await partner(books)
