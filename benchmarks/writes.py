@@ -77,8 +77,7 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
             figures = "orders, verbs", count, sizes.order_clients
             await _measure(stage, sizes, table, figures, market.pool, by_verbs(market))
             # All clients call from one address.
-            further = {"HASHRAIL_BODIES_PER_ADDRESS": "1000"}
-            async with servers.api(dsn, stage.folder, sizes.api_workers, **further) as server:
+            async with servers.api(dsn, stage.folder, sizes.api_workers, HASHRAIL_BODIES_PER_ADDRESS="1000") as server:
                 for clients in (sizes.order_clients, sizes.many_clients):
                     figures = f"orders, HTTP, {sizes.api_workers} API worker processes", count, clients
                     async with by_http(market, server.port, clients) as work:
