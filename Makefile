@@ -1,7 +1,7 @@
 # make run       a sandbox: embedded PostgreSQL, seeded, serving, printing what to try next
 # make quick     style, unit and integration tests: what answers within a minute
 # make test      style, types, all tests
-# make failover  payouts while the primary PostgreSQL is lost and its standby promoted: five minutes
+# make failover  payouts and reads while the primary PostgreSQL is lost and its standby promoted: six minutes
 # make fuzz      random input for ten minutes, other than the tests'; MINUTES=60 for longer
 # make bench     the benchmarks; writes docs/benchmarks.md
 # make endurance 15 minutes of mixed work while everything happens; writes docs/endurance.md

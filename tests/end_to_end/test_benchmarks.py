@@ -8,7 +8,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from benchmarks import dataset, load, measure, reading, report, stage
+from benchmarks import beside, dataset, load, measure, reading, report, stage
 from benchmarks.__main__ import COMMAND, QUICK, QUICK_READING, Name, app
 from benchmarks.dataset import Shape
 from benchmarks.measure import Table
@@ -239,6 +239,16 @@ async def test_memory(place: Stage) -> None:
         first, halfway, last, highest, share = map(figure, line.cells[1:])
         assert max(first, halfway, last) <= highest
         assert 0 < share <= last
+
+
+async def test_routes(place: Stage) -> None:
+    """Each way answers both; only with a replica is there a standby that works."""
+    if beside.pgbouncer() is None:
+        pytest.skip("no pgbouncer: run tools/get_pgbouncer.sh .venv/pgbouncer")
+    (table,) = await tables_of(Name.ROUTES, place)
+    assert [line.cells[0] for line in table.lines] == ["plain", "behind pgbouncer", "with a replica"]
+    assert all(figure(line.cells[1]) > 0 and figure(line.cells[2]) > 0 for line in table.lines)
+    assert [bool(line.cells[5]) for line in table.lines] == [False, False, True]
 
 
 async def test_events(place: Stage) -> None:

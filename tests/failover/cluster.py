@@ -166,8 +166,14 @@ class Cluster:
         send(processes_of(member.data), signal.SIGSTOP)
 
     def go_on(self, member: Member) -> None:
-        """The end of `freeze` and of `cut_off`."""
+        """The end of `freeze`, `hold` and `cut_off`."""
         send(processes_of(member.data), signal.SIGCONT)
+
+    def hold(self, member: Member) -> None:
+        """A standby gets and keeps everything and replays nothing; Patroni would end a pause that was asked for."""
+        replaying = {pid for pid in processes_of(member.data) if b"startup" in command_line(pid)}
+        assert replaying
+        send(replaying, signal.SIGSTOP)
 
     def cut_off(self, member: Member) -> None:
         """The primary `member` sends nothing to its standby any more."""
