@@ -46,7 +46,7 @@ from hashrail_client.signing import sign_body, sign_query
 # One of a family of a TON wallet's login is measured by itself.
 LEFT_OUT = {"c2s_check_proof"}
 # BTC of a withdrawal; others have some satoshi more.
-AMOUNT_BTC, SATOSHI = Decimal("0.0001"), Decimal("0.00000001")
+AMOUNT_BTC, SATOSHI = Decimal("0.00005"), Decimal("0.00000001")
 WHOLE_SECONDS, SINCE_SECONDS = 60, 2
 WHOLE = Size()
 # A signed read may be sent once; the client signs a thousandth of a second apart.
@@ -159,7 +159,7 @@ async def _open_shop(dsn: str, data: Path, pool: db.Pool, made: Dataset, calls: 
     rows = await pool.fetch(
         """SELECT u.id, u.partner_user_id, min(m.id) AS miner FROM miner m
            JOIN app_user u ON u.partner_id = m.partner_id AND u.id = m.user_id
-           WHERE m.partner_id = $1 GROUP BY u.id, u.partner_user_id HAVING sum(m.power) > 30
+           WHERE m.partner_id = $1 GROUP BY u.id, u.partner_user_id HAVING sum(m.power) > 60
            ORDER BY min(m.created_at), u.id LIMIT $2""",
         partner_id,
         calls,
