@@ -43,8 +43,8 @@ ROOMS = (
         "postgres",
         "A PostgreSQL of our own",
         (
-            *("binaries", "bootstrap", "dumping", "job_queue", "positions", "readiness", "replicas", "scratch"),
-            *("server", "tether"),
+            *("binaries", "bootstrap", "distributing", "dumping", "job_queue", "positions", "readiness", "replicas"),
+            *("scratch", "server", "table_kinds", "tether"),
         ),
     ),
     Room(

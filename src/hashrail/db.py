@@ -39,6 +39,7 @@ from hashrail.sqlstates import (
     DatabaseReadOnlyError,
     DatabaseRightsError,
     UnknownOutcomeError,
+    constraint_of,
     refusal,
 )
 
@@ -60,6 +61,7 @@ __all__ = [
     "checked",
     "confirm",
     "connect",
+    "constraint_of",
     "joined_in_bulk",
     "migrate",
     "migrate_in_thread",
@@ -288,7 +290,7 @@ def values_held() -> Iterator[None]:
         yield
     except asyncpg.CheckViolationError as error:
         # Without its detail, which shows the row.
-        raise BadValueError(f"the books do not hold it: {error.constraint_name}") from error
+        raise BadValueError(f"the books do not hold it: {constraint_of(error)}") from error
     except asyncpg.DataError as error:
         raise BadValueError(str(error.args[0])) from error
 

@@ -80,9 +80,17 @@ PINS = (
     Pin("jit", "off", "statements are short: to compile one takes longer than to run it"),
 )
 # What could end a session before its first statement has fixed the rest. A pooler may refuse to begin with it.
-EARLY = {"statement_timeout": "50s", "idle_session_timeout": "0", "idle_in_transaction_session_timeout": "60s"}
-# Migrations rewrite tables, which takes as long as it takes.
-OF_MIGRATIONS = {"statement_timeout": "0"}
+EARLY = {
+    "statement_timeout": "50s",
+    "idle_session_timeout": "0",
+    "idle_in_transaction_session_timeout": "60s",
+    # Where Citus is, it hides parts of tables from whoever reads the catalogue, by a look at each: the types that a new
+    # connection asks for took seconds.
+    "citus.override_table_visibility": "off",
+}
+# Migrations rewrite tables, which takes as long as it takes. Where Citus is, new tables stay ordinary ones until they
+# are spread: it would let none that it has taken up itself refer to one that is spread.
+OF_MIGRATIONS = {"statement_timeout": "0", "citus.enable_local_reference_table_foreign_keys": "off"}
 OF_THE_QUEUE = {"search_path": "procrastinate, public, pg_temp"}
 
 # What is right already is left alone, for some of these only a superuser may set; so is what an old server lacks. With
@@ -247,7 +255,8 @@ def standby() -> UnavailableError:
 
 
 def _values(others: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    return [pin.name for pin in PINS], [others.get(pin.name, pin.value) for pin in PINS]
+    values = {pin.name: pin.value for pin in PINS} | dict(others)
+    return [*values], [*values.values()]
 
 
 def check_encoding(encoding: str) -> None:

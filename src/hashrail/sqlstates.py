@@ -7,6 +7,7 @@ a bug of ours: 500 and an alarm. docs/reference/database-errors.md shows the tab
 A failure of a commit is a case of its own: unless PostgreSQL said that it was rolled back, nobody knows.
 """
 
+import re
 from dataclasses import dataclass
 
 import asyncpg
@@ -178,6 +179,7 @@ STATES: dict[str, Answer] = {
     "57014": Answer("query canceled", *_SLOW),
     "57P04": Answer("database dropped", *_ENTRY),
 }
+QUOTED = re.compile(r'"([^"]+)"')
 # A commit that ends so may have been done: PostgreSQL ends the session, which is not to say that it rolled back.
 ENDS_SESSION = ("FATAL", "PANIC")
 # After these a connection is not used again: it leads to a server that does not write, or has a state of its own.
@@ -212,6 +214,14 @@ def _of_the_line(error: BaseException) -> DatabaseDownError | None:
         case asyncpg.InternalClientError() if _is_unsent(error):
             return DatabaseDownError("the database went away")
     return None
+
+
+def constraint_of(error: asyncpg.IntegrityConstraintViolationError) -> str | None:
+    """The constraint that a row breaks. An engine that hands on what another server said keeps its words alone."""
+    if error.constraint_name is not None:
+        return error.constraint_name
+    quoted = QUOTED.findall(str(error.args[0])) if error.args else []
+    return quoted[-1] if quoted else None
 
 
 def is_open(error: BaseException) -> bool:

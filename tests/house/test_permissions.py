@@ -54,6 +54,7 @@ OTHERS = {
     "backup": "it reads, and notes itself; a timer does it every night",
     "restore": "it makes a database of what is nobody's, before anybody can be looked up",
     "migrate": "a release does it, before anybody can be looked up",
+    "distribute": "it moves tables between servers while nothing runs, and changes no row",
     "proofs reserves": "it proves what is there and moves nothing; a timer may do it every night",
     "payouts watch": "it opens no books: it is done to a node before anything is deployed",
 }

@@ -152,3 +152,18 @@ def test_every_answer_is_one_that_may_be_sent_again() -> None:
     """All but a value that does not fit: that will not fit the next time either."""
     kinds = {answer.kind for answer in (*CLASSES.values(), *STATES.values())} - {None}
     assert {kind for kind in kinds if kind is not None and not issubclass(kind, UnavailableError)} == {BadValueError}
+
+
+@pytest.mark.parametrize(
+    ("message", "name", "told"),
+    [
+        ('new row for relation "account" violates check constraint "a_limit"', "a_limit", "a_limit"),
+        # What another server said comes without the field.
+        ('new row for relation "account_102086" violates check constraint "a_limit_102086"', None, "a_limit_102086"),
+        ("no name in it", None, None),
+    ],
+)
+def test_the_constraint_that_a_row_breaks(message: str, name: str | None, told: str | None) -> None:
+    error = asyncpg.CheckViolationError(message)
+    error.constraint_name = name
+    assert sqlstates.constraint_of(error) == told

@@ -4,6 +4,7 @@ Many hundreds are made and dropped, so one connection makes them all: a new one 
 cores a database takes 25 ms of processor time instead of 50.
 """
 
+import asyncio
 import os
 import tempfile
 import uuid
@@ -18,10 +19,10 @@ import psycopg
 import yoyo
 
 from hashrail import db
-from hashrail.postgres import job_queue
+from hashrail.postgres import distributing, job_queue
 from hashrail.postgres import server as postgres_server
 from hashrail.postgres.server import EmbeddedPostgres
-from tests.support import folders
+from tests.support import citus, folders
 
 # What is lost with the power need not be on a disk.
 FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
@@ -48,11 +49,16 @@ def migrate_before(dsn: str, first: str) -> list[str]:
 
 @contextmanager
 def open_server() -> Iterator[str]:
-    """DSN of a server on which databases may be created: HASHRAIL_TEST_DATABASE_URL, or one of our own."""
+    """DSN of a server on which databases may be created: a coordinator of Citus that HASHRAIL_TEST_CITUS_URL names,
+    HASHRAIL_TEST_DATABASE_URL, or one of our own.
+    """
     with ExitStack() as ends:
-        dsn = os.environ.get("HASHRAIL_TEST_DATABASE_URL") or ends.enter_context(_server_of_our_own())
+        named = citus.coordinator() or os.environ.get("HASHRAIL_TEST_DATABASE_URL")
+        dsn = named or ends.enter_context(_server_of_our_own())
         yield dsn
         admin(dsn).close()
+        if citus.is_one(dsn):
+            citus.close(dsn)
 
 
 @contextmanager
@@ -88,9 +94,14 @@ def admin(server: str) -> psycopg.Connection[tuple[object, ...]]:
 def make_template(server: str) -> str:
     """The name of a database with the whole schema, to copy from."""
     name = f"template_{uuid.uuid4().hex[:12]}"
-    admin(server).execute(f"CREATE DATABASE {name}")
+    if citus.is_one(server):
+        citus.create(server, name)
+    else:
+        admin(server).execute(f"CREATE DATABASE {name}")
     db.migrate(with_database(server, name))
     job_queue.install(with_database(server, name))
+    if citus.is_one(server):
+        asyncio.run(distributing.distribute(with_database(server, name), citus.SHARDS))
     with psycopg.connect(with_database(server, name)) as connection:
         connection.execute(A_DEPLOYMENT)
     return name
@@ -103,7 +114,10 @@ def database(server: str, template: str | None) -> Iterator[str]:
     connection = admin(server)
     like = "" if template is None else f" TEMPLATE {template}"
     how = " STRATEGY FILE_COPY" if connection.info.server_version >= COPYING_FILES else ""
-    connection.execute(f"CREATE DATABASE {name}{like}{how}")
+    if citus.is_one(server) and template is not None:
+        citus.copy(server, name, template)
+    else:
+        connection.execute(f"CREATE DATABASE {name}{like}{how}")
     if template is not None:
         with psycopg.connect(with_database(server, name)) as own:
             # A deployment of its own, which the journal of no other one tells of.
@@ -111,4 +125,7 @@ def database(server: str, template: str | None) -> Iterator[str]:
     try:
         yield with_database(server, name)
     finally:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        if citus.is_one(server) and template is not None:
+            citus.drop(server, name)
+        else:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

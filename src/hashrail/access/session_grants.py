@@ -209,13 +209,16 @@ async def _end_read_tokens(tx: Tx, partner_id: int, user_id: int | None, key_id:
         """UPDATE read_token SET revoked_at = $4
            WHERE partner_id = $1 AND revoked_at IS NULL AND ($2::bigint IS NULL OR user_id = $2)
              AND ($3::bigint IS NULL OR key_id = $3)
-           RETURNING 'r' || id || '-' || name AS id, user_id, label AS name""",
+           RETURNING id, name, user_id, label""",
         partner_id,
         user_id,
         key_id,
         clock.wall_now(),
     )
-    await drafts.note(tx, partner_id, *(ReadTokenRevoked(**row) for row in rows))
+    ended = (
+        ReadTokenRevoked(id=f"r{row['id']}-{row['name']}", user_id=row["user_id"], name=row["label"]) for row in rows
+    )
+    await drafts.note(tx, partner_id, *ended)
 
 
 async def tell(tx: Tx, partner_id: int, ended: Sequence[Row], cause: EndCause) -> None:

@@ -22,20 +22,19 @@ _NOW = """
                sum(credits_pending) AS credits_pending
         FROM account WHERE carries_balance AND ($1::bigint IS NULL OR partner_id = $1) GROUP BY 1, 2),
     summed AS (
-        SELECT a.id AS number, a.currency, coalesce(c.debits, 0) + d.after AS debits,
-               coalesce(c.credits, 0) + r.after AS credits, d.pending AS debits_pending, r.pending AS credits_pending
+        SELECT a.id AS number, a.currency,
+               coalesce(c.debits, 0)
+                   + (SELECT coalesce(sum(amount), 0) FROM transfer t WHERE t.partner_id = a.partner_id
+                      AND t.debit_account = a.id AND t.posted_seq > coalesce(c.through_seq, 0)) AS debits,
+               coalesce(c.credits, 0)
+                   + (SELECT coalesce(sum(amount), 0) FROM transfer t WHERE t.partner_id = a.partner_id
+                      AND t.credit_account = a.id AND t.posted_seq > coalesce(c.through_seq, 0)) AS credits,
+               -- What has no place in the order of postings is pending or voided; the index has it at its end.
+               (SELECT coalesce(sum(amount), 0) FROM transfer t WHERE t.partner_id = a.partner_id
+                AND t.debit_account = a.id AND t.posted_seq IS NULL AND t.state = 'pending') AS debits_pending,
+               (SELECT coalesce(sum(amount), 0) FROM transfer t WHERE t.partner_id = a.partner_id
+                AND t.credit_account = a.id AND t.posted_seq IS NULL AND t.state = 'pending') AS credits_pending
         FROM account a LEFT JOIN account_checkpoint c ON c.partner_id = a.partner_id AND c.account_id = a.id
-        -- What has no place in the order of postings is pending or voided; the index has it at its end.
-        CROSS JOIN LATERAL (
-            SELECT (SELECT coalesce(sum(amount), 0) FROM transfer t WHERE t.partner_id = a.partner_id
-                    AND t.debit_account = a.id AND t.posted_seq > coalesce(c.through_seq, 0)) AS after,
-                   (SELECT coalesce(sum(amount), 0) FROM transfer t WHERE t.partner_id = a.partner_id
-                    AND t.debit_account = a.id AND t.posted_seq IS NULL AND t.state = 'pending') AS pending) AS d
-        CROSS JOIN LATERAL (
-            SELECT (SELECT coalesce(sum(amount), 0) FROM transfer t WHERE t.partner_id = a.partner_id
-                    AND t.credit_account = a.id AND t.posted_seq > coalesce(c.through_seq, 0)) AS after,
-                   (SELECT coalesce(sum(amount), 0) FROM transfer t WHERE t.partner_id = a.partner_id
-                    AND t.credit_account = a.id AND t.posted_seq IS NULL AND t.state = 'pending') AS pending) AS r
         WHERE NOT a.carries_balance AND ($1::bigint IS NULL OR a.partner_id = $1))
     SELECT number, currency, debits, credits, debits_pending, credits_pending FROM carried
     UNION ALL

@@ -117,8 +117,9 @@ async def _ready(request: AnyRequest) -> Response[bytes]:
     leaving.assert_stays()
     serving.assert_may_answer()
     # Anybody may ask, as often as they like: a crowd holds one connection and not all of them.
-    await serving.answers.get("readyz", readiness.prove, seconds=0)
-    return Response(ENCODER.encode({"status": "ready", **standbys.shown(serving.replicas)}), media_type=JSON)
+    servers = await serving.answers.get("readyz", readiness.prove, seconds=0)
+    page = {"status": "ready", **standbys.shown(serving.replicas), **servers}
+    return Response(ENCODER.encode(page), media_type=JSON)
 
 
 def _refused(request: AnyRequest, error: HashrailError) -> Response[bytes]:

@@ -22,7 +22,7 @@ import asyncpg
 from hashrail.books import fence
 from hashrail.books.chart import CURRENCY_OF, FIRST_USER_ACCOUNT, USER_CURRENCIES, Account, TransferKind, TransferState
 from hashrail.books.fence import OpenBooks
-from hashrail.db import Row, Tx, record
+from hashrail.db import Row, Tx, constraint_of, record
 from hashrail.errors import ConflictError
 from hashrail.events import drafts
 from hashrail.events.types import balances
@@ -338,7 +338,7 @@ async def set_credit_limit(tx: Tx, partner_id: int, limit_usd: Decimal) -> None:
 
 
 _RESOLVE = """
-    UPDATE transfer SET state = $5, resolved_at = $6, posted_seq = {}
+    UPDATE transfer SET state = $5, resolved_at = $6, posted_seq = $7
     WHERE partner_id = $1 AND kind = $2 AND object_id = $3 AND leg = $4 AND state = 'pending'
     RETURNING debit_account, credit_account, amount"""
 
@@ -347,15 +347,9 @@ async def _resolve(
     tx: Tx, books: OpenBooks, kind: TransferKind, object_id: int, leg: int, state: TransferState
 ) -> Transfer | None:
     """Move a pending transfer to its final state; None when it is there already."""
-    row = await tx.fetchrow(
-        _RESOLVE.format("nextval('transfer_posted_seq')" if state == "posted" else "NULL"),
-        books.partner_id,
-        kind.value,
-        object_id,
-        leg,
-        state,
-        books.now,
-    )
+    # A statement of its own: where partners are on several servers, none of them draws a number while it writes.
+    number = await tx.fetchval("SELECT nextval('transfer_posted_seq')") if state == "posted" else None
+    row = await tx.fetchrow(_RESOLVE, books.partner_id, kind.value, object_id, leg, state, books.now, number)
     if row is not None:
         return Transfer(
             kind, object_id, leg, debit=row["debit_account"], credit=row["credit_account"], amount=row["amount"]
@@ -455,7 +449,7 @@ async def _refuse_overdraft(tx: Tx, books: OpenBooks, transfer: Transfer, posted
 
 def _refusal(error: asyncpg.CheckViolationError) -> ConflictError:
     # An engine that spreads the table adds the number of a part to the name.
-    if (error.constraint_name or "").startswith("account_credit_limit"):
+    if (constraint_of(error) or "").startswith("account_credit_limit"):
         return CreditLimitError("the partner's credit limit does not allow it")
     raise error
 

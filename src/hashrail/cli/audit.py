@@ -12,7 +12,7 @@ from hashrail.audit import auditing, explain, invariants
 from hashrail.audit.auditing import Audited
 from hashrail.books import fence, ledger
 from hashrail.books.chart import CURRENCY_OF, Account
-from hashrail.cli import shapes
+from hashrail.cli import distribution, shapes
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import (
@@ -23,12 +23,15 @@ from hashrail.cli.shared import (
     err,
     in_transaction,
     run,
+    say,
     table,
     warn,
 )
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
 from hashrail.parties import partners, users
+from hashrail.postgres import distributing
+from hashrail.postgres.distributing import Cluster
 from hashrail.rewards import settling
 from hashrail.support import balances, income_periods
 from hashrail.support.balances import Sight
@@ -58,17 +61,18 @@ def audit(
     mark; with --since-last it goes on from the newest, which finds whatever the program has written wrongly since.
     """
 
-    async def work(deployment: Deployment) -> Audited:
+    async def work(deployment: Deployment) -> tuple[Audited, Cluster | None]:
         with Progress(console=err, transient=True) as progress:
             task = progress.add_task("auditing", total=len(invariants.names()))
-            return await auditing.audit(
+            made = await auditing.audit(
                 deployment.pool,
                 whole=whole,
                 first_only=True,
                 done=lambda name: progress.update(task, advance=1, description=name),
             )
+            return made, await distributing.find(deployment.pool)
 
-    made = run(data, work)
+    made, servers = run(data, work)
     findings, broken = made.findings, made.broken
     if as_json:
         show_json(
@@ -83,6 +87,7 @@ def audit(
                     shapes.Invariant(name=f.name, rule=f.rule, holds=not f.rows, rows=[_texts(row) for row in f.rows])
                     for f in findings
                 ],
+                servers=None if servers is None else distribution.shape(servers),
             )
         )
     else:
@@ -92,6 +97,8 @@ def audit(
             ("invariant", "holds", "rule"),
             [(f.name, "no" if f.rows else "yes", f.rule) for f in findings],
         )
+        for line in [] if servers is None else distribution.words(servers):
+            say(line)
         for finding in broken:
             warn(f"{finding.name} is broken by these rows:", "red")
             for row in finding.rows:

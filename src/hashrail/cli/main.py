@@ -32,6 +32,9 @@ PANELS: dict[str, dict[str, Command | Group]] = {
         "serve": Command("Serve the API.", "service:app"),
         "worker": Command("Work off jobs and keep the days: publish, close, expire, audit.", "service:app"),
         "migrate": Command("Bring the database's schema up to date.", "service:app"),
+        "distribute": Command(
+            "Spread the rows of partners over the servers of a Citus cluster, in one transaction.", "distribution:app"
+        ),
         "deployment": Group("Show and change what a deployment is, which its database says.", ("deployment:group",)),
         "backup": Command("Back up the books and the journal into one new file, while everything runs.", "backups:app"),
         "verify-backup": Command(

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import field
 
 from hashrail.access.api_keys import KeyKind
+from hashrail.cli.distribution_shapes import Servers
 from hashrail.cli.printing import Shape, about
 from hashrail.deployment.facts import ChainKind
 from hashrail.parties.members import Role as MemberRole
@@ -488,3 +489,4 @@ class Audit(Shape, kw_only=True):
     milliseconds: Annotated[int, about("how long it took")]
     marked: Annotated[bool, about("whether it has left a mark for the next one")]
     invariants: Annotated[list[Invariant], about("those that were looked at: after a broken one none is")]
+    servers: Annotated[Servers | None, about("null: the database is on one server")]

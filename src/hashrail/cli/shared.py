@@ -31,7 +31,7 @@ from hashrail.deployment import comparing, establishing, facts, journal_file
 from hashrail.deployment.facts import Facts
 from hashrail.deployment.opened import Deployment, on_pool
 from hashrail.errors import BadRequestError, ConflictError, HashrailError, NotFoundError, UnavailableError
-from hashrail.postgres import binaries, bootstrap, job_queue, replicas
+from hashrail.postgres import binaries, bootstrap, distributing, job_queue, replicas
 from hashrail.settings import BadSettingError, Settings, assert_names_known
 from hashrail.vault import VaultError
 
@@ -153,9 +153,9 @@ def reached(settings: Settings, *, least_major: int = binaries.OLDEST_MAJOR) -> 
 async def migrate(settings: Settings, dsn: str, *, asks_node: bool = False) -> tuple[list[str], Facts]:
     """Bring the whole schema up to date, queue included, and write what the deployment is if nobody has.
 
-    Answers the names of what was applied. The settings are compared first: nothing is done to a database of another
-    deployment. Raises what `establishing.compare` does, SchemaTooNewError, and where the node is asked what
-    `comparing.check_node` does.
+    Answers the names of what was applied, and of new tables that were spread over servers. The settings are compared
+    first: nothing is done to a database of another deployment. Raises what `establishing.compare` and
+    `distributing.take_up` do, SchemaTooNewError, and where the node is asked what `comparing.check_node` does.
     """
     pool = await db.open_pool(dsn, connections=1)
     try:
@@ -164,6 +164,7 @@ async def migrate(settings: Settings, dsn: str, *, asks_node: bool = False) -> t
             await comparing.check_node(wanted, settings)
         names = [*await db.migrate_in_thread(dsn), *await asyncio.to_thread(job_queue.install, dsn)]
         await bootstrap.check_schema(pool)
+        names += await distributing.take_up(dsn)
         return names, await _established(pool, settings)
     finally:
         await pool.close()
@@ -238,7 +239,7 @@ def refusals_shown() -> Iterator[None]:
         fail(error)
     except asyncpg.CheckViolationError as error:
         # Without its detail, which shows the row.
-        fail(OutOfBoundsError(f"the books do not hold it: {error.constraint_name}"))
+        fail(OutOfBoundsError(f"the books do not hold it: {db.constraint_of(error)}"))
     except asyncpg.DataError as error:
         fail(OutOfBoundsError(error.args[0]))
     except db.DATABASE_ERRORS as error:

@@ -117,8 +117,8 @@ async def waits_since(reader: Reader) -> datetime | None:
     """Business time at which the oldest of what waits for its position happened; None where nothing waits."""
     found: datetime | None = await reader.fetchval(
         """SELECT min(d.occurred_at)
-           FROM partner p
-           CROSS JOIN LATERAL (SELECT occurred_at FROM event_draft WHERE partner_id = p.id ORDER BY id LIMIT 1) d"""
+           FROM partner_day p CROSS JOIN LATERAL (
+               SELECT occurred_at FROM event_draft WHERE partner_id = p.partner_id ORDER BY id LIMIT 1) d"""
     )
     return found
 

@@ -49,22 +49,17 @@ async def of_all(
     rows = await reader.fetch(
         """SELECT e.partner_id, p.name AS partner, e.id, e.url, e.description, e.types, e.state, e.reason,
                   e.disabled_at, e.failing_since, e.failures, e.due_at,
-                  greatest(coalesce(f.last_position, 0) - e.planned_through, 0) AS behind, w.number AS waiting
-           FROM (SELECT o.partner_id, o.id, o.url, o.description, o.types, o.state, o.reason, o.disabled_at,
-                        o.failing_since, o.failures, o.due_at, o.planned_through
-                 FROM webhook_endpoint o
-                 WHERE o.state <> 'deleted' AND ($2::bigint IS NULL OR o.partner_id = $2)
-                   AND ($1::text IS NULL OR ($1 = 'failing' AND o.state = 'enabled' AND o.failures > 0) OR o.state = $1)
-                   AND (o.partner_id, o.id) > ($3, $4)
-                 ORDER BY o.partner_id, o.id LIMIT $5) e
-           JOIN partner p ON p.id = e.partner_id
+                  greatest(coalesce(f.last_position, 0) - e.planned_through, 0) AS behind,
+                  (SELECT count(*)
+                   FROM (SELECT d.position FROM webhook_delivery d
+                         WHERE d.partner_id = e.partner_id AND d.endpoint_id = e.id AND d.state = 'waiting'
+                         ORDER BY d.position LIMIT $6) s) AS waiting
+           FROM webhook_endpoint e JOIN partner p ON p.id = e.partner_id
            LEFT JOIN event_feed f ON f.partner_id = e.partner_id
-           CROSS JOIN LATERAL (
-               SELECT count(*) AS number
-               FROM (SELECT d.position FROM webhook_delivery d
-                     WHERE d.partner_id = e.partner_id AND d.endpoint_id = e.id AND d.state = 'waiting'
-                     ORDER BY d.position LIMIT $6) s) w
-           ORDER BY e.partner_id, e.id""",
+           WHERE e.state <> 'deleted' AND ($2::bigint IS NULL OR e.partner_id = $2)
+             AND ($1::text IS NULL OR ($1 = 'failing' AND e.state = 'enabled' AND e.failures > 0) OR e.state = $1)
+             AND (e.partner_id, e.id) > ($3, $4)
+           ORDER BY e.partner_id, e.id LIMIT $5""",
         kind,
         partner_id,
         *(after or (0, 0)),

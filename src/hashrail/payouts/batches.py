@@ -12,10 +12,12 @@ that the chain can take only one of them.
 A verb reads a batch once, as a `BatchState`, and hands it down. Under the lock, and after a commit, it is read again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal
 
 import asyncpg
@@ -413,16 +415,22 @@ def merged(due: Sequence[Due]) -> dict[str, Decimal]:
     return outputs_btc
 
 
+def by_partner(of: Iterable[Number]) -> list[tuple[int, list[int]]]:
+    """Withdrawals, each named by its partner and number, in the order in which rows are locked: partner by partner."""
+    return [(key, [number for _, number in those]) for key, those in groupby(sorted(set(of)), key=itemgetter(0))]
+
+
 async def _assert_queued(tx: Tx, due: Sequence[Due]) -> None:
     """Lock the withdrawals; a cancelled one, or a user's who was blocked with their payouts, drops the plan."""
-    rows = await tx.fetch(
-        """SELECT w.state, u.blocked_at IS NOT NULL AND NOT u.payouts_go_on AS stopped FROM withdrawal w
-           JOIN unnest($1::bigint[], $2::bigint[]) AS d (partner_id, id) ON d.partner_id = w.partner_id AND d.id = w.id
-           JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
-           ORDER BY w.partner_id, w.id FOR NO KEY UPDATE OF w""",
-        [one.partner_id for one in due],
-        [one.id for one in due],
-    )
+    rows = []
+    for partner_id, numbers in by_partner(one.number for one in due):
+        rows += await tx.fetch(
+            """SELECT w.state, u.blocked_at IS NOT NULL AND NOT u.payouts_go_on AS stopped FROM withdrawal w
+               JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
+               WHERE w.partner_id = $1 AND w.id = ANY ($2::bigint[]) ORDER BY w.id FOR NO KEY UPDATE OF w""",
+            partner_id,
+            numbers,
+        )
     assert len(rows) == len(due), "withdrawals are never deleted"
     if any(row["state"] != "queued" or row["stopped"] for row in rows):
         raise PlanOutdatedError("a withdrawal was cancelled or its user blocked meanwhile")

@@ -337,13 +337,14 @@ async def _waiting(tx: Tx, paid: Sequence[Number], seen: Seen | None) -> list[Du
 
     Raises AlreadyRecordedError, WithdrawalNotFoundError, PaymentMismatchError.
     """
-    rows = await tx.fetch(
-        """SELECT w.partner_id, w.id, w.address, w.amount_btc, w.state FROM withdrawal w
-           JOIN unnest($1::bigint[], $2::bigint[]) AS d (partner_id, id) ON d.partner_id = w.partner_id AND d.id = w.id
-           ORDER BY w.partner_id, w.id FOR NO KEY UPDATE OF w""",
-        [partner_id for partner_id, _ in paid],
-        [number for _, number in paid],
-    )
+    rows = []
+    for partner_id, numbers in batches.by_partner(paid):
+        rows += await tx.fetch(
+            """SELECT w.partner_id, w.id, w.address, w.amount_btc, w.state FROM withdrawal w
+               WHERE w.partner_id = $1 AND w.id = ANY ($2::bigint[]) ORDER BY w.id FOR NO KEY UPDATE OF w""",
+            partner_id,
+            numbers,
+        )
     if len(rows) < len(set(paid)):
         raise withdrawals.WithdrawalNotFoundError("one of the withdrawals does not exist", field="withdrawal")
     for row in rows:

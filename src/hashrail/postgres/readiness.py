@@ -7,14 +7,19 @@ to the disk that the tables are on, where a full one shows first.
 """
 
 import asyncio
+from contextlib import suppress
+
+import msgspec
 
 from hashrail import business_clock, db
 from hashrail.errors import UnavailableError
-from hashrail.postgres import bootstrap
+from hashrail.postgres import bootstrap, distributing
 
 READY_SECONDS = 1.5
 # A commit that waits for a standby is called off in good order before that, or it would wait on without us.
 STATEMENT_SECONDS = 1
+# How long other servers have to answer where there are several; the proof does not wait for them.
+NODES_SECONDS = 0.3
 # So soon after a proof another one may begin, however many ask.
 PAUSE_SECONDS = 0.1
 # More than what is kept in memory at a work_mem of 64 kB: some hundred kilobytes.
@@ -31,8 +36,10 @@ class Readiness:
         self._may_begin = asyncio.Event()
         self._may_begin.set()
 
-    async def prove(self) -> None:
-        """Raises UnavailableError that says what is wrong: a busy, closed, full, read-only, frozen or old database,
+    async def prove(self) -> bytes:
+        """The page that says ready, with the servers of a database that is spread over several.
+
+        Raises UnavailableError that says what is wrong: a busy, closed, full, read-only, frozen or old database,
         or one with another time.
         """
         try:
@@ -40,7 +47,7 @@ class Readiness:
                 await self._may_begin.wait()
                 self._may_begin.clear()
                 asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._may_begin.set)
-                await self._write()
+                return await self._write()
         except TimeoutError as error:
             raise db.DatabaseDownError(f"the database took no write within {READY_SECONDS} s") from error
         except db.DATABASE_ERRORS as error:
@@ -49,7 +56,7 @@ class Readiness:
                 raise
             raise refused from error
 
-    async def _write(self) -> None:
+    async def _write(self) -> bytes:
         loop = asyncio.get_running_loop()
         give_up = loop.time() + READY_SECONDS
         own = await self._pool()
@@ -64,7 +71,9 @@ class Readiness:
                 await tx.fetchval("SELECT count(*) FROM generate_series(1, $1::int)", ROWS)
                 await business_clock.now(tx)
                 await db.confirm(tx)
+            page = await _page(own)
             await own.close()
+            return page
         finally:
             end.cancel()
             own.terminate()
@@ -73,3 +82,12 @@ class Readiness:
         if self._pooler is None:
             return await db.open_pool(self._dsn, connections=1, statement_seconds=STATEMENT_SECONDS)
         return await db.open_pooled(self._pooler, connections=1, statement_seconds=STATEMENT_SECONDS)
+
+async def _page(reader: db.Reader) -> bytes:
+    """What stands on the page. A server that does not answer is refused to its partners alone, so it is told here."""
+    shape: dict[str, object] = {"status": "ready"}
+    if await distributing.is_distributed(reader):
+        shape |= {"nodes": await distributing.count_nodes(reader), "shards": await distributing.count_shards(reader)}
+        with suppress(TimeoutError):
+            shape["answering"] = await distributing.count_answering(reader, NODES_SECONDS)
+    return msgspec.json.encode(shape)

@@ -85,7 +85,7 @@ class Ready:
 
     def __init__(self, dsn: str, *, pooler: str | None = None) -> None:
         self._readiness = Readiness(dsn, pooler=pooler)
-        self._proving: asyncio.Task[None] | None = None
+        self._proving: asyncio.Task[bytes] | None = None
 
     async def page(self) -> Page:
         """Ready, or by its code what is wrong."""
@@ -93,11 +93,10 @@ class Ready:
             leaving.assert_stays()
             if self._proving is None or self._proving.done():
                 self._proving = asyncio.create_task(self._readiness.prove())
-            await asyncio.shield(self._proving)
+            servers = await asyncio.shield(self._proving)
         except HashrailError as error:
             shape = {"statusCode": error.status, "error": error.code, "message": error.message}
             return Page(msgspec.json.encode(shape), status=HTTPStatus(error.status))
-        return Page(b'{"status":"ready"}')
 
 
 def bound(host: str, port: int, refusal: type[ConflictError]) -> socket.socket:

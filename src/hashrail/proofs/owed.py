@@ -27,12 +27,13 @@ SORT_MEMORY = "64MB"
 _OWNERS = """
     SELECT sha256(convert_to(concat_ws(chr(10), 'hashrail liability owner', $1::text,
                       encode(sha256($3::bytea || sha256($2::bytea || convert_to(n.whose, 'UTF8'))), 'hex'), n.whose),
-                  'UTF8')) AS owner, o.owed
-    FROM owed o
-    JOIN app_user u ON u.partner_id = o.partner_id AND u.id = o.user_id
-    JOIN partner p ON p.id = o.partner_id
-    CROSS JOIN LATERAL (SELECT concat_ws(chr(10), p.public_id, u.partner_user_id) AS whose) AS n
-    WHERE o.owed <> 0 ORDER BY 1"""
+                  'UTF8')) AS owner, n.owed
+    FROM (SELECT o.owed, concat_ws(chr(10), p.public_id, u.partner_user_id) AS whose
+          FROM owed o
+          JOIN app_user u ON u.partner_id = o.partner_id AND u.id = o.user_id
+          JOIN partner p ON p.id = o.partner_id
+          WHERE o.owed <> 0) AS n
+    ORDER BY 1"""
 _STREAM = f"""
     WITH unsettled AS ({settling.UNSETTLED}),
     owed AS (

@@ -93,6 +93,8 @@ async def applied(reader: Reader) -> list[str]:
 async def count_rows(tx: Tx, told: Told) -> dict[str, int]:
     """How many rows each table has, that of the queue as well. Reads every table, however long that takes."""
     await tx.execute("SELECT set_config('statement_timeout', '0', true)")
+    # Shards of a table are none of their own.
+    await tx.execute("SELECT set_config('citus.override_table_visibility', 'on', true)")
     tables = await tx.fetch(
         """SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) AS name FROM pg_tables
            WHERE schemaname IN ('public', 'procrastinate') ORDER BY schemaname, tablename"""

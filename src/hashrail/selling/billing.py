@@ -70,9 +70,9 @@ async def most_used(tx: Reader, limit: int) -> list[CreditUse]:
     """
     rows = await tx.fetch(
         """SELECT p.id AS partner_id, p.name AS partner, a.used_usd, a.limit_usd
-           FROM partner p CROSS JOIN LATERAL (
+           FROM partner_day d JOIN partner p ON p.id = d.partner_id CROSS JOIN LATERAL (
                SELECT debits_posted - credits_posted + debits_pending AS used_usd, credit_limit AS limit_usd
-               FROM account WHERE partner_id = p.id AND id = $1 OFFSET 0) AS a
+               FROM account WHERE partner_id = d.partner_id AND id = $1 OFFSET 0) AS a
            WHERE a.limit_usd > 0 ORDER BY a.used_usd / a.limit_usd DESC, p.id LIMIT $2""",
         Account.PARTNER_RECEIVABLE.value,
         limit,

@@ -33,9 +33,10 @@ async def summaries(tx: Reader) -> list[Summary]:
     rows = await tx.fetch(
         """SELECT p.id, p.public_id, p.name, coalesce(s.standing, 'open') AS standing,
                   a.debits_posted - a.credits_posted AS owed, a.debits_pending AS reserved, a.credit_limit,
-                  (SELECT count(*) FROM (SELECT FROM app_user u WHERE u.partner_id = p.id LIMIT $2) AS counted) AS users
-           FROM partner p JOIN account a ON a.partner_id = p.id AND a.id = $1
-           LEFT JOIN partner_standing s ON s.partner_id = p.id ORDER BY p.id""",
+                  (SELECT count(*) FROM (
+                       SELECT FROM app_user u WHERE u.partner_id = a.partner_id LIMIT $2) AS counted) AS users
+           FROM account a JOIN partner p ON p.id = a.partner_id
+           LEFT JOIN partner_standing s ON s.partner_id = a.partner_id WHERE a.id = $1 ORDER BY p.id""",
         Account.PARTNER_RECEIVABLE.value,
         COUNTED + 1,
     )

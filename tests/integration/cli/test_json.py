@@ -45,6 +45,7 @@ ARGUMENTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("alarms", "history"): (),
     ("alarms", "silences"): (),
     ("audit",): (),
+    ("distribute",): ("--dry-run",),
     ("deployment", "show"): (),
     ("deployment", "change"): ("--reason", "nothing changes", "--as", "olga"),
     ("explain", "income"): ("--miner", "1001", "--day", "2026-03-02"),

@@ -58,7 +58,7 @@ WITHOUT_A_NODE: set[Words] = {
 NO_BITCOIN = {
     *("init", "migrate", "audit", "explain", "account", "partner", "user", "catalogue", "order", "rates", "day"),
     *("alarms", "backup", "tariff", "programme", "operator", "restored", "change", "session", "books", "pool", "find"),
-    *("miner", "deposit", "address", "income", "export", "webhook"),
+    *("miner", "deposit", "address", "income", "export", "webhook", "distribute"),
 }
 VALUES = {
     "partner": "1",

@@ -84,10 +84,10 @@ async def test_a_crowd_is_one_proof_at_a_time(api: Api, monkeypatch: pytest.Monk
     began = 0
     write = Readiness._write
 
-    async def counted(self: Readiness) -> None:
+    async def counted(self: Readiness) -> bytes:
         nonlocal began
         began += 1
-        await write(self)
+        return await write(self)
 
     monkeypatch.setattr(Readiness, "_write", counted)
     answers = await asyncio.gather(*(api.http.get("/readyz") for _ in range(50)))

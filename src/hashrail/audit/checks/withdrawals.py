@@ -61,15 +61,19 @@ INVARIANTS = (
         "what nobody had to approve was, with the 24 hours before it, below the thresholds of when it was asked for",
         """
         WITH sums AS (
-            SELECT w.partner_id, w.id, w.created_at, w.needs_approval, w.amount_btc, s.kind, s.whose, s.sum_btc,
-                   s.threshold_btc, CASE WHEN w.needs_approval THEN 0 ELSE w.amount_btc END AS may_count,
-                   CASE WHEN w.needs_approval OR w.state IN ('cancelled', 'refused') OR s.threshold_btc IS NULL THEN 0
-                        ELSE w.amount_btc END AS counts
-            FROM {withdrawal} w CROSS JOIN LATERAL (
-                VALUES ('user', w.partner_id || ':' || w.user_id, w.sum_of_user_btc, w.single_threshold_btc),
-                       ('address', w.address, w.sum_to_address_btc, w.single_threshold_btc),
-                       ('partner', w.partner_id::text, w.sum_of_partner_btc, w.partner_threshold_btc))
-                AS s (kind, whose, sum_btc, threshold_btc)),
+            SELECT partner_id, id, created_at, needs_approval, amount_btc, kind, whose, sum_btc, threshold_btc,
+                   CASE WHEN needs_approval THEN 0 ELSE amount_btc END AS may_count,
+                   CASE WHEN needs_approval OR state IN ('cancelled', 'refused') OR threshold_btc IS NULL THEN 0
+                        ELSE amount_btc END AS counts
+            FROM (
+                SELECT w.partner_id, w.id, w.created_at, w.needs_approval, w.amount_btc, w.state, s.kind,
+                       CASE s.kind WHEN 'user' THEN w.partner_id || ':' || w.user_id WHEN 'address' THEN w.address
+                                   ELSE w.partner_id::text END AS whose,
+                       CASE s.kind WHEN 'user' THEN w.sum_of_user_btc WHEN 'address' THEN w.sum_to_address_btc
+                                   ELSE w.sum_of_partner_btc END AS sum_btc,
+                       CASE s.kind WHEN 'partner' THEN w.partner_threshold_btc
+                                   ELSE w.single_threshold_btc END AS threshold_btc
+                FROM {withdrawal} w CROSS JOIN unnest(ARRAY['user', 'address', 'partner']) AS s (kind)) AS of_kinds),
         timed AS (
             SELECT partner_id, id, needs_approval, amount_btc, kind, whose, sum_btc, threshold_btc,
                    created_at, may_count, counts, max(created_at) OVER

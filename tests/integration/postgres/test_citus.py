@@ -1,0 +1,170 @@
+"""Partners on several servers: the main path, commits on two servers, and a server that is lost.
+
+On a real Citus, whose coordinator HASHRAIL_TEST_CITUS_URL names.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import asyncpg
+import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from typer.testing import CliRunner
+
+from hashrail import db
+from hashrail.cli.main import app
+from hashrail.postgres import distributing
+from tests.support import citus
+from tests.support.api_client import Api, answered, check_refused, exact, open_api
+from tests.support.books import broken, offer, receivable
+from tests.support.databases import database
+from tests.support.gate import Gate, gate
+from tests.support.patience import wait_until
+from tests.support.payouts import ADDRESSES, earn
+from tests.support.world import World
+
+pytestmark = pytest.mark.skipif(
+    citus.coordinator() is None, reason="HASHRAIL_TEST_CITUS_URL names no coordinator of a Citus cluster"
+)
+PARTNERS = 8
+
+
+class Spread:
+    """A deployment on several servers, one of which is behind a gate, with a partner on every server."""
+
+    def __init__(self, api: Api, dsn: str, gate: Gate) -> None:
+        self.first, self.dsn, self.gate = api, dsn, gate
+        self.partners: list[Api] = []
+        self.alices: dict[int, int] = {}
+
+    async def open(self) -> None:
+        """Eight partners, each with a user."""
+        self.partners = [self.first, *[await self.first.another_partner() for _ in range(PARTNERS - 1)]]
+        for one in self.partners:
+            self.alices[one.world.partner.id] = (await one.world.user("alice")).id
+
+    def alice_of(self, one: Api) -> int:
+        """The number of the partner's user."""
+        return self.alices[one.world.partner.id]
+
+    async def behind_gate(self, one: Api) -> bool:
+        """Whether the partner's rows are on the server behind the gate."""
+        port = await self.first.world.pool.fetchval(
+            """SELECT p.nodeport FROM citus_shards p
+               WHERE p.shardid = get_shard_id_for_distribution_column('purchase', $1::bigint)""",
+            one.world.partner.id,
+        )
+        return bool(port == self.gate.port)
+
+
+@pytest.fixture
+async def spread(server: str, template: str, tmp_path: Path) -> AsyncIterator[Spread]:
+    facts = conninfo_to_dict(citus.workers(server)[0])
+    with database(server, template) as dsn, gate(str(facts["host"]), int(str(facts["port"]))) as shut:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(
+                "SELECT citus_update_node(nodeid, '127.0.0.1', %s) FROM pg_dist_node WHERE nodeport = %s",
+                (shut.port, facts["port"]),
+            )
+            synced = "SELECT bool_and(metadatasynced) FROM pg_dist_node"
+            wait_until(lambda: connection.execute(synced).fetchone() == (True,))
+        pool = await db.open_pool(dsn, connections=20)
+        async with open_api(await World.create(pool), dsn, data=tmp_path, bitcoin_network="regtest") as api:
+            made = Spread(api, dsn, shut)
+            await made.open()
+            yield made
+        pool.terminate()
+
+
+async def buys(one: Api, alice: int, external_id: str = "o-1") -> httpx.Response:
+    """An order of 16 TH that is paid; the last answer."""
+    order = {"userId": alice, "nftCollectionId": await offer(one.world, "16"), "externalId": external_id}
+    created = await one.server.call("s2s_payment_create", **order)
+    if created.status_code != 200:
+        return created
+    return await one.server.call("s2s_payment_success", userId=alice, externalId=external_id)
+
+
+async def test_the_main_path(spread: Spread) -> None:
+    """Orders, days, balances and withdrawals of eight partners; the books hold."""
+    for one in spread.partners:
+        answered(await buys(one, spread.alice_of(one)))
+    await earn(spread.first.world, "0")
+    await earn(spread.first.world)
+    for one in spread.partners:
+        miners = answered(await one.server.call("s2s_miners", partnerUserId="alice"))
+        assert len(miners["array"]) == 1
+        wanted = {"partnerUserId": "alice", "walletAddress": ADDRESSES[0], "amount": Decimal("0.01")}
+        answered(await one.server.call("s2s_withdraw", **wanted))
+        assert len(answered(await one.server.call("s2s_income", partnerUserId="alice"))["array"]) == 1
+    assert {await spread.behind_gate(one) for one in spread.partners} == {True, False}
+    assert await broken(spread.first.world.pool) == {}
+
+
+async def test_every_table_is_where_it_belongs(spread: Spread, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Again is a no-op, another number of shards is refused, and the audit and the probe tell the servers."""
+    monkeypatch.setenv("DATABASE_URL", spread.dsn)
+    made = await asyncio.to_thread(CliRunner().invoke, app, ["distribute", "--json"])
+    assert made.exit_code == 0, made.output
+    told = json.loads(made.stdout)
+    assert (told["done"], told["tables"], told["foreignKeys"]) == (True, [], [])
+    assert [node["answers"] for node in told["servers"]["nodes"]] == [True] * 3
+    refused = await asyncio.to_thread(CliRunner().invoke, app, ["distribute", "--shards", str(citus.SHARDS + 1)])
+    assert "SHARDS_DIFFER" in refused.stderr
+    ready = await spread.first.http.get("/readyz")
+    assert exact(ready) == {"status": "ready", "nodes": 3, "shards": citus.SHARDS, "answering": 3}
+
+
+async def test_what_a_migration_adds_is_taken_up(spread: Spread) -> None:
+    """Also a table that refers to one that is spread."""
+    with psycopg.connect(spread.dsn) as connection:
+        connection.execute("SET citus.enable_local_reference_table_foreign_keys = off")
+        connection.execute(
+            """CREATE TABLE tomorrow (
+                   partner_id bigint NOT NULL REFERENCES partner (id), user_id bigint NOT NULL,
+                   PRIMARY KEY (partner_id, user_id),
+                   FOREIGN KEY (partner_id, user_id) REFERENCES app_user (partner_id, id))"""
+        )
+    assert await distributing.take_up(spread.dsn) == ["tomorrow"]
+    assert await distributing.take_up(spread.dsn) == []
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await spread.first.world.pool.execute("INSERT INTO tomorrow VALUES ($1, 99)", spread.first.world.partner.id)
+
+
+async def test_a_commit_on_the_coordinator_and_another_server_is_one(spread: Spread) -> None:
+    """Capacity is on the coordinator, an order with its partner: they are prepared before either is committed."""
+    count = "SELECT count(*) FROM pg_dist_transaction"
+    before = await spread.first.world.pool.fetchval(count)
+    async with db.transaction(spread.first.world.pool) as tx:
+        await tx.execute("UPDATE capacity SET cap_th = cap_th")
+        await tx.execute("UPDATE app_user SET email = email WHERE partner_id = $1", spread.first.world.partner.id)
+    assert await spread.first.world.pool.fetchval(count) == before + 1
+
+
+async def test_a_lost_server_is_its_partners_matter(spread: Spread) -> None:
+    """They are refused and told to come again; others go on; nothing is lost or done by halves."""
+    lost = [one for one in spread.partners if await spread.behind_gate(one)]
+    kept = [one for one in spread.partners if one not in lost]
+    spread.gate.shut()
+    for one in lost:
+        for response in (
+            await buys(one, spread.alice_of(one)),
+            await one.server.call("s2s_miners", partnerUserId="alice"),
+        ):
+            check_refused(response, 503, "DATABASE_DOWN")
+            assert int(response.headers["retry-after"]) > 0
+    for one in kept:
+        answered(await buys(one, spread.alice_of(one)))
+        assert len(answered(await one.server.call("s2s_miners", partnerUserId="alice"))["array"]) == 1
+    ready = await spread.first.http.get("/readyz")
+    assert (ready.status_code, exact(ready)["answering"]) == (200, 2)
+    spread.gate.open()
+    for one in lost:
+        assert await receivable(one.world) == (0, 0)
+        answered(await buys(one, spread.alice_of(one)))
+    assert await broken(spread.first.world.pool) == {}
