@@ -39,6 +39,8 @@ from hashrail.settings import Settings
 log = structlog.get_logger()
 
 AnyRequest = Request[Any, Any, Any]
+# A database that is gone is back in seconds, or another one is promoted in as many.
+COME_AGAIN_SECONDS = "5"
 
 
 # How a refusal is shown to a browser that asked for a page; None where a program asked, which gets the error shape.
@@ -129,7 +131,8 @@ def _refused(request: AnyRequest, error: HashrailError) -> Response[bytes]:
     page = None if shows is None else shows(request, error, shape)
     if page is not None:
         return page
-    return Response(ENCODER.encode(shape), status_code=error.status, media_type=JSON)
+    headers = {"retry-after": COME_AGAIN_SECONDS} if isinstance(error, db.DatabaseDownError) else None
+    return Response(ENCODER.encode(shape), status_code=error.status, media_type=JSON, headers=headers)
 
 
 def _told(error: HashrailError, request_id: str) -> str:

@@ -83,6 +83,7 @@ class Readiness:
             return await db.open_pool(self._dsn, connections=1, statement_seconds=STATEMENT_SECONDS)
         return await db.open_pooled(self._pooler, connections=1, statement_seconds=STATEMENT_SECONDS)
 
+
 async def _page(reader: db.Reader) -> bytes:
     """What stands on the page. A server that does not answer is refused to its partners alone, so it is told here."""
     shape: dict[str, object] = {"status": "ready"}

@@ -150,6 +150,8 @@ async def test_a_lost_server_is_its_partners_matter(spread: Spread) -> None:
     """They are refused and told to come again; others go on; nothing is lost or done by halves."""
     lost = [one for one in spread.partners if await spread.behind_gate(one)]
     kept = [one for one in spread.partners if one not in lost]
+    # The first of a class of rates is written on every server.
+    answered(await buys(kept[0], spread.alice_of(kept[0]), "o-0"))
     spread.gate.shut()
     for one in lost:
         for response in (
@@ -160,7 +162,7 @@ async def test_a_lost_server_is_its_partners_matter(spread: Spread) -> None:
             assert int(response.headers["retry-after"]) > 0
     for one in kept:
         answered(await buys(one, spread.alice_of(one)))
-        assert len(answered(await one.server.call("s2s_miners", partnerUserId="alice"))["array"]) == 1
+        assert answered(await one.server.call("s2s_miners", partnerUserId="alice"))["array"]
     ready = await spread.first.http.get("/readyz")
     assert (ready.status_code, exact(ready)["answering"]) == (200, 2)
     spread.gate.open()
