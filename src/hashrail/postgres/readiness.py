@@ -9,8 +9,6 @@ to the disk that the tables are on, where a full one shows first.
 import asyncio
 from contextlib import suppress
 
-import msgspec
-
 from hashrail import business_clock, db
 from hashrail.errors import UnavailableError
 from hashrail.postgres import bootstrap, distributing
@@ -36,8 +34,8 @@ class Readiness:
         self._may_begin = asyncio.Event()
         self._may_begin.set()
 
-    async def prove(self) -> bytes:
-        """The page that says ready, with the servers of a database that is spread over several.
+    async def prove(self) -> dict[str, int]:
+        """That it is ready: with how many servers, where it is spread over several.
 
         Raises UnavailableError that says what is wrong: a busy, closed, full, read-only, frozen or old database,
         or one with another time.
@@ -56,7 +54,7 @@ class Readiness:
                 raise
             raise refused from error
 
-    async def _write(self) -> bytes:
+    async def _write(self) -> dict[str, int]:
         loop = asyncio.get_running_loop()
         give_up = loop.time() + READY_SECONDS
         own = await self._pool()
@@ -71,9 +69,9 @@ class Readiness:
                 await tx.fetchval("SELECT count(*) FROM generate_series(1, $1::int)", ROWS)
                 await business_clock.now(tx)
                 await db.confirm(tx)
-            page = await _page(own)
+            servers = await _servers(own)
             await own.close()
-            return page
+            return servers
         finally:
             end.cancel()
             own.terminate()
@@ -84,11 +82,13 @@ class Readiness:
         return await db.open_pooled(self._pooler, connections=1, statement_seconds=STATEMENT_SECONDS)
 
 
-async def _page(reader: db.Reader) -> bytes:
-    """What stands on the page. A server that does not answer is refused to its partners alone, so it is told here."""
-    shape: dict[str, object] = {"status": "ready"}
-    if await distributing.is_distributed(reader):
-        shape |= {"nodes": await distributing.count_nodes(reader), "shards": await distributing.count_shards(reader)}
-        with suppress(TimeoutError):
-            shape["answering"] = await distributing.count_answering(reader, NODES_SECONDS)
-    return msgspec.json.encode(shape)
+async def _servers(reader: db.Reader) -> dict[str, int]:
+    """How many servers and shards there are, where a database is spread: one that does not answer is refused to its
+    partners alone, so it is told here.
+    """
+    if not await distributing.is_distributed(reader):
+        return {}
+    counts = {"nodes": await distributing.count_nodes(reader), "shards": await distributing.count_shards(reader)}
+    with suppress(TimeoutError):
+        counts["answering"] = await distributing.count_answering(reader, NODES_SECONDS)
+    return counts

@@ -85,7 +85,7 @@ class Ready:
 
     def __init__(self, dsn: str, *, pooler: str | None = None) -> None:
         self._readiness = Readiness(dsn, pooler=pooler)
-        self._proving: asyncio.Task[bytes] | None = None
+        self._proving: asyncio.Task[dict[str, int]] | None = None
 
     async def page(self) -> Page:
         """Ready, or by its code what is wrong."""
@@ -97,6 +97,7 @@ class Ready:
         except HashrailError as error:
             shape = {"statusCode": error.status, "error": error.code, "message": error.message}
             return Page(msgspec.json.encode(shape), status=HTTPStatus(error.status))
+        return Page(msgspec.json.encode({"status": "ready", **servers}))
 
 
 def bound(host: str, port: int, refusal: type[ConflictError]) -> socket.socket:

@@ -84,7 +84,7 @@ async def test_a_crowd_is_one_proof_at_a_time(api: Api, monkeypatch: pytest.Monk
     began = 0
     write = Readiness._write
 
-    async def counted(self: Readiness) -> bytes:
+    async def counted(self: Readiness) -> dict[str, int]:
         nonlocal began
         began += 1
         return await write(self)
