@@ -23,7 +23,6 @@ from hashrail.cli.shared import (
     err,
     in_transaction,
     run,
-    say,
     table,
     warn,
 )
@@ -87,7 +86,7 @@ def audit(
                     shapes.Invariant(name=f.name, rule=f.rule, holds=not f.rows, rows=[_texts(row) for row in f.rows])
                     for f in findings
                 ],
-                servers=None if servers is None else distribution.shape(servers),
+                servers=distribution.shape(servers),
             )
         )
     else:
@@ -97,8 +96,7 @@ def audit(
             ("invariant", "holds", "rule"),
             [(f.name, "no" if f.rows else "yes", f.rule) for f in findings],
         )
-        for line in [] if servers is None else distribution.words(servers):
-            say(line)
+        distribution.say_of(servers)
         for finding in broken:
             warn(f"{finding.name} is broken by these rows:", "red")
             for row in finding.rows:

@@ -107,8 +107,16 @@ def words(found: Cluster | None) -> list[str]:
     return lines
 
 
-def shape(found: Cluster) -> shapes.Servers:
-    """How the servers stand, for scripts."""
+def say_of(found: Cluster | None) -> None:
+    """Say how the servers stand, where there are several."""
+    for line in [] if found is None else words(found):
+        say(line)
+
+
+def shape(found: Cluster | None) -> shapes.Servers | None:
+    """How the servers stand, for scripts; None where there is one."""
+    if found is None:
+        return None
     return shapes.Servers(
         version=found.version,
         shards=found.shards,
@@ -124,5 +132,5 @@ def _shape(planned: Plan, found: Cluster | None, *, done: bool) -> shapes.Distri
         done=done,
         tables=[shapes.SpreadTable(name=name, kind=kind) for name, kind in planned.tables],
         foreign_keys=[key.name for key in planned.foreign_keys],
-        servers=None if found is None else shape(found),
+        servers=shape(found),
     )
