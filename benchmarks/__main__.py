@@ -121,7 +121,7 @@ QUICK: dict[Name, Benchmark] = {
     Name.WRITES: lambda place: writes.run(place, QUICK_WRITES),
     Name.TRANSFERS: lambda place: transfers.run(place, transfers.Sizes(accounts=5, clients=4, seconds=0.2, together=4)),
     Name.ROUTES: lambda place: routes.run(place, routes.Sizes(readers=2, buyers=2, seconds=0.3, users=20, days=2)),
-    Name.PAYOUTS: lambda place: payouts.run(place, payouts.Sizes(batch=5, queued=12, users=2, clients=2)),
+    Name.PAYOUTS: lambda place: payouts.run(place, payouts.Sizes(batch=5, queued=12, planned=12, users=2, clients=2)),
     Name.EVENTS: lambda place: events.run(
         place, events.Sizes(api_workers=1, pairs=1, seconds=0.2, warming_seconds=0.2, moved=800)
     ),

@@ -17,7 +17,7 @@ from benchmarks import dataset, load
 from benchmarks.dataset import Shape
 from benchmarks.measure import Table, milliseconds, seconds_of
 from benchmarks.stage import Stage
-from hashrail import clock, db
+from hashrail import business_clock, clock, db
 from hashrail.bitcoin import addresses
 from hashrail.bitcoin.node_chain import NodeChain
 from hashrail.bitcoin.node_checks import Terms
@@ -30,7 +30,7 @@ from hashrail.custody import withdrawals
 from hashrail.deployment.facts import Facts
 from hashrail.deployment.opened import Deployment
 from hashrail.parties import users
-from hashrail.payouts import processor
+from hashrail.payouts import planning, processor
 from hashrail.settings import Settings
 from hashrail.vault import Vault
 
@@ -38,6 +38,12 @@ AMOUNT_BTC = Decimal("0.0001")
 TERMS = withdrawals.Terms(minimum_btc=AMOUNT_BTC, fast_commission_btc=Decimal(0), network="regtest")
 FEES = FeeTerms(fallback=Decimal(5), minimum=Decimal(1), cap=Decimal(200))
 MAX_SECONDS = 2
+MAX_PLANNING_SECONDS = 10
+QUEUE = """
+    INSERT INTO withdrawal
+        (partner_id, user_id, speed, address, amount_btc, commission_btc, state, created_at, changed_at)
+    SELECT $1, u.id, 'fast', u.address, $4, 0, 'queued', $5, $5
+    FROM unnest($2::bigint[], $3::text[]) AS u (id, address)"""
 # Keys that are everybody's: regtest only.
 TPRV = "tprv8ZgxMBicQKsPeDgjzdC36fs6bMjGApWDNLR9erAXMs5skhMv36j9MV5ecvfavji5khqjWaWSFhN3YcCUUdiKH6isR4Pwy3U5y5egddBr16m"
 
@@ -48,6 +54,7 @@ class Sizes:
 
     batch: int = 500
     queued: int = 10_000
+    planned: int = 100_000
     users: int = 200
     clients: int = 16
 
@@ -116,7 +123,38 @@ async def _paying(stage: Stage, node: Node, sizes: Sizes) -> Table:
         table.add(
             "a long queue", f"{sizes.queued:,}", f"{len(made)}", f"{seconds:.1f} s", target=target, verdict=verdict
         )
+    table.notes.append(
+        "Planning alone: the queue is read once, and coins are chosen for each batch; nothing is signed."
+    )
+    async with _office(stage, sizes.users) as office:
+        batches, seconds = await _plan_everything(stage, office, node, sizes)
+        target, verdict = f"at most {MAX_PLANNING_SECONDS} s", seconds <= MAX_PLANNING_SECONDS
+        table.add(
+            "planning alone", f"{sizes.planned:,}", f"{batches}", f"{seconds:.1f} s", target=target, verdict=verdict
+        )
     return table
+
+
+async def _plan_everything(stage: Stage, office: Office, node: Node, sizes: Sizes) -> tuple[int, float]:
+    """How many batches a long queue makes, and how many seconds it takes to plan them."""
+    stage.tell(f"planning a queue of {sizes.planned:,}")
+    owners = [office.user_ids[number % len(office.user_ids)] for number in range(sizes.planned)]
+    async with db.transaction(office.pool) as tx:
+        # A transfer each would take longest, and no plan looks at them.
+        await tx.execute("SET LOCAL session_replication_role = replica")
+        now = await business_clock.now(tx)
+        await tx.execute(QUEUE, office.partner_id, owners, [_address() for _ in owners], AMOUNT_BTC, now)
+    await office.pool.execute("ANALYZE withdrawal")
+    fewest, made = -(-sizes.planned // sizes.batch), 0
+    async with _signing_node(office, node, fewest, sizes.batch) as deployment:
+        started = clock.monotonic()
+        outlook = await planning.look(deployment.pool, deployment.settings)
+        while (plan := (await planning.plan(deployment, "fast", outlook)).plan) is not None:
+            made += 1
+            outlook = outlook.after(plan, made)
+        seconds = clock.monotonic() - started
+    assert made == fewest, "as few batches as there can be"
+    return made, seconds
 
 
 async def _batches(stage: Stage, office: Office, deployment: Deployment, sizes: Sizes, name: str) -> float:

@@ -138,12 +138,13 @@ async def test_payouts(place: Stage, bitcoin_node: Node) -> None:
     asking, paying = await tables_of(Name.PAYOUTS, place)
     (line,) = asking.lines
     assert figure(line.cells[2]) > 0
-    alone, by_node, first, by_keys, second, queue = paying.lines
+    alone, by_node, first, by_keys, second, queue, planning = paying.lines
     assert [each.cells[1:3] for each in (alone, by_node, by_keys)] == [("5", "1")] * 3
     for batch, ratio in ((by_node, first), (by_keys, second)):
         assert abs(figure(ratio.cells[3]) * figure(alone.cells[3]) - figure(batch.cells[3])) <= figure(alone.cells[3])
         assert batch.verdict is (figure(batch.cells[3]) <= 1000 * MAX_SECONDS)
     assert (queue.cells[1:3], queue.target, queue.verdict) == (("12", "3"), "3 transactions", True)
+    assert (planning.cells[1:3], planning.verdict) == (("12", "3"), figure(planning.cells[3]) <= 10)
 
 
 async def test_vendor(place: Stage) -> None:
