@@ -1,7 +1,7 @@
 """Ledger transfers a second, singly and in sets, beside a plain transaction and beside pgledger in the same run.
 
 pgledger is another ledger in PostgreSQL (github.com/pgr0ss/pgledger, MIT). Its SQL is no part of this repository: where
-HASHRAIL_BENCHMARK_PGLEDGER names a folder with a copy of it, it is installed beside ours in the database of the run.
+BENCHMARK_PGLEDGER names a folder with a copy of it, it is installed beside ours in the database of the run.
 """
 
 import itertools
@@ -26,7 +26,7 @@ from hashrail.books.ledger import Transfer
 
 LEAST = Decimal(3)
 OURS, GATHERED = "ours", "ours, gathered"
-PGLEDGER = "HASHRAIL_BENCHMARK_PGLEDGER"
+PGLEDGER = "BENCHMARK_PGLEDGER"
 PGLEDGER_FILES = ("vendor/scoville-pgsql-ulid/uuid-to-ulid.sql", "pgledger.sql")
 SATOSHI = Decimal(1).scaleb(-8)
 PLENTY = Decimal(1_000)
