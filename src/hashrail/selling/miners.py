@@ -131,7 +131,7 @@ async def of_partner_user(
         """SELECT m.id, u.id AS user_id, m.name, m.power, m.energy_efficiency, m.created_at
            FROM app_user u LEFT JOIN LATERAL (
                SELECT id, name, power, energy_efficiency, created_at FROM miner
-               WHERE partner_id = u.partner_id AND user_id = u.id AND id > $5 AND ended_at IS NULL
+               WHERE partner_id = $1 AND user_id = u.id AND id > $5 AND ended_at IS NULL
                ORDER BY id LIMIT $3 OFFSET $4) m ON true
            WHERE u.partner_id = $1 AND u.partner_user_id = $2 ORDER BY m.id""",
         partner_id,
