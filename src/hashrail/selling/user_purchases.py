@@ -98,7 +98,7 @@ async def upgrades(
             AND (s.to_day IS NULL OR s.to_day > (p.created_at AT TIME ZONE 'UTC')::date + 1)
            JOIN miner m ON m.partner_id = p.partner_id AND m.id = p.miner_id
            LEFT JOIN LATERAL (SELECT collection_id FROM purchase
-                              WHERE partner_id = s.partner_id AND miner_id = s.miner_id LIMIT 1) AS o ON true
+                              WHERE partner_id = $1 AND miner_id = s.miner_id LIMIT 1) AS o ON true
            WHERE s.partner_id = $1 AND s.user_id = $2 AND p.kind = ANY ($3)
            ORDER BY p.id DESC LIMIT $4 OFFSET $5""",
         partner_id,
