@@ -18,7 +18,8 @@ from hashrail import clock, db
 from hashrail.access import api_keys
 from hashrail.books import lost_numbers
 from hashrail.db import DatabaseDownError
-from hashrail.deployment import facts, journal_file
+from hashrail.deployment import facts, journal, journal_file
+from hashrail.deployment.journal import Kind
 from hashrail.parties import (
     member_passkeys,
     member_second_factors,
@@ -676,3 +677,22 @@ async def test_a_running_process_answers_nothing_from_older_books(life: Life, tm
                 await asyncio.sleep(0.02)
             check_refused(await api.server.call("s2s_miners", partnerUserId="alice"), 503, "BOOKS_ARE_OLDER")
             check_refused(await api.http.get("/readyz"), 503, "BOOKS_ARE_OLDER")
+
+
+async def test_a_running_process_writes_what_is_noted_by_others(life: Life, tmp_path: Path) -> None:
+    """Whoever noted it may have been killed before it wrote the file."""
+    async with life.again(tmp_path) as books:
+        await books.begin()
+        async with books.served() as api:
+            for name in ("carol", "dave"):
+                async with db.transaction(api.world.pool) as tx:
+                    await journal.note(tx, Kind.USER_BLOCKED, partner_id=api.world.partner.id, user=name)
+                path, give_up = api.serving.deployment.settings.journal_file, clock.monotonic() + 30
+                while told(path) != name and clock.monotonic() < give_up:
+                    await asyncio.sleep(0.02)
+                assert told(path) == name
+
+
+def told(path: Path) -> str | None:
+    """The user whom the newest line of the journal is about."""
+    return journal_file.tail(path)[-1].what.get("user")
