@@ -21,6 +21,7 @@ from hashrail.selling import capacity, gathered_orders, orders
 from hashrail.selling.gathered_orders import Notice, Wish
 from hashrail.selling.orders import Order
 from tests.support.books import HOUR, advance, broken, buy, cancel, deployment, newcomer, notify, offer, order, pay
+from tests.support.locks import until_blocked
 from tests.support.patience import within
 from tests.support.world import World
 
@@ -206,38 +207,69 @@ async def test_who_is_held_by_somebody_else_is_left_alone(shop: World) -> None:
     assert [one is None for one in made + paid] == [True, False, True, False]
 
 
+async def test_what_is_not_plain_is_left_alone(shop: World) -> None:
+    """Late orders, blocked users, twins, and whoever comes behind one whose answer depends on another's."""
+    here = await Shop.open(shop, "1000")
+    ann, bob, cid, _ = here.users.values()
+    small = here.offers[0]
+    await order(here.world, cid, "late", small)
+    await advance(shop, 2 * HOUR)
+    for name, user_id in (("a", ann), ("b", bob)):
+        await order(here.world, user_id, name, small)
+    await here.set_blocked("ann", blocked=True)
+    async with db.transaction(shop.pool) as tx:
+        books = await fence.share(tx, here.world.partner.id)
+        paid = await gathered_orders.notify_paid(tx, books, [Notice("late", cid), Notice("a", ann), Notice("b", bob)])
+        twins = [Wish(bob, small, "x"), Wish(bob, small, "x"), Wish(cid, small, "y")]
+        made = await gathered_orders.create(tx, books, twins, ttl=HOUR)
+        doubtful = [Wish(ann, small, "z"), Wish(bob, small, "z"), Wish(cid, small, "w")]
+        left = await gathered_orders.create(tx, books, doubtful, ttl=HOUR)
+    assert [one is None for one in paid] == [True, True, False]
+    assert [one is None for one in made] == [False, True, False]
+    assert [one is None for one in left] == [True] * 3
+
+
 async def test_two_who_write_the_same_orders_do_not_wait_for_one_another(shop: World) -> None:
-    """In whatever order they came, and for whomever: each order is written once."""
+    """Whatever the order in which they came: a third one, whom both wait for, brings each to where it could."""
     here = await Shop.open(shop, "100000")
-    ann, bob, cid, dan = here.users.values()
+    ann, bob, cid, _ = here.users.values()
+    small = here.offers[0]
 
     async def write(wishes: Sequence[Wish]) -> list[Order | None]:
         async with db.transaction(shop.pool) as tx:
             return await gathered_orders.create(tx, await fence.share(tx, here.world.partner.id), wishes, ttl=HOUR)
 
-    for number in range(5):
-        names = [f"{number}.{each}" for each in range(6)]
-        mine = [Wish(whose, here.offers[0], name) for whose, name in zip((ann, bob) * 3, names, strict=True)]
-        yours = [Wish(whose, here.offers[0], name) for whose, name in zip((cid, dan) * 3, names[::-1], strict=True)]
-        one, other = await within(asyncio.gather(write(mine), write(yours)))
-        assert [(a is None) != (b is None) for a, b in zip(one, other[::-1], strict=True)] == [True] * 6
+    async with db.transaction(shop.pool) as tx:
+        books = await fence.share(tx, here.world.partner.id)
+        await gathered_orders.create(tx, books, [Wish(cid, small, "2")], ttl=HOUR)
+        mine = asyncio.create_task(write([Wish(ann, small, name) for name in "123"]))
+        await until_blocked(shop.pool, mine)
+        yours = asyncio.create_task(write([Wish(bob, small, name) for name in "321"]))
+        await until_blocked(shop.pool, yours, count=2)
+    one, other = await within(asyncio.gather(mine, yours))
+    assert [each is None for each in one] == [False, True, False]
+    assert other == [None] * 3
 
 
 async def test_several_orders_ask_no_more_than_one(shop: World) -> None:
     """Statements of three orders of three users, where level and class are there already: each is a round trip."""
     here = await Shop.open(shop, "100000")
     buyers = [here.users[name] for name in ("bob", "cid", "dan")]
-    await buy(here.world, buyers[0], "1", "before")
     asked: list[str] = []
     async with db.transaction(shop.pool) as tx:
         books = await fence.share(tx, here.world.partner.id)
-        with tx.query_logger(lambda record: asked.append(record.query)):
-            wishes = [Wish(user_id, here.offers[0], str(user_id)) for user_id in buyers]
-            await gathered_orders.create(tx, books, wishes, ttl=HOUR)
-            await asyncio.sleep(0)  # the last one is told a moment later
-            created = len(asked)
-            await gathered_orders.notify_paid(tx, books, [Notice(str(user_id), user_id) for user_id in buyers])
-            await asyncio.sleep(0)
+        # The first time the connection asks what types there are.
+        for round_number in range(2):
+            names = [f"{round_number} {user_id}" for user_id in buyers]
+            wishes = [Wish(user_id, here.offers[0], name) for user_id, name in zip(buyers, names, strict=True)]
+            asked.clear()
+            with tx.query_logger(lambda record: asked.append(record.query)):
+                await gathered_orders.create(tx, books, wishes, ttl=HOUR)
+                await asyncio.sleep(0)  # the last one is told a moment later
+                created = len(asked)
+                notices = [Notice(name, user_id) for user_id, name in zip(buyers, names, strict=True)]
+                await gathered_orders.notify_paid(tx, books, notices)
+                await asyncio.sleep(0)
     assert (created, len(asked) - created) == (10, 11)
 
 
