@@ -8,7 +8,7 @@ import itertools
 import math
 import statistics
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -379,30 +379,32 @@ def _work(large: Figures) -> Table:
 
 
 def _growth(small: Figures, large: Figures) -> Table:
-    """What was measured at both sizes, as a power of the size, and what ten times the larger one comes to by it."""
+    """What was measured at both sizes: a part that stays and one that grows in proportion; and both at ten times."""
     ratio = large.size.users / small.size.users
     table = Table(
-        "Ten times the vendor's size, by measured growth",
-        ("what", "at the smaller size", "at the larger size", "grows like size to the", "at ten times the larger"),
+        "Ten times that size, by measured growth",
+        ("what", "at the smaller size", "at the larger size", "of that, what stays", "at ten times the larger"),
         notes=[
             f"Smaller: {small.size.users:,} users, {small.size.miners:,} miners, {small.size.partners:,} partners;",
             f"larger: {ratio:g} times as many. Both with as many days and rate classes.",
-            "What does not grow with the size grows with days and rate classes.",
-            "The longest come first: they are what breaks first.",
+            "A line through both: what stays grows with days and rate classes, the rest in proportion to the size.",
+            "What takes longest at ten times comes first, and then what is largest.",
         ],
     )
-    lines = [("seconds", name, small.seconds.get(name), took) for name, took in large.seconds.items()]
-    lines += [("bytes", name, small.bytes.get(name), weight) for name, weight in large.bytes.items()]
-    known = [
-        (unit, name, was, is_) for unit, name, was, is_ in lines if was and is_ and (unit != "bytes" or is_ >= 2**20)
-    ]
-    power = {(unit, name): math.log(is_ / was) / math.log(ratio) for unit, name, was, is_ in known}
-    known.sort(key=lambda line: (line[0], line[3] * 10 ** power[line[:2]]), reverse=True)
-    for unit, name, was, is_ in known:
-        shown = _seconds if unit == "seconds" else _mib
-        exponent = max(0.0, power[unit, name])
-        table.add(name, shown(was), shown(is_), f"{exponent:.2f}", shown(is_ * 10**exponent))
+    lines: list[tuple[Callable[[float], str], str, float, float]]
+    lines = [(_seconds, name, small.seconds.get(name, 0), took) for name, took in large.seconds.items()]
+    heavy = {name: float(weight) for name, weight in large.bytes.items() if weight >= 2**20}
+    lines += [(_mib, name, float(small.bytes.get(name, 0)), weight) for name, weight in heavy.items()]
+    known = [(shown, name, was, is_, _grown(was, is_, ratio)) for shown, name, was, is_ in lines if was and is_]
+    for shown, name, was, is_, (stays, tenfold) in sorted(known, key=lambda line: (line[0] is _mib, -line[4][1])):
+        table.add(name, shown(was), shown(is_), shown(stays), shown(tenfold))
     return table
+
+
+def _grown(small: float, large: float, ratio: float) -> tuple[float, float]:
+    """Of a figure at two sizes: what does not grow with the size, and what ten times the larger one comes to."""
+    of_size = max(0.0, large - small) * ratio / (ratio - 1)
+    return large - of_size if large - of_size > 0 else 0.0, large + 9 * of_size
 
 
 def _seconds(seconds: float) -> str:

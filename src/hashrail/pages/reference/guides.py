@@ -20,7 +20,10 @@ SHELVES = (
     ("Start", ("tutorial",)),
     ("How to", "how-to"),
     ("Why", "why"),
-    ("Operate", ("runbook", "README", "decisions", "dependencies", "benchmarks", "endurance", "routing")),
+    (
+        "Operate",
+        ("runbook", "README", "decisions", "dependencies", "benchmarks", "benchmarks-vendor", "endurance", "routing"),
+    ),
     ("Reference", "reference"),
 )
 
