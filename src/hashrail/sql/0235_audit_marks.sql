@@ -1,5 +1,5 @@
 -- What an audit that found everything in order has seen, so that the next one looks at what was written since.
--- depends: 0206_chart_in_one_list_holds
+-- depends: 0220_wal_timelines
 
 -- Global, one row at most; none while something is broken.
 CREATE TABLE audit_mark (
