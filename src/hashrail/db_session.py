@@ -87,6 +87,8 @@ EARLY = {
     # Where Citus is, it hides parts of tables from whoever reads the catalogue, by a look at each: the types that a new
     # connection asks for took seconds.
     "citus.override_table_visibility": "off",
+    # One connection to each server does all of a transaction, so that a day may be written after partners were read.
+    "citus.multi_shard_modify_mode": "sequential",
 }
 # Migrations rewrite tables, which takes as long as it takes. Where Citus is, new tables stay ordinary ones until they
 # are spread: it would let none that it has taken up itself refer to one that is spread.
