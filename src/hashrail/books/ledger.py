@@ -337,8 +337,14 @@ async def set_credit_limit(tx: Tx, partner_id: int, limit_usd: Decimal) -> None:
         raise _refusal(error) from error
 
 
-_RESOLVE = """
-    UPDATE transfer SET state = $5, resolved_at = $6, posted_seq = $7
+_VOID = """
+    UPDATE transfer SET state = $5, resolved_at = $6
+    WHERE partner_id = $1 AND kind = $2 AND object_id = $3 AND leg = $4 AND state = 'pending'
+    RETURNING debit_account, credit_account, amount"""
+# The number is drawn first: where partners are on several servers, none of them draws one while it writes.
+_POST = """
+    WITH drawn AS MATERIALIZED (SELECT nextval('transfer_posted_seq') AS number)
+    UPDATE transfer SET state = $5, resolved_at = $6, posted_seq = drawn.number FROM drawn
     WHERE partner_id = $1 AND kind = $2 AND object_id = $3 AND leg = $4 AND state = 'pending'
     RETURNING debit_account, credit_account, amount"""
 
@@ -347,9 +353,8 @@ async def _resolve(
     tx: Tx, books: OpenBooks, kind: TransferKind, object_id: int, leg: int, state: TransferState
 ) -> Transfer | None:
     """Move a pending transfer to its final state; None when it is there already."""
-    # A statement of its own: where partners are on several servers, none of them draws a number while it writes.
-    number = await tx.fetchval("SELECT nextval('transfer_posted_seq')") if state == "posted" else None
-    row = await tx.fetchrow(_RESOLVE, books.partner_id, kind.value, object_id, leg, state, books.now, number)
+    statement = _POST if state == "posted" else _VOID
+    row = await tx.fetchrow(statement, books.partner_id, kind.value, object_id, leg, state, books.now)
     if row is not None:
         return Transfer(
             kind, object_id, leg, debit=row["debit_account"], credit=row["credit_account"], amount=row["amount"]

@@ -113,20 +113,17 @@ async def post_reserved(tx: Tx, books: OpenBooks, ids: Sequence[Reserved]) -> in
     """Post pending transfers, in this order; answers how many, as some were posted before. None of them is voided."""
     if not ids:
         return 0
-    # A statement of its own, as in `ledger`: no server draws a number while it writes.
-    numbers = await tx.fetch(
-        "SELECT nextval('transfer_posted_seq') AS number FROM generate_series(1, $1::int)", len(ids)
-    )
     rows = await tx.fetch(
-        """UPDATE transfer t SET state = 'posted', resolved_at = $5, posted_seq = e.number
-           FROM unnest($2::text[], $3::bigint[], $4::int[], $6::bigint[]) AS e (kind, object_id, leg, number)
+        """WITH e AS MATERIALIZED (
+               SELECT i.kind, i.object_id, i.leg, nextval('transfer_posted_seq') AS number
+               FROM unnest($2::text[], $3::bigint[], $4::int[]) AS i (kind, object_id, leg))
+           UPDATE transfer t SET state = 'posted', resolved_at = $5, posted_seq = e.number FROM e
            WHERE t.partner_id = $1 AND t.kind = e.kind AND t.object_id = e.object_id AND t.leg = e.leg
              AND t.state = 'pending'
            RETURNING t.kind, t.object_id, t.leg, t.debit_account, t.credit_account, t.amount""",
         books.partner_id,
         *_columns([(one.kind.value, one.object_id, one.leg) for one in ids]),
         books.now,
-        [row["number"] for row in numbers],
     )
     found = {(row["kind"], row["object_id"], row["leg"]): row for row in rows}
     for one in ids:
