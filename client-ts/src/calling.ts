@@ -4,7 +4,7 @@ import { HashrailApiError, HashrailError, HashrailNetworkError } from "./errors.
 import type { OperationId } from "./generated/operations.ts";
 import { type Json, printed, queryText, readExactly } from "./json.ts";
 import type { Operation } from "./operation.ts";
-import { Seen } from "./positions.ts";
+import { POSITION, Seen } from "./positions.ts";
 
 export const PREFIX = "/api/partner";
 const PASSING: ReadonlySet<number> = new Set([429, 502, 503, 504]);
@@ -165,7 +165,7 @@ export class Caller {
       throw new HashrailNetworkError(error, about.key);
     }
     if (!response.ok) throw refusalOf(response, content, about.key);
-    this.#seen.told(response, losses);
+    this.#seen.told(response, losses, method === "POST" || POSITION in seen);
     return { response, content, key: about.key };
   }
 }

@@ -227,8 +227,12 @@ test("the greatest position is sent along, and none once a write has failed", as
     refusal(404, "X"),
     data('{"array":[]}', at("1-9")),
     refusal(409, "X"),
+    data("true", at("2-2")),
+    data("true", at("2-2")),
     data('{"array":[]}', at("2-2")),
     data('{"array":[]}'),
+    data("true", at("2-3")),
+    data("true"),
     data('{"array":[]}'),
   );
   const client = server(stub, { retries: 0 });
@@ -240,10 +244,14 @@ test("the greatest position is sent along, and none once a write has failed", as
   await assert.rejects(list());
   await list();
   await assert.rejects(bind());
-  await list();
-  await list();
+  await bind();
   client.forgetPosition();
+  await bind();
+  await list();
+  await list();
+  await bind();
+  await bind();
   await list();
   const sent = stub.asked.map((asked) => asked.headers.get("X-Hashrail-Position"));
-  assert.deepEqual(sent, [null, "1-5", "1-5", "2-1", "2-1", "2-1", null, "2-2", null]);
+  assert.deepEqual(sent, [null, "1-5", "1-5", "2-1", "2-1", "2-1", null, null, "2-2", "2-2", null, "2-3", null]);
 });

@@ -43,9 +43,17 @@ async def told(kind: str, deployment: Deployment, *verbs: str) -> None:
 
 
 async def test_the_greatest_position_is_sent_along(kind: str) -> None:
-    deployment = Deployment(None, "1-5", "1-3", None, "2-1", None)
+    deployment = Deployment(None, "1-5", "1-3", "2-1", "2-0", "2-2")
     await told(kind, deployment, "read", "write", "read", "read", "write", "read")
-    assert deployment.sent == [None, None, "1-5", "1-5", "1-5", "2-1"]
+    assert deployment.sent == [None, None, "1-5", "1-5", "2-1", "2-1"]
+
+
+@pytest.mark.parametrize("verb", ["write", "read"])
+async def test_after_an_answer_that_names_none_none_is_sent(kind: str, verb: str) -> None:
+    """What it has done or shown may be later than all that was told."""
+    deployment = Deployment("1-5", None, "1-9", None)
+    await told(kind, deployment, "write", verb, "write", "read")
+    assert deployment.sent == [None, "1-5", None, "1-9"]
 
 
 async def test_after_a_write_that_failed_none_is_sent(kind: str) -> None:
@@ -60,11 +68,11 @@ def test_an_answer_to_a_call_before_a_loss_counts_no_more() -> None:
     _, losses = seen.sent()
     with pytest.raises(KeyboardInterrupt), seen.sending(writes=True):
         raise KeyboardInterrupt
-    seen.told(httpx.Response(200, headers={HEADER: "1-5"}), losses)
+    seen.told(httpx.Response(200, headers={HEADER: "1-5"}), losses, is_expected=True)
     assert seen.sent() == ({}, 1)
     with pytest.raises(KeyboardInterrupt), seen.sending(writes=False):
         raise KeyboardInterrupt
-    seen.told(httpx.Response(200, headers={HEADER: "1-6"}), 1)
+    seen.told(httpx.Response(200, headers={HEADER: "1-6"}), 1, is_expected=False)
     assert seen.sent() == ({HEADER: "1-6"}, 1)
 
 

@@ -24,6 +24,7 @@ from hashrail.sqlstates import DatabasePooledError
 TRIALS = 20
 # What BEGIN says itself, or matters between transactions only.
 OF_A_SESSION = ("default_", "idle_session_timeout")
+ENDS = ("COMMIT", "ROLLBACK")
 SEEN = """
     SELECT pg_catalog.pg_backend_pid() AS process, pg_catalog.current_setting('server_encoding') AS encoding,
            (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AS database,
@@ -93,7 +94,12 @@ class PooledConnection(asyncpg.Connection):
         return super().transaction(isolation=isolation, readonly=readonly, deferrable=deferrable)
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
-        """As asyncpg's; what begins a transaction fixes everything for it in the same message."""
+        """As asyncpg's; what begins a transaction fixes everything for it in the same message.
+
+        What ends one goes as it is, also where the server has none any more, which it says by a warning.
+        """
+        if query.startswith(ENDS):
+            return await super().execute(query, *args, **options)
         if query.startswith("BEGIN ") and not self.is_in_transaction():
             writes = "" if "READ ONLY" in query else " READ WRITE"
             fixing = BY_SELECT if "READ COMMITTED" in query else self.by_set

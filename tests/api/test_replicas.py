@@ -139,6 +139,7 @@ async def check_that_callers_see_what_they_have_to(found: Followed) -> None:
         assert later > first
         assert await found.ask("carol") == (200, BEHIND)
         assert await found.ask("carol", later) == (200, BEHIND)
+        await check_that_one_who_is_not_there_yet_is_refused(found, first)
         # Who has seen the first commit alone may be shown that moment, if it is not too long ago.
         assert await found.ask("carol", first) == (404, "standby")
     # What the primary is not known to have reached, or another timeline, asks for the present.
@@ -150,11 +151,26 @@ async def check_that_callers_see_what_they_have_to(found: Followed) -> None:
     # The answer names what it has shown, so that the next one shows no less.
     response = await found.api.server.call("s2s_miners", {HEADER: str(first)}, partnerUserId="carol")
     assert position_of(response) >= later
+    # What only the primary answers shows the present, so whoever goes on from there is told how far that is.
+    for headers, is_told in (({HEADER: str(first)}, True), ({}, False)):
+        response = await found.api.server.call("s2s_events", headers)
+        assert response.status_code == 200
+        assert (HEADER in response.headers) is is_told
+        assert not is_told or position_of(response) >= later
     # It is waited for, for a moment.
     found.server.run("SELECT pg_wal_replay_pause()")
     await found.log_in("dora")
     threading.Timer(0.05, found.server.run, ["SELECT pg_wal_replay_resume()"]).start()
     assert await found.ask("dora") == (200, "standby")
+
+
+async def check_that_one_who_is_not_there_yet_is_refused(found: Followed, at: Position) -> None:
+    """A user whom the standby has not heard of, and who names an earlier moment, is answered in good order."""
+    user = await found.api.user("later")
+    for name in FROM_STANDBYS:
+        if CONTRACT[name][3] != "signed":
+            response = await user.call(name, {HEADER: str(at)}, **good(name))
+            assert response.status_code < 500, (name, response.text)
 
 
 async def check_that_what_the_standby_cancels_is_read_from_the_primary(found: Followed) -> None:
@@ -219,14 +235,42 @@ async def check_that_one_that_stands_apart_is_set_aside(found: Followed) -> None
             assert await found.ask("frank") == (200, "no standby")
             assert (await found.api.http.get("/readyz")).json()["standbysServing"] == 0
         await found.until_aside(None)
+        # Those who were connected are gone, and nobody new is let in or refused.
+        with found.server.frozen(postmaster_only=True):
+            assert found.standby.pool is not None
+            await found.standby.pool.expire_connections()
+            await found.until_aside(AWAY)
+        await found.until_aside(None)
     with found.standing_still():
         found.primary.run("UPDATE wal_timeline SET mark = uuid_send(gen_random_uuid())")
         await found.until_aside(OTHER_HISTORY)
     await found.until_aside(None)
-    found.server.run("SELECT pg_promote()")
+    await check_that_one_that_is_promoted_meanwhile_has_shown_nothing(found)
+    await found.until_aside(PROMOTED)
+    found.standby.aside = None
     assert await found.ask("frank") in ((200, BEHIND), (200, "no standby"))
     await found.until_aside(PROMOTED)
     assert await found.ask("frank") == (200, "no standby")
+
+
+async def check_that_one_that_is_promoted_meanwhile_has_shown_nothing(found: Followed) -> None:
+    """What it shows from then on is of a history of its own, in which no position tells how far it was."""
+    seen: list[bool] = []
+
+    async def promoted(call: Call, _fields: Any) -> Data[int]:
+        async with db.snapshot(call.pool) as tx:
+            seen.append(await tx.fetchval("SELECT pg_is_in_recovery()"))
+            if seen[-1]:
+                await asyncio.to_thread(found.server.run, "SELECT pg_promote()")
+        return Data(1)
+
+    first = await found.log_in("greta")
+    call = Call(found.api.serving, None, Arrival("GET", "/", b"", b"", [(HEADER, str(first))], ""), "promoted")
+    reply = await reading.read(promoted, call, None)
+    assert seen == [True, False]
+    told = positions.read(reply.headers[HEADER])
+    assert told is not None
+    assert told >= first
 
 
 async def check_that_one_that_lags_or_cannot_be_reached(followed: Followed) -> None:

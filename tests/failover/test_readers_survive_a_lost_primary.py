@@ -60,8 +60,8 @@ class Life:
         self._note(response.headers.get(POSITION))
 
     def _note(self, position: str | None) -> None:
-        if self.names_positions and position is not None:
-            self.position = max(position, self.position or "")
+        if self.names_positions:  # as the SDKs do: without one nobody knew how far the primary was
+            self.position = None if position is None else max(position, self.position or "")
 
 
 class Reading:

@@ -2,7 +2,8 @@
 
 Answers name how far the deployment's log was, in `X-Hashrail-Position`. The client keeps the greatest and sends it
 along. A write that ended in an error may be done all the same, at a position that nobody told: from then on nothing is
-sent, which asks for everything that is committed, until an answer to a later call names a position again.
+sent, which asks for everything that is committed, until an answer to a later call names a position again. So it is
+where an answer that should name one does not: what it has done or shown is at none that the client knows.
 """
 
 import threading
@@ -27,9 +28,14 @@ class Seen:
         with self._lock:
             return ({} if self._position is None else {HEADER: self._position}), self._losses
 
-    def told(self, response: httpx.Response, losses: int) -> None:
-        """An answer came to a call that was sent after so many losses."""
+    def told(self, response: httpx.Response, losses: int, *, is_expected: bool) -> None:
+        """A success came to a call that was sent after so many losses.
+
+        A position `is_expected` of what writes, and of what was sent one.
+        """
         position = response.headers.get(HEADER)
+        if position is None and is_expected:
+            self.lost()
         with self._lock:
             if position is not None and losses == self._losses:
                 self._position = max(position, self._position or "")

@@ -49,7 +49,7 @@ class Sender:
             except (HashrailApiError, httpx.RequestError) as failure:
                 pause_seconds = attempts.pause_seconds(failure)
             else:
-                self.seen.told(response, losses)
+                self.seen.told(response, losses, is_expected=call.writes or bool(seen))
                 return answer
             time.sleep(pause_seconds)
 
@@ -77,6 +77,6 @@ class AsyncSender:
             except (HashrailApiError, httpx.RequestError) as failure:
                 pause_seconds = attempts.pause_seconds(failure)
             else:
-                self.seen.told(response, losses)
+                self.seen.told(response, losses, is_expected=call.writes or bool(seen))
                 return answer
             await asyncio.sleep(pause_seconds)

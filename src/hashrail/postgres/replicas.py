@@ -80,8 +80,10 @@ class Standby:
         try:
             pool = await self._opened()
             found = await positions.replayed(db.checked(pool, seconds=ASK_SECONDS))
-        except db.BusyError:
-            return  # those who read hold all its connections
+        except db.BusyError as error:
+            if pool.get_size() < pool.get_max_size():
+                self.set_aside(AWAY, str(error))  # one more could be opened, and was not
+            return  # or those who read hold all of them
         except (UnavailableError, BadSettingError, *db.DATABASE_ERRORS) as error:
             self.set_aside(AWAY, str(error))
             return
@@ -181,9 +183,14 @@ class Reading:
             step_seconds = min(2 * step_seconds, LONGEST_STEP_SECONDS)
 
     async def _note(self, connection: Tx) -> None:
-        """How far it is after the read, which has seen no more than that."""
+        """How far it is after the read, which has seen no more than that.
+
+        Raises NotReplayedError where it was promoted meanwhile: then what it has seen has no position in this history.
+        """
         found = await positions.replayed(connection)
-        self.seen = Position(self._said.position.timeline, found.offset)
+        self.standby.assert_follows(found, self._said)
+        now = Position(self._said.position.timeline, found.offset)
+        self.seen = now if self.seen is None else max(self.seen, now)
 
 
 class Replicas:

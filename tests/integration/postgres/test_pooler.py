@@ -219,6 +219,16 @@ async def test_the_moment_of_a_transaction_is_its_first_query(beside: str) -> No
     await other.close()
 
 
+async def test_what_ends_a_transaction_that_is_none_ends_nothing(beside: str) -> None:
+    """One that was called off before it had begun is rolled back all the same, when its connection is given back."""
+    pool = await db.open_pooled(beside, connections=1)
+    async with pool.acquire() as connection:
+        for ending in ("ROLLBACK", "COMMIT"):
+            assert await connection.execute(ending) == ending
+    assert await pool.fetchval("SELECT 1") == 1
+    await pool.close()
+
+
 async def test_the_api_serves_many_by_few_connections(
     dsn: str, world: World, beside: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,3 +69,19 @@ async def test_a_process_that_hears_nothing_trusts_less(monkeypatch: pytest.Monk
     assert await used_at(106, 165.9) == [100, 105, 106]
     known.hear_nothing()
     assert await used_at(165.9) == [100, 105, 106, 165.9]
+
+
+async def test_what_took_long_to_read_is_trusted_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database may have answered at the beginning, and the line have held it back."""
+    reads: list[float] = []
+
+    async def load(_: str) -> str:
+        reads.append(clock.monotonic())
+        monkeypatch.setattr(clock, "monotonic", lambda: reads[-1] + 4)
+        return "key"
+
+    cache: Cache[str, str] = Cache(load, seconds=5)
+    for moment in (100.0, 104.9, 105.0):
+        monkeypatch.setattr(clock, "monotonic", lambda moment=moment: moment)
+        await cache.get("a")
+    assert reads == [100, 105]

@@ -219,7 +219,7 @@ def _headers(operation: AnyOperation) -> Part:
         names.append(words.REPLAYED)
     if operation.name in WITHDRAWING:
         names.append(words.WITHDRAWAL_ID)
-    if operation.writes or operation.commits or operation.from_standbys:
+    if operation.writes or operation.commits or operation.auth is not Auth.NONE:
         names.append(words.POSITION)
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 

@@ -33,7 +33,8 @@ body is an empty object. Every POST takes the fields of a signature; where none 
 kept answer.
 
 **Read replicas**, where the deployment has some, show everybody what was committed when they asked. Answers then carry
-`X-Hashrail-Position`: whoever sends the greatest one that they have got is shown at least that, and perhaps no more."""
+`X-Hashrail-Position`: whoever sends the greatest one that they have got is shown at least that, and perhaps no more.
+After a write that failed, and where an answer to a write or to whoever sent one has none, send none until the next."""
 
 SIGNATURE = f"""HMAC-SHA256 in hexadecimal, in any case, keyed with the API key's secret, over exactly what is sent, the
 signature itself left out. The order of the fields is the order sent. `timestamp` is in milliseconds since 1970 UTC;

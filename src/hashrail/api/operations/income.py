@@ -311,10 +311,13 @@ async def _held(call: Call, tx: Tx, user_id: int, *, first: date | None = None, 
 
 
 async def _spendable(tx: Tx, partner_id: int, user_id: int) -> Decimal:
-    """The user's BTC: what is on the account, and what is credited and not settled."""
+    """The user's BTC: what is on the account, and what is credited and not settled.
+
+    A standby may not have the user yet, nor their account.
+    """
     accounts = await ledger.balances_of_user(tx, partner_id, user_id)
-    balance = next(account for account in accounts if account.currency == "BTC")
-    return max(ZERO, balance.spendable + await settling.unsettled(tx, partner_id, user_id))
+    balance = next((account.spendable for account in accounts if account.currency == "BTC"), ZERO)
+    return max(ZERO, balance + await settling.unsettled(tx, partner_id, user_id))
 
 
 def _parts(record: Record) -> tuple[cursors.Part, ...]:

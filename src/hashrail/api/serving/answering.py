@@ -50,10 +50,20 @@ async def answer(operation: Operation[F], serving: Serving, arrival: Arrival) ->
             reply = await operation.run(call, fields)
         else:
             reply = await _in_turn(operation, call, caller, fields)
-    if operation.writes or operation.commits:
+    if _tells_position(operation, call):
         reply = await reading.told(serving.replicas, reply)
     arrival.notes.cost += await limits.charge(serving, arrival.spending, rows=call.cost.rows, size=len(reply.body))
     return _unless_known(reply, arrival)
+
+
+def _tells_position(operation: AnyOperation, call: Call) -> bool:
+    """Whether the answer names a position where there are standbys: the caller's next read is to show no less.
+
+    What a standby may answer says itself how far that one was.
+    """
+    if operation.writes or operation.commits:
+        return True
+    return call.caller is not None and not operation.from_standbys and reading.sent(call) is not None
 
 
 async def _in_turn(operation: Operation[F], call: Call, caller: Caller, fields: F) -> Reply:

@@ -30,13 +30,13 @@ async def read(handler: Read[F], call: Call, fields: F) -> Reply:
     replicas = call.serving.replicas
     if replicas is None:
         return await running.read(handler, call, fields)
-    sent = _sent(call)
-    reply, outcome = await _from_standbys(replicas, sent, handler, call, fields)
+    named = sent(call)
+    reply, outcome = await _from_standbys(replicas, named, handler, call, fields)
     READS.labels(outcome).inc()
     if reply is not None:
         return reply
     reply = await running.read(handler, _afresh(call, None), fields)
-    return reply if sent is None else await told(replicas, reply)
+    return reply if named is None else await told(replicas, reply)
 
 
 async def told(replicas: Replicas | None, reply: Reply) -> Reply:
@@ -47,18 +47,24 @@ async def told(replicas: Replicas | None, reply: Reply) -> Reply:
     return reply
 
 
+def sent(call: Call) -> Position | None:
+    """What the caller names; a header that came twice, or is none of ours, names nothing."""
+    values = [value for name, value in call.arrival.headers if name == POSITION_HEADER]
+    return positions.read(values[0]) if len(values) == 1 else None
+
+
 async def _from_standbys(
-    replicas: Replicas, sent: Position | None, handler: Read[F], call: Call, fields: F
+    replicas: Replicas, named: Position | None, handler: Read[F], call: Call, fields: F
 ) -> tuple[Reply | None, str]:
     """The reply of a standby, None where the primary has to give it, and how it came to that."""
     outcome = NOBODY
     try:
-        said = await replicas.wanted(sent)
+        said = await replicas.wanted(named)
     except (UnavailableError, *db.DATABASE_ERRORS):
         return None, outcome
     for place, standby in enumerate(replicas.serving()):
         # One is waited for; the others have it by then, or the primary answers.
-        reading = Reading(standby, said, 0 if place else WAIT_SECONDS, notes=sent is not None)
+        reading = Reading(standby, said, 0 if place else WAIT_SECONDS, notes=named is not None)
         try:
             reply = await running.read(handler, _afresh(call, reading), fields)
         except (NotReplayedError, UnavailableError, *db.DATABASE_ERRORS) as error:
@@ -85,9 +91,3 @@ def _afresh(call: Call, reading: Reading | None) -> Call:
 
 def _at(reply: Reply, position: Position) -> Reply:
     return msgspec.structs.replace(reply, headers=reply.headers | {POSITION_HEADER: str(position)})
-
-
-def _sent(call: Call) -> Position | None:
-    """What the caller names; a header that came twice, or is none of ours, names nothing."""
-    values = [value for name, value in call.arrival.headers if name == POSITION_HEADER]
-    return positions.read(values[0]) if len(values) == 1 else None

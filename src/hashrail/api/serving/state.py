@@ -75,11 +75,11 @@ class Cache(Generic[K, V]):
     _changes: int = 0
 
     async def get(self, key: K) -> V:
-        """What is read for the key, or was within the last seconds."""
+        """What is read for the key, or was within the last seconds, counted from before it was read."""
         found = self._read.get(key) or self._absent.get(key)
         if found is not None and clock.monotonic() < found[1] + self._trusted_seconds:
             return found[0]
-        changes = self._changes
+        changes, began_seconds = self._changes, clock.monotonic()
         loaded = await self.load(key)
         if self._changes != changes:
             return loaded  # something was announced meanwhile, perhaps of this: it is read anew next time
@@ -87,7 +87,7 @@ class Cache(Generic[K, V]):
         kept = self._absent if loaded is None else self._read
         if len(kept) >= MAX_REMEMBERED:
             kept.clear()
-        kept[key] = (loaded, clock.monotonic())
+        kept[key] = (loaded, began_seconds)
         return loaded
 
     @property
