@@ -30,6 +30,7 @@ from tests.support.api_client import (
     refused_soon,
 )
 from tests.support.clocks import wall_reads
+from tests.support.databases import CUT_LISTENERS
 from tests.support.patience import until
 
 MINERS = f"{S2S}/nft/find-by-user"
@@ -174,10 +175,8 @@ async def test_after_a_cut_line_everything_is_read_anew(api: Api) -> None:
     assert (await read(caller)).status_code == 200
     await silently_revoke(api, made.key_id)
     assert (await read(caller)).status_code == 200
-    cut = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-             WHERE datname = current_database() AND query LIKE 'LISTEN%' AND pid <> pg_backend_pid()"""
     # The process may only just have begun to listen.
-    await until(lambda: api.world.pool.fetch(cut))
+    await until(lambda: api.world.pool.fetch(CUT_LISTENERS))
     check_refused(await refused(caller), 401, "API_KEY_REVOKED")
     # It listens again.
     await test_a_revocation_counts_at_once(api)

@@ -26,6 +26,7 @@ from tests.support.api_client import (
     open_shared_api,
     settings_of,
 )
+from tests.support.databases import CUT_LISTENERS
 from tests.support.ton import proof
 from tests.support.world import World
 
@@ -297,9 +298,7 @@ async def test_after_a_cut_line_the_list_is_read_anew(api: Api) -> None:
     alice = await api.user("alice")
     assert (await alice.call("c2s_miners", {"Origin": PAGE})).status_code == 200
     await api.world.pool.execute("UPDATE partner SET origins = '{}' WHERE id = $1", api.world.partner.id)
-    cut = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-             WHERE datname = current_database() AND query LIKE 'LISTEN%' AND pid <> pg_backend_pid()"""
-    assert await api.world.pool.fetch(cut)
+    assert await api.world.pool.fetch(CUT_LISTENERS)
     response = await until_answered(lambda: alice.call("c2s_miners", {"Origin": PAGE}), 403)
     check_refused(response, 403, "ORIGIN_NOT_ALLOWED")
 

@@ -30,6 +30,12 @@ FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 PLANS = {"plan_cache_mode": "force_generic_plan"}
 COPYING_FILES = 150_000
 # What most tests rely on: a clock that they may move, addresses of the network that everybody knows, and no chain.
+# Sessions of processes that listen: the last that they asked, when they begin and every ten seconds.
+LISTENERS = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query = 'SELECT clock_timestamp()'"
+CUT_LISTENERS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND (query LIKE 'LISTEN%' OR query = 'SELECT clock_timestamp()')
+      AND pid <> pg_backend_pid()"""
 A_DEPLOYMENT = """
     INSERT INTO deployment (id, mode, network, chain, epoch, created_at)
     VALUES (1, 'sandbox', 'bitcoin', 'none', md5(random()::text), now())"""

@@ -11,10 +11,9 @@ from hashrail.api.serving import state
 from tests.support import patience
 from tests.support.api_client import check_refused, open_api
 from tests.support.clusters import Cluster, cluster
+from tests.support.databases import LISTENERS
 from tests.support.patience import until
 from tests.support.world import World
-
-LISTENERS = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query = 'SELECT clock_timestamp()'"
 
 
 @pytest.fixture(scope="module")
