@@ -11,15 +11,23 @@ import pytest
 
 from hashrail import db
 from hashrail.access import idempotency
+from hashrail.api.serving import gathering
 from hashrail.db import UnknownOutcomeError
 from hashrail.parties import users
 from tests.support.api_client import Api, an_offer, answered, check_books, check_refused, exact
+from tests.support.books import buy, offer, order
 from tests.support.locks import until_blocked
 from tests.support.patience import until
 from tests.support.standings import suspended
 
 CREATE, NOTIFY = "s2s_payment_create", "s2s_payment_success"
 Keep = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others wait for the one whose user is held, however slow the machine is."""
+    monkeypatch.setattr(gathering, "PATIENCE_SECONDS", 600)
 
 
 @asynccontextmanager
@@ -139,6 +147,22 @@ async def test_a_commit_that_fails(
     async with gathered(api, *await creations(api, "a", "b", "c")) as found:
         assert [exact(one).get("error", "ok") for one in found] == ["ok", told, told]
     assert await commits(api) == written
+
+
+async def test_a_user_whose_miners_begin_too_late_is_refused_alone(api: Api) -> None:
+    """A clock that was ahead has written their stint: nobody else's order waits until it is brought back."""
+    whose = {
+        name: (await api.world.user(user)).id for name, user in {"a": "slow", "b": "b", "c": "c", "d": "d"}.items()
+    }
+    await buy(api.world, whose["b"], "8", "had")
+    move = "UPDATE stint SET from_day = from_day + $2::int WHERE user_id = $1"
+    await api.world.pool.execute(move, whose["b"], 1)
+    for name, user_id in whose.items():
+        await order(api.world, user_id, name, await offer(api.world, "16" if name == "b" else "1"))
+    paid = [api.server.request(NOTIFY, userId=user_id, externalId=name) for name, user_id in whose.items()]
+    async with gathered(api, *paid) as found:
+        assert [exact(one).get("error", "ok") for one in found] == ["ok", "STINT_AHEAD", "ok", "ok"]
+    await api.world.pool.execute(move, whose["b"], -1)
 
 
 async def test_a_partner_that_is_suspended_meanwhile_creates_nothing(api: Api) -> None:

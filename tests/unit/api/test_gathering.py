@@ -76,6 +76,17 @@ async def test_the_first_goes_at_once_and_the_others_together() -> None:
     await desk.all_done()
 
 
+async def test_one_that_takes_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in its way need not be in the others', who go once, and not again when it ends."""
+    monkeypatch.setattr(gathering, "PATIENCE_SECONDS", 0)
+    desk = Desk()
+    tasks = await desk.asked("a", "b", "c")
+    assert desk.done == [["a"], ["b", "c"]]
+    desk.gate.set()
+    assert await asyncio.gather(*tasks) == ["a alone", "b together", "c together"]
+    await desk.all_done()
+
+
 async def test_one_that_waits_alone_goes_alone() -> None:
     desk = Desk()
     tasks = await desk.asked("a", "b")

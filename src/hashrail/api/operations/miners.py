@@ -23,6 +23,7 @@ from hashrail.api.wire.page import Page, by_id
 from hashrail.books.fence import OpenBooks
 from hashrail.db import Tx
 from hashrail.parties.users import UserBlockedError, UserNotFoundError
+from hashrail.rewards.stints import StintAheadError
 from hashrail.selling import miner_transfers, miners
 from hashrail.selling.miners import Miner, MinerNotFoundError
 
@@ -90,7 +91,10 @@ async def miners_of_user(call: Call, query: UserPageQuery) -> Data[Listing[Miner
     "/s2s/nft/transfer",
     Auth.SIGNED,
     scope="transfer",
-    refuses=(UserNotFoundError, UserBlockedError, miner_transfers.HandoverToSelfError, MinerNotFoundError),
+    refuses=(
+        *(UserNotFoundError, UserBlockedError, miner_transfers.HandoverToSelfError, MinerNotFoundError),
+        StintAheadError,
+    ),
 )
 async def transfer(call: Call, tx: Tx, books: OpenBooks, body: TransferBody) -> Data[bool]:
     """#8: the miner goes to another of the partner's users, who earns from tomorrow."""

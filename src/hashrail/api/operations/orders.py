@@ -33,6 +33,7 @@ from hashrail.deployment.opened import Deployment
 from hashrail.events import feed
 from hashrail.parties import users
 from hashrail.parties.users import UserBlockedError, UserNotFoundError
+from hashrail.rewards.stints import StintAheadError
 from hashrail.selling import capacity, catalogue, gathered_orders, orders
 from hashrail.selling.gathered_orders import Notice, Wish
 from hashrail.selling.orders import Order
@@ -176,7 +177,7 @@ async def payment_create(call: Call, tx: Tx, books: OpenBooks, body: PaymentCrea
     scope="order",
     refuses=(
         *(orders.OrderNotFoundError, orders.OrderCancelledError, orders.OrderExpiredError, orders.OrderRefundedError),
-        *ORDERING,
+        *(StintAheadError, *ORDERING),
     ),
     # The user has paid for what was promised before.
     while_suspended=True,

@@ -24,6 +24,7 @@ from hashrail.db import Tx
 from hashrail.parties import operators
 from hashrail.parties.users import UserNotFoundError
 from hashrail.processes import housekeeping
+from hashrail.rewards.stints import StintAheadError
 from hashrail.sandbox import customers, journey
 from hashrail.sandbox.customers import Opening, OrderHalfOpenedError, OrderPaidError, Outcome
 from hashrail.sandbox.moves import NOT_FAR
@@ -172,6 +173,7 @@ async def late_notice(call: Call, steps: Steps, body: LateNoticeBody) -> Data[Or
     scope="order",
     refuses=(
         *(orders.OrderNotFoundError, refunds.OrderNotIssuedError, MinerNotFoundError, operators.ReasonMissingError),
+        StintAheadError,
     ),
     while_suspended=True,
 )

@@ -31,6 +31,7 @@ from hashrail.books.fence import OpenBooks
 from hashrail.db import Tx
 from hashrail.errors import HashrailError
 from hashrail.events.types.payments import UpgradeType
+from hashrail.rewards.stints import StintAheadError
 from hashrail.selling import miners, upgrade_tariff, upgrades
 from hashrail.selling.upgrades import PostPayment, UpgradeKind
 
@@ -122,7 +123,7 @@ class PostPaymentOut(Answer, kw_only=True):
     scope="order",
     may_be_unsigned=True,
     # Bounds: for a number of more decimals than any amount has.
-    refuses=(FieldBoundsError, upgrades.UpgradeNotPricedError, *PRICING, *ORDERING),
+    refuses=(FieldBoundsError, upgrades.UpgradeNotPricedError, StintAheadError, *PRICING, *ORDERING),
 )
 async def upgrade(_call: Call, tx: Tx, books: OpenBooks, body: UpgradeBody) -> Data[UpgradeOut]:
     """#30: improve a miner from tomorrow on; the partner owes the price."""

@@ -2,7 +2,7 @@
 
 Whoever comes first goes at once and by itself, so that nobody waits for company. Those who come meanwhile share one
 transaction and one flush to disk. One of them that cannot be done with the others is done by itself afterwards, with
-its own answer.
+its own answer. One by itself that takes long, since its user is held by somebody, is not waited for any longer.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from hashrail.api.serving.turns import MAX_WAITING, WAIT_SECONDS, PartnerBusyError
@@ -17,6 +18,8 @@ from hashrail.errors import HashrailError
 
 # In one transaction.
 MOST = 64
+# So long those behind wait for one that goes by itself.
+PATIENCE_SECONDS = 1.0
 
 M = TypeVar("M")
 R = TypeVar("R")
@@ -40,6 +43,19 @@ class _Waiting(Generic[M, R]):
     together: Together[M, R]
     turn: "asyncio.Future[_By[R]]"
     is_taken: bool = False
+
+
+@dataclass
+class _Once:
+    """Does something when it is first called."""
+
+    work: Callable[[], None]
+    is_done: bool = False
+
+    def __call__(self) -> None:
+        if not self.is_done:
+            self.is_done = True
+            self.work()
 
 
 @dataclass
@@ -76,10 +92,13 @@ class Gatherings:
         return await alone() if by.outcome is None else by.outcome
 
     async def _lead(self, key: Key, alone: Alone[R]) -> R:
+        going_on = _Once(partial(self._go_on, key))
+        patience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, going_on)
         try:
             return await alone()
         finally:
-            self._go_on(key)
+            patience.cancel()
+            going_on()
 
     async def _wait(self, key: Key, waiting: _Waiting[M, R]) -> _By[R]:
         """How a request goes on that waits; nobody waits for long until it is taken along."""

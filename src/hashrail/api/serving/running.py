@@ -31,7 +31,7 @@ from hashrail.books import fence
 from hashrail.books.fence import OpenBooks
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
-from hashrail.errors import HashrailError, UnavailableError
+from hashrail.errors import HashrailError
 
 IDEMPOTENCY_HEADER = "idempotency-key"
 # Visible ASCII: what one proxy trims or decodes in another way than the next would be another key.
@@ -160,7 +160,8 @@ async def _all_at_once(
     """The replies of several requests, in one commit.
 
     None for one that is done by itself: it was sent before, has used up its budget, or is not plain. So are all where
-    they cannot be done together: then nothing is written. Whether it is can only be unknown for all alike.
+    they cannot be done together: then nothing is written, and what is in the way may be a matter of one of them. Only
+    that nobody gets to the database, or knows what it has done, is told to all alike.
     """
     serving, partner_id = members[0].call.serving, members[0].call.partner_id
     replies: list[Reply | HashrailError | None] = [None] * len(members)
@@ -177,7 +178,7 @@ async def _all_at_once(
             kept = [(members[number].keys, ENCODER.encode(reply)) for number, reply in made.items()]
             retention = timedelta(seconds=serving.deployment.settings.answer_retention_seconds)
             await idempotency.keep_all(tx, serving.deployment.vault, partner_id, kept, retention=retention)
-    except UnavailableError as error:
+    except (PartnerBusyError, db.BusyError, db.DatabaseDownError) as error:
         # Each has an error of its own, since details are added to it.
         return [type(error)(error.message, **error.details) for _ in members]
     except (HashrailError, idempotency.AnsweredMeanwhileError, AssertionError, *db.DATABASE_ERRORS):
