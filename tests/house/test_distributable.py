@@ -101,7 +101,11 @@ OWNED, WHOLE = {"account", "app_user", "event"}, {"batch"}
         ),
         (
             "UPDATE account SET id = CASE WHEN $2 THEN nextval('x') END WHERE partner_id = $1",
-            ["nextval inside the CASE of an UPDATE"],
+            ["nextval in an UPDATE"],
+        ),
+        (
+            "UPDATE account a SET id = nextval('x') FROM batch b WHERE a.partner_id = $1 AND a.id = b.id",
+            ["nextval in an UPDATE"],
         ),
         (
             "SELECT b.id FROM batch b WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.partner_id = $1 AND e.id = b.id)",

@@ -146,8 +146,8 @@ class Reader:
             self._query(node.subquery, scope, sublink=False)
         elif isinstance(node, ast.FuncCall):
             name = node.funcname[-1].sval
-            if inside_case and name in VOLATILE and isinstance(query, ast.UpdateStmt):
-                self.faults.append(f"{name} inside the CASE of an UPDATE")
+            if name in VOLATILE and isinstance(query, ast.UpdateStmt) and (inside_case or scope.owned):
+                self.faults.append(f"{name} in an UPDATE")
         elif isinstance(node, ast.ColumnRef):
             if sublink:
                 self._lean(node, scope)
