@@ -121,6 +121,25 @@ def test_what_is_refused_is_told(statement: str, found: list[str]) -> None:
     assert faults(statement, owned=OWNED, global_=WHOLE) == found
 
 
+LATERAL = """
+    SELECT x.id FROM account a LEFT JOIN LATERAL (
+        SELECT {chosen} AS id FROM event e WHERE e.partner_id = {partner} {end}) x ON true
+    WHERE a.partner_id = $1"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "end", "apart"),
+    [("e.id", "", False), ("e.id", "LIMIT 1", True), ("e.id", "GROUP BY e.id", True), ("max(e.id)", "", True)],
+)
+def test_a_lateral_that_is_planned_by_itself_names_the_given_partner(chosen: str, end: str, *, apart: bool) -> None:
+    """Citus asks every server where it names that of the row around it."""
+    given = LATERAL.format(chosen=chosen, partner="$1", end=end)
+    leaning = LATERAL.format(chosen=chosen, partner="a.partner_id", end=end)
+    assert faults(given, owned=OWNED, global_=WHOLE) == []
+    told = faults(leaning, owned=OWNED, global_=WHOLE)
+    assert told == (["a subquery names the partner_id of the row around it, not the one that is given"] * apart)
+
+
 @pytest.mark.parametrize(
     ("module", "found", "route"),
     [

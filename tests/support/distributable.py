@@ -16,6 +16,7 @@ from pglast.enums import BoolExprType, SubLinkType
 # The grammar says which members of its nodes may be None; its types say that all may.
 ast: Any = pglast.ast
 KEY = "partner_id"
+AGGREGATES = {"array_agg", "bool_and", "bool_or", "count", "json_agg", "jsonb_agg", "max", "min", "string_agg", "sum"}
 VOLATILE = {"nextval", "random", "clock_timestamp", "gen_random_uuid", "statement_timestamp", "timeofday"}
 WRITES = (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
 QUERIES = (ast.SelectStmt, *WRITES)
@@ -80,19 +81,19 @@ class Reader:
             if name not in known:
                 self.faults.append(f"locks rows of {self.tables[name]} of no partner")
 
-    def _query(self, query: Any, outer: Scope | None, *, sublink: bool) -> None:
+    def _query(self, query: Any, outer: Scope | None, *, sublink: bool, apart: bool = False) -> None:
         scope = Scope(outer=outer)
         if query.withClause is not None:
             for cte in query.withClause.ctes:
                 self.ctes.add(cte.ctename)
                 self._query(cte.ctequery, outer, sublink=False)
         if isinstance(query, ast.SelectStmt) and query.larg is not None:
-            self._query(query.larg, outer, sublink=sublink)
-            self._query(query.rarg, outer, sublink=sublink)
+            self._query(query.larg, outer, sublink=sublink, apart=apart)
+            self._query(query.rarg, outer, sublink=sublink, apart=apart)
             return
         self._tables(query, scope)
         for node, inside_case in _inside(query, QUERIES):
-            self._node(node, scope, query, inside_case=inside_case, sublink=sublink)
+            self._node(node, scope, query, inside_case=inside_case, leans=sublink or apart)
         if isinstance(query, ast.InsertStmt) and query.selectStmt is not None:
             self._insert(query, scope)
         if isinstance(query, ast.SelectStmt) and query.lockingClause is not None:
@@ -137,19 +138,19 @@ class Reader:
         else:
             scope.others.add(name)
 
-    def _node(self, node: Any, scope: Scope, query: Any, *, inside_case: bool, sublink: bool) -> None:
+    def _node(self, node: Any, scope: Scope, query: Any, *, inside_case: bool, leans: bool) -> None:
         if isinstance(node, ast.SubLink):
             if node.subLinkType == SubLinkType.EXISTS_SUBLINK and node.subselect.targetList is None:
                 self.faults.append("EXISTS over an empty select list")
             self._query(node.subselect, scope, sublink=True)
         elif isinstance(node, ast.RangeSubselect):
-            self._query(node.subquery, scope, sublink=False)
+            self._query(node.subquery, scope, sublink=False, apart=node.lateral and _is_apart(node.subquery))
         elif isinstance(node, ast.FuncCall):
             name = node.funcname[-1].sval
             if name in VOLATILE and isinstance(query, ast.UpdateStmt) and (inside_case or scope.owned):
                 self.faults.append(f"{name} in an UPDATE")
         elif isinstance(node, ast.ColumnRef):
-            if sublink:
+            if leans:
                 self._lean(node, scope)
         elif isinstance(node, ast.BoolExpr) and node.boolop == BoolExprType.OR_EXPR:
             self.perhaps |= {id(each) for each, _ in _inside(node, QUERIES)}
@@ -239,6 +240,22 @@ class Reader:
 def faults(statement: str, *, owned: set[str], global_: set[str]) -> list[str]:
     """What an engine that spreads owned tables refuses, or asks of every server."""
     return Reader(owned, global_).read(statement)
+
+
+def _is_apart(query: Any) -> bool:
+    """Whether a LATERAL is planned by itself and not with the query around it, whose partner it then does not see."""
+    parts = (
+        query.larg,
+        query.limitCount,
+        query.limitOffset,
+        query.groupClause,
+        query.distinctClause,
+        query.havingClause,
+    )
+    return any(part is not None for part in parts) or any(
+        isinstance(node, ast.FuncCall) and node.over is None and node.funcname[-1].sval in AGGREGATES
+        for node, _ in _inside(query, QUERIES)
+    )
 
 
 def _bare(node: Any) -> Any:

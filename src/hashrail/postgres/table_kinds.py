@@ -26,7 +26,6 @@ REFERENCE = {
     "payout_transaction": "a transaction pays users of many partners",
     "pool_receipt": "the pool pays the operator, for the miners of all partners",
     "programme_fraction": "programmes are the operator's",
-    "publication": "days are published for everybody",
     "published_fraction": "fractions are published for everybody",
     "rate_class": "a class depends on efficiency, level and programmes only",
 }
@@ -70,6 +69,7 @@ LOCAL = {
     "payout_wallet_key": "the wallet is the operator's",
     "pool_address": "the pool pays the operator",
     "proof_key": "days are signed by the deployment",
+    "publication": "days are published for everybody, and its row is their lock: on one server nobody waits crosswise",
     "reserves_document": "the wallet is the operator's",
     "restoration": "a restore is of all partners",
     "restored_gap": "sequences are the deployment's",

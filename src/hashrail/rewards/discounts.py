@@ -96,21 +96,22 @@ async def of_user(tx: Tx, partner_id: int, user_id: int, *, today: date) -> Deci
     )
     if charged is not None:
         return charged
+    cap: Decimal = await tx.fetchval("SELECT discount_cap FROM publication WHERE id = 1")
     whole: Decimal = await tx.fetchval(
-        """SELECT least(p.discount_cap, u.level_discount + coalesce((
+        """SELECT u.level_discount + coalesce((
                       SELECT sum(f.fraction) FROM user_programme m
                       CROSS JOIN LATERAL (
                           SELECT fraction FROM programme_fraction
                           WHERE programme_id = m.programme_id AND from_day <= coalesce(d.closed_through, $3::date)
                           ORDER BY from_day DESC LIMIT 1) AS f
-                      WHERE m.partner_id = $1 AND m.user_id = $2), 0))
-           FROM app_user u CROSS JOIN publication p LEFT JOIN partner_day d ON d.partner_id = u.partner_id
+                      WHERE m.partner_id = $1 AND m.user_id = $2), 0)
+           FROM app_user u LEFT JOIN partner_day d ON d.partner_id = u.partner_id
            WHERE u.partner_id = $1 AND u.id = $2""",
         partner_id,
         user_id,
         today,
     )
-    return whole
+    return min(cap, whole)
 
 
 async def set_cap(tx: Tx, cap: Decimal) -> None:

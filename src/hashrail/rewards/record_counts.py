@@ -10,12 +10,10 @@ from hashrail.db import Tx
 
 async def closed_days(tx: Tx, partner_id: int) -> tuple[date, date] | None:
     """(the first day that was ever published, the partner's last closed one); None where it has closed none."""
-    row = await tx.fetchrow(
-        """SELECT p.first_day, d.closed_through FROM publication p CROSS JOIN partner_day d
-           WHERE p.id = 1 AND d.partner_id = $1 AND d.closed_through IS NOT NULL""",
-        partner_id,
-    )
-    return None if row is None else (row["first_day"], row["closed_through"])
+    last: date | None = await tx.fetchval("SELECT closed_through FROM partner_day WHERE partner_id = $1", partner_id)
+    if last is None:
+        return None
+    return await tx.fetchval("SELECT first_day FROM publication WHERE id = 1"), last
 
 
 async def of_user(tx: Tx, partner_id: int, user_id: int) -> tuple[dict[date, int], int]:

@@ -81,9 +81,9 @@ async def spread(server: str, template: str, tmp_path: Path) -> AsyncIterator[Sp
         pool.terminate()
 
 
-async def buys(one: Api, alice: int, external_id: str = "o-1") -> httpx.Response:
-    """An order of 16 TH that is paid; the last answer."""
-    order = {"userId": alice, "nftCollectionId": await offer(one.world, "16"), "externalId": external_id}
+async def buys(one: Api, alice: int, external_id: str = "o-1", of: tuple[str, str] = ("16", "15")) -> httpx.Response:
+    """An order of so many TH of an efficiency that is paid; the last answer."""
+    order = {"userId": alice, "nftCollectionId": await offer(one.world, *of), "externalId": external_id}
     created = await one.server.call("s2s_payment_create", **order)
     if created.status_code != 200:
         return created
@@ -144,6 +144,20 @@ async def test_a_commit_on_the_coordinator_and_another_server_is_one(spread: Spr
         await tx.execute("UPDATE capacity SET cap_th = cap_th")
         await tx.execute("UPDATE app_user SET email = email WHERE partner_id = $1", spread.first.world.partner.id)
     assert await spread.first.world.pool.fetchval(count) == before + 1
+
+
+async def test_classes_of_rates_may_begin_at_once(spread: Spread) -> None:
+    """First orders of miners whose rates nobody had before wait for one another; none is refused."""
+    await earn(spread.first.world)
+    offers = await spread.first.world.pool.fetch("SELECT power, energy_efficiency FROM collection ORDER BY power, id")
+    ordered = (
+        buys(one, spread.alice_of(one), of=(str(kind["power"]), str(kind["energy_efficiency"])))
+        for one, kind in zip(spread.partners, offers[:: len(offers) // PARTNERS], strict=False)
+    )
+    for response in await asyncio.gather(*ordered):
+        answered(response)
+    assert await spread.first.world.pool.fetchval("SELECT count(*) FROM rate_class") > 1
+    assert await broken(spread.first.world.pool) == {}
 
 
 async def test_a_lost_server_is_its_partners_matter(spread: Spread) -> None:
