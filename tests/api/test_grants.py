@@ -13,6 +13,7 @@ from hashrail.api.operations.routes import OPERATIONS
 from hashrail.api.serving.operation import Auth
 from tests.support import ton
 from tests.support.api_client import CONTRACT, Api, Caller, answered, check_refused, open_api, refused_soon
+from tests.support.clocks import wall_reads
 from tests.support.payouts import ADDRESSES
 
 DAY = 86_400
@@ -26,7 +27,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     real = clock.wall_now
 
     def move(seconds: float) -> None:
-        monkeypatch.setattr(clock, "wall_now", lambda: real() + dt.timedelta(seconds=seconds))
+        wall_reads(monkeypatch, lambda: real() + dt.timedelta(seconds=seconds))
 
     return move
 

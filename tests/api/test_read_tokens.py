@@ -16,6 +16,7 @@ from hashrail.api.operations import routes
 from hashrail.api.serving.operation import Auth
 from hashrail.deployment import facts
 from tests.support.api_client import Api, Caller, answered, check_refused, exact
+from tests.support.clocks import wall_reads
 from tests.support.dashboards import Dashboard
 from tests.support.good_fields import good
 
@@ -223,9 +224,9 @@ async def test_a_user_who_is_blocked_makes_none(api: Api, alice: Caller) -> None
 async def test_its_time_is_its_own(api: Api, alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     caller, _ = await reader(alice)
     now: Callable[[], dt.datetime] = clock.wall_now
-    monkeypatch.setattr(clock, "wall_now", lambda: now() + dt.timedelta(days=29))
+    wall_reads(monkeypatch, lambda: now() + dt.timedelta(days=29))
     assert await works(caller)
-    monkeypatch.setattr(clock, "wall_now", lambda: now() + dt.timedelta(days=31))
+    wall_reads(monkeypatch, lambda: now() + dt.timedelta(days=31))
     check_refused(await caller.call("app_user"), 401, "TOKEN_EXPIRED")
 
 

@@ -12,8 +12,10 @@ from hashrail.cli import distribution_shapes as shapes
 from hashrail.cli.examples import example
 from hashrail.cli.printing import prints, show_json
 from hashrail.cli.shared import DataOption, JsonOption, err, reached, refusals_shown, say, settings_for, table
+from hashrail.deployment import establishing
 from hashrail.postgres import bootstrap, distributing
 from hashrail.postgres.distributing import Cluster, Plan
+from hashrail.settings import Settings
 
 app = typer.Typer()
 
@@ -44,7 +46,7 @@ def distribute(
     logs.configure(command=True)
     with refusals_shown(), reached(settings) as database:
         planned, found = asyncio.run(
-            _look(database.dsn, shards) if dry_run else _spread(database.dsn, shards, quiet=as_json)
+            _look(settings, database.dsn, shards) if dry_run else _spread(settings, database.dsn, shards, quiet=as_json)
         )
     if as_json:
         show_json(_shape(planned, found, done=not dry_run))
@@ -65,10 +67,16 @@ _KINDS = {
 }
 
 
-async def _look(dsn: str, shards: int | None, *, spreads: bool = False) -> tuple[Plan, Cluster | None]:
-    """What there is to do, and the servers; where it `spreads` all of them have to be there."""
+async def _look(
+    settings: Settings, dsn: str, shards: int | None, *, spreads: bool = False
+) -> tuple[Plan, Cluster | None]:
+    """What there is to do, and the servers; where it `spreads` all of them have to be there.
+
+    The settings are compared first: nothing is done to a database of another deployment.
+    """
     pool = await db.open_pool(dsn, connections=1)
     try:
+        await establishing.compare(pool, settings)
         await bootstrap.check_schema(pool)
         found: Cluster | None = None
         if spreads:
@@ -80,9 +88,9 @@ async def _look(dsn: str, shards: int | None, *, spreads: bool = False) -> tuple
         await pool.close()
 
 
-async def _spread(dsn: str, shards: int | None, *, quiet: bool) -> tuple[Plan, Cluster]:
+async def _spread(settings: Settings, dsn: str, shards: int | None, *, quiet: bool) -> tuple[Plan, Cluster]:
     """Do it with a progress bar. Raises what `distributing.distribute` does."""
-    planned, _ = await _look(dsn, shards, spreads=True)
+    planned, _ = await _look(settings, dsn, shards, spreads=True)
     columns = (TextColumn("spreading {task.description}"), BarColumn(), MofNCompleteColumn())
     with ExitStack() as ends:
         progress = ends.enter_context(Progress(*columns, console=err, transient=True, disable=quiet))

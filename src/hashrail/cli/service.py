@@ -50,13 +50,11 @@ def serve(
     """
     settings = settings_for(data)
     logs.configure()
-    _check_paths_of_any(settings)
-    with (
-        refusals_shown(),
-        server.claimed(host, port),
-        _database(settings) as (dsn, resolved),
-        probes.counted_together(),
-    ):
+    with probes.counted_together(), ExitStack() as opened:
+        _check_paths_of_any(settings)
+        opened.enter_context(refusals_shown())
+        opened.enter_context(server.claimed(host, port))
+        dsn, resolved = opened.enter_context(_database(settings))
         _check_paths(resolved)
         pooler = resolved.database_pooler_url
         if pooler is not None:

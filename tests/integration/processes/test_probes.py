@@ -62,10 +62,11 @@ def test_a_crowd_waits_for_one_proof() -> None:
     began = 0
 
     class Slow:
-        async def prove(self) -> None:
+        async def prove(self) -> dict[str, int]:
             nonlocal began
             began += 1
             await asyncio.sleep(0.01)
+            return {}
 
     async def crowd() -> None:
         ready = probes.Ready("")
