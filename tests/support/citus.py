@@ -6,10 +6,14 @@ name: what Citus knows stands in tables, which are copied too.
 """
 
 import os
+import re
 from functools import cache
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import psycopg
+
+from hashrail import db
 
 NAME = "HASHRAIL_TEST_CITUS_URL"
 # Few enough that statements on all of them are quick, and more than servers.
@@ -24,6 +28,11 @@ def coordinator() -> str | None:
 def is_one(server: str) -> bool:
     """Whether databases of this server are spread."""
     return server == coordinator()
+
+
+def constraint_of(error: asyncpg.IntegrityConstraintViolationError) -> str:
+    """The name of what a row breaks, as the schema has it: a shard's constraint bears its number as well."""
+    return re.sub(r"_\d{6}$", "", db.constraint_of(error) or "")
 
 
 @cache
