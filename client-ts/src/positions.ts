@@ -5,8 +5,8 @@ export const POSITION = "X-Hashrail-Position";
 /**
  * The greatest position that a client was told. A write that ended in an error may be done all the same, at a position
  * that nobody told: from then on nothing is sent, which asks for everything that is committed, until an answer to a
- * later call names a position again. So it is where an answer that should name one does not: what it has done or shown is
- * at none that the client knows.
+ * later call names a position again. So it is where an answer that should name one does not: what it has done or shown
+ * is at none that the client knows.
  */
 export class Seen {
   #position: string | null = null;

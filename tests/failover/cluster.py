@@ -20,8 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,10 @@ import httpx
 import psycopg
 import pytest
 
+from hashrail import db
 from hashrail.postgres import binaries, files
 from tests.failover.processes import KILL_SECONDS, ROOT, command_line, guard, kill_all, processes_of, send
+from tests.support.databases import A_DEPLOYMENT
 from tests.support.programs import free_port
 
 ETCD = Path(os.environ.get("HASHRAIL_TEST_ETCD", ROOT / ".venv" / "etcd" / "bin" / "etcd"))
@@ -329,3 +332,21 @@ def running(*, synchronous: bool = True) -> Iterator[Cluster]:
         guarding.communicate(timeout=START_SECONDS)
         for each in cluster.programs:
             each.wait(KILL_SECONDS)
+
+
+def new_books(cluster: Cluster) -> str:
+    """A deployment's database on the cluster."""
+    name = f"books_{uuid.uuid4().hex[:12]}"
+    cluster.create_database(name)
+    db.migrate(cluster.dsn(name))
+    with psycopg.connect(cluster.dsn(name)) as connection:
+        connection.execute(A_DEPLOYMENT)
+    return cluster.dsn(name)
+
+
+@asynccontextmanager
+async def connected(dsn: str) -> AsyncIterator[db.Pool]:
+    """A pool on these books, whose connections are dropped at the end, whoever is primary by then."""
+    pool = await db.open_pool(dsn, connections=4)
+    yield pool
+    pool.terminate()

@@ -5,43 +5,20 @@ Nothing tells a process of it but the journal beside it, which knows more than t
 
 import asyncio
 import json
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
-from hashrail import clock, db
+from hashrail import clock
 from hashrail.recovery import restoring
-from tests.failover.cluster import Cluster, running
+from tests.failover.cluster import connected, new_books, running
 from tests.support.api_client import Api, Caller, answered, check_refused, open_api
 from tests.support.books import broken
-from tests.support.databases import A_DEPLOYMENT
 from tests.support.shell import Shell
 from tests.support.world import World
 
 MINE = ("--partner", "partner")
 PATIENCE_SECONDS = 60
-
-
-def new_books(cluster: Cluster) -> str:
-    """A deployment's database on the cluster."""
-    name = f"books_{uuid.uuid4().hex[:12]}"
-    cluster.create_database(name)
-    db.migrate(cluster.dsn(name))
-    with psycopg.connect(cluster.dsn(name)) as connection:
-        connection.execute(A_DEPLOYMENT)
-    return cluster.dsn(name)
-
-
-@asynccontextmanager
-async def connected(dsn: str) -> AsyncIterator[db.Pool]:
-    pool = await db.open_pool(dsn, connections=4)
-    yield pool
-    pool.terminate()
 
 
 async def log_in(api: Api, name: str) -> dict[str, Any]:

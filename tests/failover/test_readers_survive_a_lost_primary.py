@@ -11,8 +11,7 @@ from pathlib import Path
 
 from hashrail import db
 from hashrail.postgres.replicas import PROMOTED, Replicas
-from tests.failover.cluster import Cluster, Member, running
-from tests.failover.test_commits_are_lost import connected, new_books
+from tests.failover.cluster import Cluster, Member, connected, new_books, running
 from tests.support.api_client import Api, open_api
 from tests.support.patience import until
 from tests.support.world import World
@@ -21,6 +20,8 @@ POSITION = "x-hashrail-position"
 CALLERS = 2
 PAUSE_SECONDS = 0.05
 LAG_SECONDS = 1
+# A signature outlives what a request waits while the primary is lost.
+WINDOW_MS = 60_000
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Life:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _write(self, user: str) -> None:
-        response = await self.api.server.call("s2s_login", partnerUserId=user)
+        response = await self.api.server.call("s2s_login", partnerUserId=user, recvWindow=WINDOW_MS)
         assert response.status_code in (200, 503), response.text
         if response.status_code == 200:
             self.known = user
@@ -54,7 +55,7 @@ class Life:
 
     async def _read(self, user: str) -> None:
         sent = {} if self.position is None else {POSITION: self.position}
-        response = await self.api.server.call("s2s_miners", sent, partnerUserId=user)
+        response = await self.api.server.call("s2s_miners", sent, partnerUserId=user, recvWindow=WINDOW_MS)
         assert response.status_code in (200, 503), f"{user} is not there any more at {self.position}: {response.text}"
         self.met[response.status_code] += 1
         self._note(response.headers.get(POSITION))

@@ -157,7 +157,10 @@ def counted_together() -> Iterator[None]:
     """
     with tempfile.TemporaryDirectory(prefix="hashrail-meters-") as folder:
         os.environ[METERS_FOLDER] = folder
-        yield
+        try:
+            yield
+        finally:
+            del os.environ[METERS_FOLDER]
 
 
 class _Server:

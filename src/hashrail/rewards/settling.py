@@ -19,7 +19,7 @@ from hashrail.money import ZERO
 from hashrail.parties import users
 
 # A row a user of partners that have closed a day: BTC that are credited and not settled, and the stints that were read.
-UNSETTLED = """
+_UNSETTLED = """
     SELECT u.partner_id, u.id, coalesce(mined.net, 0) + coalesce(corrected.net, 0) AS net, mined.stints
     FROM app_user u JOIN partner_day p ON p.partner_id = u.partner_id
     CROSS JOIN LATERAL (
@@ -30,15 +30,17 @@ UNSETTLED = """
         FROM stint s JOIN rate_class c ON c.id = s.class_id
         CROSS JOIN LATERAL (SELECT greatest(s.from_day, u.settled_through + 1, c.first_day) AS first,
                                    least(s.to_day - 1, p.closed_through) AS last) AS span
-        WHERE s.partner_id = u.partner_id AND s.user_id = u.id AND span.first <= span.last) AS mined
+        WHERE s.partner_id = {partner} AND s.user_id = u.id AND span.first <= span.last) AS mined
     CROSS JOIN LATERAL (
         SELECT sum(s.power * d.net) AS net
         FROM adjustment a JOIN stint s ON s.from_day <= a.day AND (s.to_day IS NULL OR s.to_day > a.day)
         JOIN class_adjustment d ON d.adjustment_id = a.id AND d.class_id = s.class_id
         WHERE a.effective_day > coalesce(u.settled_through, '-infinity')
           AND a.effective_day <= p.closed_through
-          AND s.partner_id = u.partner_id AND s.user_id = u.id) AS corrected
+          AND s.partner_id = {partner} AND s.user_id = u.id) AS corrected
     WHERE p.closed_through IS NOT NULL"""
+UNSETTLED = _UNSETTLED.format(partner="u.partner_id")
+_OF_USERS = _UNSETTLED.format(partner="$1") + " AND u.partner_id = $1 AND u.id = ANY($2)"
 
 
 async def settle(tx: Tx, books: OpenBooks, user_id: int) -> Decimal:
@@ -119,11 +121,7 @@ async def unsettled(tx: Tx, partner_id: int, user_id: int) -> Decimal:
 
 async def unsettled_of(tx: Tx, partner_id: int, user_ids: Sequence[int]) -> dict[int, tuple[Decimal, int]]:
     """What `unsettled` says of each of these users, and how many stints were looked at for it."""
-    rows = await tx.fetch(
-        f"{UNSETTLED} AND u.partner_id = $1 AND u.id = ANY($2)",
-        partner_id,
-        list(user_ids),
-    )
+    rows = await tx.fetch(_OF_USERS, partner_id, list(user_ids))
     return {row["id"]: (row["net"], row["stints"]) for row in rows}
 
 

@@ -48,7 +48,7 @@ def test_the_program_itself_needs_nothing(words: tuple[str, ...]) -> None:
 def test_a_group_brings_itself_alone() -> None:
     said, modules = started("day", "--help")
     assert all(f" {name} " in said for name in TREE.commands["day"].commands)
-    shared = {"main", "lazy", "acting", "examples", "printing", "shapes", "shared"}
+    shared = {"main", "lazy", "acting", "examples", "printing", "shapes", "distribution_shapes", "shared"}
     of_days = {"days", "rates", "market", "market_shapes", "preview_shapes", "second_look"}
     assert {"days"} <= ours(modules) <= shared | of_days
     assert "hashrail.api" not in modules

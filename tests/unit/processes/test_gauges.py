@@ -31,6 +31,8 @@ PLAIN: dict[Any, tuple[Any, Any]] = {
 }
 # What a gauge does not tell, and why.
 UNTOLD = {
+    "answers.replica_aside": "told by hashrail_replica_serves of the process",
+    "archiving.failing": "a file is no label; that the archive stands still is told by its time",
     "days.waits_for": "its waiting is told in seconds",
     "days.held[].inputs": "figures of a day, which `hashrail rates list` shows",
     "days.held[].published_at": "one that is held is not",
