@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pglast.parser import fingerprint
 from tests.support.statements import OF_ALL_PARTNERS, ROUTES
 
 TESTS = ("tests/integration", "tests/api", "tests/simulation")
@@ -40,12 +41,12 @@ def routing(
 
 
 def read(folder: Path) -> dict[str, tuple[str, str]]:
-    """From each statement to the module that sent it and its route."""
+    """From each statement, whatever figures stand in it, to the module that sent it and its route."""
     sent = {}
     for file in sorted(folder.glob("*.jsonl")):
         for line in file.read_text().splitlines():
             made = json.loads(line)
-            sent[made["statement"]] = (made["module"], made["route"])
+            sent[fingerprint(made["statement"])] = (made["module"], made["route"])
     return sent
 
 
