@@ -140,22 +140,25 @@ async def at_rate(caller: Caller, port: int, rate: float, sizes: Sizes) -> list[
 async def _closing(made: Dataset) -> AsyncIterator[None]:
     """A day ends, is published and closed every second while the block runs."""
 
+    ends = asyncio.Event()
+
     async def close() -> None:
-        while True:
+        # A day that was begun is published and closed: one that was not would be in the way of the next.
+        while not ends.is_set():
             day = made.today
             await made.end_day()
             async with db.transaction(made.pool) as tx:
                 await rate_classes.publish(tx, day, now=await business_clock.now(tx))
             await closing.close_due(made.pool, through=day)
-            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ends.wait(), LOOK_SECONDS)
 
     closes = asyncio.create_task(close())
     try:
         yield
     finally:
-        closes.cancel()
-        with suppress(asyncio.CancelledError):
-            await closes
+        ends.set()
+        await closes
 
 
 async def _longest_pause(port: int) -> float:
