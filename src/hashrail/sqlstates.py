@@ -193,6 +193,8 @@ def answer_of(state: str) -> Answer | None:
 
 def refusal(error: BaseException) -> HashrailError | None:
     """What a failure of the database means for the caller; None for one that is our bug."""
+    if isinstance(error, UnavailableError):
+        return error  # it was told already
     if isinstance(error, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError):
         return BusyError("the schema was changed meanwhile")
     state = getattr(error, "sqlstate", None)

@@ -330,6 +330,15 @@ def classes_are_statements(found: Source) -> list[str]:
     ]
 
 
+def asserts_do_nothing(found: Source) -> list[str]:
+    """No assertion waits for something: `python -O` leaves assertions out, and what they do with them."""
+    return [
+        found.fault(node, "an assertion that does something: do it first, and assert what came of it")
+        for node in nodes_of(found)
+        if isinstance(node, ast.Assert) and any(isinstance(part, ast.Await) for part in ast.walk(node))
+    ]
+
+
 def asserts_something(found: Source) -> list[str]:
     """Every test has an assertion: `assert`, a call in ASSERTING_CALLS, or of a name like assert_... or check_..."""
 
@@ -357,7 +366,7 @@ def gendered_words(path: str, text: str) -> list[str]:
 
 SOURCE_RULES: tuple[Rule, ...] = (
     *(no_floats, no_clock, short_functions, short_modules, documented, named_exceptions, no_print),
-    *(shown_in_one_place, no_private_imports),
+    *(shown_in_one_place, no_private_imports, asserts_do_nothing),
     *(one_connection, nobody_below_commits, one_door, questions_write_nothing, classes_are_statements, doors_ask_verbs),
 )
 
@@ -416,6 +425,7 @@ def lines(faults: list[str]) -> list[int]:
     ("rule", "text", "expected"),
     [
         (no_floats, "rate = 0.5\n", [1]),
+        (asserts_do_nothing, "async def f():\n    assert await g()\n    done = await g()\n    assert done\n", [2]),
         (no_floats, "def pay(x: float) -> 'int':\n    return x\n", [1]),
         (no_floats, "def pay(x):\n    return [\n        float(x)]\n", [3]),
         (no_floats, "wait(0.5, timeout=1.5, amount=2.5)\n", [1, 1]),

@@ -95,7 +95,8 @@ async def correct(tx: Tx, books: OpenBooks, wanted: Correction, *, tried: bool =
         _TRIED if tried else None,
     )
     if number is None:
-        assert await is_done(tx, books.partner_id, wanted), "somebody else has just made it"
+        done = await is_done(tx, books.partner_id, wanted)
+        assert done, "somebody else has just made it"
         return False
     # A program of the version before may have opened the partner's books.
     await ledger.open_books(tx, books.partner_id, credit_limit_usd=ZERO, at=books.now)

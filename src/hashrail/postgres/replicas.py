@@ -163,7 +163,7 @@ class Reading:
         """
         if isinstance(error, NotReplayedError):
             return BEHIND
-        refused = error if isinstance(error, UnavailableError) else db.refusal(error)
+        refused = db.refusal(error)
         if isinstance(refused, AWAY_FROM_HERE):
             self.standby.set_aside(AWAY, str(error))
             return AWAY

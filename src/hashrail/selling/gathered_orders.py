@@ -15,9 +15,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from hashrail.books import transfer_sets
-from hashrail.books.chart import Account, TransferKind
+from hashrail.books.chart import TransferKind
 from hashrail.books.fence import OpenBooks
-from hashrail.books.ledger import Transfer
 from hashrail.books.transfer_sets import Reserved
 from hashrail.db import Row, Tx, record
 from hashrail.events import drafts
@@ -64,7 +63,7 @@ async def create(
         await drafts.note_all(tx, told)
         if await capacity.commit_capacity(tx, books.partner_id, sum((one.power for one in done), Decimal(0))):
             await capacity.assert_open_orders_bounded(tx, books.partner_id, open_share)
-        await transfer_sets.reserve(tx, books, [_price(order) for order in done])
+        await transfer_sets.reserve(tx, books, [orders.price(order) for order in done])
     return made
 
 
@@ -153,21 +152,13 @@ async def _open(
     return opened | {row["external_id"]: record(Order, row) for row in rows}
 
 
-def _price(order: Order) -> Transfer:
-    """What the partner will owe for an order."""
-    accounts = Account.PARTNER_RECEIVABLE, Account.MINER_SALES
-    return Transfer(TransferKind.PURCHASE, order.id, order.attempt, *accounts, order.value_usd)
-
-
 async def _waiting(tx: Tx, books: OpenBooks, notices: Sequence[Notice]) -> list[tuple[Order, User]]:
     """The orders that wait to be paid, and their users, who are active: those that nobody else has locked.
 
     Of notices of one order the first one counts, and one that is late does not.
     """
     rows = await tx.fetch(
-        """SELECT id, external_id, user_id, collection_id, power, energy_efficiency, value_usd, state, attempt,
-                  created_at, expires_at, paid_at, miner_id
-           FROM purchase WHERE partner_id = $1 AND external_id = ANY($2) AND state = 'created' AND expires_at > $3
+        f"""{orders.READ} WHERE partner_id = $1 AND external_id = ANY($2) AND state = 'created' AND expires_at > $3
            ORDER BY id FOR UPDATE SKIP LOCKED""",
         books.partner_id,
         [notice.external_id for notice in notices],
@@ -206,6 +197,7 @@ async def _issue(tx: Tx, books: OpenBooks, paid: Sequence[tuple[Order, User]]) -
         NewMiner(number, one.user_id, one.power, one.energy_efficiency) for one, number in zip(issued, ids, strict=True)
     ]
     await stints.begin(tx, books, begun, {buyer.id: buyer for _, buyer in paid})
-    posted = [Reserved(TransferKind.PURCHASE, one.id, one.attempt) for one in issued]
-    assert await transfer_sets.post_reserved(tx, books, posted) == len(issued), "what waits to be paid is reserved"
+    prices = [Reserved(TransferKind.PURCHASE, one.id, one.attempt) for one in issued]
+    posted = await transfer_sets.post_reserved(tx, books, prices)
+    assert posted == len(issued), "what waits to be paid is reserved"
     return issued

@@ -113,7 +113,7 @@ class Order:
     miner_id: int | None
 
 
-_READ = """
+READ = """
     SELECT id, external_id, user_id, collection_id, power, energy_efficiency, value_usd, state, attempt,
            created_at, expires_at, paid_at, miner_id
     FROM purchase"""
@@ -142,7 +142,7 @@ async def create(
             # All orders of a partner meet from here on: what they need not wait for is done by now.
             if await capacity.commit_capacity(tx, books.partner_id, order.power):
                 await capacity.assert_open_orders_bounded(tx, books.partner_id, open_share)
-            await _reserve(tx, books, order)
+            await ledger.reserve(tx, books, price(order))
             return order
     present = await _find(tx, books.partner_id, external_id)
     if present is None:
@@ -165,7 +165,7 @@ async def get(tx: Reader, partner_id: int, external_id: str) -> Order:
 
 async def numbered(tx: Reader, partner_id: int, order_id: int) -> Order:
     """The partner's order of that number. Raises OrderNotFoundError."""
-    row = await tx.fetchrow(f"{_READ} WHERE partner_id = $1 AND id = $2", partner_id, order_id)
+    row = await tx.fetchrow(f"{READ} WHERE partner_id = $1 AND id = $2", partner_id, order_id)
     if row is None:
         raise OrderNotFoundError("the partner has no such order", field="order")
     return record(Order, row)
@@ -321,7 +321,7 @@ async def expire_due(tx: Tx, partner_id: int, *, at_most: int = 500) -> int:
     """Release what orders past their time reserved; answers how many expired."""
     books = await fence.share(tx, partner_id)
     rows = await tx.fetch(
-        f"""{_READ} WHERE partner_id = $1 AND state = 'created' AND expires_at <= $2
+        f"""{READ} WHERE partner_id = $1 AND state = 'created' AND expires_at <= $2
             ORDER BY expires_at, id LIMIT $3 FOR UPDATE SKIP LOCKED""",
         partner_id,
         books.now,
@@ -366,19 +366,10 @@ async def _refuse(tx: Tx, books: OpenBooks, user_id: int, collection_id: int) ->
     users.assert_active(user)
 
 
-async def _reserve(tx: Tx, books: OpenBooks, order: Order) -> None:
-    await ledger.reserve(
-        tx,
-        books,
-        Transfer(
-            TransferKind.PURCHASE,
-            order.id,
-            order.attempt,
-            Account.PARTNER_RECEIVABLE,
-            Account.MINER_SALES,
-            order.value_usd,
-        ),
-    )
+def price(order: Order) -> Transfer:
+    """What the partner owes for an order."""
+    accounts = Account.PARTNER_RECEIVABLE, Account.MINER_SALES
+    return Transfer(TransferKind.PURCHASE, order.id, order.attempt, *accounts, order.value_usd)
 
 
 async def _release(tx: Tx, books: OpenBooks, order: Order) -> None:
@@ -421,7 +412,7 @@ async def _reserve_anew(tx: Tx, books: OpenBooks, order: Order, issued: Order) -
     query = "UPDATE purchase SET attempt = attempt + 1 WHERE partner_id = $1 AND id = $2 RETURNING attempt"
     anew = replace(issued, attempt=await tx.fetchval(query, books.partner_id, order.id))
     await capacity.commit_capacity(tx, books.partner_id, order.power)
-    await _reserve(tx, books, anew)
+    await ledger.reserve(tx, books, price(anew))
     return anew
 
 
@@ -476,7 +467,7 @@ def facts(order: Order) -> dict[str, Any]:
 
 
 async def _find(tx: Reader, partner_id: int, external_id: str, *, lock: bool = False) -> Order | None:
-    query = f"{_READ} WHERE partner_id = $1 AND external_id = $2"
+    query = f"{READ} WHERE partner_id = $1 AND external_id = $2"
     row = await tx.fetchrow(f"{query} FOR UPDATE" if lock else query, partner_id, external_id)
     return None if row is None else record(Order, row)
 

@@ -352,7 +352,7 @@ async def _listen(dsn: str, serving: Serving) -> None:
 
 def _code(error: BaseException) -> str | None:
     """The stable code of what the database refuses; None where it has none."""
-    refused = error if isinstance(error, UnavailableError) else db.refusal(error)
+    refused = db.refusal(error)
     return None if refused is None else refused.code
 
 
