@@ -172,23 +172,29 @@ async def build(pool: db.Pool, shape: Shape, *, days: int = 0) -> Dataset:
     made = Dataset(pool, shape, today=FIRST_DAY + timedelta(days=days))
     async with db.transaction(pool) as tx:
         await business_clock.start(tx, START + timedelta(days=days) - clock.wall_now())
-        for number in range(shape.partners):
-            partner = await partners.create(tx, name=f"partner {number}", credit_limit_usd=CREDIT_LIMIT_USD, at=START)
-            made.partner_ids.append(partner.id)
-        made.programme = await discounts.create_programme(tx, "Mining mode")
-        await discounts.set_fraction(tx, made.programme, from_day=FIRST_DAY, fraction=Decimal("0.02"))
-        await tx.execute(
-            """INSERT INTO rate_class (id, energy_efficiency, level_discount, programmes)
-               SELECT 1 + level * $2::integer + e, 10 + e * 0.1, level * 0.0001, ARRAY[$3::bigint]
-               FROM generate_series(0, $1::integer - 1) AS level, generate_series(0, $2::integer - 1) AS e""",
-            shape.levels,
-            shape.efficiencies,
-            made.programme,
-        )
-        await tx.execute("SELECT setval('rate_class_id_seq', $1)", shape.classes)
-        for number in range(days):
-            await rates.enter(tx, inputs_of(FIRST_DAY + timedelta(days=number)), at=START)
+        await found(tx, made, first_day=FIRST_DAY, days=days, at=START)
     return made
+
+
+async def found(tx: Tx, made: Dataset, *, first_day: date, days: int, at: datetime) -> None:
+    """The partners, the programme, the rate classes and the figures of `days`, all entered at one moment."""
+    shape = made.shape
+    for number in range(shape.partners):
+        partner = await partners.create(tx, name=f"partner {number}", credit_limit_usd=CREDIT_LIMIT_USD, at=at)
+        made.partner_ids.append(partner.id)
+    made.programme = await discounts.create_programme(tx, "Mining mode")
+    await discounts.set_fraction(tx, made.programme, from_day=first_day, fraction=Decimal("0.02"))
+    await tx.execute(
+        """INSERT INTO rate_class (id, energy_efficiency, level_discount, programmes)
+           SELECT 1 + level * $2::integer + e, 10 + e * 0.1, level * 0.0001, ARRAY[$3::bigint]
+           FROM generate_series(0, $1::integer - 1) AS level, generate_series(0, $2::integer - 1) AS e""",
+        shape.levels,
+        shape.efficiencies,
+        made.programme,
+    )
+    await tx.execute("SELECT setval('rate_class_id_seq', $1)", shape.classes)
+    for number in range(days):
+        await rates.enter(tx, inputs_of(first_day + number * clock.ONE_DAY), at=at)
 
 
 async def close_past(made: Dataset) -> None:

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from benchmarks.dataset import CREDIT_LIMIT_USD, Dataset, Shape, inputs_of
+from benchmarks.dataset import Dataset, Shape, found
 from hashrail import clock, db
-from hashrail.parties import partners
-from hashrail.rewards import discounts, rate_classes, rates
+from hashrail.rewards import discounts, rate_classes
 from hashrail.selling import catalogue, samples, upgrade_tariff
 
 EFFICIENCIES, LEVELS = 120, 25
@@ -263,27 +262,11 @@ async def _founded(pool: db.Pool, size: Size, first_day: date, told: Told) -> Da
     made = Dataset(
         pool, Shape(size.efficiencies, size.levels, size.partners), today=first_day + size.days * clock.ONE_DAY
     )
-    at = clock.start_of(first_day)
     async with db.transaction(pool) as tx:
-        for number in range(size.partners):
-            partner = await partners.create(tx, name=f"partner {number}", credit_limit_usd=CREDIT_LIMIT_USD, at=at)
-            made.partner_ids.append(partner.id)
-        made.programme = await discounts.create_programme(tx, "Mining mode")
-        await discounts.set_fraction(tx, made.programme, from_day=first_day, fraction=Decimal("0.02"))
+        await found(tx, made, first_day=first_day, days=size.days, at=clock.start_of(first_day))
         await discounts.set_levels(tx, samples.pairs(samples.SAMPLE_LEVELS))
         await catalogue.put(tx, [(Decimal(1), Decimal(15), Decimal("14.99"))])
         await upgrade_tariff.put(tx, samples.SAMPLE)
-        await tx.execute(
-            """INSERT INTO rate_class (id, energy_efficiency, level_discount, programmes)
-               SELECT 1 + level * $2::integer + e, 10 + e * 0.1, level * 0.0001, ARRAY[$3::bigint]
-               FROM generate_series(0, $1::integer - 1) AS level, generate_series(0, $2::integer - 1) AS e""",
-            size.levels,
-            size.efficiencies,
-            made.programme,
-        )
-        await tx.execute("SELECT setval('rate_class_id_seq', $1)", made.shape.classes)
-        for number in range(size.days):
-            await rates.enter(tx, inputs_of(first_day + number * clock.ONE_DAY), at=at)
         await rate_classes.publish(tx, first_day, now=clock.wall_now())
     return made
 

@@ -335,13 +335,13 @@ def running(*, synchronous: bool = True) -> Iterator[Cluster]:
 
 
 def new_books(cluster: Cluster) -> str:
-    """A deployment's database on the cluster."""
+    """The name of a deployment's database on the cluster."""
     name = f"books_{uuid.uuid4().hex[:12]}"
     cluster.create_database(name)
     db.migrate(cluster.dsn(name))
     with psycopg.connect(cluster.dsn(name)) as connection:
         connection.execute(A_DEPLOYMENT)
-    return cluster.dsn(name)
+    return name
 
 
 @asynccontextmanager

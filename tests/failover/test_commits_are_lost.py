@@ -36,7 +36,7 @@ async def learn(api: Api) -> None:
 
 async def test_commits_that_a_failover_has_lost(tmp_path: Path) -> None:
     with running(synchronous=False) as cluster:
-        dsn = await asyncio.to_thread(new_books, cluster)
+        dsn = cluster.dsn(await asyncio.to_thread(new_books, cluster))
         shell = Shell(dsn, tmp_path)
         async with connected(dsn) as pool:
             world = await World.create(pool)

@@ -8,22 +8,19 @@ A worker of a deployment runs beside all cases.
 """
 
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-import psycopg
 import pytest
 
 from hashrail import db
 from hashrail.postgres import job_queue
-from tests.failover.cluster import Cluster, Member, running
+from tests.failover.cluster import Cluster, Member, new_books, running
 from tests.failover.scenes import Payer, Scene, Worker, scene
 from tests.support.bitcoin_node import Node
-from tests.support.databases import A_DEPLOYMENT
 from tests.support.patience import wait_until
 
 CANCELLED_TURNS = 3
@@ -53,11 +50,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def schema(cluster: Cluster) -> str:
     """A database with the whole schema, to copy from."""
-    name = f"template_{uuid.uuid4().hex[:12]}"
-    cluster.create_database(name)
-    db.migrate(cluster.dsn(name))
-    with psycopg.connect(cluster.dsn(name)) as connection:
-        connection.execute(A_DEPLOYMENT)
+    name = new_books(cluster)
     job_queue.install(cluster.dsn(name))
     return name
 

@@ -103,7 +103,7 @@ class Reading:
 
 async def test_readers_and_writers_go_on(tmp_path: Path) -> None:
     with running() as cluster:
-        dsn = await asyncio.to_thread(new_books, cluster)
+        dsn = cluster.dsn(await asyncio.to_thread(new_books, cluster))
         database = dsn.rpartition("/")[2].partition("?")[0]
         each = [f"postgresql://postgres:{cluster.password}@127.0.0.1:{one.port}/{database}" for one in cluster.members]
         settings = {"DATABASE_READ_URLS": ",".join(each), "database_read_max_lag_seconds": LAG_SECONDS}
