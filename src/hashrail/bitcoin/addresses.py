@@ -2,9 +2,8 @@
 
 Allowed are P2PKH, P2SH, witness v0 (20 or 32 bytes) and taproot (v1, 32 bytes) of the deployment's network. Refused,
 each with its reason: another network's address, white space, mixed case, broken checksums, unknown witness versions,
-anchors (pay-to-anchor), and the well-known burn address. Most addresses are plain witness addresses, and read at once
-(`witness_addresses`); parsing of all others is bdkpython's, the reference library of bitcoindevkit, and the tests hold
-both to the same answers. It tells nothing of what it cannot parse; what that looks like is the reason.
+anchors (pay-to-anchor), and the well-known burn address. Parsing is bdkpython's, the reference library of
+bitcoindevkit. It tells nothing of what it cannot parse; what that looks like is the reason.
 """
 
 import re
@@ -13,7 +12,6 @@ from decimal import Decimal
 
 import bdkpython as bdk
 
-from hashrail.bitcoin import witness_addresses
 from hashrail.errors import BadRequestError
 from hashrail.money import BTC_DECIMALS
 from hashrail.settings import Network
@@ -74,14 +72,6 @@ def parse(text: str, network: Network, *, field: str) -> Address:
         raise _refusal("white space", text, network, field)
     if not 1 <= len(text) <= MAX_LENGTH or not text.isascii():
         raise _refusal("no address", text, network, field)
-    script = witness_addresses.script_of(text, network)
-    if script is not None:
-        return Address(text, script, _kind(script, text, network, field))
-    return _parsed(text, network, field)
-
-
-def _parsed(text: str, network: Network, field: str) -> Address:
-    """The address as the reference library reads it."""
     try:
         parsed = bdk.Address(text, BDK_NETWORKS[network])
     except FOREIGN as error:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashrail.bitcoin import addresses, witness_addresses
+from hashrail.bitcoin import addresses
 from hashrail.bitcoin.addresses import BDK_NETWORKS, MAX_LENGTH, AddressInvalidError, parse
 from hashrail.settings import Network
 
@@ -156,58 +156,6 @@ def test_each_network_against_each(kind: str, ours: Network, theirs: Network) ->
         assert (found.text, found.script, found.kind) == (text, SCRIPTS[kind], kind)
     else:
         assert refusal(text, ours) == "network"
-
-
-# The plain ones, which are read without the library
-
-
-def as_the_library_reads(text: str, network: Network) -> bytes | None:
-    """The script of a plain witness address as the library finds it, with the text that it writes."""
-    try:
-        found = bdk.Address(text, BDK_NETWORKS[network])
-    except bdk.AddressParseError:
-        return None
-    script = found.script_pubkey().to_bytes()
-    is_plain = (script[0], len(script)) in {(0, 22), (0, 34), (0x51, 34)} and text == text.lower()
-    assert not is_plain or str(found) == text
-    return script if is_plain else None
-
-
-def checksummed(prefix: str, data: list[int], sum_of_version: int) -> str:
-    """Any characters behind a prefix, with the checksum that makes them come to a sum."""
-    _, begun = witness_addresses._BEGUN["bitcoin"] if prefix == "bc" else ("", witness_addresses._begun(prefix))
-    missing = witness_addresses._checked(begun, [*data, 0, 0, 0, 0, 0, 0]) ^ sum_of_version
-    data = [*data, *(missing >> 5 * (5 - place) & 31 for place in range(6))]
-    return f"{prefix}1" + "".join(witness_addresses.CHARACTERS[value] for value in data)
-
-
-@given(
-    prefix=st.sampled_from(["bc", "tb", "bcrt"]),
-    version=st.integers(0, 3),
-    body=st.one_of(*(st.lists(st.integers(0, 31), min_size=n, max_size=n) for n in (26, 31, 32, 33, 51, 52, 53))),
-    sum_of_version=st.sampled_from([1, 0x2BC830A3, 7]),
-    network=st.sampled_from(NETWORKS),
-    ends_plainly=st.booleans(),
-)
-def test_a_plain_address_is_what_the_library_says(
-    prefix: str, version: int, body: list[int], sum_of_version: int, network: Network, *, ends_plainly: bool
-) -> None:
-    """Every length, version, checksum and padding near those that there are."""
-    body = [*body[:-1], 0] if ends_plainly else body
-    text = checksummed(prefix, [version, *body], sum_of_version)
-    assert witness_addresses.script_of(text, network) == as_the_library_reads(text, network)
-
-
-@given(data=st.data(), network=st.sampled_from(NETWORKS), kind=st.sampled_from(["P2WPKH", "P2WSH", "P2TR"]))
-def test_a_plain_address_is_found_and_a_damaged_one_is_not(data: st.DataObject, network: Network, kind: str) -> None:
-    program = data.draw(st.binary(min_size=len(SCRIPTS[kind]) - 2, max_size=len(SCRIPTS[kind]) - 2))
-    script = SCRIPTS[kind][:2] + program
-    text = written(script, network)
-    assert witness_addresses.script_of(text, network) == script
-    place = data.draw(st.integers(0, len(text) - 1))
-    damaged = text[:place] + data.draw(st.sampled_from([*witness_addresses.CHARACTERS, "", "b", "1", "Q"]))
-    damaged += text[place + 1 :]
-    assert witness_addresses.script_of(damaged, network) == as_the_library_reads(damaged, network)
 
 
 # Case
