@@ -17,12 +17,12 @@ NAME_BYTES = 16
 # How the name of an event begins that only tries a receiver; the others are hexadecimal.
 SAMPLE = "test_"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-# Most transactions tell one thing: without a set it takes a third less.
+# Most transactions tell one thing: without a set that costs less.
 _WRITE_ONE = f"""
     INSERT INTO event_draft (partner_id, name, type, version, object_kind, object_id, data, occurred_at)
     SELECT p.partner_id, $2, $3, $4, $5, $6, $7, {clock.DATABASE_NOW} + c.offset_us * interval '1 microsecond'
     FROM partner_day p CROSS JOIN business_clock c WHERE p.partner_id = $1 AND c.id = 1"""  # noqa: S608
-# An order's end tells two: so it takes a fifth less than with a set.
+# An order's end tells two: the same holds for them.
 _WRITE_TWO = f"""
     INSERT INTO event_draft (partner_id, name, type, version, object_kind, object_id, data, occurred_at)
     SELECT p.partner_id, e.name, e.type, e.version, e.object_kind, e.object_id, e.data,
