@@ -4,7 +4,7 @@
 # make failover  payouts and reads while the primary PostgreSQL is lost and its standby promoted: six minutes
 # make fuzz      random input for ten minutes, other than the tests'; MINUTES=60 for longer
 # make bench     the benchmarks; writes docs/benchmarks.md
-# make endurance 15 minutes of mixed work while everything happens; writes docs/endurance.md
+# make endurance 15 minutes of mixed work while everything happens, a failover too; writes docs/endurance.md
 # make pages     the scripts and styles of the pages, anew
 # make pictures  every page in light, dark and on a phone, in build/pictures; those of the README in docs/pictures
 # make wheel     the two distributions, in dist/
@@ -145,7 +145,7 @@ fuzz: setup
 bench: setup $(VENV)/.bitcoind
 	$(BIN)/python -m benchmarks
 
-endurance: setup $(VENV)/.caddy
+endurance: setup $(VENV)/.caddy $(VENV)/.failover $(VENV)/.etcd
 	$(BIN)/python -m benchmarks.endurance
 
 pages: $(VENV)/.runs

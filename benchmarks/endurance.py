@@ -3,14 +3,14 @@ meanwhile that happens to a deployment. Nothing that was acknowledged may be mis
 
     python -m benchmarks.endurance --minutes 15      # writes docs/endurance.md; 480 is a day of work
 
-Two API processes behind Caddy, a worker, a PostgreSQL of its own, a simulated chain. Days pass and are closed, payouts
-made; both API processes are replaced one by one, twice; the worker is killed; PostgreSQL is killed and started again.
+Two API processes behind Caddy, a worker, a simulated chain, and two PostgreSQL servers under Patroni, of which one is
+the synchronous standby of the other. Days pass and are closed, payouts made; both API processes are replaced one by
+one, twice; the worker is killed; the primary is killed, and its standby takes over.
 """
 
 import asyncio
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -24,9 +24,10 @@ from typing import Annotated
 import httpx
 import typer
 from rich.console import Console
+from tests.failover import cluster as clusters
+from tests.failover.cluster import Cluster
 from tests.support.api_client import UNLIMITED, an_offer, buy
 from tests.support.api_client import Caller as Partner
-from tests.support.databases import make_template, with_database
 from tests.support.keys import MASTER_KEY
 from tests.support.payouts import earn
 from tests.support.programs import free_port
@@ -40,15 +41,15 @@ from benchmarks.measure import Table
 from hashrail import clock, db
 from hashrail.access import api_keys
 from hashrail.audit import invariants
-from hashrail.postgres.server import EmbeddedPostgres
+from hashrail.postgres import job_queue
 from hashrail.vault import Vault
 
 PAGE = Path(__file__).parent.parent / "docs" / "endurance.md"
 INTRODUCTION = """\
 # A day of load
 
-Written by `{command}`; do not edit. Two API processes behind Caddy, a worker, PostgreSQL and the clients
-share one machine.
+Written by `{command}`; do not edit. Two API processes behind Caddy, a worker, a primary PostgreSQL
+with its synchronous standby, and the clients share one machine.
 
 """
 CREDIT_LIMIT_USD = Decimal(10) ** 12
@@ -63,6 +64,7 @@ MAX_GROWTH = 1.25
 SAMPLES = 15
 LONG_LIFE = 4
 API, WORKER = "API process", "worker"
+PRIMARY_LOST = "the primary is killed, and its standby takes over"
 KEPT = {
     **{f"HASHRAIL_{name.upper()}": "0" for name in UNLIMITED},
     "HASHRAIL_ORDER_TTL_SECONDS": str(31 * 86400),  # the clock jumps over a day while orders are under way
@@ -74,9 +76,9 @@ KEPT = {
 
 @dataclass
 class Site:
-    """What runs: two servers at their ports, a worker, and the PostgreSQL under them."""
+    """What runs: two servers at their ports, a worker, and the cluster under them."""
 
-    postgres: EmbeddedPostgres
+    cluster: Cluster
     dsn: str
     folder: Path
     running: ExitStack
@@ -124,14 +126,12 @@ class Site:
         self.stop_working()
         self.work()
 
-    async def kill_postgres(self) -> None:
-        """By -9; it begins again, and recovers what was committed."""
-        pool = await db.open_pool(self.dsn, connections=1)
-        backend = await pool.fetchval("SELECT pg_backend_pid()")
-        os.kill(stage.postmaster(backend), signal.SIGKILL)
-        pool.terminate()
-        while not await asyncio.to_thread(self.postgres.keep_running):
-            await asyncio.sleep(0.1)
+    async def lose_primary(self) -> None:
+        """By -9; its standby takes over, and it comes back as the standby, without which nothing is committed."""
+        lost = await asyncio.to_thread(self.cluster.primary)
+        await asyncio.to_thread(self.cluster.crash, lost)
+        await asyncio.to_thread(self.cluster.await_primary, lost)
+        await asyncio.to_thread(self.cluster.await_standby)
 
     def resident(self) -> dict[tuple[str, int], float]:
         """MiB of each process, by what it is and its number: of a server the ones that answer."""
@@ -177,7 +177,7 @@ class Day:
         others: list[tuple[float, str, Callable[[], Awaitable[None]]]] = [
             (0.20, "both API processes are replaced", self.site.replace),
             (0.50, "the worker is killed", self.site.kill_worker),
-            (0.60, "PostgreSQL is killed and started again", self.site.kill_postgres),
+            (0.60, PRIMARY_LOST, self.site.lose_primary),
             (0.80, "both API processes are replaced", self.site.replace),
         ]
         for part, what, happen in sorted([*days, *others], key=lambda each: each[0]):
@@ -198,14 +198,15 @@ class Day:
             await asyncio.sleep(self.seconds / SAMPLES)
 
 
-async def run(postgres: EmbeddedPostgres, folder: Path, seconds: float, tell: Callable[[str], None]) -> list[Table]:
+async def run(cluster: Cluster, folder: Path, seconds: float, tell: Callable[[str], None]) -> list[Table]:
     """Begin, find the rate, work, look."""
-    dsn = with_database(postgres.dsn, make_template(postgres.dsn))
+    dsn = cluster.dsn(await asyncio.to_thread(clusters.new_books, cluster))
+    await asyncio.to_thread(job_queue.install, dsn)
     pool = await db.open_pool(dsn)
     world = await (await World.create(pool)).another_partner("load", CREDIT_LIMIT_USD)
     world.vault = Vault([MASTER_KEY])
     with ExitStack() as running:
-        site = Site(postgres, dsn, folder, running, (free_port(), free_port()))
+        site = Site(cluster, dsn, folder, running, (free_port(), free_port()))
         site.served = [await asyncio.to_thread(site.serve, port) for port in site.ports]
         site.work()
         running.callback(site.stop_working)
@@ -298,12 +299,12 @@ def _events(day: Day) -> Table:
         "What happened meanwhile",
         ("after", "what", "requests not answered at first"),
         notes=[
-            "Where PostgreSQL is killed some are not answered, and are sent again; elsewhere none may be.",
-            "A worker that ends because PostgreSQL was away when it began is started again, as a service manager does.",
+            "Where the primary is lost some are not answered, and are sent again; elsewhere none may be.",
+            "A worker that ends since no primary was there when it began is started again, as a service manager does.",
         ],
     )
     for at, what, troubles in day.happened:
-        may = what.startswith("PostgreSQL")
+        may = what == PRIMARY_LOST
         judged = {} if may else {"target": "none", "verdict": troubles == 0}
         table.add(f"{at:,.0f} s", what, f"{troubles:,}", **judged)  # type: ignore[arg-type]
     return table
@@ -372,11 +373,14 @@ def main(
 ) -> None:
     """Work for a while at half of what saturates, and write docs/endurance.md. Exit code 1 when a target was missed."""
     out, err = Console(), Console(stderr=True)
+    if reason := clusters.missing():
+        err.print(reason, highlight=False)
+        raise typer.Exit(1)
     with tempfile.TemporaryDirectory(prefix="hashrail-endurance-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
-        with EmbeddedPostgres(Path(folder)) as postgres:
-            facts = asyncio.run(stage.facts(postgres.dsn))
-            tables = asyncio.run(run(postgres, Path(folder), minutes * 60, err.print))
+        with clusters.running() as cluster:
+            facts = asyncio.run(stage.facts(cluster.dsn(), "to its standby and to clients over TCP"))
+            tables = asyncio.run(run(cluster, Path(folder), minutes * 60, err.print))
         shutil.rmtree(folder, ignore_errors=True)
     report.show(out, tables)
     command = f"python -m benchmarks.endurance --minutes {minutes:g}"

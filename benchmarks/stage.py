@@ -76,7 +76,7 @@ async def migrated(server: str) -> str:
     return name
 
 
-async def facts(server: str) -> list[tuple[str, str]]:
+async def facts(server: str, reached: str = "over a Unix socket") -> list[tuple[str, str]]:
     """What the figures depend on: hardware, versions and the server's settings, by name."""
     connection = await asyncpg.connect(server)
     try:
@@ -93,7 +93,7 @@ async def facts(server: str) -> list[tuple[str, str]]:
         ("Load before the run", f"{os.getloadavg()[0]:.1f}"),
         ("System", f"{platform.system()} {platform.release()}"),
         ("Python", f"{platform.python_version()}, {', '.join(_packages())}"),
-        ("PostgreSQL", f"{version}, on the same machine, over a Unix socket"),
+        ("PostgreSQL", f"{version}, on the same machine, {reached}"),
         ("PostgreSQL settings", ", ".join(settings)),
     ]
 
