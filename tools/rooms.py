@@ -216,6 +216,7 @@ ROOMS = (
                 "approvals",
                 "bound_wallets",
                 "corrections",
+                "deposit_addresses",
                 "deposit_evidence",
                 "deposits",
                 "deposits_by_number",

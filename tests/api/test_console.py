@@ -14,7 +14,7 @@ from hashrail import clock, db
 from hashrail.accounting import pool_receipts
 from hashrail.alarms import silences
 from hashrail.bitcoin.simulated_chain import SandboxChain
-from hashrail.custody import approvals, deposits, payout_policy, withdrawals
+from hashrail.custody import approvals, deposit_addresses, payout_policy, withdrawals
 from hashrail.custody.withdrawals import Withdrawal
 from hashrail.pages.console.asking import Form
 from hashrail.pages.console.pages import DEEDS, FORMS, VIEWS
@@ -126,7 +126,7 @@ async def first_of_all(office: Office) -> None:
     )
     deployment = office.serving.deployment
     assert isinstance(deployment.chain, SandboxChain)
-    own = await deposits.address_of(pool, deployment.chain, 1, (await mallory(office)).id)
+    own = await deposit_addresses.of_user(pool, deployment.chain, 1, (await mallory(office)).id)
     await deployment.chain.receive(own, Decimal("0.001"))
     await watch.everything(deployment)
     await order(office.world, (await mallory(office)).id, "first", await offer(office.world))

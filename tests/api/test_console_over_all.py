@@ -13,7 +13,7 @@ from hashrail import db
 from hashrail.alarms import workers
 from hashrail.bitcoin.findings import Finding
 from hashrail.bitcoin.simulated_chain import SandboxChain
-from hashrail.custody import deposits
+from hashrail.custody import deposit_addresses, deposits
 from hashrail.payouts import processor
 from hashrail.support import deposit_waits
 from tests.support.api_client import check_books
@@ -162,7 +162,7 @@ async def test_a_deposit_is_followed_until_it_is_credited(desk: Desk) -> None:
     """Why it is not yet; what proved it and what was posted then; a reorg takes it, and it comes again."""
     deployment, (partner, _) = desk.office.serving.deployment, desk.worlds
     support = desk.office.people["support"]
-    to = await deposits.address_of(partner.pool, deployment.chain, partner.partner.id, desk.alices[0])
+    to = await deposit_addresses.of_user(partner.pool, deployment.chain, partner.partner.id, desk.alices[0])
     txid = await desk.chain.receive(to, HALF)
     await desk.watched()
     page = await desk.text("/deposits?user=alice")

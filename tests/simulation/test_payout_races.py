@@ -21,7 +21,7 @@ from hashrail.bitcoin.findings import Finding
 from hashrail.books import fence
 from hashrail.books.chart import Account
 from hashrail.books.ledger import InsufficientFundsError
-from hashrail.custody import approvals, deposits, payout_policy, withdrawals
+from hashrail.custody import approvals, deposit_addresses, deposits, payout_policy, withdrawals
 from hashrail.custody.withdrawals import Withdrawal, WithdrawalUnderWayError
 from hashrail.db import Pool, Tx
 from hashrail.deployment.opened import Deployment
@@ -208,7 +208,7 @@ async def test_an_older_view_of_a_deposit(
     world: World, dsn: str, deployment: Deployment, node: Node, alice: Asker
 ) -> None:
     """It asked while the deposit waited and writes after another has credited it: that is no reorg, nothing is lost."""
-    to = await deposits.address_of(world.pool, deployment.chain, world.partner.id, alice.user_id)
+    to = await deposit_addresses.of_user(world.pool, deployment.chain, world.partner.id, alice.user_id)
     node.rpc("sendtoaddress", to, Decimal("0.25"), wallet="miner")
     await processor.run(deployment)
     async with workers(dsn, deployment, node, 1) as (other,):

@@ -13,7 +13,7 @@ import pytest
 
 from hashrail.audit import reconciliation
 from hashrail.books.chart import Account
-from hashrail.custody import deposits
+from hashrail.custody import deposit_addresses, deposits
 from hashrail.deployment.opened import Deployment
 from hashrail.parties.operators import Operator
 from hashrail.payouts import batches, fee_bumps, processor
@@ -412,7 +412,7 @@ async def test_a_deposit_is_lost_and_found(world: World, nodes: Nodes, alice: As
     """After the credit a longer chain lacks it: the operator's loss, once, with an alarm; found again, reversed."""
     quarter = Decimal("0.25")
     async with deployed_on(world.pool, nodes.ours, coins=0, bitcoin_final_depth=THREE) as deployment:
-        to = await deposits.address_of(world.pool, deployment.chain, world.partner.id, alice.user_id)
+        to = await deposit_addresses.of_user(world.pool, deployment.chain, world.partner.id, alice.user_id)
         nodes.meet()
         nodes.part()
         nodes.ours.pay(to, each_btc=quarter)

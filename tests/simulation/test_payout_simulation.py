@@ -27,7 +27,7 @@ from hashrail.bitcoin.records import Unknown
 from hashrail.bitcoin.rpc import NodeUnknownError
 from hashrail.bitcoin.simulated_chain import SandboxChain, Scenario
 from hashrail.books import fence
-from hashrail.custody import deposits, withdrawals
+from hashrail.custody import deposit_addresses, withdrawals
 from hashrail.deployment.opened import Deployment
 from hashrail.payouts import fee_bumps, processor
 from hashrail.payouts.batches import PayoutsPausedError, PlanOutdatedError
@@ -423,7 +423,7 @@ class Life:
 
     async def _deposit(self) -> None:
         user_id, amount = self.dice.choice(self.users), Decimal(self.dice.randint(1_000, 100_000)).scaleb(-8)
-        address = await deposits.address_of(self.world.pool, self.fragile.chain, self.world.partner.id, user_id)
+        address = await deposit_addresses.of_user(self.world.pool, self.fragile.chain, self.world.partner.id, user_id)
         await self.hand.deposit(address, amount)
         self.deposited[user_id] += amount  # type: ignore[assignment]
 

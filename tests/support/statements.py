@@ -32,6 +32,7 @@ OF_ALL_PARTNERS = {
     "audit": "invariants hold for all, whoever they belong to",
     "books.ledger": "what a database without a partner would hold is counted",
     "custody.approvals": "approvers see what waits, whoever it is of",
+    "custody.deposit_addresses": "the node asks by an address, which says nothing of a partner",
     "custody.deposits": "what arrives at an address says nothing of a partner",
     "custody.foreign_spends": "a payment that nobody knows may be anybody's",
     "custody.withdrawal_telling": "a batch pays users of many partners",

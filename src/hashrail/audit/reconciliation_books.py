@@ -7,7 +7,7 @@ from decimal import Decimal
 from hashrail.audit.reconciliation_lines import Line, Tally
 from hashrail.bitcoin.records import Outpoint, WalletHistory
 from hashrail.books.chart import Account
-from hashrail.custody import deposits
+from hashrail.custody import deposit_addresses
 from hashrail.db import Reader, Tx
 from hashrail.money import ZERO
 from hashrail.payouts import settlement
@@ -107,7 +107,7 @@ async def read(tx: Tx, history: WalletHistory) -> Books:
 async def _users(tx: Reader, history: WalletHistory) -> set[str]:
     """Addresses of the wallet that belong to users: by the books, or by the label that the wallet keeps."""
     labels = {each.address: each.label or "" for each in history.entries if each.category != "send" and each.address}
-    owners = [deposits.LABEL.fullmatch(label) for label in labels.values()]
+    owners = [deposit_addresses.LABEL.fullmatch(label) for label in labels.values()]
     rows = await tx.fetch(
         """SELECT e.address FROM unnest($1::text[], $2::text[], $3::text[]) AS e (address, partner, partner_user)
            LEFT JOIN deposit_address a ON a.address = e.address

@@ -5,44 +5,36 @@
     lost -> credited         it came again
     pending -> gone          the chain has spent its coins otherwise, at final depth
 
-The wallet hands out the address, and where a signer has the keys it must be the signer's, at an index that nobody was
-given; it is kept for ever, and whatever arrives there is the user's, blocked or not. The
-wallet also keeps whose it is, as the address's label: where the books were restored from an older copy, the user gets
-the address that they had, and what has arrived there is still theirs. From then on the books know that address again.
-
-Nothing is credited on the word of the node alone: `deposit_evidence` has what it must show.
+Whatever arrives at an address is the user's, blocked or not; `deposit_addresses` gives them out, and knows whose one is
+where the books have forgotten it. Nothing is credited on the word of the node alone: `deposit_evidence` has
+what it must show.
 
 Accounts touched: bitcoin wallet, user BTC, reorg losses.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-import msgspec
 import structlog
 
-from hashrail import business_clock, db
-from hashrail.bitcoin.chain import Chain, Receiving
+from hashrail import db
+from hashrail.bitcoin.chain import Chain
 from hashrail.bitcoin.evidence import Claim, Doubt, Evidence
 from hashrail.bitcoin.findings import Finding
-from hashrail.bitcoin.public_descriptors import AddressNotOursError
 from hashrail.bitcoin.records import Outpoint, TransactionState, WalletEntry, WalletHistory
 from hashrail.books import fence, ledger
 from hashrail.books.chart import Account, TransferKind
 from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import Transfer
-from hashrail.custody import deposit_evidence, hot_wallet
+from hashrail.custody import deposit_addresses, deposit_evidence
 from hashrail.custody.deposit_evidence import Arrived
 from hashrail.db import Pool, Reader, Tx
-from hashrail.errors import UnavailableError
 from hashrail.events import drafts
 from hashrail.events.types.deposits import DepositCredited, DepositEvent, DepositGone, DepositLost, DepositPending
 from hashrail.money import ZERO
-from hashrail.parties import users
 from hashrail.settings import Network, Settings
 
 State = Literal["pending", "credited", "lost", "gone"]
@@ -53,21 +45,9 @@ TOLD: dict[State, type[DepositEvent]] = {
     "gone": DepositGone,
 }
 RECEIVED = ("receive", "generate", "immature")
-# An address that somebody has already is passed over; a wallet that was made anew begins with those of all users.
-MAX_TRIES = 10_000
-# What the wallet calls an address that may have been told to somebody whom the books have forgotten.
-PASSED_OVER = "passed over"
-LABEL = re.compile(r"(?P<partner>partner-[0-9a-f-]{36})/(?P<user>.+)", re.S)
 # What a block paid to its miner cannot be spent before.
 MATURE = 101
 log = structlog.get_logger()
-
-
-class DepositsNotAvailableError(UnavailableError):
-    """This deployment has no chain on which anything could arrive."""
-
-    code = "DEPOSITS_NOT_AVAILABLE"
-    advice = "Ask the operator whether deposits are meant to be possible: they need a Bitcoin node."
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,81 +135,6 @@ READ = """
     FROM deposit d JOIN app_user u ON u.partner_id = d.partner_id AND u.id = d.user_id"""
 
 
-async def address_of(pool: Pool, chain: Chain | None, partner_id: int, user_id: int) -> str:
-    """The user's address, made when they have none; two at once get the same.
-
-    Raises DepositsNotAvailableError, UserBlockedError (for a new one), and what a node's call may raise.
-    """
-    known = await known_address(pool, partner_id, user_id)
-    if known is not None:
-        return known
-    if chain is None:
-        raise DepositsNotAvailableError("there is no Bitcoin node")
-    async with db.transaction(pool) as tx:
-        users.assert_active((await users.lock(tx, partner_id, [user_id]))[user_id], field="partnerUserId")
-    doubts = await hot_wallet.look(pool, chain)
-    if doubts:
-        log.error("no deposit address is given out", code=doubts[0].code, why=doubts[0].message)
-        raise DepositsNotAvailableError("the wallet of the node is in doubt")
-    try:
-        return await _new_address(pool, chain, partner_id, user_id)
-    except AddressNotOursError as error:
-        doubt = error
-    log.error("no deposit address is given out", code=doubt.code, why=doubt.message)
-    raise DepositsNotAvailableError("the wallet of the node is in doubt") from doubt
-
-
-async def _new_address(pool: Pool, chain: Chain, partner_id: int, user_id: int) -> str:
-    label = await _label(pool, partner_id, user_id)
-    receive = await hot_wallet.receive_descriptor(pool, chain)
-    for _ in range(MAX_TRIES):
-        receiving = None if receive is None else await _receiving(pool, receive)
-        made = await chain.address_for(label, receiving)
-        index = None if receive is None else await chain.index_of(made, receive)
-        first = await _give(pool, partner_id, user_id, made, index)
-        if first is not None:
-            return first
-        owner = await pool.fetchrow("SELECT partner_id, user_id FROM deposit_address WHERE address = $1", made)
-        assert owner is not None, "it could not be written, so it is there"
-        await chain.put_label(made, await _label(pool, owner["partner_id"], owner["user_id"]))
-    raise DepositsNotAvailableError("the wallet gives out only addresses that others have")
-
-
-async def _receiving(pool: Pool, receive: str) -> Receiving:
-    async def labels(addresses: Sequence[str]) -> list[str]:
-        rows = await pool.fetch(
-            """SELECT a.address, p.public_id || '/' || u.partner_user_id AS label
-               FROM deposit_address a JOIN partner p ON p.id = a.partner_id
-               JOIN app_user u ON u.partner_id = a.partner_id AND u.id = a.user_id WHERE a.address = ANY($1)""",
-            list(addresses),
-        )
-        known = {row["address"]: row["label"] for row in rows}
-        return [known.get(address, PASSED_OVER) for address in addresses]
-
-    return Receiving(receive, await hot_wallet.next_index(pool), labels)
-
-
-async def believed(pool: Pool, chain: Chain, history: WalletHistory) -> WalletHistory:
-    """The history without labels at addresses that neither the books know nor the signer's descriptor gives.
-
-    Whoever has the node could call any address a user's, and show somebody else's payment to it.
-    """
-    labelled = {each.address for each in history.entries if each.address and LABEL.fullmatch(each.label or "")}
-    receive = await hot_wallet.receive_descriptor(pool, chain) if labelled else None
-    if receive is None:
-        return history
-    rows = await pool.fetch("SELECT address FROM deposit_address WHERE address = ANY($1)", sorted(labelled))
-    unknown = labelled - {row["address"] for row in rows}
-    strange = {each for each in sorted(unknown) if await chain.index_of(each, receive) is None}
-    if not strange:
-        return history
-    log.error("the node calls addresses users' that are not the signer's", addresses=sorted(strange))
-    entries = (
-        msgspec.structs.replace(each, label=None) if each.address in strange else each for each in history.entries
-    )
-    return msgspec.structs.replace(history, entries=tuple(entries))
-
-
 # Whose address each output pays, by the books or by the node's label; nobody's where neither tells.
 _OWNERS = """
     SELECT e.place, coalesce(a.partner_id, u.partner_id) AS partner_id, coalesce(a.user_id, u.id) AS user_id,
@@ -282,7 +187,7 @@ async def scan(tx: Tx, history: WalletHistory, *, now: datetime) -> list[Finding
         # Nobody relays an output of nothing, but a block may have one.
         if entry.category in RECEIVED and entry.address is not None and entry.amount_btc > 0
     ]
-    labels = [LABEL.fullmatch(entry.label or "") for entry in found]
+    labels = [deposit_addresses.LABEL.fullmatch(entry.label or "") for entry in found]
     rows = await tx.fetch(
         _OWNERS,
         list(range(len(found))),
@@ -374,50 +279,6 @@ async def of_partner(
         *(partner_id, user_id, before, limit, offset),
     )
     return [db.record(Deposit, row) for row in rows]
-
-
-async def _give(pool: Pool, partner_id: int, user_id: int, made: str, index: int | None) -> str | None:
-    """The user's address: `made`, or one that they have got meanwhile; None where `made` is another one's.
-
-    That happens where the wallet was made anew and begins again.
-    """
-    async with db.transaction(pool) as tx:
-        await users.lock(tx, partner_id, [user_id])
-        known = await known_address(tx, partner_id, user_id)
-        if known is not None:
-            return known
-        await tx.execute(
-            """INSERT INTO deposit_address AS a (address, partner_id, user_id, given, created_at)
-               VALUES ($1, $2, $3, true, $4)
-               ON CONFLICT (address) DO UPDATE SET given = true
-               WHERE a.partner_id = excluded.partner_id AND a.user_id = excluded.user_id""",
-            made,
-            partner_id,
-            user_id,
-            await business_clock.now(tx),
-        )
-        if index is not None:
-            await hot_wallet.note_index(tx, index)
-        return await known_address(tx, partner_id, user_id)
-
-
-async def known_address(tx: Reader, partner_id: int, user_id: int) -> str | None:
-    """The address that was given to the user; None while they have none."""
-    address: str | None = await tx.fetchval(
-        "SELECT address FROM deposit_address WHERE partner_id = $1 AND user_id = $2 AND given", partner_id, user_id
-    )
-    return address
-
-
-async def _label(tx: Reader, partner_id: int, user_id: int) -> str:
-    """What the wallet remembers an address by: names that outlive the books' own numbers."""
-    label: str = await tx.fetchval(
-        """SELECT p.public_id || '/' || u.partner_user_id FROM partner p JOIN app_user u ON u.partner_id = p.id
-           WHERE p.id = $1 AND u.id = $2""",
-        partner_id,
-        user_id,
-    )
-    return label
 
 
 def _needed(kept: Sequence[_Kept], seen: Mapping[str, TransactionState], terms: DepositTerms) -> dict[int, int]:

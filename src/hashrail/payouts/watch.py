@@ -21,7 +21,7 @@ from hashrail.bitcoin.chain import Chain
 from hashrail.bitcoin.evidence import Claim, Evidence
 from hashrail.bitcoin.findings import Finding
 from hashrail.bitcoin.records import Outpoint, TransactionState
-from hashrail.custody import deposits, foreign_spends, hot_wallet, wallet_history, withdrawal_telling
+from hashrail.custody import deposit_addresses, deposits, foreign_spends, hot_wallet, wallet_history, withdrawal_telling
 from hashrail.custody.deposits import DepositTerms
 from hashrail.db import Pool, Reader, Tx
 from hashrail.deployment.opened import Deployment
@@ -60,7 +60,7 @@ async def everything(deployment: Deployment) -> list[Finding]:
     keys, instance = await chain.keys(), await hot_wallet.mark(pool, chain)
     history = await wallet_history.read_history(pool, chain, depth)
     await foreign_spends.look(pool, chain, history, final_depth=depth)
-    history, signer = await deposits.believed(pool, chain, history), chain.signer()
+    history, signer = await deposit_addresses.believed_labels(pool, chain, history), chain.signer()
     async with db.transaction(pool) as tx:
         # A barrier: what an earlier process stored may not be sent before its commit has reached the standby, and this
         # one, which comes after it, waits for that.

@@ -16,7 +16,7 @@ from hashrail.bitcoin.simulated_chain import SandboxChain
 from hashrail.books import fence
 from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import InsufficientFundsError
-from hashrail.custody import approvals, bound_wallets, deposits
+from hashrail.custody import approvals, bound_wallets, deposit_addresses, deposits
 from hashrail.custody.deposits import DepositTerms
 from hashrail.db import Tx
 from hashrail.deployment.opened import Deployment
@@ -257,7 +257,7 @@ async def of_withdrawals(world: World, listener: Listener, deployment: Deploymen
 
 async def of_deposits(world: World, listener: Listener, deployment: Deployment, chain: SandboxChain) -> None:
     alice = await world.user("alice")
-    address = await deposits.address_of(world.pool, chain, world.partner.id, alice.id)
+    address = await deposit_addresses.of_user(world.pool, chain, world.partner.id, alice.id)
     needed = deployment.settings.bitcoin_deposit_confirmations
     txid = await chain.receive(address, Decimal("0.25"))
     await processor.run(deployment)

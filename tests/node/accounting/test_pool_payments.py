@@ -14,7 +14,7 @@ from hashrail.accounting.pool_payments import (
     PoolPaymentUnprovenError,
 )
 from hashrail.bitcoin.addresses import AddressInvalidError
-from hashrail.custody import deposits, foreign_spends, wallet_history
+from hashrail.custody import deposit_addresses, foreign_spends, wallet_history
 from hashrail.deployment.opened import Deployment
 from tests.support.bitcoin_node import Node
 from tests.support.books import broken
@@ -73,7 +73,7 @@ async def test_what_is_not_shown_is_no_receipt(world: World, deployment: Deploym
 
 async def test_an_address_of_a_user_is_never_the_pools(world: World, deployment: Deployment) -> None:
     alice = await world.user("carol")
-    given = await deposits.address_of(world.pool, deployment.chain, world.partner.id, alice.id)
+    given = await deposit_addresses.of_user(world.pool, deployment.chain, world.partner.id, alice.id)
     async with db.transaction(world.pool) as tx:
         with pytest.raises(PoolAddressError):
             await pool_payments.add_address(tx, given, "regtest", at=clock.start_of(DAY))

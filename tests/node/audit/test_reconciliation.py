@@ -20,7 +20,7 @@ from hashrail.bitcoin.chain import Chain
 from hashrail.bitcoin.records import Coin
 from hashrail.bitcoin.simulated_chain import SandboxChain
 from hashrail.cli import main
-from hashrail.custody import deposits
+from hashrail.custody import deposit_addresses
 from hashrail.custody.withdrawals import Withdrawal
 from hashrail.deployment.opened import Deployment
 from hashrail.parties.operators import Operator
@@ -190,7 +190,7 @@ async def test_at_every_moment_of_a_deposit(
     world: World, deployment: Deployment, alice: Asker, bitcoin_node: Node
 ) -> None:
     """In the mempool, one and two blocks deep, credited; lost in a reorg, and found again."""
-    to = await deposits.address_of(world.pool, deployment.chain, world.partner.id, alice.user_id)
+    to = await deposit_addresses.of_user(world.pool, deployment.chain, world.partner.id, alice.user_id)
     await send(deployment, bitcoin_node, to)
     assert between(await explained(deployment)) == {}
     await watch.everything(deployment)
@@ -296,7 +296,7 @@ async def test_partners_are_posted_one_by_one(
 async def test_to_the_wallet_itself(world: World, deployment: Deployment, alice: Asker, bitcoin_node: Node) -> None:
     """A withdrawal to another user's deposit address, and one to an address of the operator's: no coin is lost."""
     bob = await world.user("bob")
-    to_bob = await deposits.address_of(world.pool, deployment.chain, world.partner.id, bob.id)
+    to_bob = await deposit_addresses.of_user(world.pool, deployment.chain, world.partner.id, bob.id)
     chain: Any = deployment.chain
     to_us = await chain.new_address() if chain.simulated else await chain._node.new_address()
     before = named((await explained(deployment)).wallet)[FUNDING][0]
@@ -503,7 +503,7 @@ async def test_users_whom_the_books_do_not_know(world: World, bitcoin_node: Node
 async def test_another_wallet(world: World, alice: Asker, bitcoin_node: Node) -> None:
     """After a move to other keys the old wallet's payments and deposits are looked up on the chain."""
     async with deployed_on(world.pool, bitcoin_node) as old:
-        to = await deposits.address_of(world.pool, old.chain, world.partner.id, alice.user_id)
+        to = await deposit_addresses.of_user(world.pool, old.chain, world.partner.id, alice.user_id)
         bitcoin_node.pay(to, each_btc=QUARTER)
         await alice.asks("0.05")
         await run_later(world, old)
@@ -574,7 +574,7 @@ TAMPERED = {
 @pytest.mark.parametrize("name", TAMPERED)
 async def test_books_that_somebody_has_changed(world: World, simulated: Deployment, alice: Asker, name: str) -> None:
     """A deposit was credited and a payment posted: whatever is changed after that is left over in the right part."""
-    to = await deposits.address_of(world.pool, simulated.chain, world.partner.id, alice.user_id)
+    to = await deposit_addresses.of_user(world.pool, simulated.chain, world.partner.id, alice.user_id)
     await sandbox(simulated).receive(to, QUARTER)
     await alice.asks("0.05")
     await run_later(world, simulated)
@@ -592,7 +592,7 @@ async def test_books_that_somebody_has_changed(world: World, simulated: Deployme
 
 async def test_credited_by_the_table_alone(world: World, simulated: Deployment, alice: Asker) -> None:
     """Deposits on the chain beside deposits that the books say are credited, and nothing posted."""
-    to = await deposits.address_of(world.pool, simulated.chain, world.partner.id, alice.user_id)
+    to = await deposit_addresses.of_user(world.pool, simulated.chain, world.partner.id, alice.user_id)
     for _ in range(200):
         await sandbox(simulated).receive(to, QUARTER)
     await sandbox(simulated).mine(1)

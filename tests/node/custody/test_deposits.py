@@ -13,8 +13,9 @@ from hashrail.bitcoin.findings import Finding
 from hashrail.bitcoin.signer import KeySigner
 from hashrail.bitcoin.simulated_chain import SandboxChain
 from hashrail.books.chart import Account
-from hashrail.custody import deposits
-from hashrail.custody.deposits import Deposit, DepositsNotAvailableError
+from hashrail.custody import deposit_addresses, deposits
+from hashrail.custody.deposit_addresses import DepositsNotAvailableError
+from hashrail.custody.deposits import Deposit
 from hashrail.deployment.opened import Deployment
 from hashrail.parties import users
 from hashrail.payouts import watch
@@ -58,7 +59,7 @@ def simulated(deployment: Deployment) -> SandboxChain:
 
 
 async def address(world: World, deployment: Deployment, user_id: int) -> str:
-    return await deposits.address_of(world.pool, deployment.chain, world.partner.id, user_id)
+    return await deposit_addresses.of_user(world.pool, deployment.chain, world.partner.id, user_id)
 
 
 async def every(world: World, user_id: int | None = None) -> list[Deposit]:
@@ -80,13 +81,13 @@ async def test_an_address_for_ever(world: World, deployment: Deployment, alice: 
     found = await asyncio.gather(*(address(world, deployment, alice) for _ in range(10)))
     assert len(set(found)) == 1
     assert await address(world, deployment, bob.id) not in found
-    assert await deposits.address_of(world.pool, None, world.partner.id, alice) == found[0]
+    assert await deposit_addresses.of_user(world.pool, None, world.partner.id, alice) == found[0]
 
 
 async def test_who_gets_no_address(world: World, deployment: Deployment, alice: int) -> None:
     """Nobody without a chain; no new one for a blocked user, whose old one stays."""
     with pytest.raises(DepositsNotAvailableError):
-        await deposits.address_of(world.pool, None, world.partner.id, alice)
+        await deposit_addresses.of_user(world.pool, None, world.partner.id, alice)
     known = await address(world, deployment, alice)
     bob = await world.user("bob")
     async with db.transaction(world.pool) as tx:
@@ -210,7 +211,7 @@ async def test_a_deposit_that_was_double_spent(world: World, alice: int) -> None
     """On a real node: conflicted, and gone only at final depth; mined after all it is credited, once."""
     with running() as node:
         async with deployed_on(world.pool, node, coins=0) as deployment:
-            to = await deposits.address_of(world.pool, deployment.chain, world.partner.id, alice)
+            to = await deposit_addresses.of_user(world.pool, deployment.chain, world.partner.id, alice)
             node.pay(to, each_btc=QUARTER)
             await watch.everything(deployment)
             assert (await every(world))[0].confirmations == 1
@@ -246,7 +247,7 @@ async def test_a_deposit_that_was_double_spent(world: World, alice: int) -> None
 
 async def test_a_deposit_on_a_real_node(world: World, alice: int, bitcoin_node: Node) -> None:
     async with deployed_on(world.pool, bitcoin_node, coins=0) as deployment:
-        to = await deposits.address_of(world.pool, deployment.chain, world.partner.id, alice)
+        to = await deposit_addresses.of_user(world.pool, deployment.chain, world.partner.id, alice)
         other = bitcoin_node.rpc("getnewaddress", wallet=deployment.chain._node.wallet)  # type: ignore[attr-defined]
         assert other != to
         bitcoin_node.pay(to, other, each_btc=QUARTER)
@@ -261,7 +262,7 @@ async def test_a_block_that_pays_a_user(world: World, alice: int) -> None:
     """A coinbase cannot be spent before it is a hundred blocks deep, so nobody is credited before."""
     with running() as node:
         async with deployed_on(world.pool, node, coins=0) as deployment:
-            to = await deposits.address_of(world.pool, deployment.chain, world.partner.id, alice)
+            to = await deposit_addresses.of_user(world.pool, deployment.chain, world.partner.id, alice)
             node.mine(1, to)
             seen = []
             for blocks in (0, 1, 98, 1):

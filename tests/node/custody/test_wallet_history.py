@@ -13,7 +13,7 @@ import pytest
 from hashrail.bitcoin.node_chain import NodeChain
 from hashrail.bitcoin.signer import KeySigner
 from hashrail.books.chart import Account
-from hashrail.custody import deposits, wallet_history
+from hashrail.custody import deposit_addresses, deposits, wallet_history
 from hashrail.custody.withdrawals import Withdrawal
 from hashrail.deployment.opened import Deployment
 from hashrail.payouts import batches, fee_bumps, processor
@@ -133,7 +133,7 @@ async def late(server: str, dsn: str, world: World, alice: Asker, *, watching: b
         ends.push_async_callback(chain.close)
         deployment = deployed(world.pool, settings(), chain)
         node.pay(*[node.rpc("getnewaddress", wallet=first) for _ in range(2)])
-        to = await deposits.address_of(world.pool, chain, world.partner.id, bob.id)
+        to = await deposit_addresses.of_user(world.pool, chain, world.partner.id, bob.id)
         made = await alice.asks("0.01")
         await processor.run(deployment)
         copies = await ends.enter_async_context(copied(server, dsn, world, deployment))
@@ -241,7 +241,7 @@ async def test_a_history_that_grows_is_read_from_where_it_ended(world: World, no
         (batch_id,) = (await check_increment()).batches
         await fee_bumps.bump(deployment, batch_id, Decimal(40))
         await check_increment()
-        to = await deposits.address_of(world.pool, deployment.chain, world.partner.id, alice.user_id)
+        to = await deposit_addresses.of_user(world.pool, deployment.chain, world.partner.id, alice.user_id)
         node.rpc("sendtoaddress", to, QUARTER, wallet="miner")
         await check_increment()
         for blocks in (1, 3, DEPTH, 2 * DEPTH):
@@ -298,7 +298,7 @@ async def test_what_another_wallet_cannot_say_changes_nothing(world: World, monk
         assert node.rpc("getindexinfo") == {}
         alice = await Asker.create(world, node)
         async with deployed_on(world.pool, node) as deployment, deployed_on(world.pool, node) as switched:
-            to = await deposits.address_of(world.pool, deployment.chain, world.partner.id, alice.user_id)
+            to = await deposit_addresses.of_user(world.pool, deployment.chain, world.partner.id, alice.user_id)
             made = await alice.asks()
             (batch_id,) = (await run_later(world, deployment)).batches
             (txid,) = await txids(deployment, batch_id)

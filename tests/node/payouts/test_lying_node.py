@@ -19,8 +19,9 @@ from hashrail.bitcoin.block_proofs import EASIEST
 from hashrail.bitcoin.node_chain import NodeChain
 from hashrail.bitcoin.node_checks import Terms
 from hashrail.bitcoin.signer import KeySigner
-from hashrail.custody import deposits, hot_wallet
-from hashrail.custody.deposits import Deposit, DepositsNotAvailableError
+from hashrail.custody import deposit_addresses, deposits, hot_wallet
+from hashrail.custody.deposit_addresses import DepositsNotAvailableError
+from hashrail.custody.deposits import Deposit
 from hashrail.deployment.opened import Deployment
 from hashrail.payouts import processor
 from tests.support.api_client import check_books
@@ -90,7 +91,7 @@ async def stage(world: World, node: Node) -> AsyncIterator[Stage]:
         chain = NodeChain(node.open(wallet_of(honest), url=liar.url), None, terms=Terms("regtest"), fees=FEES)
         deployment = replace(honest, node=chain)
         eve = (await world.user("eve")).id
-        address = await deposits.address_of(world.pool, chain, world.partner.id, eve)
+        address = await deposit_addresses.of_user(world.pool, chain, world.partner.id, eve)
         yield Stage(world, node, liar, deployment, eve, address)
         await chain.close()
     await check_books(world)
@@ -333,7 +334,7 @@ class Watching:
         """What the API would tell a user."""
         chain = self.chain(signs=False)
         try:
-            return await deposits.address_of(
+            return await deposit_addresses.of_user(
                 self.world.pool, chain, self.world.partner.id, (await self.world.user(name)).id
             )
         finally:

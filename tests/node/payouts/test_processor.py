@@ -21,7 +21,7 @@ from hashrail.bitcoin.node_checks import Terms
 from hashrail.bitcoin.records import Outpoint, Refused, TransactionState
 from hashrail.bitcoin.signer import Intent, KeySigner, Signed, SigningRefusedError
 from hashrail.books.chart import Account
-from hashrail.custody import deposits, withdrawals
+from hashrail.custody import deposit_addresses, withdrawals
 from hashrail.deployment.opened import Deployment
 from hashrail.money import round_half_even
 from hashrail.parties import users
@@ -267,7 +267,7 @@ async def test_coins_of_other_keys_are_left_alone(world: World, alice: Asker, no
         assert sorted(coin.amount_btc for coin in await btc.list_unspent()) == [1, 3]
         deployment = deployed(world.pool, settings(), node_chain(node, wallet, signer))
         assert [coin.amount_btc for coin in await deployment.chain.coins()] == [1]
-        to = await deposits.address_of(world.pool, deployment.chain, world.partner.id, alice.user_id)
+        to = await deposit_addresses.of_user(world.pool, deployment.chain, world.partner.id, alice.user_id)
         await alice.asks()
         done = await run_later(world, deployment)
         assert ([each.code for each in done.findings], done.batches) == (["WALLET_WATCHES_OTHERS"], [])

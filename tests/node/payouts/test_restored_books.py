@@ -21,8 +21,8 @@ from hashrail.bitcoin.node import BitcoinNode
 from hashrail.bitcoin.records import WalletMark
 from hashrail.bitcoin.signer import KeySigner
 from hashrail.clock import from_seconds
-from hashrail.custody import deposits, hot_wallet
-from hashrail.custody.deposits import DepositsNotAvailableError
+from hashrail.custody import deposit_addresses, deposits, hot_wallet
+from hashrail.custody.deposit_addresses import DepositsNotAvailableError
 from hashrail.deployment.opened import Deployment
 from hashrail.errors import ConflictError
 from hashrail.parties import operators
@@ -327,7 +327,7 @@ async def test_a_wallet_that_has_not_seen_what_was_paid(
             await watch.everything_believed(anew)
         assert caught.value.details == {"codes": ["WALLET_IS_ANOTHER"]}
         with pytest.raises(DepositsNotAvailableError, match="in doubt"):
-            await deposits.address_of(copies.older.pool, anew.chain, world.partner.id, alice.user_id)
+            await deposit_addresses.of_user(copies.older.pool, anew.chain, world.partner.id, alice.user_id)
         async with node.open(name) as btc:
             # The wallet tells that day from then on, whether it has come to the end of it or not.
             await btc.import_descriptors(*signer.descriptors(), since=LONG_AGO)
@@ -440,7 +440,7 @@ async def test_an_address_that_only_the_label_knew(server: str, dsn: str, world:
     deployment = deployed(world.pool, settings(), chain)
     bob = await world.user("bob")
     async with copied(server, dsn, world, deployment) as copies:
-        bobs = await deposits.address_of(copies.now.pool, chain, world.partner.id, bob.id)
+        bobs = await deposit_addresses.of_user(copies.now.pool, chain, world.partner.id, bob.id)
         node.pay(bobs, each_btc=QUARTER)
         node.mine(1)
         await watch.everything(copies.restored)
@@ -452,7 +452,7 @@ async def test_an_address_that_only_the_label_knew(server: str, dsn: str, world:
         assert await spendable(copies.older, bob.id) == 2 * QUARTER
         # He is told the same, by a wallet that does not know it any more, and by one that does.
         for each in (copies.restored, anew):
-            assert await deposits.address_of(copies.older.pool, each.chain, world.partner.id, bob.id) == bobs
+            assert await deposit_addresses.of_user(copies.older.pool, each.chain, world.partner.id, bob.id) == bobs
         assert await broken(copies.older) == []
         await anew.chain.close()
     await chain.close()
@@ -465,10 +465,10 @@ async def test_addresses_that_are_somebodys_are_passed_over(server: str, dsn: st
     deployment = deployed(world.pool, settings(), chain)
     bob, carol = await world.user("bob"), await world.user("carol")
     async with copied(server, dsn, world, deployment) as copies:
-        bobs = await deposits.address_of(copies.now.pool, chain, world.partner.id, bob.id)
+        bobs = await deposit_addresses.of_user(copies.now.pool, chain, world.partner.id, bob.id)
         name = await watching(node, signer, first_index=1000)
         anew = replace(copies.restored, node=node_chain(node, name, signer))
-        hers = await deposits.address_of(copies.older.pool, anew.chain, world.partner.id, carol.id)
+        hers = await deposit_addresses.of_user(copies.older.pool, anew.chain, world.partner.id, carol.id)
         async with node.open(name) as btc:
             assert hers == (await btc.derive_addresses(signer.descriptors()[0], 1000, 1000))[0]
             # Looking back once more gives out nothing again, and forgets nothing.

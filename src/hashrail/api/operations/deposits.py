@@ -10,8 +10,9 @@ from hashrail.api.wire.fields import number
 from hashrail.api.wire.models import Answer, Btc, Data, Listing, Moment, PartnerPageQuery, Query, UserQuery
 from hashrail.api.wire.page import Page, by_id
 from hashrail.bitcoin.rpc import NodeRefusedError, NodeUnknownError, NodeUnreachableError
-from hashrail.custody import deposits
-from hashrail.custody.deposits import Deposit, DepositsNotAvailableError, DepositTerms
+from hashrail.custody import deposit_addresses, deposits
+from hashrail.custody.deposit_addresses import DepositsNotAvailableError
+from hashrail.custody.deposits import Deposit, DepositTerms
 from hashrail.parties import users
 from hashrail.parties.users import UserBlockedError, UserNotFoundError
 
@@ -97,10 +98,10 @@ async def every_deposit(call: Call, query: PartnerPageQuery) -> Data[Listing[Dep
 
 
 async def _address(call: Call, user_id: int) -> Data[DepositAddressOut]:
-    found = await deposits.known_address(call.pool, call.partner_id, user_id)
+    found = await deposit_addresses.known(call.pool, call.partner_id, user_id)
     if found is None:
         call.known.assert_reaches(ALLOTS)
-        found = await deposits.address_of(call.pool, call.deployment.node, call.partner_id, user_id)
+        found = await deposit_addresses.of_user(call.pool, call.deployment.node, call.partner_id, user_id)
     return Data(DepositAddressOut(address=found, simulated=call.deployment.simulates_chain))
 
 

@@ -2,7 +2,7 @@
 
 from hashrail.accounting import account_pages
 from hashrail.books.chart import TransferKind
-from hashrail.custody import deposit_evidence, deposits, deposits_by_number
+from hashrail.custody import deposit_addresses, deposit_evidence, deposits_by_number
 from hashrail.custody.deposits import Deposit, DepositTerms
 from hashrail.db import Tx
 from hashrail.pages.console import over_all
@@ -51,7 +51,7 @@ async def one(tx: Tx, visit: Visit) -> Shown:
         "needed": terms.needed(found.amount_btc, coinbase=found.coinbase),
         "whys": deposit_waits.why(found, terms, run.findings),
         "run": run,
-        "is_given": await deposits.known_address(tx, partner.id, found.user_id) == found.address,
+        "is_given": await deposit_addresses.known(tx, partner.id, found.user_id) == found.address,
         "proofs": await deposit_evidence.of_deposit(tx, partner.id, found.id),
         "kind": TransferKind.DEPOSIT.value,
         "legs": await account_pages.legs(tx, partner.id, TransferKind.DEPOSIT.value, found.id),
