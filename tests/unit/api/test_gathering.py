@@ -14,6 +14,12 @@ from hashrail.errors import ConflictError, HashrailError
 KEY = (1, "order")
 
 
+@pytest.fixture(autouse=True)
+def timeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No turn ends by itself, however slow the machine is."""
+    monkeypatch.setattr(gathering, "TURN_SECONDS", 600)
+
+
 @dataclass
 class Desk:
     """Requests by name: who is at work, and with whom; work ends when it is let go."""
@@ -26,7 +32,8 @@ class Desk:
     broken: bool = False
 
     async def ask(self, name: str) -> str:
-        """What one request is answered."""
+        """What one request is answered; a name with a number at its end is one of that partner's."""
+        key = (int(name[1:] or 1), "order") if name != "last" else KEY
 
         async def alone() -> str:
             self.done.append([name])
@@ -40,7 +47,7 @@ class Desk:
                 raise RuntimeError
             return [self.outcome(each) for each in names]
 
-        return await self.gatherings.run(KEY, name, alone, together)
+        return await self.gatherings.run(key, name, alone, together)
 
     def outcome(self, name: str) -> str | HashrailError | None:
         """With others."""
@@ -177,4 +184,47 @@ async def test_too_many_are_refused_and_nobody_waits_without_end(monkeypatch: py
     desk.gate.set()
     assert await a == "a alone"
     assert desk.done == [["a"]]
+    await desk.all_done()
+
+
+async def test_partners_have_their_turns_one_after_the_other() -> None:
+    """Two are at work at once; the others gather meanwhile, and whoever was at work comes behind them."""
+    desk = Desk()
+    tasks = await desk.asked("a1", "a2", "b1", "b2", "a3", "a4", "b4", "b3")
+    assert desk.done == [["a1"], ["a2"]]
+    desk.gate.set()
+    await asyncio.gather(*tasks)
+    assert desk.done == [["a1"], ["a2"], ["a3", "b3"], ["a4", "b4"], ["b1"], ["b2"]]
+    await desk.all_done()
+
+
+async def test_who_takes_long_keeps_nobody_from_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether by themselves or together: their partners wait for them, and nobody else does."""
+    desk = Desk()
+    tasks = await desk.asked("a1", "b1", "c1", "a2")
+    desk.gate.set()
+    await desk.settled()
+    desk.gate.clear()
+    monkeypatch.setattr(gathering, "TURN_SECONDS", 0)
+    tasks += await desk.asked("d1", "e1", "f1", "d2", "e2", "a3", "a4")
+    assert [names[0] for names in desk.done[-4:]] == ["d1", "d2", "a3", "a4"]
+    desk.gate.set()
+    await asyncio.gather(*tasks)
+    monkeypatch.setattr(gathering, "TURN_SECONDS", 600)
+    await desk.all_done()
+
+
+async def test_who_waits_for_a_turn_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The turn is the next one's, also when it comes at the same moment."""
+    monkeypatch.setattr(gathering, "AT_WORK", 1)
+    desk = Desk()
+    a, b, c, d = await desk.asked("a1", "b2", "c3", "d4")
+    b.cancel()
+    await desk.settled()
+    desk.gate.set()
+    while not a.done():
+        await asyncio.sleep(0)
+    c.cancel()
+    assert await asyncio.wait_for(d, 5) == "d4 alone"
+    assert desk.done == [["a1"], ["d4"]]
     await desk.all_done()

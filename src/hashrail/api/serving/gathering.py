@@ -1,8 +1,12 @@
-"""Gathering: requests of one kind and partner that come while another one is at work go together after it.
+"""Gathering: requests of one kind and partner that come while others are at work go together after them.
 
 Whoever comes first goes at once and by itself, so that nobody waits for company. Those who come meanwhile share one
 transaction and one flush to disk. One of them that cannot be done with the others is done by itself afterwards, with
 its own answer. One by itself that takes long, since its user is held by somebody, is not waited for any longer.
+
+A transaction costs much the same whether it does one request or many, so no more than a few are at work in a process,
+of whatever partners: each lane has its turn after the others, and gathers until then. Nobody waits long for a turn, and
+who takes long keeps nobody else from theirs.
 """
 
 import asyncio
@@ -20,6 +24,9 @@ from hashrail.errors import HashrailError
 MOST = 64
 # So long those behind wait for one that goes by itself.
 PATIENCE_SECONDS = 1.0
+# At work in a process, as long as none takes longer than a turn: so long at most lanes wait for one another.
+AT_WORK = 2
+TURN_SECONDS = 0.2
 
 M = TypeVar("M")
 R = TypeVar("R")
@@ -31,10 +38,10 @@ Together: TypeAlias = Callable[[Sequence[M]], Awaitable[Sequence[R | HashrailErr
 
 @dataclass(frozen=True)
 class _By(Generic[R]):
-    """How a request goes on: with its outcome, or by itself; then others may wait for it to end."""
+    """How a request goes on: with its outcome, or by itself; in a turn of its own, others wait for it to end."""
 
     outcome: R | HashrailError | None = None
-    leads: bool = False
+    turn: "_Once | None" = None
 
 
 @dataclass(eq=False)
@@ -60,14 +67,19 @@ class _Once:
 
 @dataclass
 class Gatherings:
-    """The requests of a process that are gathered, by partner and kind."""
+    """The requests of a process that are gathered, by partner and kind.
+
+    A lane is there while one of its requests is at work or waits; those that are due wait for nothing but their turn.
+    """
 
     _lanes: dict[Key, "deque[_Waiting[Any, Any]]"] = field(default_factory=dict)
+    _due: dict[Key, asyncio.TimerHandle] = field(default_factory=dict)
+    _turns: int = 0
     _at_work: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for the one before them."""
+        """How many requests wait for the one before them, or for their turn."""
         return sum(map(len, self._lanes.values()))
 
     async def run(self, key: Key, member: M, alone: Alone[R], together: Together[M, R]) -> R:
@@ -78,20 +90,22 @@ class Gatherings:
         """
         lane = self._lanes.get(key)
         if lane is None:
-            self._lanes[key] = deque()
-            return await self._lead(key, alone)
+            lane = self._lanes[key] = deque()
+            if self._turns < AT_WORK:
+                return await self._lead(key, alone, self._take_turn())
+            self._let_wait(key)
         if len(lane) >= MAX_WAITING:
             raise PartnerBusyError("too many requests of the partner wait already", retryAfterSeconds=1)
         waiting = _Waiting(member, together, asyncio.get_running_loop().create_future())
         lane.append(waiting)
         by = await self._wait(key, waiting)
-        if by.leads:
-            return await self._lead(key, alone)
+        if by.turn is not None:
+            return await self._lead(key, alone, by.turn)
         if isinstance(by.outcome, HashrailError):
             raise by.outcome
         return await alone() if by.outcome is None else by.outcome
 
-    async def _lead(self, key: Key, alone: Alone[R]) -> R:
+    async def _lead(self, key: Key, alone: Alone[R], turn: _Once) -> R:
         going_on = _Once(partial(self._go_on, key))
         patience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, going_on)
         try:
@@ -99,6 +113,7 @@ class Gatherings:
         finally:
             patience.cancel()
             going_on()
+            turn()
 
     async def _wait(self, key: Key, waiting: _Waiting[M, R]) -> _By[R]:
         """How a request goes on that waits; nobody waits for long until it is taken along."""
@@ -118,11 +133,41 @@ class Gatherings:
         """Wait no longer; a lead that came at the same moment goes to the next."""
         if not waiting.turn.done():
             waiting.turn.cancel()
-        elif not waiting.turn.cancelled() and waiting.turn.result().leads:
+        elif not waiting.turn.cancelled() and (turn := waiting.turn.result().turn) is not None:
             self._go_on(key)
+            turn()
 
     def _go_on(self, key: Key) -> None:
-        """Let those go that wait."""
+        """Nothing of a lane is at work any more: it is due, behind the others, if somebody waits."""
+        if self._lanes[key]:
+            self._let_wait(key)
+            self._let_in()
+        else:
+            del self._lanes[key]
+
+    def _let_wait(self, key: Key) -> None:
+        """A lane is due, at the latest after the time of a turn."""
+        self._due[key] = asyncio.get_running_loop().call_later(TURN_SECONDS, self._let_go, key)
+
+    def _take_turn(self) -> _Once:
+        """One more is at work; answers what ends its turn, which ends in time by itself."""
+        self._turns += 1
+        ended = _Once(self._end_turn)
+        asyncio.get_running_loop().call_later(TURN_SECONDS, ended)
+        return ended
+
+    def _end_turn(self) -> None:
+        self._turns -= 1
+        self._let_in()
+
+    def _let_in(self) -> None:
+        """Let those lanes go whose turn it is."""
+        while self._due and self._turns < AT_WORK:
+            self._let_go(next(iter(self._due)))
+
+    def _let_go(self, key: Key) -> None:
+        """Let those of a lane go that wait."""
+        self._due.pop(key).cancel()
         lane = self._lanes[key]
         taken: list[_Waiting[Any, Any]] = []
         while lane and len(taken) < MOST:
@@ -133,14 +178,15 @@ class Gatherings:
         if not taken:
             del self._lanes[key]
         elif len(taken) == 1:
-            taken[0].turn.set_result(_By(leads=True))
+            taken[0].turn.set_result(_By(turn=self._take_turn()))
         else:
             # No request's own: what it logs is nobody's, and whoever hangs up does not end it.
-            task = asyncio.get_running_loop().create_task(self._together(key, taken), context=Context())
+            work = self._together(key, taken, self._take_turn())
+            task = asyncio.get_running_loop().create_task(work, context=Context())
             self._at_work.add(task)
             task.add_done_callback(self._at_work.discard)
 
-    async def _together(self, key: Key, taken: Sequence[_Waiting[Any, Any]]) -> None:
+    async def _together(self, key: Key, taken: Sequence[_Waiting[Any, Any]], turn: _Once) -> None:
         outcomes: Sequence[Any] = [None] * len(taken)
         try:
             outcomes = await taken[0].together([waiting.member for waiting in taken])
@@ -149,3 +195,4 @@ class Gatherings:
                 if not waiting.turn.done():
                     waiting.turn.set_result(_By(outcome))
             self._go_on(key)
+            turn()
