@@ -116,6 +116,31 @@ async def test_each_is_answered_for_itself(api: Api) -> None:
     await check_books(api.world)
 
 
+async def test_what_was_answered_before_is_answered_by_what_was_kept(api: Api) -> None:
+    """The very same bytes once more; the others share a commit."""
+    first, again, *others = await creations(api, "a", "b", "c", "d")
+    before = answered(await api.http.send(again))
+    repeated = api.http.build_request("POST", again.url.path, content=again.content, headers=again.headers)
+    async with gathered(api, first, repeated, *others) as found:
+        assert answered(found[1]) == before
+        assert found[1].headers["idempotency-replayed"] == "true"
+        assert [answered(one)["externalId"] for one in found] == ["a", "b", "c", "d"]
+    assert await commits(api) == [1, 1, 2]
+    await check_books(api.world)
+
+
+async def test_something_new_under_an_old_key_is_refused_alone(api: Api) -> None:
+    """Nothing that was done with it stays, and the others are done by themselves."""
+    first, *others = await creations(api, "a", "b", "c")
+    facts = {"userId": (await api.world.user("b")).id, "nftCollectionId": (await an_offer(api.world)).id}
+    used, new = (api.server.request(CREATE, {"idempotency-key": "k"}, externalId=name, **facts) for name in "de")
+    answered(await api.http.send(used))
+    async with gathered(api, first, *others, new) as found:
+        assert [exact(one).get("error", "ok") for one in found] == ["ok", "ok", "ok", "IDEMPOTENCY_KEY_REUSED"]
+    assert await commits(api) == [1, 1, 1, 1]
+    await check_books(api.world)
+
+
 async def test_the_first_ones_have_what_is_left_of_the_credit(api: Api) -> None:
     """An offer is 216.99 USD."""
     poor = await api.another_partner("700")

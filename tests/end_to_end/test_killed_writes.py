@@ -17,7 +17,9 @@ from hashrail.custody import withdrawals
 from tests.support import patience
 from tests.support.api_client import (
     UNLIMITED,
+    Api,
     Caller,
+    an_offer,
     answered,
     check_books,
 )
@@ -45,11 +47,16 @@ def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("unlimited")
 async def test_killed_between_commit_and_answer(stock: Stocks, tmp_path: Path) -> None:
-    """Every write is committed, and the process dies before it hears of that. Sent again, it is answered only."""
+    """Every write is committed, and the process dies before it hears of that. Sent again, it is answered only.
+
+    So is each of several orders of one partner, most of which shared a commit.
+    """
     operations = [operation for operation in WRITES if operation not in MOVING]
     cases = [await Case.of(operation, stock.partner(operation)) for operation in operations]
     keys = [None if operation in SIGNED else "key-1" for operation in operations]
     requests = [case.request(key) for case, key in zip(cases, keys, strict=True)]
+    crowd, orders = await a_crowd(cases[0].api)
+    requests += orders
     async with AsyncExitStack() as clients:
         with line_to(stock.still.dsn) as line, serving(line.dsn, tmp_path, "killed") as served:
             http = await clients.enter_async_context(served.http())
@@ -58,9 +65,11 @@ async def test_killed_between_commit_and_answer(stock: Stocks, tmp_path: Path) -
                 answered(await replace(case.api.server, http=http).call("s2s_user_statistics", partnerUserId="alice"))
                 if case.operation in BEARER:
                     answered(await replace(case.caller, http=http).call("c2s_wallets"))
+            answered(await replace(crowd.server, http=http).call("s2s_user_statistics", partnerUserId="alice"))
             line.cut()
             waiting = asyncio.gather(*(send(http, request) for request in requests), return_exceptions=True)
             await until_committed(cases)
+            await patience.until(lambda: has_orders(crowd, orders))
             assert line.commits_lost >= len(cases)
             assert not waiting.done()
             await kill(served)
@@ -76,6 +85,11 @@ async def test_killed_between_commit_and_answer(stock: Stocks, tmp_path: Path) -
                 assert (HEADER in again.headers) == (case.operation in ("s2s_withdraw", "s2s_withdraw_fast"))
                 assert await case.state() == state
                 await case.check_one_effect()
+            for request in orders:
+                again = await send(http, request)
+                assert (bool(answered(again)), again.headers[REPLAYED]) == (True, "true")
+        assert await has_orders(crowd, orders)
+        await check_books(crowd.world)
 
 
 @pytest.mark.usefixtures("unlimited")
@@ -104,6 +118,21 @@ async def test_killed_between_two_steps(stock: Stocks, tmp_path: Path) -> None:
     assert await business_clock.lead(pool) == begun + 48 * HOUR
     assert (await withdrawals.get(pool, api.world.partner.id, made.id)).state == "final"
     await check_books(api.world)
+
+
+async def a_crowd(api: Api) -> tuple[Api, list[httpx.Request]]:
+    """A partner, and its requests to create orders."""
+    crowd = await api.another_partner()
+    offer, user = await an_offer(crowd.world), await crowd.world.user("alice")
+    facts = {"userId": user.id, "nftCollectionId": offer.id, "recvWindow": 60_000}
+    return crowd, [crowd.server.request("s2s_payment_create", externalId=f"crowd-{n}", **facts) for n in range(5)]
+
+
+async def has_orders(api: Api, orders: list[httpx.Request]) -> bool:
+    """Whether the partner has as many orders as were asked for."""
+    query = "SELECT count(*) FROM purchase WHERE partner_id = $1"
+    found: int = await api.world.pool.fetchval(query, api.world.partner.id)
+    return found == len(orders)
 
 
 async def kill(served: Served) -> None:

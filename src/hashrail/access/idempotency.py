@@ -24,6 +24,13 @@ _WRITE = """
     INSERT INTO answered_write (partner_id, scope, key, operation, body_hash, answer, created_at, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (partner_id, scope, key) DO NOTHING"""
 
+_WRITE_ALL = """
+    INSERT INTO answered_write (partner_id, scope, key, operation, body_hash, answer, created_at, expires_at)
+    SELECT e.partner_id, e.scope, e.key, e.operation, e.body_hash, e.answer, $7, $8
+    FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[], $5::bytea[], $6::bytea[])
+             WITH ORDINALITY AS e (partner_id, scope, key, operation, body_hash, answer, number)
+    ORDER BY e.number"""
+
 
 class ReplayError(UnauthorizedError):
     """The signature was used before, for another operation."""
@@ -87,18 +94,6 @@ async def recall(tx: Tx, vault: Vault, partner_id: int, keys: list[Key]) -> byte
     return None
 
 
-async def known_of(tx: Tx, partner_id: int, keys: Sequence[Key]) -> set[tuple[str, bytes]]:
-    """Scope and text of those keys under which an answer is kept."""
-    rows = await tx.fetch(
-        """SELECT a.scope, a.key FROM unnest($2::text[], $3::bytea[]) AS e (scope, key)
-           JOIN answered_write a ON a.partner_id = $1 AND a.scope = e.scope AND a.key = e.key""",
-        partner_id,
-        [key.scope for key in keys],
-        [key.text for key in keys],
-    )
-    return {(row["scope"], row["key"]) for row in rows}
-
-
 async def is_known(tx: Tx, partner_id: int, scope: str, text: bytes) -> bool:
     """Whether an answer is kept under this text."""
     found: bool = await tx.fetchval(
@@ -129,19 +124,16 @@ async def keep_all(
 ) -> None:
     """Keep several answers, each under its keys; as `keep`."""
     now = clock.wall_now()
+    sealed = [(keys, vault.seal(answer)) for keys, answer in answers]
     rows = [
-        (partner_id, key.scope, key.text, key.operation, key.body_hash, sealed, now, now + retention)
-        for keys, sealed in [(keys, vault.seal(answer)) for keys, answer in answers]
-        for key in keys
+        (partner_id, key.scope, key.text, key.operation, key.body_hash, one) for keys, one in sealed for key in keys
     ]
+    if not rows:
+        return
     # Two that keep several of the same wait for one another in one order.
     rows.sort(key=lambda row: (row[1], row[2]))
     try:
-        await tx.executemany(
-            """INSERT INTO answered_write (partner_id, scope, key, operation, body_hash, answer, created_at, expires_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
-            rows,
-        )
+        await tx.execute(_WRITE_ALL, *(list(column) for column in zip(*rows, strict=True)), now, now + retention)
     except asyncpg.UniqueViolationError as error:
         raise AnsweredMeanwhileError from error
 

@@ -334,7 +334,7 @@ async def set_credit_limit(tx: Tx, partner_id: int, limit_usd: Decimal) -> None:
             limit_usd,
         )
     except asyncpg.CheckViolationError as error:
-        raise _refusal(error) from error
+        raise refusal(error) from error
 
 
 _VOID = """
@@ -403,7 +403,7 @@ async def move(
                 if whose["user_id"] is not None and transfer.kind is not TransferKind.SETTLEMENT:
                     told.append(changed(whose, transfer, account_id, posted, pending))
     except asyncpg.CheckViolationError as error:
-        raise _refusal(error) from error
+        raise refusal(error) from error
     if told:
         await drafts.note(tx, books.partner_id, *told)
 
@@ -452,7 +452,8 @@ async def _refuse_overdraft(tx: Tx, books: OpenBooks, transfer: Transfer, posted
     return counted
 
 
-def _refusal(error: asyncpg.CheckViolationError) -> ConflictError:
+def refusal(error: asyncpg.CheckViolationError) -> ConflictError:
+    """What a constraint of an account refuses, as partners are told; raises the error itself where it is another."""
     # An engine that spreads the table adds the number of a part to the name.
     if (constraint_of(error) or "").startswith("account_credit_limit"):
         return CreditLimitError("the partner's credit limit does not allow it")

@@ -9,19 +9,24 @@ writes the same transfers meanwhile.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+import asyncpg
 
 from hashrail.books import ledger
-from hashrail.books.chart import TransferKind
+from hashrail.books.chart import FIRST_USER_ACCOUNT, Account, TransferKind
 from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import Transfer
-from hashrail.db import Row, Tx
+from hashrail.db import Tx
 from hashrail.events import drafts
 from hashrail.events.event import Event
 from hashrail.money import ZERO
+
+# What is known of accounts, by their numbers: rows.
+Accounts: TypeAlias = Mapping[int, Any]
 
 _WRITE = """
     INSERT INTO transfer (partner_id, kind, object_id, leg, debit_account, credit_account, amount, state,
@@ -53,6 +58,14 @@ _COUNT = """
     FROM unnest($2::bigint[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[])
              AS e (id, debits_posted, debits_pending, credits_posted, credits_pending)
     WHERE a.partner_id = $1 AND a.id = e.id"""
+# The same on one account, which costs half as much.
+_COUNT_ONE = """
+    UPDATE account
+    SET debits_posted = debits_posted + $3, debits_pending = debits_pending + $4,
+        credits_posted = credits_posted + $5, credits_pending = credits_pending + $6
+    WHERE partner_id = $1 AND id = $2"""
+# What there is to know of a partner's account whose room is not asked for.
+_OF_PARTNERS: Accounts = {Account.PARTNER_RECEIVABLE.value: {"user_id": None}}
 
 
 class Reserved(NamedTuple):
@@ -87,6 +100,24 @@ async def reserve(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> li
     An object has one of them in a set: what a refusal tells of an object's other legs is what was there before.
     """
     return await _write(tx, books, transfers, posts=False)
+
+
+async def reserve_new(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> None:
+    """As `reserve`, for objects that this transaction has made and that move no user's money: nothing is there yet.
+
+    What the partner owes is counted before they are written, and so its account needs no lock before. Raises
+    CreditLimitError; the transaction can then only be rolled back.
+    """
+    assert not any(map(_is_users, transfers)), "whether a user holds as much is asked one after the other"
+    sums: dict[int, _Sums] = defaultdict(_Sums)
+    for one in transfers:
+        list(_count(_OF_PARTNERS, sums, one, posted=ZERO, pending=one.amount))
+    try:
+        await _write_sums(tx, books.partner_id, sums)
+    except asyncpg.CheckViolationError as error:
+        raise ledger.refusal(error) from error
+    rows = await tx.fetch(_WRITE_PENDING, *_columns([ledger.values(books, one) for one in transfers]), books.now)
+    assert len(rows) == len(transfers), "what was made just now has reserved nothing yet"
 
 
 async def _write(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer], *, posts: bool) -> list[bool]:
@@ -135,11 +166,18 @@ async def post_reserved(tx: Tx, books: OpenBooks, ids: Sequence[Reserved]) -> in
         for one in dict.fromkeys(ids)
         if (row := found.get(_id(one))) is not None
     ]
-    await _move(tx, books, await _lock(tx, books, moved), moved, posts=True, holds=-1)
+    # What was reserved has its room: of a partner's account nothing is asked.
+    accounts = await _lock(tx, books, moved) if any(map(_is_users, moved)) else _OF_PARTNERS
+    await _move(tx, books, accounts, moved, posts=True, holds=-1)
     return len(moved)
 
 
-async def _lock(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> dict[int, Row]:
+def _is_users(transfer: Transfer) -> bool:
+    """Whether it moves a user's money."""
+    return max(int(transfer.debit), int(transfer.credit)) >= FIRST_USER_ACCOUNT
+
+
+async def _lock(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> Accounts:
     """The accounts of the transfers that carry balances, locked in id order."""
     sides = {int(side) for one in transfers for side in (one.debit, one.credit) if ledger.carries_balance(side)}
     rows = await tx.fetch(_LOCK, books.partner_id, sorted(sides)) if sides else []
@@ -148,7 +186,7 @@ async def _lock(tx: Tx, books: OpenBooks, transfers: Sequence[Transfer]) -> dict
 
 
 async def _move(
-    tx: Tx, books: OpenBooks, accounts: dict[int, Row], transfers: Sequence[Transfer], *, posts: bool, holds: int
+    tx: Tx, books: OpenBooks, accounts: Accounts, transfers: Sequence[Transfer], *, posts: bool, holds: int
 ) -> None:
     """Count the transfers on their locked accounts, as many as come before the first that is refused.
 
@@ -172,7 +210,7 @@ async def _move(
         await drafts.note(tx, books.partner_id, *told)
 
 
-def _has_room(accounts: dict[int, Row], sums: dict[int, _Sums], transfer: Transfer) -> bool:
+def _has_room(accounts: Accounts, sums: dict[int, _Sums], transfer: Transfer) -> bool:
     """Whether the account that is debited holds as much, or may owe it, after the transfers before."""
     row = accounts.get(int(transfer.debit))
     if row is None:
@@ -186,7 +224,7 @@ def _has_room(accounts: dict[int, Row], sums: dict[int, _Sums], transfer: Transf
 
 
 def _count(
-    accounts: dict[int, Row], sums: dict[int, _Sums], transfer: Transfer, *, posted: Decimal, pending: Decimal
+    accounts: Accounts, sums: dict[int, _Sums], transfer: Transfer, *, posted: Decimal, pending: Decimal
 ) -> Iterable[Event]:
     """Add the transfer to its accounts' sums; answers what their users are told, in id order."""
     for side in sorted((int(transfer.debit), int(transfer.credit))):
@@ -204,11 +242,13 @@ def _count(
 
 
 async def _write_sums(tx: Tx, partner_id: int, sums: dict[int, _Sums]) -> None:
-    if sums:
-        rows = [
-            (side, one.debits_posted, one.debits_pending, one.credits_posted, one.credits_pending)
-            for side, one in sums.items()
-        ]
+    rows = [
+        (side, one.debits_posted, one.debits_pending, one.credits_posted, one.credits_pending)
+        for side, one in sums.items()
+    ]
+    if len(rows) == 1:
+        await tx.execute(_COUNT_ONE, partner_id, *rows[0])
+    elif rows:
         await tx.execute(_COUNT, partner_id, *_columns(rows))
 
 

@@ -194,11 +194,15 @@ async def lock(tx: Tx, partner_id: int, user_ids: list[int]) -> dict[int, User]:
 
 
 async def lock_free(tx: Tx, partner_id: int, user_ids: list[int]) -> dict[int, User]:
-    """As `lock`, without those whom somebody else has locked: nobody is waited for."""
+    """As `lock`, without those whom somebody else has locked: nobody is waited for.
+
+    How many are asked for the planner is not told, or it would plan anew each time.
+    """
     rows = await tx.fetch(
         """SELECT partner_id, id, partner_user_id, email, created_at, level_discount, settled_through, blocked_at,
                   payouts_go_on
-           FROM app_user WHERE partner_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED""",
+           FROM app_user WHERE partner_id = $1 AND id = ANY ((SELECT $2::bigint[])::bigint[])
+           ORDER BY id FOR NO KEY UPDATE SKIP LOCKED""",
         partner_id,
         user_ids,
     )

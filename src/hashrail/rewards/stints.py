@@ -30,6 +30,7 @@ _STANDING = f"""
                        ORDER BY p.programme_id) AS programmes) t
     CROSS JOIN business_clock c WHERE c.id = 1"""  # noqa: S608
 # The same of several locked users, with the class of each of their new miners: one that does not reach back is none.
+# How many there are the planner is not told, or it would plan anew each time, which takes longer than to look.
 _BEGINNINGS = f"""
     SELECT n.miner_id, s.user_id, n.power, s.level, s.programmes, k.id AS class_id, NULL::bigint AS stint_id,
            k.first_day, c.offset_us, {clock.DATABASE_NOW} AS database_now
@@ -40,8 +41,8 @@ _BEGINNINGS = f"""
                        ARRAY(SELECT p.programme_id FROM user_programme p
                              WHERE p.partner_id = $1 AND p.user_id = o.user_id
                              ORDER BY p.programme_id) AS programmes
-                FROM unnest($2::bigint[]) AS o (user_id)) t) s
-    JOIN unnest($3::bigint[], $4::bigint[], $5::numeric[], $6::numeric[])
+                FROM unnest((SELECT $2::bigint[])) AS o (user_id)) t) s
+    JOIN unnest((SELECT $3::bigint[]), (SELECT $4::bigint[]), (SELECT $5::numeric[]), (SELECT $6::numeric[]))
              AS n (miner_id, user_id, power, energy_efficiency) ON n.user_id = s.user_id
     LEFT JOIN rate_class k
       ON k.energy_efficiency = n.energy_efficiency AND k.level_discount = s.level AND k.programmes = s.programmes
@@ -274,11 +275,16 @@ async def _write_stints(tx: Tx, books: OpenBooks, changed: list[Row]) -> None:
             "UPDATE stint SET user_id = $3, class_id = $4, power = $5 WHERE partner_id = $1 AND id = $2",
             [(books.partner_id, r["stint_id"], r["user_id"], r["class_id"], r["power"]) for r in not_begun],
         )
-    await tx.executemany(
-        """INSERT INTO stint (partner_id, miner_id, user_id, class_id, power, from_day)
-           VALUES ($1, $2, $3, $4, $5, $6)""",
-        [(books.partner_id, r["miner_id"], r["user_id"], r["class_id"], r["power"], from_day) for r in beginning],
-    )
+    if beginning:
+        await tx.execute(
+            """INSERT INTO stint (partner_id, miner_id, user_id, class_id, power, from_day)
+               SELECT e.partner_id, e.miner_id, e.user_id, e.class_id, e.power, $6
+               FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::numeric[])
+                        AS e (partner_id, miner_id, user_id, class_id, power)""",
+            [books.partner_id] * len(beginning),
+            *([row[name] for row in beginning] for name in ("miner_id", "user_id", "class_id", "power")),
+            from_day,
+        )
     deltas: dict[int, Decimal] = defaultdict(Decimal)
     for row in going_on:
         deltas[row["class_id"]] += row["power"]

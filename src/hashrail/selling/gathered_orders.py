@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from hashrail.books import transfer_sets
-from hashrail.books.chart import TransferKind
+from hashrail.books.chart import Account, TransferKind
 from hashrail.books.fence import OpenBooks
 from hashrail.books.transfer_sets import Reserved
 from hashrail.db import Row, Tx, record
@@ -25,7 +25,7 @@ from hashrail.parties import users
 from hashrail.parties.users import User
 from hashrail.rewards import stints
 from hashrail.rewards.stints import NewMiner
-from hashrail.selling import billing, capacity, miners, orders
+from hashrail.selling import capacity, miners, orders
 from hashrail.selling.orders import OPEN_SHARE, Order
 
 
@@ -63,7 +63,7 @@ async def create(
         await drafts.note_all(tx, told)
         if await capacity.commit_capacity(tx, books.partner_id, sum((one.power for one in done), Decimal(0))):
             await capacity.assert_open_orders_bounded(tx, books.partner_id, open_share)
-        await transfer_sets.reserve(tx, books, [orders.price(order) for order in done])
+        await transfer_sets.reserve_new(tx, books, [orders.price(order) for order in done])
     return made
 
 
@@ -79,17 +79,24 @@ async def notify_paid(tx: Tx, books: OpenBooks, notices: Sequence[Notice]) -> li
 
 
 async def _terms(tx: Tx, partner_id: int, wishes: Sequence[Wish]) -> dict[int, Row]:
-    """What is sold, by the place of its wish: to users who are active and free, whose rows are locked."""
+    """What is sold, by the place of its wish: to users who are active and free, whose rows are locked.
+
+    Beside it stands what is left of the partner's credit, and whether there is a capacity.
+    """
     rows = await tx.fetch(
-        """SELECT w.number, c.power, c.energy_efficiency, c.value_usd
+        """SELECT w.number, c.power, c.energy_efficiency, c.value_usd, k.cap_th,
+                  a.credit_limit - a.debits_posted + a.credits_posted - a.debits_pending AS left_usd
            FROM unnest($2::bigint[], $3::bigint[]) WITH ORDINALITY AS w (user_id, collection_id, number)
            JOIN app_user u ON u.partner_id = $1 AND u.id = w.user_id
            JOIN collection c ON c.id = w.collection_id
+           JOIN account a ON a.partner_id = $1 AND a.id = $4
+           JOIN capacity k ON k.id = 1
            WHERE u.blocked_at IS NULL AND c.active AND c.value_usd IS NOT NULL
            FOR NO KEY UPDATE OF u SKIP LOCKED""",
         partner_id,
         [wish.user_id for wish in wishes],
         [wish.collection_id for wish in wishes],
+        Account.PARTNER_RECEIVABLE.value,
     )
     return {row["number"] - 1: row for row in rows}
 
@@ -101,9 +108,10 @@ async def _fitting(
 
     Where one does not fit, or depends on how one is answered that is left alone, those behind it are left alone too.
     """
-    receivable = await billing.receivable(tx, partner_id)
-    left_usd = receivable.credit_limit - receivable.owed - receivable.reserved
-    room = await capacity.room(tx, partner_id, open_share)
+    if not terms:
+        return {}
+    left_usd, cap_th = next((row["left_usd"], row["cap_th"]) for row in terms.values())
+    room = None if cap_th is None else await capacity.room(tx, partner_id, open_share)
     chosen: dict[int, Row] = {}
     opened, doubtful = set(), set()
     for number, wish in enumerate(wishes):

@@ -159,15 +159,15 @@ async def _all_at_once(
 ) -> list[Reply | HashrailError | None]:
     """The replies of several requests, in one commit.
 
-    None for one that is done by itself: it was sent before, has used up its budget, or is not plain. So are all where
-    they cannot be done together: then nothing is written, and what is in the way may be a matter of one of them. Only
-    that nobody gets to the database, or knows what it has done, is told to all alike.
+    None for one that is done by itself: it comes twice, has used up its budget, or is not plain. So are all where they
+    cannot be done together, as where one was answered before: then nothing is written, and what is in the way may be a
+    matter of one of them. Only that nobody gets to the database, or knows what it has done, is told to all alike.
     """
     serving, partner_id = members[0].call.serving, members[0].call.partner_id
     replies: list[Reply | HashrailError | None] = [None] * len(members)
     try:
         async with serving.turns.turn(partner_id), db.transaction(serving.deployment.pool) as tx:
-            new = await _not_answered(tx, partner_id, members)
+            new = await _admitted(members)
             if not new:
                 return replies
             books = await _open_books(tx, partner_id, while_suspended=while_suspended)
@@ -186,17 +186,20 @@ async def _all_at_once(
     return [made.get(number) for number in range(len(members))]
 
 
-async def _not_answered(tx: Tx, partner_id: int, members: Sequence[_Gathered[F]]) -> list[int]:
-    """The places of requests that no answer is kept for, that do not come twice, and that have a budget left."""
-    kept = await idempotency.known_of(tx, partner_id, [key for member in members for key in member.keys])
-    new = []
+async def _admitted(members: Sequence[_Gathered[F]]) -> list[int]:
+    """The places of requests that do not come twice, and that have a budget left.
+
+    Nobody looks whether they were answered before, as in `_or_kept`: what was done before is not plain, and what is new
+    under an old key cannot be kept.
+    """
+    new, known = [], set[tuple[str, bytes]]()
     for number, member in enumerate(members):
         names = {(key.scope, key.text) for key in member.keys}
-        if names & kept:
+        if names & known:
             continue
         with suppress(limits.RateLimitedError):
             await limits.recheck(member.call.serving, member.call.arrival.spending)
-            kept |= names
+            known |= names
             new.append(number)
     return new
 
