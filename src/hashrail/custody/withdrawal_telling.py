@@ -6,6 +6,8 @@ stands. Whoever tells holds the withdrawals, or the batch that pays them, so tha
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from hashrail import clock
@@ -66,15 +68,17 @@ _FACTS = f"""
     JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
     CROSS JOIN payout_policy l LEFT JOIN payout_batch b ON b.id = w.batch_id"""  # noqa: S608
 
+# The same of the withdrawals of the partner $1, with the numbers $2.
+_OF_PARTNER = f"""{_FACTS.replace("= w.partner_id AND", "= $1 AND")}
+    WHERE w.partner_id = $1 AND w.id = ANY($2::bigint[]) ORDER BY w.id"""
+
 
 async def tell(tx: Tx, numbers: Sequence[tuple[int, int]], *, now: datetime, asked: bool = False) -> None:
     """Note the state of locked withdrawals, (partner, number) each; and that they were asked for, if just now."""
-    rows = await tx.fetch(
-        f"""{_FACTS} JOIN unnest($1::bigint[], $2::bigint[]) AS d (partner_id, id)
-            ON d.partner_id = w.partner_id AND d.id = w.id ORDER BY w.partner_id, w.id""",
-        [partner_id for partner_id, _ in numbers],
-        [number for _, number in numbers],
-    )
+    rows: list[Row] = []
+    for partner_id, those in groupby(sorted(numbers), key=itemgetter(0)):
+        # A partner at a time: joined with a list of pairs, some plans read all of a partner for each of them.
+        rows += await tx.fetch(_OF_PARTNER, partner_id, [number for _, number in those])
     await drafts.note_all(tx, [(row["partner_id"], event) for row in rows for event in _events(row, now, asked=asked)])
 
 

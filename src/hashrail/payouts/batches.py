@@ -197,6 +197,7 @@ async def store(tx: Tx, plan: Plan, signed: Signed, *, now: datetime) -> BatchSt
     await _pin(tx, batch.id, plan.inputs, common=True)
     first = await _keep(tx, batch.id, 1, signed, now)
     await put_in(tx, batch.id, plan.due, now)
+    await withdrawal_telling.tell_batch(tx, batch.id, now=now)
     return BatchState(batch, [first], plan.due)
 
 
@@ -221,7 +222,7 @@ async def add_version(
 
 
 async def put_in(tx: Tx, batch_id: int, due: Sequence[Due], now: datetime) -> None:
-    """A batch takes locked withdrawals."""
+    """A batch takes locked withdrawals; the caller tells of them."""
     await tx.execute(
         """UPDATE withdrawal w SET state = 'signed', batch_id = $1, changed_at = $2
            FROM unnest($3::bigint[], $4::bigint[]) AS d (partner_id, id)
@@ -231,7 +232,6 @@ async def put_in(tx: Tx, batch_id: int, due: Sequence[Due], now: datetime) -> No
         [one.partner_id for one in due],
         [one.id for one in due],
     )
-    await withdrawal_telling.tell(tx, [one.number for one in due], now=now)
 
 
 async def lock(tx: Tx) -> None:

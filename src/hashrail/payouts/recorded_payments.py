@@ -285,6 +285,7 @@ async def _take_in(
     now = await business_clock.now(tx)
     await _never_queued(tx, operator, added, now)
     await batches.put_in(tx, batch.id, added, now)
+    await withdrawal_telling.tell(tx, [one.number for one in added], now=now)
     await tx.execute("UPDATE payout_batch SET settled_at = NULL WHERE id = $1", batch.id)
     return _Written(batch.id, members, is_new=True)
 
@@ -372,6 +373,7 @@ async def _keep(tx: Tx, operator: Operator, txid: str, seen: Seen | None, due: S
     await batches.note_inputs(tx, batch_id, {} if seen is None else seen.spent, common=True)
     await _never_queued(tx, operator, due, now)
     await batches.put_in(tx, batch_id, due, now)
+    await withdrawal_telling.tell_batch(tx, batch_id, now=now)
     return batch_id
 
 
