@@ -103,6 +103,7 @@ QUICK_DAYS = days.Sizes(
     order_clients=2,
     order_seconds=0.2,
     buyers=4,
+    api_workers=1,
 )
 QUICK_READING = reading.Sizes(shape=SMALL, days=20, stints=4, others=20, small=10, large=40, whale=80, deep=500)
 QUICK_VENDOR = vendor.Sizes(vendor_dataset.Size(4, 400, 120, 300, efficiencies=6, levels=5), part=0.5, calls=2)

@@ -134,13 +134,10 @@ def _seconds_used(postgres: int, server: int | None) -> tuple[float, float, floa
 async def a_market(dsn: str, data: Path, sizes: Sizes, count: int) -> AsyncIterator[Market]:
     """Partners with users and keys, and one offer; nobody has bought anything."""
     pool = await db.open_pool(dsn, CONNECTIONS)
-    vault = open_vault(data, None)
     try:
         made = await dataset.build(pool, Shape(efficiencies=1, levels=1, partners=count))
         market = await opened(made, sizes.users)
-        async with db.transaction(pool) as tx:
-            for partner_id in made.partner_ids:
-                market.keys[partner_id] = await api_keys.create_key(tx, vault, partner_id=partner_id, kind="secret")
+        await give_keys(market, made, data)
         yield market
     finally:
         await pool.close()
@@ -158,6 +155,14 @@ async def opened(made: Dataset, count: int) -> Market:
             user = await users.register(tx, books, partner_user_id=BUYER.format(number), email=None)
             buyers.append((books.partner_id, user.id))
     return Market(made.pool, buyers, offer.id, {})
+
+
+async def give_keys(market: Market, made: Dataset, data: Path) -> None:
+    """A key for each partner; `data` is the folder with the master key of the API."""
+    vault = open_vault(data, None)
+    async with db.transaction(made.pool) as tx:
+        for partner_id in made.partner_ids:
+            market.keys[partner_id] = await api_keys.create_key(tx, vault, partner_id=partner_id, kind="secret")
 
 
 def by_verbs(market: Market) -> Work:
