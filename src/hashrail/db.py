@@ -91,6 +91,8 @@ T = TypeVar("T", bound=NamedTuple)
 # Longer than anybody waits for a lock with a connection in hand.
 ACQUIRE_SECONDS = 25
 RELEASE_SECONDS = 2
+# Memory for each sort and hash of what is joined in bulk: a hundred thousand rows take a third of it.
+BULK_KIB = 65_536
 PROBE = f"SELECT {clock.DATABASE_NOW}"
 # How long a migration waits for a table, and for another process that migrates.
 MIGRATION_PATIENCE, MIGRATING_PATIENCE = "5s", timedelta(seconds=60)
@@ -359,11 +361,15 @@ async def joined_in_bulk(tx: Tx) -> AsyncIterator[None]:
     """What is asked in the block joins whole sets: by hashes or in order, never row by row.
 
     For tables that have just grown by a day: no statistics know that, and what looks like one row is joined row by
-    row, which takes a minute where it is a hundred thousand.
+    row, which takes a minute where it is a hundred thousand. Such a set is sorted and hashed in memory, not in files.
     """
-    await tx.execute("SET LOCAL enable_nestloop = off")
+    await tx.execute(
+        """SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', greatest(
+                      pg_size_bytes(current_setting('work_mem')) / 1024, $1)::text, true)""",
+        BULK_KIB,
+    )
     yield
-    await tx.execute("SET LOCAL enable_nestloop TO DEFAULT")
+    await tx.execute("SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL work_mem TO DEFAULT")
 
 
 @contextmanager

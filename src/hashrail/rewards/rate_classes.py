@@ -294,7 +294,7 @@ async def _appear(tx: Tx, key: tuple[Decimal, Decimal, list[int]], from_day: dat
 # One row a class, its sums continued from the day before. This is `formula.class_rates` once more, since a hundred
 # thousand classes are not carried to Python and back: c1 and c2 are divided with a remainder, and rounded half to even.
 # The audit holds it against the formula (`rates-follow-from-inputs`). OFFSET 0 keeps a figure from being reckoned anew
-# wherever it is named.
+# wherever it is named. Most classes have no programme or one, whose fraction is looked up without a query a row.
 _WRITE_CLASS_DAYS = """
     INSERT INTO class_day (day, class_id, discount, pool, c1, c2, net, pool_sum, c1_sum, c2_sum, net_sum)
     SELECT $1::date, p.id, p.discount, p.pool, p.c1, p.c2, p.net, coalesce(y.pool_sum, 0) + p.pool,
@@ -320,10 +320,13 @@ _WRITE_CLASS_DAYS = """
                                    $5::numeric * (1 - discount) AS n2
                             FROM (
                                 SELECT c.id, c.energy_efficiency,
-                                       least($3::numeric, c.level_discount + coalesce((
-                                           SELECT sum(f.fraction)
-                                           FROM unnest($8::bigint[], $9::numeric[]) AS f (programme_id, fraction)
-                                           WHERE f.programme_id = ANY(c.programmes)), 0)) AS discount
+                                       least($3::numeric, c.level_discount + coalesce(
+                                           CASE cardinality(c.programmes)
+                                           WHEN 0 THEN 0
+                                           WHEN 1 THEN ($9::numeric[])[array_position($8::bigint[], c.programmes[1])]
+                                           ELSE (SELECT sum(f.fraction)
+                                                 FROM unnest($8, $9) AS f (programme_id, fraction)
+                                                 WHERE f.programme_id = ANY(c.programmes)) END, 0)) AS discount
                                 FROM rate_class c WHERE c.first_day <= $1 ORDER BY c.id OFFSET 0) AS known
                             OFFSET 0) AS charged
                         OFFSET 0) AS divided

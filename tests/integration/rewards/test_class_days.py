@@ -122,3 +122,15 @@ async def test_what_was_written_just_now_is_joined_in_bulk(world: World) -> None
             )
             assert "Nested Loop" not in str(plan)
         assert await tx.fetchval("SHOW enable_nestloop") == "on"
+
+
+async def test_what_is_joined_in_bulk_has_memory(world: World) -> None:
+    """It is sorted and hashed without files; an operator's server that gives more keeps giving it."""
+    async with db.transaction(world.pool) as tx:
+        usual = await tx.fetchval("SHOW work_mem")
+        async with db.joined_in_bulk(tx):
+            assert await tx.fetchval("SHOW work_mem") == "64MB"
+        assert await tx.fetchval("SHOW work_mem") == usual
+        await tx.execute("SET LOCAL work_mem = '128MB'")
+        async with db.joined_in_bulk(tx):
+            assert await tx.fetchval("SHOW work_mem") == "128MB"
