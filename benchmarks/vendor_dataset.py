@@ -8,7 +8,9 @@ What is built is consistent: `hashrail audit` finds nothing in it, and a test sa
 kept answers, invoices and signed days, which are made by the verbs when they are measured.
 """
 
-from collections.abc import Callable
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -19,6 +21,16 @@ from hashrail.rewards import discounts, rate_classes
 from hashrail.selling import catalogue, samples, upgrade_tariff
 
 EFFICIENCIES, LEVELS = 120, 25
+# Of a statement; the vendor's whole size takes minutes in some.
+PATIENCE_SECONDS = 3_600
+SETTINGS = (
+    "statement_timeout = 0",
+    "synchronous_commit = off",
+    "session_replication_role = replica",
+    "work_mem = '256MB'",
+    "maintenance_work_mem = '256MB'",
+)
+VACUUM = ("VACUUM ANALYZE", "CHECKPOINT")
 Told = Callable[[str, int, int], None]
 
 
@@ -133,6 +145,14 @@ STINTS = (
 TRANSFER = """
     INSERT INTO transfer (partner_id, kind, object_id, leg, debit_account, credit_account, amount, state, created_at,
                           resolved_at, posted_seq) """
+# Millions of rows are sorted into an index sooner than put into it one by one.
+UNINDEXED = ("DROP INDEX transfer_of_debit_account, transfer_of_credit_account, transfer_of_receivable",)
+INDEXED = (
+    "CREATE INDEX transfer_of_debit_account ON transfer (partner_id, debit_account, posted_seq)",
+    "CREATE INDEX transfer_of_credit_account ON transfer (partner_id, credit_account, posted_seq)",
+    """CREATE INDEX transfer_of_receivable ON transfer (partner_id, resolved_at, posted_seq)
+       WHERE state = 'posted' AND (debit_account = 1200 OR credit_account = 1200)""",
+)
 CLOSED = (
     TRANSFER
     + """
@@ -153,6 +173,8 @@ CLOSED = (
                   ON changes.partner_id = p.partner_id AND changes.day = d.day) AS grid
             CROSS JOIN LATERAL (VALUES (1, 2100, net), (2, 4100, c1), (3, 4200, c2)) AS legs (leg, account, amount)
         ) AS sums WHERE amount > 0""",
+)
+SETTLED = (
     """CREATE TABLE vendor_settled AS
        SELECT s.partner_id, s.user_id, sum(s.power * c.net * (least(s.to_day - 1, {settled}) - s.from_day + 1)) AS net
        FROM stint s JOIN app_user u ON u.partner_id = s.partner_id AND u.id = s.user_id
@@ -164,6 +186,8 @@ CLOSED = (
         SELECT partner_id, 'settlement', user_id, {settled} - '0001-01-01'::date + 1, 2100, 99998 + 2 * user_id, net,
                'posted', at, at, nextval('transfer_posted_seq')
         FROM vendor_settled, LATERAL (SELECT {paid_at} AS at) AS moment""",
+)
+OWED = (
     TRANSFER
     + """
         SELECT partner_id, 'purchase', id, 1, 1200, 4300, value_usd,
@@ -235,25 +259,40 @@ HELPERS = "DROP TABLE vendor_block, vendor_miner, vendor_settled, vendor_paid"
 
 
 async def build(pool: db.Pool, size: Size, told: Told) -> Dataset:
-    """All of it on an empty, migrated database; `told` hears of each step, its number and how many there are."""
+    """All of it on an empty, migrated database; `told` hears of each step, its number and how many there are.
+
+    Three connections work side by side; what needs what others make comes after it.
+    """
     today = clock.day_of(clock.wall_now())
     made = await _founded(pool, size, today - size.days * clock.ONE_DAY, told)
     offer: int = await pool.fetchval("SELECT min(id) FROM collection")
-    steps = _steps(made, size, offer)
-    for number, (what, statements) in enumerate(steps, start=1):
-        told(what, number, len(steps))
-        async with db.transaction(pool) as tx:
-            # What is built is measured once it is on disk; references are right by construction.
-            await tx.execute("SET LOCAL synchronous_commit = off")
-            await tx.execute("SET LOCAL session_replication_role = replica")
-            await tx.execute("SET LOCAL work_mem = '256MB'")
-            for statement in statements:
-                await tx.execute(statement, timeout=3_600)
-    told("counting", len(steps), len(steps))
-    await pool.execute("VACUUM ANALYZE", timeout=3_600)
-    await pool.execute("CHECKPOINT", timeout=3_600)
+    turns = _turns(made, size, offer)
+    numbers = itertools.count(1)
+    for turn in turns:
+        steps = [_step(pool, what, statements, told, numbers, sum(map(len, turns))) for what, statements in turn]
+        await asyncio.gather(*steps)
     made.users, made.miners = size.users, size.miners
     return made
+
+
+async def _step(
+    pool: db.Pool, what: str, statements: Sequence[str], told: Told, numbers: Iterator[int], of: int
+) -> None:
+    """Statements of one transaction, or of none where they vacuum."""
+    told(what, next(numbers), of)
+    if statements == VACUUM:
+        async with pool.acquire() as connection:
+            await connection.execute("SET statement_timeout = 0")
+            for statement in statements:
+                await connection.execute(statement, timeout=PATIENCE_SECONDS)
+            await connection.execute("RESET statement_timeout")
+        return
+    async with db.transaction(pool) as tx:
+        # What is built is measured once it is on disk; references are right by construction.
+        for setting in SETTINGS:
+            await tx.execute(f"SET LOCAL {setting}")
+        for statement in statements:
+            await tx.execute(statement, timeout=PATIENCE_SECONDS)
 
 
 async def _founded(pool: db.Pool, size: Size, first_day: date, told: Told) -> Dataset:
@@ -271,8 +310,8 @@ async def _founded(pool: db.Pool, size: Size, first_day: date, told: Told) -> Da
     return made
 
 
-def _steps(made: Dataset, size: Size, offer: int) -> list[tuple[str, tuple[str, ...]]]:
-    """What is done, and the statements that do it."""
+def _turns(made: Dataset, size: Size, offer: int) -> list[list[tuple[str, tuple[str, ...]]]]:
+    """What is done, and the statements that do it: those of a turn side by side."""
     first_day = made.today - size.days * clock.ONE_DAY
     noon = clock.start_of(first_day) + timedelta(hours=12)
     settled = first_day + max(0, size.days - 31) * clock.ONE_DAY
@@ -290,19 +329,22 @@ def _steps(made: Dataset, size: Size, offer: int) -> list[tuple[str, tuple[str, 
         "offer": f"{offer}::bigint",
     }
     figures["owner"] = OWNER.format(**figures)
-    steps = (
-        ("shares of partners", (BLOCKS,)),
-        ("miners are planned", (MINERS, "ANALYZE vendor_miner")),
-        ("days", DAYS),
-        ("users", (USERS, MEMBERS)),
-        ("accounts", (ACCOUNTS,)),
-        ("miners and orders", SOLD),
-        ("stints", STINTS),
-        ("statistics", ("ANALYZE stint, app_user, class_day, class_power_delta, purchase",)),
-        ("closed days and transfers", CLOSED),
-        ("withdrawals", PAID),
-        ("statistics", ("ANALYZE transfer, account",)),
-        ("balances", BALANCES),
-        ("numbers go on", (SEQUENCES, HELPERS)),
+    turns: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = (
+        (("shares of partners", (BLOCKS, "CREATE INDEX ON vendor_block (upto)", "ANALYZE vendor_block")),),
+        (("miners are planned", (MINERS, "ANALYZE vendor_miner")),),
+        (("users and accounts", (USERS, MEMBERS, ACCOUNTS)), ("days", DAYS), ("miners, orders, stints", SOLD + STINTS)),
+        (("statistics", ("ANALYZE stint, app_user, class_day, class_power_delta, purchase", *UNINDEXED)),),
+        (("closed days", CLOSED), ("settled and paid", SETTLED + PAID), ("orders are owed", OWED)),
+        tuple((f"an index of transfers, {number}", (each,)) for number, each in enumerate(INDEXED, start=1)),
+        (("statistics", ("ANALYZE transfer, account",)),),
+        (("balances", BALANCES),),
+        (("numbers go on", (SEQUENCES, HELPERS)),),
+        (("counting", VACUUM),),
     )
-    return [(what, tuple(each.format(**figures) for each in statements)) for what, statements in steps]
+    return [
+        [
+            (what, statements if statements == VACUUM else tuple(each.format(**figures) for each in statements))
+            for what, statements in turn
+        ]
+        for turn in turns
+    ]
