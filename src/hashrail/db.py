@@ -9,7 +9,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from importlib.resources import as_file, files
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -74,6 +74,7 @@ __all__ = [
     "refusal",
     "savepoint",
     "snapshot",
+    "snapshots",
     "transaction",
     "translated",
     "tuples",
@@ -93,6 +94,11 @@ ACQUIRE_SECONDS = 25
 RELEASE_SECONDS = 2
 # Memory for each sort and hash of what is joined in bulk: a hundred thousand rows take a third of it.
 BULK_KIB = 65_536
+SNAPSHOT_IS_NOT_HERE = (
+    asyncpg.ActiveSQLTransactionError,  # a pooler's transaction begins with a statement
+    asyncpg.InvalidParameterValueError,
+    asyncpg.UndefinedObjectError,
+)
 PROBE = f"SELECT {clock.DATABASE_NOW}"
 # How long a migration waits for a table, and for another process that migrates.
 MIGRATION_PATIENCE, MIGRATING_PATIENCE = "5s", timedelta(seconds=60)
@@ -389,6 +395,28 @@ async def snapshot(pool: Pool) -> AsyncIterator[Tx]:
         async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             with _ending(connection):
                 yield connection
+
+
+@asynccontextmanager
+async def snapshots(pool: Pool, most: int) -> AsyncIterator[Sequence[Tx]]:
+    """As many such transactions as that which all read the same moment, for who asks several things side by side.
+
+    There are fewer, and one at least, where the pool has no connection to spare, or gives one of a pooler or of another
+    server.
+    """
+    async with AsyncExitStack() as stack:
+        taken: list[Tx] = [await stack.enter_async_context(snapshot(pool))]
+        name = await taken[0].fetchval("SELECT pg_export_snapshot()") if most > 1 else ""
+        while len(taken) < most and pool.get_size() - pool.get_idle_size() < pool.get_max_size():
+            async with AsyncExitStack() as trial:
+                another = await trial.enter_async_context(snapshot(pool))
+                try:
+                    await another.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
+                except SNAPSHOT_IS_NOT_HERE:
+                    break
+                taken.append(another)
+                await stack.enter_async_context(trial.pop_all())
+        yield taken
 
 
 async def confirm(tx: Tx) -> None:

@@ -66,11 +66,29 @@ SECTIONS = (
 
 async def audit(tx: Tx, changes: Changes | None = None) -> AsyncIterator[Finding]:
     """Check every invariant in the transaction's one snapshot, in order: whole, or since the mark of these changes."""
-    # Few long statements over all there is, where others are many short ones.
-    for setting in ("work_mem = '128MB'", f"statement_timeout = '{PATIENCE_SECONDS}s'", "jit = off"):
-        await tx.execute(f"SET LOCAL {setting}")
+    await prepare(tx)
     for each in every():
-        yield Finding(each.name, each.rule, await each.broken_by(tx, changes))
+        yield await check(tx, each, changes)
+
+
+async def prepare(tx: Tx) -> None:
+    """Settings of a transaction that audits: few long statements over all there is, where others are many short ones.
+
+    Who has done their part waits for whoever works at the rest.
+    """
+    patience = f"'{PATIENCE_SECONDS}s'"
+    for setting, value in (
+        ("work_mem", "'128MB'"),
+        ("statement_timeout", patience),
+        ("idle_in_transaction_session_timeout", patience),
+        ("jit", "off"),
+    ):
+        await tx.execute(f"SET LOCAL {setting} = {value}")
+
+
+async def check(tx: Tx, invariant: Invariant, changes: Changes | None = None) -> Finding:
+    """Check one, in a transaction that was prepared."""
+    return Finding(invariant.name, invariant.rule, await invariant.broken_by(tx, changes))
 
 
 def every() -> list[Invariant]:

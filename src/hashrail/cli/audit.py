@@ -56,20 +56,18 @@ def audit(
 ) -> None:
     """Check every named invariant of the books in one snapshot.
 
-    Ends with 1 at the first that is broken, naming the rows that break it. Where everything is in order it leaves a
-    mark; with --since-last it goes on from the newest, which finds whatever the program has written wrongly since.
+    Ends with 1 at the first that is broken, naming the rows that break it.
+
+    A full audit reads everything, two invariants at once, and finds whatever is wrong, also what somebody altered by
+    hand. It takes the longer the more rows there are. Where everything is in order it leaves a mark.
+
+    With --since-last it goes on from the newest mark: it looks at what was written since and what that concerns,
+    usually within seconds, and finds whatever the program has written wrongly since. Without a mark it is a full one:
+    after a restart of the database, in books that were restored, and while anything is broken.
     """
 
     async def work(deployment: Deployment) -> tuple[Audited, Cluster | None]:
-        with Progress(console=err, transient=True) as progress:
-            task = progress.add_task("auditing", total=len(invariants.names()))
-            made = await auditing.audit(
-                deployment.pool,
-                whole=whole,
-                first_only=True,
-                done=lambda name: progress.update(task, advance=1, description=name),
-            )
-            return made, await distributing.find(deployment.pool)
+        return await _audited(deployment, whole=whole), await distributing.find(deployment.pool)
 
     made, servers = run(data, work)
     findings, broken = made.findings, made.broken
@@ -103,6 +101,23 @@ def audit(
                 warn(f"  {_texts(row)}")
     if broken:
         raise typer.Exit(1)
+
+
+async def _audited(deployment: Deployment, *, whole: bool) -> Audited:
+    """An audit whose progress is shown, with what is being checked."""
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task("auditing", total=len(invariants.names()))
+        under_way: list[str] = []
+
+        def begun(name: str) -> None:
+            under_way.append(name)
+            progress.update(task, description=", ".join(under_way))
+
+        def done(name: str) -> None:
+            under_way.remove(name)
+            progress.update(task, advance=1, description=", ".join(under_way))
+
+        return await auditing.audit(deployment.pool, whole=whole, first_only=True, begun=begun, done=done)
 
 
 @explain_app.command(

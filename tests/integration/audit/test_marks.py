@@ -1,7 +1,7 @@
 """Marks: an audit that goes on from one sees whatever was written since, however transactions overlap."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -224,3 +224,35 @@ async def undone(world: World) -> AsyncIterator[db.Tx]:
             yield connection
         finally:
             await open_one.rollback()
+
+
+async def test_two_connections_look_at_one_moment(world: World) -> None:
+    """What is committed while they look is seen by neither, and who has no connection to spare looks with one."""
+    await lived(world, 1)
+    async with db.snapshots(world.pool, 2) as (first, second):
+        await world.pool.execute(MISSPELT)
+        for each in (first, second):
+            found = [finding.name async for finding in invariants.audit(each) if finding.rows]
+            assert found == []
+    async with AsyncExitStack() as held:
+        for _ in range(world.pool.get_max_size() - 1):
+            await held.enter_async_context(world.pool.acquire())
+        async with db.snapshots(world.pool, 2) as alone:
+            assert len(alone) == 1
+
+
+async def test_the_first_that_is_broken_is_enough(world: World) -> None:
+    """Whichever connection finds one, what is told ends with the first in order, and whatever was begun has ended."""
+    await lived(world, 1)
+    await world.pool.execute(MISSPELT)
+    await world.pool.execute(BREAKS)
+    begun: list[str] = []
+    done: list[str] = []
+    made = await auditing.audit(world.pool, first_only=True, begun=begun.append, done=done.append)
+    names = [name for name, _ in invariants.names()]
+    assert [each.name for each in made.broken] == ["balances-equal-transfers"]
+    assert [each.name for each in made.findings] == names[: names.index("balances-equal-transfers") + 1]
+    assert sorted(begun) == sorted(done)
+    whole = await auditing.audit(world.pool)
+    assert [each.name for each in whole.findings] == names
+    assert [each.name for each in whole.broken] == ["balances-equal-transfers", "capacity-is-counted"]

@@ -219,6 +219,15 @@ async def test_the_moment_of_a_transaction_is_its_first_query(beside: str) -> No
     await other.close()
 
 
+async def test_two_transactions_read_one_moment(beside: str) -> None:
+    pool = await db.open_pooled(beside, connections=3)
+    await pool.execute("CREATE TABLE moments (id bigint)")
+    async with db.snapshots(pool, 2) as taken:
+        await pool.execute("INSERT INTO moments (id) VALUES (1)")
+        assert [await each.fetchval("SELECT count(*) FROM moments") for each in taken] == [0, 0]
+    await pool.close()
+
+
 async def test_what_ends_a_transaction_that_is_none_ends_nothing(beside: str) -> None:
     """One that was called off before it had begun is rolled back all the same, when its connection is given back."""
     pool = await db.open_pooled(beside, connections=1)

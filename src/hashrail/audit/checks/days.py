@@ -55,24 +55,35 @@ def _inputs(row: Row) -> DayInputs:
 
 # What the formula divides and rounds is held against it by products first: a figure is the quotient where it is less
 # than half a unit away from it, and a class is idle where costs are more than a unit above the reward. What is neither,
-# or exactly in the middle, the formula judges. Every day goes through it once, when it is new.
+# or exactly in the middle, the formula judges. Every day goes through it once, when it is new. What a day's classes of
+# one level and the same programmes have in common is multiplied once for all of them.
+ALIKE = """
+        (SELECT t.day, t.class_id, t.discount, t.pool, t.c1, t.c2, t.net, g.alike FROM class_day t
+         JOIN (SELECT id, min(id) OVER (PARTITION BY level_discount, programmes) AS alike FROM rate_class) AS g
+           ON g.id = t.class_id OFFSET 0)"""
 DOUBTFUL = """
-        JOIN (SELECT s.programmes, f.day, f.fraction FROM (SELECT DISTINCT programmes FROM rate_class) AS s
+        JOIN (SELECT s.alike, f.day, e.discount, f.kwh_usd * 24 * (1 - e.discount) AS power_usd,
+                     f.service_usd_per_th * (1 - e.discount) AS service_usd, f.pool_btc_per_th,
+                     f.pool_btc_per_th * f.btc_usd + 0.00000000000001 * f.btc_usd AS most_usd, f.btc_usd,
+                     f.btc_usd * 1000 AS thousand_usd, 0.000000000005 * f.btc_usd AS power_apart,
+                     0.000000000000005 * f.btc_usd AS service_apart
+              FROM (SELECT level_discount, programmes, min(id) AS alike FROM rate_class
+                    GROUP BY level_discount, programmes) AS s
               CROSS JOIN LATERAL (
-                  SELECT m.day, coalesce(sum(p.fraction), 0) AS fraction FROM mining_day m
+                  SELECT m.day, m.discount_cap, m.kwh_usd, m.service_usd_per_th, m.pool_btc_per_th, m.btc_usd,
+                         coalesce(sum(p.fraction), 0) AS fraction FROM mining_day m
                   LEFT JOIN published_fraction p ON p.day = m.day AND p.programme_id = ANY(s.programmes)
-                  GROUP BY m.day) AS f) AS x
-          ON x.day = d.day AND x.programmes = c.programmes
+                  GROUP BY m.day) AS f
+              CROSS JOIN LATERAL (SELECT least(f.discount_cap, s.level_discount + f.fraction) AS discount) AS e
+              -- Reckoned once, and not for each class.
+              OFFSET 0) AS x ON x.day = d.day AND x.alike = d.alike
         WHERE NOT (
-            d.discount = least(m.discount_cap, c.level_discount + x.fraction)
+            d.discount = x.discount
             AND CASE WHEN d.pool = 0 AND d.c1 = 0 AND d.c2 = 0 AND d.net = 0
-                THEN (m.kwh_usd * 24 * c.energy_efficiency / 1000 + m.service_usd_per_th) * (1 - d.discount)
-                     - m.pool_btc_per_th * m.btc_usd > 0.00000000000001 * m.btc_usd
-                ELSE d.pool = m.pool_btc_per_th AND d.net = d.pool - d.c1 - d.c2 AND d.net >= 0
-                     AND abs(m.kwh_usd * 24 * c.energy_efficiency * (1 - d.discount) - d.c1 * m.btc_usd * 1000)
-                         < 0.000000000005 * m.btc_usd
-                     AND abs(m.service_usd_per_th * (1 - d.discount) - d.c2 * m.btc_usd)
-                         < 0.000000000000005 * m.btc_usd
+                THEN x.power_usd * c.energy_efficiency + 1000 * x.service_usd > 1000 * x.most_usd
+                ELSE d.pool = x.pool_btc_per_th AND d.net = d.pool - d.c1 - d.c2 AND d.net >= 0
+                     AND abs(x.power_usd * c.energy_efficiency - d.c1 * x.thousand_usd) < x.power_apart
+                     AND abs(x.service_usd - d.c2 * x.btc_usd) < x.service_apart
                      AND scale(trim_scale(d.c1)) <= 14 AND scale(trim_scale(d.c2)) <= 14 END)"""
 # Of every class the days that were published since, and of those that were written all.
 PUBLISHED_SINCE = """
@@ -96,6 +107,8 @@ async def _and_after(_: Changes, rows: Sequence[Row]) -> Iterable[Key]:
     return [(day,) for day in days | {day + timedelta(days=1) for day in days}]
 
 
+# Days run on by a join of each with the one before it alone (OFFSET keeps it so): one of all class days with all of
+# them would make a table of millions first.
 INVARIANTS = (
     Invariant(
         "days-are-consecutive",
@@ -127,15 +140,17 @@ INVARIANTS = (
         "class-days-run-on",
         "running sums continue from one published day to the next",
         """
-        SELECT d.class_id, d.day FROM {class_day} d JOIN rate_class c ON c.id = d.class_id
-        LEFT JOIN class_day y ON y.class_id = d.class_id AND y.day = d.day - 1
-        WHERE d.day > c.first_day AND (y.day IS NULL
-           OR d.pool_sum <> y.pool_sum + d.pool OR d.c1_sum <> y.c1_sum + d.c1
-           OR d.c2_sum <> y.c2_sum + d.c2 OR d.net_sum <> y.net_sum + d.net)""",
+        SELECT broken.class_id, broken.day FROM {days} m CROSS JOIN LATERAL (
+            SELECT d.class_id, d.day FROM class_day d JOIN rate_class c ON c.id = d.class_id
+            LEFT JOIN class_day y ON y.day = m.day - 1 AND y.class_id = d.class_id
+            WHERE d.day = m.day AND d.day > c.first_day AND (y.day IS NULL
+               OR d.pool_sum <> y.pool_sum + d.pool OR d.c1_sum <> y.c1_sum + d.c1
+               OR d.c2_sum <> y.c2_sum + d.c2 OR d.net_sum <> y.net_sum + d.net) OFFSET 0) AS broken""",
         scope=Since(
             ("day",),
-            {"class_day": _and_after, "rate_class": OLD_CLASS},
-            {"class_day": on("class_day", day="day")},
+            {"class_day": _and_after, "rate_class": OLD_CLASS, "mining_day": unmoved},
+            {"days": "(SELECT k.day FROM {keys})"},
+            wholly={"days": "mining_day"},
         ),
     ),
     Recalculated(
@@ -155,7 +170,7 @@ INVARIANTS = (
                 "rate_class": OLD_CLASS,
             },
             {"class_day": on("class_day", day="day"), "doubtful": ""},
-            wholly={"doubtful": DOUBTFUL},
+            wholly={"class_day": ALIKE, "doubtful": DOUBTFUL},
         ),
     ),
     Invariant(

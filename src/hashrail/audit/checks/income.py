@@ -66,30 +66,32 @@ PAST_STINTS = """
 PAST_POWER = """
     SELECT count(*) FROM unnest($1::bigint[], $2::date[]) AS k (partner_id, day)
     JOIN audited_partner a ON a.partner_id = k.partner_id AND a.closed_through >= k.day"""
-# $1 are published days, and $2, $3, $4 a number of each for what its legs post.
+# $1 is the first published day, and $2, $3, $4 a number of each day from it on for what its legs post.
 WEIGHED = """
-    WITH weights AS MATERIALIZED (
-        SELECT day, net, c1, c2
-        FROM unnest($1::date[], $2::bigint[], $3::bigint[], $4::bigint[]) AS w (day, net, c1, c2)),
-    running AS MATERIALIZED (
-        SELECT class_id, day, rate, sum(rate) OVER (PARTITION BY class_id ORDER BY day) AS upto
-        FROM (SELECT d.class_id, d.day, w.net * d.net + w.c1 * d.c1 + w.c2 * d.c2 AS rate
-              FROM class_day d JOIN weights w ON w.day = d.day) AS rates),
+    WITH running AS (
+        SELECT class_id, day, sum(rate) OVER (PARTITION BY class_id ORDER BY day ROWS UNBOUNDED PRECEDING) AS upto
+        FROM (SELECT class_id, day, ($2::bigint[])[day - $1::date + 1] * net + ($3::bigint[])[day - $1::date + 1] * c1
+                                    + ($4::bigint[])[day - $1::date + 1] * c2 AS rate FROM class_day) AS rates),
+    edges AS (
+        SELECT s.partner_id, s.class_id, edge.day, edge.sign * s.power AS power
+        FROM stint s JOIN partner_day p ON p.partner_id = s.partner_id JOIN rate_class c ON c.id = s.class_id
+        CROSS JOIN LATERAL (
+            SELECT greatest(s.from_day, c.first_day) AS lo, least(s.to_day - 1, p.closed_through) AS hi) AS span
+        CROSS JOIN LATERAL (VALUES (span.lo - 1, -1), (span.hi, 1)) AS edge (day, sign)
+        WHERE span.lo <= span.hi),
     earned AS (
-        SELECT s.partner_id, sum(s.power * (hi.upto - lo.upto + lo.rate)) AS total
-        FROM (SELECT partner_id, class_id, from_day, to_day, sum(power) AS power FROM stint
-              GROUP BY partner_id, class_id, from_day, to_day) s
-        JOIN partner_day p ON p.partner_id = s.partner_id JOIN rate_class c ON c.id = s.class_id
-        JOIN running lo ON lo.class_id = s.class_id AND lo.day = greatest(s.from_day, c.first_day)
-        JOIN running hi ON hi.class_id = s.class_id AND hi.day = least(s.to_day - 1, p.closed_through)
-        WHERE lo.day <= hi.day GROUP BY s.partner_id),
+        SELECT e.partner_id, sum(e.power * r.upto) AS total FROM edges e
+        JOIN running r ON r.class_id = e.class_id AND r.day = e.day GROUP BY e.partner_id),
     posted AS (
-        SELECT t.partner_id, count(*) - count(w.day) AS others,
-               sum(t.amount * CASE t.leg WHEN 1 THEN w.net WHEN 2 THEN w.c1 WHEN 3 THEN w.c2 END) AS total
-        FROM transfer t JOIN partner_day p ON p.partner_id = t.partner_id
-        LEFT JOIN weights w ON w.day = '0001-01-01'::date + (t.object_id - 1)::integer AND w.day <= p.closed_through
-                           AND t.leg BETWEEN 1 AND 3
-        WHERE t.kind = 'day' AND t.state = 'posted' GROUP BY t.partner_id)
+        SELECT partner_id, count(*) - count(number) AS others, sum(amount * number) AS total FROM (
+            SELECT t.partner_id, t.amount, CASE WHEN n.nth <= p.closed_through - $1::date + 1 THEN
+                       CASE t.leg WHEN 1 THEN ($2::bigint[])[n.nth] WHEN 2 THEN ($3::bigint[])[n.nth]
+                                  WHEN 3 THEN ($4::bigint[])[n.nth] END END AS number
+            FROM transfer t JOIN partner_day p ON p.partner_id = t.partner_id
+            CROSS JOIN LATERAL (
+                SELECT '0001-01-01'::date - $1::date + t.object_id::integer AS nth) AS n
+            WHERE t.kind = 'day' AND t.state = 'posted') AS numbered
+        GROUP BY partner_id)
     SELECT partner_id FROM earned e FULL JOIN posted t USING (partner_id)
     WHERE coalesce(e.total, 0) <> coalesce(t.total, 0) OR t.others > 0"""
 WEIGHT_BITS = 48
@@ -108,10 +110,13 @@ class Weighed(Invariant):
         """Days of partners whose postings differ; all partners where no days are given."""
         if not query or given:
             return await super(Weighed, self).find(tx, query, given)
-        rows = await tx.fetch("SELECT day FROM mining_day WHERE published_at IS NOT NULL ORDER BY day")
-        days = [row["day"] for row in rows]
-        numbers = [[1 + secrets.randbits(WEIGHT_BITS) for _ in days] for _ in range(3)]
-        suspects = await tx.fetch(WEIGHED, days, *numbers, timeout=PATIENCE_SECONDS)
+        days = await tx.fetchrow(
+            "SELECT min(day) AS first, max(day) AS last FROM mining_day WHERE published_at IS NOT NULL"
+        )
+        assert days is not None, "one row is asked for"
+        count = 0 if days["first"] is None else (days["last"] - days["first"]).days + 1
+        numbers = [[1 + secrets.randbits(WEIGHT_BITS) for _ in range(count)] for _ in range(3)]
+        suspects = await tx.fetch(WEIGHED, days["first"] or date.min, *numbers, timeout=PATIENCE_SECONDS)
         if not suspects:
             return []
         return await super(Weighed, self).find(tx, query, [[row["partner_id"] for row in suspects]])
