@@ -56,7 +56,6 @@ async def test_killed_between_commit_and_answer(stock: Stocks, tmp_path: Path) -
     keys = [None if operation in SIGNED else "key-1" for operation in operations]
     requests = [case.request(key) for case, key in zip(cases, keys, strict=True)]
     crowd, orders = await a_crowd(cases[0].api)
-    requests += orders
     async with AsyncExitStack() as clients:
         with line_to(stock.still.dsn) as line, serving(line.dsn, tmp_path, "killed") as served:
             http = await clients.enter_async_context(served.http())
@@ -67,7 +66,8 @@ async def test_killed_between_commit_and_answer(stock: Stocks, tmp_path: Path) -
                     answered(await replace(case.caller, http=http).call("c2s_wallets"))
             answered(await replace(crowd.server, http=http).call("s2s_user_statistics", partnerUserId="alice"))
             line.cut()
-            waiting = asyncio.gather(*(send(http, request) for request in requests), return_exceptions=True)
+            sent = [send(http, request) for request in (*requests, *orders)]
+            waiting = asyncio.gather(*sent, return_exceptions=True)
             await until_committed(cases)
             await patience.until(lambda: has_orders(crowd, orders))
             assert line.commits_lost >= len(cases)
