@@ -65,27 +65,23 @@ def build(settings: Settings, pages: Sequence[HTTPRouteHandler] = (), shows: Sho
                 yield
             await serving.close()
 
+    of_paths = endpoints.by_path(routes(settings))
     app = Litestar(
         route_handlers=[
-            *endpoints.handlers(routes(settings)),
+            *endpoints.handlers(of_paths),
             _kept(served.PATH, served.document(settings)),
             _page("/healthz", _healthy),
             _page("/readyz", _ready),
             *pages,
         ],
-        exception_handlers={
-            InternalError: _failed,
-            HashrailError: _refused,
-            HTTPException: _http_refused,
-            Exception: _failed,
-        },
+        exception_handlers={Exception: _shown},
         lifespan=[lifespan],
         state=State({"shows": shows}),
         openapi_config=None,
         request_max_body_size=None,
         logging_config=None,
     )
-    return Telemetry(Door(app, settings), reads=settings.log_reads)
+    return Telemetry(Door(endpoints.Table(of_paths, app, _shown), settings), reads=settings.log_reads)
 
 
 def _page(path: str, page: Callable[[AnyRequest], Any]) -> HTTPRouteHandler:
@@ -122,6 +118,13 @@ async def _ready(request: AnyRequest) -> Response[bytes]:
     servers = await serving.answers.get("readyz", readiness.prove, seconds=0)
     page = {"status": "ready", **standbys.shown(serving.replicas), **servers}
     return Response(ENCODER.encode(page), media_type=JSON)
+
+
+def _shown(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Whatever is raised, as its answer."""
+    if isinstance(error, HashrailError) and not isinstance(error, InternalError):
+        return _refused(request, error)
+    return _http_refused(request, error) if isinstance(error, HTTPException) else _failed(request, error)
 
 
 def _refused(request: AnyRequest, error: HashrailError) -> Response[bytes]:

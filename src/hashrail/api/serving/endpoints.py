@@ -1,12 +1,17 @@
 """Endpoints: what is served at one path, from the bytes of a request to the bytes of its answer.
 
-An endpoint is plain ASGI that Litestar routes to. A request of ours is read once and by our own rules, since what was
-sent is what is signed, and its answer is encoded already: there is nothing left for Litestar's requests and responses.
+A request of ours is read once and by our own rules, since what was sent is what is signed, and its answer is encoded
+already: there is nothing in it for Litestar's requests and responses. So it is looked up in a table of our own
+(`Table`), and Litestar has what is not in it as it stands there: pages, and paths that are written otherwise.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
+from re import compile as pattern
+from typing import Any, TypeAlias
 
+from litestar import Litestar, Request, Response
 from litestar.enums import ScopeType
 from litestar.exceptions import NotFoundException
 from litestar.handlers import ASGIRouteHandler
@@ -25,6 +30,10 @@ from hashrail.api.serving.state import Serving
 
 MAX_METHOD_LENGTH = 32
 OPTIONS = "OPTIONS"
+# Of any other host Litestar judges.
+PLAIN_HOST = pattern(rb"[A-Za-z0-9.:_\[\]-]{1,255}")
+# How a refusal, or what failed, is shown to whoever asked.
+Shown: TypeAlias = Callable[[Request[Any, Any, Any], Exception], Response[bytes]]
 
 
 class Endpoint:
@@ -37,25 +46,21 @@ class Endpoint:
         self.for_every_site = any(one.for_every_site for one, _ in self.by_method.values())
         self.for_pages = self.for_every_site or any(for_pages for _, for_pages in self.by_method.values())
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Raises every refusal, for the application to show."""
-        if scope["type"] != ScopeType.HTTP:
-            raise NotFoundException("there are no web sockets here")
+    async def answer(self, serving: Serving, scope: HTTPScope, receive: Receive) -> tuple[Reply, str]:
+        """The reply to one request and its media type. Raises every refusal, for the application to show."""
         found = self.by_method.get(scope["method"])
         if found is None:
-            await self._answer_browser(scope, send)
-            return
+            return self._answer_browser(scope), ""
         operation, for_pages = found
         scope["state"]["operation"] = operation.name
         if for_pages:
             envelope.add_headers(scope, cors.answer_headers(scope["headers"]))
         if operation.for_every_site:
             envelope.add_headers(scope, cors.EVERY_SITE)
-        serving: Serving = scope["litestar_app"].state.serving
         arrival = _arrival(scope, receive, for_pages=for_pages)
-        await _send(send, await answer(operation, serving, arrival), operation.media_type)
+        return await answer(operation, serving, arrival), operation.media_type
 
-    async def _answer_browser(self, scope: HTTPScope, send: Send) -> None:
+    def _answer_browser(self, scope: HTTPScope) -> Reply:
         """A preflight, where pages may call. Raises MethodNotAllowedError for all else."""
         asked = scope["method"] == OPTIONS and self.for_pages
         headers = cors.preflight_headers(scope["headers"], self.by_method) if asked else None
@@ -64,15 +69,49 @@ class Endpoint:
         scope["state"]["operation"] = "preflight"
         if self.for_every_site:
             headers |= cors.EVERY_SITE_ASKING
-        await _send(send, Reply(b"", headers, HTTPStatus.NO_CONTENT), "")
+        return Reply(b"", headers, HTTPStatus.NO_CONTENT)
 
 
-def handlers(table: Iterable[tuple[str, AnyOperation]]) -> list[ASGIRouteHandler]:
-    """An endpoint for every path of the route table, as Litestar wants them."""
-    by_path: dict[str, list[AnyOperation]] = {}
+class Table:
+    """ASGI around Litestar: what is asked of an endpoint's path goes there at once, and its refusals are shown."""
+
+    def __init__(self, by_path: Mapping[str, Endpoint], others: Litestar, shown: Shown) -> None:
+        self.by_path = by_path
+        self.others = others
+        self._shown = shown
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection."""
+        if scope["type"] == ScopeType.HTTP:
+            endpoint = self.by_path.get(scope["path"])
+            if endpoint is not None and _has_plain_host(scope):
+                await self._answer(endpoint, scope, receive, send)
+                return
+        await self.others(scope, receive, send)
+
+    async def _answer(self, endpoint: Endpoint, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        try:
+            reply, media_type = await endpoint.answer(self.others.state.serving, scope, receive)
+        except Exception as error:
+            scope["litestar_app"] = self.others
+            request = Request[Any, Any, Any](scope, receive, send)
+            response = self._shown(request, error)
+            await response.to_asgi_response(app=None, request=request)(scope, receive, send)
+            return
+        await _send(send, reply, media_type)
+
+
+def by_path(table: Iterable[tuple[str, AnyOperation]]) -> dict[str, Endpoint]:
+    """An endpoint for every path of the route table."""
+    found: dict[str, list[AnyOperation]] = {}
     for path, operation in table:
-        by_path.setdefault(path, []).append(operation)
-    return [_handler(path, Endpoint(path, operations)) for path, operations in by_path.items()]
+        found.setdefault(path, []).append(operation)
+    return {path: Endpoint(path, operations) for path, operations in found.items()}
+
+
+def handlers(endpoints: Mapping[str, Endpoint]) -> list[ASGIRouteHandler]:
+    """The endpoints as Litestar wants them, for paths with a slash at their end or two in their midst."""
+    return [_handler(path, endpoint) for path, endpoint in endpoints.items()]
 
 
 def refused_method(scope: HTTPScope, allowed: Collection[str]) -> MethodNotAllowedError:
@@ -84,9 +123,22 @@ def refused_method(scope: HTTPScope, allowed: Collection[str]) -> MethodNotAllow
 
 def _handler(path: str, endpoint: Endpoint) -> ASGIRouteHandler:
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-        await endpoint(scope, receive, send)
+        if scope["type"] != ScopeType.HTTP:
+            raise NotFoundException("there are no web sockets here")
+        reply, media_type = await endpoint.answer(scope["litestar_app"].state.serving, scope, receive)
+        await _send(send, reply, media_type)
 
     return ASGIRouteHandler(path, name=path, copy_scope=False)(handle)
+
+
+def _has_plain_host(scope: HTTPScope) -> bool:
+    host = next((value for name, value in scope["headers"] if name == b"host"), None)
+    return host is None or _is_plain_host(host)
+
+
+@lru_cache(maxsize=1000)
+def _is_plain_host(host: bytes) -> bool:
+    return PLAIN_HOST.fullmatch(host) is not None
 
 
 def _arrival(scope: HTTPScope, receive: Receive, *, for_pages: bool) -> Arrival:
