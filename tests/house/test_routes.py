@@ -147,7 +147,7 @@ def test_a_command_says_it_before_it_starts(command: str, tmp_path: Path, monkey
 def test_every_page_beside_the_operations_is_listed() -> None:
     """So that an alias can be held against it."""
     built: Any = app.build(settings_of("x"))
-    served: Litestar = built.app.app
+    served: Litestar = built.app.app.app
     paths = {route.path for route in served.routes}
     assert paths - {path for path, _ in table()} == set(routes.PAGES)
 

@@ -342,7 +342,7 @@ async def open_api(world: World, dsn: str, *, peer: str = "127.0.0.1", **changes
         transport=transport, base_url="http://hashrail.test", event_hooks=documenting(settings.mode)
     )
     async with lifespan(asgi), client as http:
-        api = Api(http, world, asgi.app.app.state.serving, Caller(http))
+        api = Api(http, world, asgi.app.app.app.state.serving, Caller(http))
         api.server = await api.caller()
         yield api
 

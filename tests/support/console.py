@@ -67,7 +67,7 @@ class Office:
     @property
     def serving(self) -> Serving:
         """What the process holds."""
-        found: Serving = self.asgi.app.app.state.serving
+        found: Serving = self.asgi.app.app.app.state.serving
         return found
 
     def browser(self, name: str, *, address: str = "127.0.0.1", scheme: str = "http") -> Person:

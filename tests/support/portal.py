@@ -54,7 +54,7 @@ class Bureau:
     @property
     def serving(self) -> Serving:
         """What the process holds."""
-        found: Serving = self.asgi.app.app.state.serving
+        found: Serving = self.asgi.app.app.app.state.serving
         return found
 
     @property

@@ -1,7 +1,6 @@
 """Answering a request: let the caller in, read what was sent, run the operation."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -38,22 +37,30 @@ async def answer(operation: Operation[F], serving: Serving, arrival: Arrival) ->
         arrival = msgspec.structs.replace(arrival, body=b"{}")
     arrival.notes.cost = 1
     sent, caller = await _let_in(operation, serving, arrival)
-    with _hinting(sent):
-        fields = (
-            read_query(sent.pairs.items(), operation.model)
-            if isinstance(sent, SentQuery)
-            else read_json(arrival.body, operation.model, sent)
-        )
-        arrival.notes.asked(fields)
-        call = Call(serving, caller, arrival, operation.name)
-        if caller is None or operation.takes_turns:
-            reply = await operation.run(call, fields)
-        else:
-            reply = await _in_turn(operation, call, caller, fields)
-    if _tells_position(operation, call):
+    call = Call(serving, caller, arrival, operation.name)
+    try:
+        reply = await _run(operation, call, sent)
+    except HashrailError as refusal:
+        _hint(refusal, sent)
+        raise
+    if serving.replicas is not None and _tells_position(operation, call):
         reply = await reading.told(serving.replicas, reply)
-    arrival.notes.cost += await limits.charge(serving, arrival.spending, rows=call.cost.rows, size=len(reply.body))
+    if limits.units_of(call.cost.rows, len(reply.body)):
+        arrival.notes.cost += await limits.charge(serving, arrival.spending, rows=call.cost.rows, size=len(reply.body))
     return _unless_known(reply, arrival)
+
+
+async def _run(operation: Operation[F], call: Call, sent: SentQuery | SentBody) -> Reply:
+    """The reply of the operation to what was sent, in turn where it is known whose that is."""
+    fields = (
+        read_query(sent.pairs, operation.model)
+        if isinstance(sent, SentQuery)
+        else read_json(call.arrival.body, operation.model, sent)
+    )
+    call.arrival.notes.asked(fields)
+    if call.caller is None or operation.takes_turns:
+        return await operation.run(call, fields)
+    return await _in_turn(operation, call, call.caller, fields)
 
 
 def _tells_position(operation: AnyOperation, call: Call) -> bool:
@@ -79,15 +86,10 @@ async def _in_turn(operation: Operation[F], call: Call, caller: Caller, fields: 
         raise
 
 
-@contextmanager
-def _hinting(sent: SentQuery | SentBody) -> Iterator[None]:
+def _hint(refusal: HashrailError, sent: SentQuery | SentBody) -> None:
     """What is refused for a value in which a plus sign became a blank says so."""
-    try:
-        yield
-    except HashrailError as refusal:
-        if isinstance(sent, SentQuery) and refusal.details.get("field") in sent.with_plus:
-            refusal.details["hint"] = clock.PLUS_HINT
-        raise
+    if isinstance(sent, SentQuery) and refusal.details.get("field") in sent.with_plus:
+        refusal.details["hint"] = clock.PLUS_HINT
 
 
 def _unless_known(reply: Reply, arrival: Arrival) -> Reply:

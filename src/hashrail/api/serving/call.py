@@ -1,7 +1,6 @@
 """A call: one request that was let in, and the reply that is sent."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 import msgspec
@@ -68,30 +67,47 @@ class Call(Struct, frozen=True):
         assert self.caller is not None, "nobody calls an operation without a credential"
         return self.caller
 
-    @asynccontextmanager
-    async def turn(self, partner_id: int) -> AsyncIterator[None]:
+    def turn(self, partner_id: int) -> "Turn":
         """The partner's turn at the connections, while the block runs; raises PartnerBusyError, RateLimitedError.
 
         Whoever is known before the operation runs has it by then. What finds out itself whose it is takes it here.
         """
-        turns = self.serving.turns
-        try:
-            await turns.take(partner_id)
-            try:
-                # Those before may have cost more than was left.
-                await limits.recheck(self.serving, self.arrival.spending)
-                yield
-            finally:
-                turns.leave(partner_id)
-        except PartnerBusyError:
-            self.arrival.spending.headers["retry-after"] = "1"
-            raise
+        return Turn(self, partner_id)
 
     @property
     def user_id(self) -> int:
         """The user whose token it is."""
         assert self.known.user_id is not None, "only a token says which user"
         return self.known.user_id
+
+
+class Turn:
+    """A partner's turn, for the time of a block. It is no generator, since each request has one."""
+
+    __slots__ = ("_call", "_partner_id")
+
+    def __init__(self, call: Call, partner_id: int) -> None:
+        self._call = call
+        self._partner_id = partner_id
+
+    async def __aenter__(self) -> None:
+        serving, spending = self._call.serving, self._call.arrival.spending
+        try:
+            await serving.turns.take(self._partner_id)
+        except PartnerBusyError:
+            spending.headers["retry-after"] = "1"
+            raise
+        try:
+            # Those before may have cost more than was left.
+            limits.recheck(serving, spending)
+        except limits.RateLimitedError:
+            serving.turns.leave(self._partner_id)
+            raise
+
+    async def __aexit__(self, *failure: object) -> None:
+        self._call.serving.turns.leave(self._partner_id)
+        if isinstance(failure[1], PartnerBusyError):
+            self._call.arrival.spending.headers["retry-after"] = "1"
 
 
 class Reply(Struct, frozen=True):

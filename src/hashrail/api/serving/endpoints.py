@@ -75,9 +75,9 @@ class Endpoint:
 class Table:
     """ASGI around Litestar: what is asked of an endpoint's path goes there at once, and its refusals are shown."""
 
-    def __init__(self, by_path: Mapping[str, Endpoint], others: Litestar, shown: Shown) -> None:
+    def __init__(self, by_path: Mapping[str, Endpoint], app: Litestar, shown: Shown) -> None:
         self.by_path = by_path
-        self.others = others
+        self.app = app
         self._shown = shown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,13 +87,13 @@ class Table:
             if endpoint is not None and _has_plain_host(scope):
                 await self._answer(endpoint, scope, receive, send)
                 return
-        await self.others(scope, receive, send)
+        await self.app(scope, receive, send)
 
     async def _answer(self, endpoint: Endpoint, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
-            reply, media_type = await endpoint.answer(self.others.state.serving, scope, receive)
+            reply, media_type = await endpoint.answer(self.app.state.serving, scope, receive)
         except Exception as error:
-            scope["litestar_app"] = self.others
+            scope["litestar_app"] = self.app
             request = Request[Any, Any, Any](scope, receive, send)
             response = self._shown(request, error)
             await response.to_asgi_response(app=None, request=request)(scope, receive, send)

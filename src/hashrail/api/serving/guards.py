@@ -177,15 +177,7 @@ async def key_of(serving: Serving, arrival: Arrival) -> ApiKey:
     text = arrival.header(KEY_HEADER)
     if text is None:
         raise ApiKeyMissingError("there is no API key", field=KEY_HEADER)
-    _check_mode(serving, text)
-    # What cannot be a key is neither looked up nor remembered.
-    if api_keys.partner_of_key(text) is None:
-        raise ApiKeyUnknownError("nobody has this API key", field=KEY_HEADER)
-    if not serving.known.keys.has_seen(text):
-        await limits.slow_down(serving, arrival.address)
-    key = await serving.known.keys.get(text)
-    if key is None:
-        raise ApiKeyUnknownError("nobody has this API key", field=KEY_HEADER)
+    key = serving.known.keys.kept(text) or await _read_key(serving, arrival, text)
     arrival.notes.keyed(key, serving.calls)
     if key.revoked_at is not None:
         raise ApiKeyRevokedError("the API key was revoked", field=KEY_HEADER)
@@ -195,6 +187,20 @@ async def key_of(serving: Serving, arrival: Arrival) -> ApiKey:
         address = arrival.address
         if not addresses.is_in(address, key.allowed_ips):
             raise IpNotAllowedError(f"the key may not be used from {address}", address=address)
+    return key
+
+
+async def _read_key(serving: Serving, arrival: Arrival, text: str) -> ApiKey:
+    """A key that is not remembered. Raises ApiKeyUnknownError, and what refuses a key of another deployment."""
+    _check_mode(serving, text)
+    # What cannot be a key is neither looked up nor remembered.
+    if api_keys.partner_of_key(text) is None:
+        raise ApiKeyUnknownError("nobody has this API key", field=KEY_HEADER)
+    if not serving.known.keys.has_seen(text):
+        await limits.slow_down(serving, arrival.address)
+    key = await serving.known.keys.get(text)
+    if key is None:
+        raise ApiKeyUnknownError("nobody has this API key", field=KEY_HEADER)
     return key
 
 

@@ -6,7 +6,7 @@ A request counts against what the caller has proven, never against what they onl
 import asyncio
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from hashrail.access.addresses import place_of
 from hashrail.access.api_keys import ApiKey
@@ -86,12 +86,17 @@ async def count_chain(serving: Serving, spending: Spending, address: str) -> Non
     await _count(serving, spending, Limit("ton-chain", f"ton-chain:{place_of(address)}", requests))
 
 
+def units_of(rows: int, size: int) -> int:
+    """For how many requests an answer of so many rows and bytes counts beside itself; a usual one for none."""
+    return rows // ROWS_OF_A_REQUEST + size // BYTES_OF_A_REQUEST
+
+
 async def charge(serving: Serving, spending: Spending, *, rows: int, size: int) -> int:
     """Count what an answer cost beside being one, by the rows that were read for it and its bytes.
 
-    A usual one costs nothing more. Answers for how many requests it counts beside itself.
+    Answers for how many requests it counts beside itself.
     """
-    units = rows // ROWS_OF_A_REQUEST + size // BYTES_OF_A_REQUEST
+    units = units_of(rows, size)
     if units == 0 or not spending.limits:
         return units
     told = spending.headers.get("ratelimit", "").split(", ")
@@ -103,12 +108,12 @@ async def charge(serving: Serving, spending: Spending, *, rows: int, size: int) 
     return units
 
 
-async def recheck(serving: Serving, spending: Spending) -> None:
+def recheck(serving: Serving, spending: Spending) -> None:
     """Refuse a request that was let in, and waited, if what ran meanwhile has used up its budget."""
     for limit in spending.limits:
         spent = serving.budgets.refused(limit.subject)
         if spent is not None:
-            await _refuse(spending, limit, spent, pause=False)
+            raise _refusal(spending, limit, spent)
 
 
 def is_large(size: int) -> bool:
@@ -129,13 +134,14 @@ async def refuse_large(serving: Serving, spending: Spending, key: ApiKey, addres
     spent = serving.budgets.refused(limit.subject)
     if spent is not None:
         spending.counted = True
-        await _refuse(spending, limit, spent)
+        await _pause()
+        raise _refusal(spending, limit, spent)
 
 
 async def slow_down(serving: Serving, address: str) -> None:
     """Whoever tries keys that nobody has, past the budget of their address, waits before each: a good key only once."""
     if serving.budgets.refused(f"address:{place_of(address)}") is not None:
-        await asyncio.sleep(PAUSE_SECONDS)
+        await _pause()
 
 
 async def count_payload(serving: Serving, spending: Spending, address: str) -> None:
@@ -156,21 +162,24 @@ async def _count(serving: Serving, spending: Spending, *limits: Limit) -> None:
         if requests == 0:
             continue
         spending.limits.append(limit)
-        spent = await serving.budgets.spend(subject, requests)
+        spent = serving.budgets.spend_of_lease(subject) or await serving.budgets.spend(subject, requests)
         policies.append(_policy(name, requests))
         told.append(f'"{name}";r={spent.remaining};t={spent.seconds}')
         spending.headers["ratelimit-policy"] = ", ".join(policies)
         spending.headers["ratelimit"] = ", ".join(told)
         if not spent.allowed:
-            await _refuse(spending, limit, spent)
+            await _pause()
+            raise _refusal(spending, limit, spent)
 
 
-async def _refuse(spending: Spending, limit: Limit, spent: Spent, *, pause: bool = True) -> NoReturn:
-    """Raise RateLimitedError, a little later: whoever asks on and on is answered a few times a second."""
-    if pause:
-        await asyncio.sleep(PAUSE_SECONDS)
+async def _pause() -> None:
+    """A refusal comes a little later: whoever asks on and on is answered a few times a second."""
+    await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _refusal(spending: Spending, limit: Limit, spent: Spent) -> RateLimitedError:
     spending.headers["retry-after"] = str(spent.seconds)
-    raise RateLimitedError(
+    return RateLimitedError(
         f"at most {limit.requests} requests a minute",
         limit=limit.name,
         requestsPerMinute=limit.requests,

@@ -63,7 +63,7 @@ class Notes:
 
     def asked(self, fields: Struct) -> None:
         """Somebody who was let in asks about a user."""
-        user, partner_user = (getattr(fields, name, None) for name in ("user_id", "partner_user_id"))
+        user, partner_user = getattr(fields, "user_id", None), getattr(fields, "partner_user_id", None)
         if self.user is None and isinstance(user, int):
             self.user = user
         if isinstance(partner_user, str):

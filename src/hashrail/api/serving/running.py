@@ -167,7 +167,7 @@ async def _all_at_once(
     replies: list[Reply | HashrailError | None] = [None] * len(members)
     try:
         async with serving.turns.turn(partner_id), db.transaction(serving.deployment.pool) as tx:
-            new = await _admitted(members)
+            new = _admitted(members)
             if not new:
                 return replies
             books = await _open_books(tx, partner_id, while_suspended=while_suspended)
@@ -186,7 +186,7 @@ async def _all_at_once(
     return [made.get(number) for number in range(len(members))]
 
 
-async def _admitted(members: Sequence[_Gathered[F]]) -> list[int]:
+def _admitted(members: Sequence[_Gathered[F]]) -> list[int]:
     """The places of requests that do not come twice, and that have a budget left.
 
     Nobody looks whether they were answered before, as in `_or_kept`: what was done before is not plain, and what is new
@@ -198,7 +198,7 @@ async def _admitted(members: Sequence[_Gathered[F]]) -> list[int]:
         if names & known:
             continue
         with suppress(limits.RateLimitedError):
-            await limits.recheck(member.call.serving, member.call.arrival.spending)
+            limits.recheck(member.call.serving, member.call.arrival.spending)
             known |= names
             new.append(number)
     return new

@@ -74,10 +74,15 @@ class Cache(Generic[K, V]):
     _absent: dict[K, tuple[V, float]] = field(default_factory=dict)
     _changes: int = 0
 
+    def kept(self, key: K) -> V | None:
+        """What was read for the key within the last seconds; None where there was nothing, or it is to be read."""
+        found = self._read.get(key)
+        return found[0] if found is not None and self._is_fresh(found[1]) else None
+
     async def get(self, key: K) -> V:
         """What is read for the key, or was within the last seconds, counted from before it was read."""
         found = self._read.get(key) or self._absent.get(key)
-        if found is not None and clock.monotonic() < found[1] + self._trusted_seconds:
+        if found is not None and self._is_fresh(found[1]):
             return found[0]
         changes, began_seconds = self._changes, clock.monotonic()
         loaded = await self.load(key)
@@ -90,9 +95,9 @@ class Cache(Generic[K, V]):
         kept[key] = (loaded, began_seconds)
         return loaded
 
-    @property
-    def _trusted_seconds(self) -> int:
-        return min(self.seconds, DEAF_SECONDS) if self.is_deaf else self.seconds
+    def _is_fresh(self, began_seconds: float) -> bool:
+        trusted_seconds = min(self.seconds, DEAF_SECONDS) if self.is_deaf else self.seconds
+        return clock.monotonic() < began_seconds + trusted_seconds
 
     def has_seen(self, key: K) -> bool:
         """Whether there was something to read once, however long ago."""

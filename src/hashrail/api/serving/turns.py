@@ -45,6 +45,7 @@ class Turns:
 
     places: int
     _held: Counter[int] = field(default_factory=Counter)
+    _all_held: int = 0
     _waiting: dict[int, "deque[asyncio.Future[None]]"] = field(default_factory=dict)
     _users: dict[tuple[int, int], Lanes] = field(default_factory=dict)
 
@@ -67,7 +68,7 @@ class Turns:
         if partner_id in self._waiting or not self._has_room(partner_id):
             await self._wait(partner_id)
         else:
-            self._held[partner_id] += 1
+            self._hold(partner_id)
 
     @asynccontextmanager
     async def lane(self, partner_id: int, user_id: int) -> AsyncIterator[None]:
@@ -77,6 +78,10 @@ class Turns:
         try:
             if lanes.requests > MAX_WAITING:
                 raise PartnerBusyError("too many requests of the user wait already", retryAfterSeconds=1)
+            if not lanes.free.locked():
+                async with lanes.free:
+                    yield
+                return
             async with AsyncExitStack() as held:
                 try:
                     async with asyncio.timeout(WAIT_SECONDS):
@@ -117,19 +122,24 @@ class Turns:
             self.leave(partner_id)
 
     def _has_room(self, partner_id: int) -> bool:
-        return self._held[partner_id] < self.places - self._held.total()
+        return self._held.get(partner_id, 0) < self.places - self._all_held
+
+    def _hold(self, partner_id: int) -> None:
+        self._held[partner_id] += 1
+        self._all_held += 1
 
     def leave(self, partner_id: int) -> None:
         """Give a place back, and let in whose turn it is."""
+        self._all_held -= 1
         self._held[partner_id] -= 1
         if not self._held[partner_id]:
             del self._held[partner_id]
-        while (following := next(filter(self._has_room, self._waiting), None)) is not None:
+        while self._waiting and (following := next(filter(self._has_room, self._waiting), None)) is not None:
             queue = self._waiting.pop(following)
             turn = queue.popleft()
             # Whoever has just been called off does not know it yet.
             if not turn.done():
-                self._held[following] += 1
+                self._hold(following)
                 turn.set_result(None)
             if queue:
                 self._waiting[following] = queue  # behind the others

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -22,6 +22,8 @@ G = TypeVar("G")
 MAX_DAYS = 366
 # What PostgreSQL's bigint holds, and what no id reaches.
 ID_LIMIT = 10**16
+# What PostgreSQL cannot store in a text, and how JSON writes it.
+NUL, NUL_OF_JSON = "\x00", b"\\u0000"
 
 
 class RangeTooLongError(BadRequestError):
@@ -62,22 +64,22 @@ def read_json(raw: bytes, model: type[S], sent: SentBody) -> S:
     except RecursionError as error:
         raise BodyMalformedError("the body is nested too deeply") from error
     _check_numbers(decoded, sent.members)
-    return _without_nul(decoded)
+    return _without_nul(decoded) if NUL_OF_JSON in raw else decoded
 
 
-def read_query(pairs: Iterable[tuple[str, str]], model: type[S]) -> S:
+def read_query(sent: Mapping[str, str], model: type[S]) -> S:
     """Query parameters as their model; parameters that it does not list are left alone.
 
     One that differs from a listed one by its case alone is refused: it was meant, and ignoring it answers more.
     """
-    sent = dict(pairs)
-    _check_case(sent, model)
+    if not sent.keys() <= _names_as_written(model):
+        _check_case(sent, model)
     try:
         decoded = msgspec.convert(sent, model)
     except msgspec.ValidationError as error:
         faults.check(model, sent)
         raise FieldBoundsError("the query is not as documented") from error
-    return _without_nul(decoded)
+    return _without_nul(decoded) if NUL in "".join(sent.values()) else decoded
 
 
 def day_range(start: str, end: str) -> tuple[date, date]:
@@ -137,6 +139,11 @@ def _names(model: type[S]) -> dict[str, str]:
     return {name.lower(): name for name in model.__struct_encode_fields__}
 
 
+@functools.cache
+def _names_as_written(model: type[S]) -> frozenset[str]:
+    return frozenset(model.__struct_encode_fields__)
+
+
 def _check_case(sent: Mapping[str, str], model: type[S]) -> None:
     known = _names(model)
     for name in sent:
@@ -170,7 +177,7 @@ def _check_numbers(decoded: Struct, members: Mapping[str, Any], above: str = "")
 def _without_nul(decoded: S) -> S:
     """The same, if no text of it, however deep it stands, has what PostgreSQL cannot store."""
     for path, text in _texts(decoded):
-        if "\x00" in text:
+        if NUL in text:
             raise FieldTextError(f"{path} contains a NUL character", field=path)
     return decoded
 
