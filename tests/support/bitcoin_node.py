@@ -231,13 +231,26 @@ class Proxy:
             length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
             body = await reader.readexactly(length)
             questions = json.loads(body)
-            # Several calls in one request are all of one method.
+            if isinstance(questions, list) and any(each["method"] in self.instead for each in questions):
+                self.asked.append(questions[0]["method"])
+                writer.write(await self._answer_some(questions, head, body))
+                await writer.drain()
+                return
+            # Faults are of the first of several calls in one request.
             question = questions[0] if isinstance(questions, list) else questions
             self.asked.append(question["method"])
             writer.write(await self._answer(question["method"], json.dumps(question["id"]), head, body))
             await writer.drain()
         finally:
             writer.close()
+
+    async def _answer_some(self, questions: list[dict[str, Any]], head: bytes, body: bytes) -> bytes:
+        """Several calls in one request: the node's answers, but for those that are told instead."""
+        replies = json.loads((await self._pass_on(head, body)).partition(b"\r\n\r\n")[2])
+        for question, reply in zip(questions, replies, strict=True):
+            if question["method"] in self.instead:
+                reply["result"], reply["error"] = json.loads(self.instead[question["method"]]), None
+        return http_answer(200, json.dumps(replies))
 
     async def _answer(self, method: str, call_id: str, head: bytes, body: bytes) -> bytes:
         fault = self.faults.get(method)
@@ -286,12 +299,14 @@ class LyingNode(Proxy):
 
     async def _answer(self, method: str, call_id: str, head: bytes, body: bytes) -> bytes:
         questions, answer = json.loads(body), await self._pass_on(head, body)
-        if method not in self.lies:
+        asked = [each["method"] for each in questions] if isinstance(questions, list) else [method]
+        if not self.lies.keys() & set(asked):
             return answer
         replies = json.loads(answer.partition(b"\r\n\r\n")[2])
         pairs = zip(questions, replies, strict=True) if isinstance(questions, list) else [(questions, replies)]
         for question, reply in pairs:
-            told = self.lies[method](question["params"], reply["result"])
+            lie = self.lies.get(question["method"])
+            told = NotImplemented if lie is None else lie(question["params"], reply["result"])
             if told is not NotImplemented:
                 reply["result"], reply["error"] = told, None
         return http_answer(200, json.dumps(replies))

@@ -100,11 +100,14 @@ class BitcoinNode(NodeRpc):
 
     async def chain_info(self, pinned_height: int | None = None) -> ChainInfo:
         """Where the node is, and which block it has at `pinned_height`."""
-        chain = await self.call("getblockchaininfo", kind=answers.Chain)
-        network = await self.call("getnetworkinfo", kind=answers.Network)
-        deployments = await self.call("getdeploymentinfo", kind=answers.Deployments)
+        # In one request: this is asked before and after each signature.
+        told = await self.call_each(
+            ("getblockchaininfo",), ("getnetworkinfo",), ("getdeploymentinfo",), ("getchainstates",)
+        )
+        chain, network = told[0].read(answers.Chain), told[1].read(answers.Network)
+        deployments = told[2].read(answers.Deployments)
         # Nodes before version 26 begin from no copy of the coins.
-        chains = await self._or_none(METHOD_NOT_FOUND, "getchainstates", kind=answers.ChainStates)
+        chains = told[3].read_or_none(METHOD_NOT_FOUND, answers.ChainStates)
         return ChainInfo(
             chain.chain,
             chain.blocks,
@@ -197,10 +200,11 @@ class BitcoinNode(NodeRpc):
 
         Raises NoFeeEstimateError where neither the node nor the terms have one.
         """
+        smart, waiting = await self.call_each(("estimatesmartfee", blocks), ("getmempoolinfo",))
         # A node that takes no part in the relay does not estimate at all.
-        told = await self._or_none(INTERNAL_ERROR, "estimatesmartfee", blocks, kind=answers.Estimate)
+        told = smart.read_or_none(INTERNAL_ERROR, answers.Estimate)
         estimate = None if told is None else told.feerate
-        mempool = (await self.call("getmempoolinfo", kind=answers.Mempool)).least
+        mempool = waiting.read(answers.Mempool).least
         if estimate is None and not terms.fallback:
             raise NoFeeEstimateError(f"the node has no estimate for {blocks} blocks, and no rate is named in its place")
         wanted = terms.fallback if estimate is None else _per_vb(estimate)

@@ -84,6 +84,29 @@ class _OneOfMany(msgspec.Struct):
     error: _RpcError | None = None
 
 
+class Told:
+    """What the node said to one call of several: its result, read as it is asked for, or its refusal."""
+
+    def __init__(self, method: str, reply: _OneOfMany) -> None:
+        self._method = method
+        self._reply = reply
+
+    def read(self, kind: type[T]) -> T:
+        """The result. Raises NodeRefusedError, NodeUnknownError."""
+        error = self._reply.error
+        if error is not None:
+            raise NodeRefusedError(self._method, error.code, error.message)
+        try:
+            return msgspec.json.decode(self._reply.result, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as unreadable:
+            raise NodeUnknownError(f"{self._method}: not the documented answer", method=self._method) from unreadable
+
+    def read_or_none(self, absent: int, kind: type[T]) -> T | None:
+        """The result, or None where the node refused with the code `absent`."""
+        error = self._reply.error
+        return None if error is not None and error.code == absent else self.read(kind)
+
+
 class NodeRpc:
     """Calls of one node. `auth` is `(user, password)`, or the path of the node's cookie file, read for each call.
 
@@ -134,6 +157,14 @@ class NodeRpc:
         response = await self._post(calls[0][0], path, questions, None)
         return _results(calls[0][0], response, kind, len(calls))
 
+    async def call_each(self, *calls: tuple[object, ...]) -> list[Told]:
+        """What is said to several calls (method, parameters) in one request, each by itself; in their order."""
+        questions = [_question(str(place), str(call[0]), call[1:]) for place, call in enumerate(calls)]
+        methods = [str(call[0]) for call in calls]
+        response = await self._post(methods[0], "/", questions, None)
+        replies = _replies(methods[0], response, len(calls))
+        return [Told(method, reply) for method, reply in zip(methods, replies, strict=True)]
+
     async def _post(self, method: str, path: str, body: object, timeout_seconds: float | None) -> httpx.Response:
         limit_seconds = self._timeout_seconds if timeout_seconds is None else timeout_seconds
         user, password = self._credentials()
@@ -166,16 +197,17 @@ def _question(call_id: str, method: str, params: tuple[object, ...]) -> dict[str
     return {"jsonrpc": "1.0", "id": call_id, "method": method, "params": params}
 
 
-def _results(method: str, response: httpx.Response, kind: type[T], count: int) -> list[T]:
+def _replies(method: str, response: httpx.Response, count: int) -> list[_OneOfMany]:
+    """What was said to each call of one request."""
     try:
         replies = {reply.id: reply for reply in msgspec.json.decode(response.content, type=list[_OneOfMany])}
-        ordered = [replies[str(place)] for place in range(count)]
-        for reply in ordered:
-            if reply.error is not None:
-                raise NodeRefusedError(method, reply.error.code, reply.error.message)
-        return [msgspec.json.decode(reply.result, type=kind) for reply in ordered]
+        return [replies[str(place)] for place in range(count)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError) as error:
         raise NodeUnknownError(f"{method}: {_unreadable(response)}", method=method) from error
+
+
+def _results(method: str, response: httpx.Response, kind: type[T], count: int) -> list[T]:
+    return [Told(method, reply).read(kind) for reply in _replies(method, response, count)]
 
 
 def _result(method: str, response: httpx.Response, kind: type[T]) -> T:

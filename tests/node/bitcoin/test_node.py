@@ -364,6 +364,22 @@ async def test_a_lost_answer_is_unknown_whether_or_not_the_node_acted(
         assert await lossy.broadcast(raw) == Accepted(txid)
 
 
+async def test_calls_of_one_request_are_answered_each_by_itself(node: Node, btc: BitcoinNode) -> None:
+    """What the node refuses one of them says nothing of the others; a lost answer is that of all."""
+    height, other, missing = await btc.call_each(("getblockcount",), ("nonsense",), ("getblockhash", 10**6))
+    assert height.read(int) == node.rpc("getblockcount")
+    with pytest.raises(NodeUnknownError, match="getblockcount: not the documented answer"):
+        height.read(str)
+    assert missing.read_or_none(-8, str) is None
+    with pytest.raises(NodeRefusedError, match="nonsense: Method not found"):
+        other.read_or_none(-8, str)
+    async with proxy(node) as before, node.open(url=before.url) as lossy:
+        for fault, cause in ((Fault.LOSE_ANSWER, "RemoteProtocolError"), (Fault.NO_JSON, "HTTP status 502")):
+            before.faults["getblockcount"] = fault
+            with pytest.raises(NodeUnknownError, match=f"getblockcount: {cause}"):
+                await lossy.call_each(("getblockcount",), ("getnetworkinfo",))
+
+
 async def test_an_answer_that_is_lost_while_a_refusal_is_looked_into(node: Node, btc: BitcoinNode) -> None:
     coin = (await btc.list_unspent())[0].outpoint
     raw, rival = await payment(node, btc, coin), await payment(node, btc, coin)

@@ -408,7 +408,7 @@ async def test_one_address_for_two_users(watching: Watching) -> None:
     alices = await watching.address("alice")
     watching.liar.lies["getaddressesbylabel"] = lambda *_: {alices: {"purpose": "receive"}}
     monkey = pytest.MonkeyPatch()
-    monkey.setattr(deposits, "MAX_TRIES", 3)
+    monkey.setattr(deposit_addresses, "MAX_TRIES", 3)
     with pytest.raises(DepositsNotAvailableError, match="others have"):
         await watching.address("bob")
     monkey.undo()
