@@ -350,7 +350,8 @@ def _operations(large: Figures, sizes: Sizes) -> Table:
         ("operation", "median", "99 of 100 within"),
         notes=[
             f"{sizes.calls} calls each over HTTP, one after the other, of as many users of the largest partner,",
-            "who own miners.",
+            "who own miners. Of two with the same content the first, by number, finds the users' rows on disk,",
+            "and the second in memory.",
             "One API worker; every commit is flushed. #2 is measured by itself (TON login).",
         ],
     )
