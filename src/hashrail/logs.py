@@ -98,11 +98,19 @@ def _with_what_it_is_about(
 def _json_line(logger: object, method: str, said: structlog.typing.EventDict) -> str:
     """JSON in a line. Each request has one, so what acts is looked for in the whole line first, and seldom found."""
     try:
-        line = _LINES.encode(said)
-    except ValueError:  # a number that is none
-        return _LINES.encode(_value(_without_acting(logger, method, said)))
+        line = msgspec.json.format(_VALUES.encode(said), indent=0).decode()
+    except (TypeError, ValueError):  # a name that is no text, half of a surrogate
+        return _written(_without_acting(logger, method, said))
     is_plain = len(line) <= texts.MAX_SHOWN and line.isascii() and line.isprintable() and "\\" not in line
-    return line if is_plain else _LINES.encode(_without_acting(logger, method, said))
+    return line if is_plain else _written(_without_acting(logger, method, said))
+
+
+def _written(said: structlog.typing.EventDict) -> str:
+    """JSON of whatever is said."""
+    try:
+        return _LINES.encode(said)
+    except ValueError:  # a number that is none
+        return _LINES.encode(_value(said))
 
 
 def _value(value: object) -> Any:

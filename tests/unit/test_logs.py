@@ -95,6 +95,8 @@ def test_a_line_of_json_is_one_whatever_stands_in_it(monkeypatch: pytest.MonkeyP
     assert [found[name] for name in ("share", "half", "amount", "kinds", "names")] == [
         *(None, "\\ud800", "1.50", ["one"], {"1": 2})
     ]
+    log.info("oddest", named={("a", 1): 2, "b": 3})
+    assert json.loads(screen.getvalue().splitlines()[3])["named"] == {"('a', 1)": 2, "b": 3}
 
 
 def test_what_is_said_meanwhile_carries_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
