@@ -11,6 +11,7 @@ from hashrail.access import ton_domains
 from hashrail.parties import newcomers
 from tests.support import ton
 from tests.support.api_client import Api, Caller, answered, check_refused, gather_all, open_api
+from tests.support.earlier import earlier
 
 DOMAIN = "partner.example"
 USERS = "SELECT count(*) FROM app_user WHERE partner_id = $1"
@@ -55,12 +56,10 @@ async def test_a_partner_registers_so_many_users_a_day(small: Api) -> None:
 async def test_a_day_later_others_may_come(small: Api) -> None:
     for name in "abc":
         answered(await log_in(small, name))
-    age = "UPDATE app_user SET created_at = created_at - $2::interval WHERE partner_id = $1 AND partner_user_id = 'a'"
-    await small.world.pool.execute(
-        age.replace("$2::interval", "interval '23 hours 59 minutes'"), small.world.partner.id
-    )
+    age = "UPDATE app_user SET {} WHERE partner_id = $1 AND partner_user_id = 'a'"
+    await small.world.pool.execute(age.format(earlier("created_at", "23 hours 59 minutes")), small.world.partner.id)
     check_refused(await log_in(small, "d"), 409, "TOO_MANY_NEW_USERS")
-    await small.world.pool.execute(age.replace("$2::interval", "interval '1 minute'"), small.world.partner.id)
+    await small.world.pool.execute(age.format(earlier("created_at", "1 minute")), small.world.partner.id)
     answered(await log_in(small, "d"))
     check_refused(await log_in(small, "e"), 409, "TOO_MANY_NEW_USERS")
 
@@ -110,7 +109,7 @@ async def test_so_many_logins_are_under_way_at_a_partner(small: Api) -> None:
     answered(await Caller(small.http).call("c2s_check_proof", **ton.proof(payloads[0], domain=DOMAIN)))
     answered(await ask_payload(small))
     check_refused(await ask_payload(small), 409, "TOO_MANY_PAYLOADS")
-    expire = "UPDATE ton_payload SET issued_at = issued_at - interval '1 day', expires_at = now() WHERE payload = $1"
+    expire = f"UPDATE ton_payload SET {earlier('issued_at', '1 day')}, expires_at = now() WHERE payload = $1"
     await small.world.pool.execute(expire, payloads[1])
     answered(await ask_payload(small))
 

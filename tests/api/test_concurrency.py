@@ -31,6 +31,7 @@ from tests.support.api_client import (
     gather_all,
     open_api,
 )
+from tests.support.earlier import A_MOMENT, moved
 from tests.support.world import World
 
 ROUNDS = int(os.environ.get("HASHRAIL_EXAMPLES") or 2)
@@ -317,7 +318,7 @@ async def test_expiry_races_late_notices(api: Api) -> None:
     for number in range(10):
         answered(await api.server.call("s2s_payment_create", **facts, externalId=f"{number}"))
     await api.world.pool.execute(
-        "UPDATE purchase SET expires_at = created_at + interval '1 microsecond' WHERE partner_id = $1",
+        f"UPDATE purchase SET {moved('expires_at', A_MOMENT, of='created_at')} WHERE partner_id = $1",
         api.world.partner.id,
     )
 

@@ -30,6 +30,7 @@ from tests.support.books import deployment as opened_world
 from tests.support.books import offer, order
 from tests.support.console import Office, Person, forget_attempts, open_office, texts_of
 from tests.support.databases import with_database
+from tests.support.earlier import earlier
 from tests.support.hooked import endpoint, plan_all
 from tests.support.hostile import HOSTILE, acting
 from tests.support.operators import PASSWORD, hired
@@ -634,7 +635,7 @@ async def test_what_is_past_is_let_go(office: Office) -> None:
         ("operator_view", "seen_at"),
     ):
         newest = f"SELECT ctid FROM {table} ORDER BY {column} DESC LIMIT 1"
-        await pool.execute(f"UPDATE {table} SET {column} = {column} - interval '400 days' WHERE ctid IN ({newest})")
+        await pool.execute(f"UPDATE {table} SET {earlier(column, '400 days')} WHERE ctid IN ({newest})")
     assert (await housekeeping.housekeeping(pool))["console"] == 3
     assert (await housekeeping.housekeeping(pool))["console"] == 0
 

@@ -27,6 +27,7 @@ from tests.support.books import buy
 from tests.support.books import deployment as opened_world
 from tests.support.console import Office, Person, open_office, texts_of
 from tests.support.databases import with_database
+from tests.support.earlier import earlier
 from tests.support.operators import hired
 from tests.support.rewards import advance
 from tests.support.world import inputs
@@ -262,9 +263,7 @@ async def test_a_task_whose_worker_was_killed_is_begun_again(office: Office) -> 
         begun = await tasks.begin_next(tx)
         assert begun is not None
         assert await tasks.begin_next(tx) is None
-    await world.pool.execute(
-        "UPDATE operator_task SET seen_at = seen_at - interval '2 minutes' WHERE id = $1", begun.id
-    )
+    await world.pool.execute(f"UPDATE operator_task SET {earlier('seen_at', '2 minutes')} WHERE id = $1", begun.id)
     made = await done(office)
     assert (made.id, made.state, made.attempt) == (begun.id, "done", 2)
     async with db.transaction(world.pool) as tx:

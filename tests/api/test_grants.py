@@ -14,6 +14,7 @@ from hashrail.api.serving.operation import Auth
 from tests.support import ton
 from tests.support.api_client import CONTRACT, Api, Caller, answered, check_refused, open_api, refused_soon
 from tests.support.clocks import wall_reads
+from tests.support.earlier import earlier
 from tests.support.payouts import ADDRESSES
 
 DAY = 86_400
@@ -236,7 +237,7 @@ async def test_a_session_from_before_is_the_partner_s(api: Api, later: Callable[
     kept = "SELECT user_id, key_id FROM session_grant WHERE partner_id = $1"
     assert [tuple(row) for row in await api.world.pool.fetch(kept, api.world.partner.id)] == [(tokens["userId"], None)]
     await api.world.pool.execute(
-        "UPDATE refresh_family SET created_at = created_at - interval '90 days' WHERE partner_id = $1",
+        f"UPDATE refresh_family SET {earlier('created_at', '90 days')} WHERE partner_id = $1",
         api.world.partner.id,
     )
     check_refused(await own_refresh(api, tokens), 401, "SESSION_LIFE_ENDED")

@@ -23,6 +23,7 @@ from tests.support.books import advance
 from tests.support.books import deployment as opened_world
 from tests.support.console import texts_of
 from tests.support.databases import with_database
+from tests.support.earlier import earlier
 from tests.support.exports import make_all
 from tests.support.hooked import endpoint, plan_all
 from tests.support.hostile import HOSTILE, acting
@@ -405,7 +406,7 @@ async def test_a_link_that_counts_no_more(bureau: Bureau, ended: str) -> None:
     token = await link_to(bureau, "late@first.example", by="inviter")
     newest = "WHERE id = (SELECT max(id) FROM member_invitation)"
     if ended == "time":
-        await pool.execute(f"UPDATE member_invitation SET expires_at = expires_at - interval '7 days' {newest}")
+        await pool.execute(f"UPDATE member_invitation SET {earlier('expires_at', '7 days')} {newest}")
     elif ended == "taken back":
         number = await pool.fetchval("SELECT max(id) FROM member_invitation")
         async with db.transaction(pool) as tx:
@@ -540,6 +541,6 @@ async def test_what_is_past_is_let_go(bureau: Bureau) -> None:
         *(viewer.partner_id, viewer.id),
     )
     newest = "SELECT max(id) FROM member_session"
-    await pool.execute(f"UPDATE member_session SET seen_at = seen_at - interval '1 day' WHERE id = ({newest})")
+    await pool.execute(f"UPDATE member_session SET {earlier('seen_at', '1 day')} WHERE id = ({newest})")
     assert (await housekeeping.housekeeping(pool))["portal"] == 3
     assert (await housekeeping.housekeeping(pool))["portal"] == 0

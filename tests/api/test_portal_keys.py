@@ -13,6 +13,7 @@ from hashrail.parties import member_log, members, standings
 from tests.support.books import deployment as opened_world
 from tests.support.console import texts_of
 from tests.support.databases import with_database
+from tests.support.earlier import earlier
 from tests.support.portal import PASSWORD, Bureau, Person, forget_attempts, joined, open_bureau
 
 
@@ -137,7 +138,7 @@ async def test_one_owner_alone_lets_no_bitcoin_out(bureau: Bureau) -> None:
     # What takes away is anybody's.
     assert (await developer.fill(f"{page}/addresses", addresses="10.1.0.0/16")).status_code == 303
     assert (await developer.fill(f"{page}/scopes", scope_read="yes")).status_code == 303
-    await bureau.pool.execute("UPDATE member SET made_at = made_at - interval '8 days'")
+    await bureau.pool.execute(f"UPDATE member SET {earlier('made_at', '8 days')}")
     made = await owner.fill(f"{page}/scopes", scope_read="yes", scope_withdraw="yes")
     assert made.headers["location"] == "/portal/keys?done=asked"
     await without_owners_but(bureau, "owner")

@@ -15,6 +15,7 @@ from tests.support.books import deployment as opened_world
 from tests.support.books import offer, receivable
 from tests.support.console import texts_of
 from tests.support.databases import with_database
+from tests.support.earlier import earlier
 from tests.support.payouts import ADDRESSES
 from tests.support.portal import Bureau, forget_attempts, joined, open_bureau
 from tests.support.world import World
@@ -205,9 +206,7 @@ async def test_tasks_that_ended_long_ago_are_forgotten(bureau: Bureau) -> None:
     await doing.do_waiting(bureau.serving.deployment)
     ended = "SELECT count(*) FROM member_task WHERE ended_at IS NOT NULL"
     assert await number_of(bureau, ended) > 0
-    await bureau.pool.execute(
-        "UPDATE member_task SET ended_at = ended_at - interval '91 days' WHERE ended_at IS NOT NULL"
-    )
+    await bureau.pool.execute(f"UPDATE member_task SET {earlier('ended_at', '91 days')} WHERE ended_at IS NOT NULL")
     await housekeeping.housekeeping(bureau.pool)
     assert await number_of(bureau, ended) == 0
 

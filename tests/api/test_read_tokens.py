@@ -18,6 +18,7 @@ from hashrail.deployment import facts
 from tests.support.api_client import Api, Caller, answered, check_refused, exact
 from tests.support.clocks import wall_reads
 from tests.support.dashboards import Dashboard
+from tests.support.earlier import earlier
 from tests.support.good_fields import good
 
 pytestmark = pytest.mark.usefixtures("published")
@@ -135,8 +136,8 @@ async def test_the_same_again_answers_the_same_for_a_while(api: Api, alice: Call
     response = await alice.call("c2s_read_token_create", name="my dashboard", days=31)
     check_refused(response, 409, "READ_TOKEN_NAME_TAKEN", "name")
     await api.world.pool.execute(
-        """UPDATE read_token SET created_at = created_at - interval '11 minutes',
-                  expires_at = expires_at - interval '11 minutes' WHERE partner_id = $1""",
+        f"""UPDATE read_token SET {earlier("created_at", "11 minutes")}, {earlier("expires_at", "11 minutes")}
+            WHERE partner_id = $1""",
         api.world.partner.id,
     )
     response = await alice.call("c2s_read_token_create", name="my dashboard", days=30)
@@ -156,8 +157,8 @@ async def test_how_many_and_how_long(api: Api, alice: Caller) -> None:
         check_refused(response, 400, "FIELD_OUT_OF_BOUNDS", "days")
     # What has ended by itself makes room.
     await api.world.pool.execute(
-        """UPDATE read_token SET created_at = created_at - interval '366 days',
-                  expires_at = expires_at - interval '366 days' WHERE partner_id = $1 AND label = 'token 0'""",
+        f"""UPDATE read_token SET {earlier("created_at", "366 days")}, {earlier("expires_at", "366 days")}
+            WHERE partner_id = $1 AND label = 'token 0'""",
         api.world.partner.id,
     )
     await made(alice, "token 0")

@@ -7,6 +7,7 @@ name: what Citus knows stands in tables, which are copied too.
 
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from urllib.parse import urlsplit, urlunsplit
 
@@ -45,16 +46,56 @@ def workers(server: str) -> tuple[str, ...]:
     return tuple(_at(server, host, port) for host, port in nodes)
 
 
+class Servers:
+    """The coordinator first, then the others; each with a connection of its own for what all do at the same time.
+
+    What is dropped is dropped behind the back of the next test, by further connections.
+    """
+
+    def __init__(self, server: str) -> None:
+        self.dsns = (server, *workers(server))
+        self._makers = tuple(psycopg.connect(dsn, autocommit=True) for dsn in self.dsns)
+        self._droppers = tuple(psycopg.connect(dsn, autocommit=True) for dsn in self.dsns)
+        self._threads = ThreadPoolExecutor(len(self.dsns))
+        self._dropping = ThreadPoolExecutor(1)
+
+    def execute(self, *statements: str) -> None:
+        """On every server, all of them."""
+
+        def do(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+        for _ in self._threads.map(do, self._makers):
+            pass
+
+    def drop(self, name: str) -> None:
+        """Soon, one database after another."""
+
+        def do() -> None:
+            for connection in self._droppers:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+        self._dropping.submit(do)
+
+    def close(self) -> None:
+        """When all is dropped."""
+        self._dropping.shutdown()
+        self._threads.shutdown()
+        for connection in (*self._makers, *self._droppers):
+            connection.close()
+
+
 @cache
-def _admins(server: str) -> tuple[psycopg.Connection[tuple[object, ...]], ...]:
-    """The connections that make and drop databases: the coordinator's first."""
-    return tuple(psycopg.connect(dsn, autocommit=True) for dsn in (server, *workers(server)))
+def servers(server: str) -> Servers:
+    """The servers of a coordinator."""
+    return Servers(server)
 
 
 def create(server: str, name: str) -> None:
     """A database whose servers know each other."""
-    for admin, dsn in zip(_admins(server), (server, *workers(server)), strict=True):
-        admin.execute(f"CREATE DATABASE {name}".encode())
+    servers(server).execute(f"CREATE DATABASE {name}")
+    for dsn in servers(server).dsns:
         with psycopg.connect(_named(dsn, name), autocommit=True) as connection:
             connection.execute("CREATE EXTENSION citus")
     with psycopg.connect(_named(server, name), autocommit=True) as connection:
@@ -63,25 +104,23 @@ def create(server: str, name: str) -> None:
             connection.execute("SELECT citus_add_node(%s, %s)", _address(dsn))
 
 
-def copy(server: str, name: str, source: str) -> None:
+def copy(server: str, name: str, source: str, how: str) -> None:
     """A copy of a database; nobody can connect to its source any more."""
-    for admin in _admins(server):
-        admin.execute(f"ALTER DATABASE {source} ALLOW_CONNECTIONS false".encode())
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (source,))
-    for admin in _admins(server):
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {source}".encode())
+    servers(server).execute(
+        f"ALTER DATABASE {source} ALLOW_CONNECTIONS false",
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{source}'",
+        f"CREATE DATABASE {name} TEMPLATE {source}{how}",
+    )
 
 
 def drop(server: str, name: str) -> None:
-    """Away with it, everywhere."""
-    for admin in _admins(server):
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    """Away with it, everywhere, while the next test begins."""
+    servers(server).drop(name)
 
 
 def close(server: str) -> None:
     """Give the connections back."""
-    for admin in _admins(server):
-        admin.close()
+    servers(server).close()
 
 
 def _named(dsn: str, database: str) -> str:

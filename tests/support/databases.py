@@ -121,7 +121,7 @@ def database(server: str, template: str | None) -> Iterator[str]:
     like = "" if template is None else f" TEMPLATE {template}"
     how = " STRATEGY FILE_COPY" if connection.info.server_version >= COPYING_FILES else ""
     if citus.is_one(server) and template is not None:
-        citus.copy(server, name, template)
+        citus.copy(server, name, template, how)
     else:
         connection.execute(f"CREATE DATABASE {name}{like}{how}")
     if template is not None:

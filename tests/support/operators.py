@@ -3,6 +3,7 @@
 from hashrail import db
 from hashrail.parties import operators
 from hashrail.parties.operators import Operator, Role
+from tests.support.earlier import earlier
 
 PASSWORD = "a long enough one"
 
@@ -15,4 +16,4 @@ async def hired(pool: db.Pool, name: str, role: Role = "admin", by: Operator | N
 
 async def strangers(pool: db.Pool) -> None:
     """A week has passed since anybody made or changed an account: each is a person of its own."""
-    await pool.execute("UPDATE operator_tie SET done_at = done_at - interval '8 days'")
+    await pool.execute(f"UPDATE operator_tie SET {earlier('done_at', '8 days')}")

@@ -31,6 +31,7 @@ from hashrail.rewards import closing, day_waits, rates
 from hashrail.selling import capacity
 from hashrail.settings import Settings
 from tests.support.books import advance, cancel, offer, order, post
+from tests.support.earlier import earlier
 from tests.support.hooked import endpoint
 from tests.support.payouts import asked, cancelled
 from tests.support.watched import Watched
@@ -353,7 +354,7 @@ async def _webhooks_disabled(stage: Stage) -> AsyncIterator[None]:
     async with db.transaction(stage.world.pool) as tx:
         await endpoints.disable(tx, stage.world.partner.id, made.id, "gone")
     yield
-    await stage.execute("UPDATE webhook_endpoint SET disabled_at = disabled_at - interval '25 hours'")
+    await stage.execute(f"UPDATE webhook_endpoint SET {earlier('disabled_at', '25 hours')}")
 
 
 @case("STANDING_FINDING PAYOUTS_UNLIMITED")

@@ -14,6 +14,7 @@ from hashrail.audit.checks.changes import COLUMNS, FAR, ROUND, written_since
 from hashrail.audit.checks.scope import Since, unmoved
 from hashrail.processes import housekeeping
 from tests.support.books import broken, buy, cancel, offer, order, upgrade
+from tests.support.earlier import earlier
 from tests.support.world import World
 
 BREAKS = "UPDATE partner_capacity SET committed_th = committed_th + 1"
@@ -172,7 +173,7 @@ async def test_whole_audits_come_again(world: World) -> None:
     assert await marks.whole_is_due(world.pool, day)
     await auditing.audit(world.pool, whole=False)
     assert not await marks.whole_is_due(world.pool, day)
-    await world.pool.execute("UPDATE audit_mark SET whole_at = whole_at - interval '25 hours'")
+    await world.pool.execute(f"UPDATE audit_mark SET {earlier('whole_at', '25 hours')}")
     assert await found_since(world) == []
     assert await marks.whole_is_due(world.pool, day)
     await auditing.audit(world.pool)

@@ -21,6 +21,7 @@ from hashrail.events.sending import Sender
 from hashrail.events.targets import BadWebhookUrlError, Rules
 from hashrail.processes import delivering
 from tests.support.books import newcomer
+from tests.support.earlier import A_MOMENT, moved
 from tests.support.hooked import ANYWHERE, Hook, HookReceiver, endpoint, happen, hooked, plan_all, work_off
 from tests.support.world import World
 
@@ -298,7 +299,7 @@ async def test_dead_and_hanging_endpoints_delay_nobody(hooks: World, sender: Sen
         await happen(hooks, *(f"o{number}" for number in range(5)))
         # The living one is the last in the line.
         await hooks.pool.execute(
-            "UPDATE webhook_endpoint SET due_at = due_at + interval '1 microsecond' WHERE partner_id = $1 AND id = $2",
+            f"UPDATE webhook_endpoint SET {moved('due_at', A_MOMENT)} WHERE partner_id = $1 AND id = $2",
             hooks.partner.id,
             live.id,
         )
