@@ -213,6 +213,7 @@ ROOMS = (
         "Bitcoin in trust: deposits and withdrawals",
         (
             *(
+                "address_owners",
                 "approvals",
                 "bound_wallets",
                 "corrections",

@@ -94,8 +94,9 @@ async def test_walking_back_by_milliseconds_misses_none(api: Api, dashboard: Das
     for place in range(WITHDRAWALS):
         await correct(api, f"0.00{place + 1}", reference=f"case {place}")
     await api.world.pool.execute(
-        """UPDATE balance_correction SET made_at = date_trunc('milliseconds', $2::timestamptz)
-                  + (id % 2) * interval '1 millisecond' + (id % 7) * interval '1 microsecond'
+        """UPDATE balance_correction SET made_at = (
+               date_trunc('milliseconds', $2::timestamptz AT TIME ZONE 'UTC')
+               + (id % 2) * interval '1 millisecond' + (id % 7) * interval '1 microsecond') AT TIME ZONE 'UTC'
            WHERE partner_id = $1""",
         api.world.partner.id,
         await business_clock.now(api.world.pool),

@@ -17,7 +17,7 @@ from tests.house.sources import product
 from tests.support.databases import database
 from tests.support.distributable import faults
 from tests.support.global_tables import GLOBAL
-from tests.support.statements import ALL, Statements
+from tests.support.statements import ALL, OF_ONE_SERVER, Statements
 
 SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s")
 TABLES = """
@@ -61,7 +61,7 @@ async def test_no_statement_has_a_form_that_is_refused(tables: tuple[set[str], s
         f"{module}: {fault}: {' '.join(statement.split())[:200]}"
         for module, statement in literal_statements()
         if is_whole(statement)
-        for fault in faults(statement, owned=owned, global_=global_)
+        for fault in faults(statement, owned=owned, global_=global_, local=OF_ONE_SERVER)
         if not fault.startswith(("asks ", "locks "))
     }
     assert sorted(found) == []
@@ -119,6 +119,34 @@ OWNED, WHOLE = {"account", "app_user", "event"}, {"batch"}
 )
 def test_what_is_refused_is_told(statement: str, found: list[str]) -> None:
     assert faults(statement, owned=OWNED, global_=WHOLE) == found
+
+
+JOINED = ["joins wallet of one server with event"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("SELECT e.id FROM event e JOIN wallet w ON w.id = e.id WHERE e.partner_id = $1", JOINED),
+        ("UPDATE wallet w SET id = 1 FROM event e WHERE e.partner_id = $1 AND e.id = w.id", JOINED),
+        (
+            "SELECT e.id FROM event e WHERE e.partner_id = $1 AND EXISTS (SELECT 1 FROM wallet w WHERE w.id = e.id)",
+            JOINED,
+        ),
+        (
+            """SELECT x.id FROM event e CROSS JOIN LATERAL (SELECT w.id FROM wallet w WHERE w.id = e.id) x
+               WHERE e.partner_id = $1""",
+            JOINED,
+        ),
+        ("SELECT e.id FROM event e CROSS JOIN (SELECT id FROM wallet) w WHERE e.partner_id = $1 AND e.id = w.id", []),
+        ("SELECT w.id FROM wallet w CROSS JOIN (SELECT max(id) AS id FROM event WHERE partner_id = $1) e", []),
+        ("SELECT EXISTS (SELECT 1 FROM wallet) AND EXISTS (SELECT 1 FROM event WHERE partner_id = $1)", []),
+        ("SELECT e.id FROM event e JOIN batch b ON b.id = e.id WHERE e.partner_id = $1", []),
+    ],
+)
+def test_what_is_on_one_server_is_asked_by_itself(statement: str, found: list[str]) -> None:
+    """Citus sends the rows of one side to the other's servers, and it is not told which."""
+    assert faults(statement, owned=OWNED, global_=WHOLE | {"wallet"}, local={"wallet"}) == found
 
 
 LATERAL = """

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import psycopg
+import pytest
 
 from hashrail import db
 
@@ -29,6 +30,11 @@ def coordinator() -> str | None:
 def is_one(server: str) -> bool:
     """Whether databases of this server are spread."""
     return server == coordinator()
+
+
+def only_without(why: str) -> pytest.MarkDecorator:
+    """The mark of a test of what is not there, or cannot be made, where partners are spread."""
+    return pytest.mark.skipif(coordinator() is not None, reason=f"not where partners are spread: {why}")
 
 
 def constraint_of(error: asyncpg.IntegrityConstraintViolationError) -> str:
@@ -58,6 +64,7 @@ class Servers:
         self._droppers = tuple(psycopg.connect(dsn, autocommit=True) for dsn in self.dsns)
         self._threads = ThreadPoolExecutor(len(self.dsns))
         self._dropping = ThreadPoolExecutor(1)
+        self.lasting: list[str] = []
 
     def execute(self, *statements: str) -> None:
         """On every server, all of them."""
@@ -79,7 +86,9 @@ class Servers:
         self._dropping.submit(do)
 
     def close(self) -> None:
-        """When all is dropped."""
+        """When all is dropped, also what was made to be copied."""
+        for name in self.lasting:
+            self.drop(name)
         self._dropping.shutdown()
         self._threads.shutdown()
         for connection in (*self._makers, *self._droppers):
@@ -93,7 +102,8 @@ def servers(server: str) -> Servers:
 
 
 def create(server: str, name: str) -> None:
-    """A database whose servers know each other."""
+    """A database whose servers know each other, until they are closed."""
+    servers(server).lasting.append(name)
     servers(server).execute(f"CREATE DATABASE {name}")
     for dsn in servers(server).dsns:
         with psycopg.connect(_named(dsn, name), autocommit=True) as connection:

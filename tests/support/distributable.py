@@ -28,6 +28,8 @@ class Scope:
 
     owned: dict[str, str] = field(default_factory=dict)
     global_: dict[str, str] = field(default_factory=dict)
+    # Those of the global ones that are on one server only.
+    local: set[str] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
     outer: "Scope | None" = None
 
@@ -39,9 +41,10 @@ class Scope:
 class Reader:
     """Reads one statement and keeps what is wrong with it."""
 
-    def __init__(self, owned: set[str], global_: set[str]) -> None:
+    def __init__(self, owned: set[str], global_: set[str], local: set[str] | None = None) -> None:
         self.owned = owned
         self.global_ = global_
+        self.local = local or set()
         self.faults: list[str] = []
         self.named: dict[str, set[str]] = {}
         self.tables: dict[str, str] = {}
@@ -81,15 +84,17 @@ class Reader:
             if name not in known:
                 self.faults.append(f"locks rows of {self.tables[name]} of no partner")
 
-    def _query(self, query: Any, outer: Scope | None, *, sublink: bool, apart: bool = False) -> None:
+    def _query(
+        self, query: Any, outer: Scope | None, *, sublink: bool, apart: bool = False, lateral: bool = False
+    ) -> None:
         scope = Scope(outer=outer)
         if query.withClause is not None:
             for cte in query.withClause.ctes:
                 self.ctes.add(cte.ctename)
                 self._query(cte.ctequery, outer, sublink=False)
         if isinstance(query, ast.SelectStmt) and query.larg is not None:
-            self._query(query.larg, outer, sublink=sublink, apart=apart)
-            self._query(query.rarg, outer, sublink=sublink, apart=apart)
+            self._query(query.larg, outer, sublink=sublink, apart=apart, lateral=lateral)
+            self._query(query.rarg, outer, sublink=sublink, apart=apart, lateral=lateral)
             return
         self._tables(query, scope)
         for node, inside_case in _inside(query, QUERIES):
@@ -98,6 +103,7 @@ class Reader:
             self._insert(query, scope)
         if isinstance(query, ast.SelectStmt) and query.lockingClause is not None:
             self._locks(query, scope)
+        self._joins(query, scope, leans=sublink or lateral)
         if (
             sublink
             and scope.owned
@@ -107,6 +113,17 @@ class Reader:
             and self._leans(query, scope)
         ):
             self.faults.append("a subquery of a global table's row asks an owned table")
+
+    def _joins(self, query: Any, scope: Scope, *, leans: bool) -> None:
+        """Rows of owned tables are not fetched to be joined: what is on one server is asked in a query of its own."""
+        local, owned = {*scope.local}, {self.tables[name] for name in scope.owned.values() if name in self.tables}
+        if leans and scope.outer is not None and self._leans(query, scope):
+            if owned:
+                local |= scope.outer.local
+            if scope.local:
+                owned |= {self.tables[name] for name in scope.outer.owned.values() if name in self.tables}
+        if local and owned:
+            self.faults.append(f"joins {', '.join(sorted(local))} of one server with {', '.join(sorted(owned))}")
 
     def _tables(self, query: Any, scope: Scope) -> None:
         relation = getattr(query, "relation", None)
@@ -135,6 +152,8 @@ class Reader:
             self.tables[unique] = table.relname
         elif table.relname in self.global_:
             scope.global_[name] = table.relname
+            if table.relname in self.local:
+                scope.local.add(table.relname)
         else:
             scope.others.add(name)
 
@@ -144,7 +163,8 @@ class Reader:
                 self.faults.append("EXISTS over an empty select list")
             self._query(node.subselect, scope, sublink=True)
         elif isinstance(node, ast.RangeSubselect):
-            self._query(node.subquery, scope, sublink=False, apart=node.lateral and _is_apart(node.subquery))
+            apart = node.lateral and _is_apart(node.subquery)
+            self._query(node.subquery, scope, sublink=False, apart=apart, lateral=node.lateral)
         elif isinstance(node, ast.FuncCall):
             name = node.funcname[-1].sval
             if name in VOLATILE and isinstance(query, ast.UpdateStmt) and (inside_case or scope.owned):
@@ -237,9 +257,9 @@ class Reader:
             self.locked += [scope.owned[name] for name in chosen if name in scope.owned]
 
 
-def faults(statement: str, *, owned: set[str], global_: set[str]) -> list[str]:
-    """What an engine that spreads owned tables refuses, or asks of every server."""
-    return Reader(owned, global_).read(statement)
+def faults(statement: str, *, owned: set[str], global_: set[str], local: set[str] | None = None) -> list[str]:
+    """What an engine that spreads owned tables refuses, or asks of every server; `local` are global, on one server."""
+    return Reader(owned, global_, local).read(statement)
 
 
 def _is_apart(query: Any) -> bool:

@@ -8,6 +8,7 @@ from hashrail.alarms import delivery, states, workers
 from hashrail.alarms.delivery import Receivers
 from hashrail.alarms.states import Ringing
 from hashrail.deployment.opened import Deployment
+from tests.support.earlier import moved
 
 # Times of the database's clock. Not since when workers work, who would have to have done something by now.
 NOTED = {
@@ -45,8 +46,8 @@ class Watched:
         step = dt.timedelta(**later)
         async with db.transaction(self.deployment.pool) as tx:
             for table, columns in NOTED.items():
-                moved = ", ".join(f"{name} = {name} - $1::interval" for name in columns)
-                await tx.execute(f"UPDATE {table} SET {moved}", step)
+                back = ", ".join(moved(name, "- $1::interval") for name in columns)
+                await tx.execute(f"UPDATE {table} SET {back}", step)
 
     async def deliver(self) -> int:
         """Tell what is to be told now."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hashrail.audit.reconciliation_lines import Line, Tally
 from hashrail.bitcoin.records import Outpoint, WalletHistory
 from hashrail.books.chart import Account
-from hashrail.custody import deposit_addresses
+from hashrail.custody import address_owners
 from hashrail.db import Reader, Tx
 from hashrail.money import ZERO
 from hashrail.payouts import settlement
@@ -106,19 +106,8 @@ async def read(tx: Tx, history: WalletHistory) -> Books:
 
 async def _users(tx: Reader, history: WalletHistory) -> set[str]:
     """Addresses of the wallet that belong to users: by the books, or by the label that the wallet keeps."""
-    labels = {each.address: each.label or "" for each in history.entries if each.category != "send" and each.address}
-    owners = [deposit_addresses.LABEL.fullmatch(label) for label in labels.values()]
-    rows = await tx.fetch(
-        """SELECT e.address FROM unnest($1::text[], $2::text[], $3::text[]) AS e (address, partner, partner_user)
-           LEFT JOIN deposit_address a ON a.address = e.address
-           LEFT JOIN partner p ON p.public_id = e.partner
-           LEFT JOIN app_user u ON u.partner_id = p.id AND u.partner_user_id = e.partner_user
-           WHERE a.address IS NOT NULL OR u.id IS NOT NULL""",
-        list(labels),
-        [None if owner is None else owner["partner"] for owner in owners],
-        [None if owner is None else owner["user"] for owner in owners],
-    )
-    return {row["address"] for row in rows}
+    received = [each for each in history.entries if each.category != "send" and each.address]
+    return {*await address_owners.find(tx, received)}
 
 
 async def _batches(tx: Reader) -> dict[int, Batch]:

@@ -7,7 +7,7 @@ from hashrail.audit.reconciliation_books import Books
 from hashrail.audit.reconciliation_lines import Line, Tally
 from hashrail.bitcoin.chain import Chain
 from hashrail.bitcoin.records import Coin, Outpoint, Output, State, WalletEntry, WalletHistory
-from hashrail.custody import deposit_addresses
+from hashrail.custody import address_owners
 from hashrail.money import ZERO
 
 INCOMING = ("receive", "generate")
@@ -113,7 +113,7 @@ def _owner(entry: WalletEntry, books: Books, wallet: Wallet) -> str:
     """Whose an output of the wallet is; a withdrawal to an address of the operator's is no change."""
     if entry.address in books.users:
         return "user"
-    if deposit_addresses.LABEL.fullmatch(entry.label or ""):
+    if address_owners.LABEL.fullmatch(entry.label or ""):
         return "stranger"
     version = books.versions.get(entry.txid)
     is_paid = version is not None and (version.batch_id, entry.address) in books.paid

@@ -7,7 +7,6 @@ the address that they had, and what has arrived there is still theirs. From then
 What arrives there: `deposits`.
 """
 
-import re
 from collections.abc import Sequence
 
 import msgspec
@@ -17,7 +16,8 @@ from hashrail import business_clock, db
 from hashrail.bitcoin.chain import Chain, Receiving
 from hashrail.bitcoin.public_descriptors import AddressNotOursError
 from hashrail.bitcoin.records import WalletHistory
-from hashrail.custody import hot_wallet
+from hashrail.custody import address_owners, hot_wallet
+from hashrail.custody.address_owners import LABEL
 from hashrail.db import Pool, Reader
 from hashrail.errors import UnavailableError
 from hashrail.parties import users
@@ -26,7 +26,6 @@ from hashrail.parties import users
 MAX_TRIES = 10_000
 # What the wallet calls an address that may have been told to somebody whom the books have forgotten.
 PASSED_OVER = "passed over"
-LABEL = re.compile(r"(?P<partner>partner-[0-9a-f-]{36})/(?P<user>.+)", re.S)
 log = structlog.get_logger()
 
 
@@ -79,13 +78,7 @@ async def _new_address(pool: Pool, chain: Chain, partner_id: int, user_id: int) 
 
 async def _receiving(pool: Pool, receive: str) -> Receiving:
     async def labels(addresses: Sequence[str]) -> list[str]:
-        rows = await pool.fetch(
-            """SELECT a.address, p.public_id || '/' || u.partner_user_id AS label
-               FROM deposit_address a JOIN partner p ON p.id = a.partner_id
-               JOIN app_user u ON u.partner_id = a.partner_id AND u.id = a.user_id WHERE a.address = ANY($1)""",
-            list(addresses),
-        )
-        whose = {row["address"]: row["label"] for row in rows}
+        whose = await address_owners.labels(pool, addresses)
         return [whose.get(address, PASSED_OVER) for address in addresses]
 
     return Receiving(receive, await hot_wallet.next_index(pool), labels)

@@ -29,7 +29,8 @@ from hashrail.books import fence, ledger
 from hashrail.books.chart import Account, TransferKind
 from hashrail.books.fence import OpenBooks
 from hashrail.books.ledger import Transfer
-from hashrail.custody import deposit_addresses, deposit_evidence
+from hashrail.custody import address_owners, deposit_evidence
+from hashrail.custody.address_owners import LABEL
 from hashrail.custody.deposit_evidence import Arrived
 from hashrail.db import Pool, Reader, Tx
 from hashrail.events import drafts
@@ -135,15 +136,6 @@ READ = """
     FROM deposit d JOIN app_user u ON u.partner_id = d.partner_id AND u.id = d.user_id"""
 
 
-# Whose address each output pays, by the books or by the node's label; nobody's where neither tells.
-_OWNERS = """
-    SELECT e.place, coalesce(a.partner_id, u.partner_id) AS partner_id, coalesce(a.user_id, u.id) AS user_id,
-           a.address IS NOT NULL AS is_known
-    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS e (place, address, partner, partner_user)
-    LEFT JOIN deposit_address a ON a.address = e.address
-    LEFT JOIN partner p ON p.public_id = e.partner
-    LEFT JOIN app_user u ON u.partner_id = p.id AND u.partner_user_id = e.partner_user
-    ORDER BY e.place"""
 # What was given up and is in a block after all.
 _AGAIN = """
     UPDATE deposit d SET state = 'pending'
@@ -187,19 +179,13 @@ async def scan(tx: Tx, history: WalletHistory, *, now: datetime) -> list[Finding
         # Nobody relays an output of nothing, but a block may have one.
         if entry.category in RECEIVED and entry.address is not None and entry.amount_btc > 0
     ]
-    labels = [deposit_addresses.LABEL.fullmatch(entry.label or "") for entry in found]
-    rows = await tx.fetch(
-        _OWNERS,
-        list(range(len(found))),
-        [entry.address for entry in found],
-        [None if label is None else label["partner"] for label in labels],
-        [None if label is None else label["user"] for label in labels],
-    )
+    known = await address_owners.find(tx, found)
     arrived: dict[int, list[_Own]] = {}
     nobodys = []
-    for row, entry, label in zip(rows, found, labels, strict=True):
-        if row["user_id"] is not None:
-            arrived.setdefault(row["partner_id"], []).append(_Own(row["user_id"], entry, row["is_known"]))
+    for entry in found:
+        owner, label = known.get(entry.address or ""), LABEL.fullmatch(entry.label or "")
+        if owner is not None:
+            arrived.setdefault(owner.partner_id, []).append(_Own(owner.user_id, entry, owner.is_known))
         elif label is not None:
             message = f"{entry.txid} pays the address of {label['user']!r}, who is not known"
             nobodys.append(Finding("DEPOSIT_OF_NOBODY", message))

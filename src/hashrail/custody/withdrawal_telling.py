@@ -66,7 +66,8 @@ _FACTS = f"""
            END AS usable_at
     FROM partner p JOIN withdrawal w ON w.partner_id = p.id
     JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
-    CROSS JOIN payout_policy l LEFT JOIN payout_batch b ON b.id = w.batch_id"""  # noqa: S608
+    CROSS JOIN (SELECT cooldown_seconds FROM payout_policy WHERE id = 1) l
+    LEFT JOIN payout_batch b ON b.id = w.batch_id"""  # noqa: S608
 
 # The same of the withdrawals of the partner $1, with the numbers $2.
 _OF_PARTNER = f"""{_FACTS.replace("= w.partner_id AND", "= $1 AND")}

@@ -246,6 +246,29 @@ async def assert_ready(reader: db.Reader) -> Cluster:
     return found
 
 
+@asynccontextmanager
+async def held_still(pool: db.Pool) -> AsyncIterator[bool]:
+    """Nobody writes as long as this lasts, where the books are on several servers; answers whether they are.
+
+    A snapshot is of one server: what is read of several is of one moment where nothing changes. Whoever writes waits,
+    and is told BUSY. Raises what `db.transaction` does where somebody else has written for too long, or a server is
+    lost meanwhile.
+    """
+    if not await is_distributed(pool):
+        yield False
+        return
+    async with db.transaction(pool) as tx:
+        for limit in ("idle_in_transaction_session_timeout", "statement_timeout"):
+            await tx.execute(f"SET LOCAL {limit} = 0")
+        known = await tx.fetch(f"{_KNOWN} ORDER BY c.relname")
+        names = ", ".join(f'"{row["name"]}"' for row in known)
+        await tx.execute(f"LOCK TABLE {names} IN SHARE MODE")
+        yield True
+        # On every server, by the connections that have the locks: one that was lost has let somebody write.
+        owned = next(row["name"] for row in known if row["kind"] == "owned")
+        await tx.execute(f'SELECT 1 FROM "{owned}" LIMIT 1')  # noqa: S608  # the catalogue's
+
+
 async def carry_out(tx: db.Tx, planned: Plan, tick: Callable[[str], None] = lambda _: None) -> None:
     """Do what is planned, in the caller's transaction; `tick` is told what each step is about."""
     await tx.execute("SET LOCAL statement_timeout = 0")

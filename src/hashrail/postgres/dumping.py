@@ -28,6 +28,8 @@ CHUNK_BYTES = 2**20
 DUMP, RESTORE = "pg_dump", "pg_restore"
 # The end of what a program said of its failure.
 TOLD_BYTES = 2000
+# Of extensions this one alone, which is in every database: nothing of what another one keeps of its servers.
+NO_EXTENSION = "--extension=plpgsql"
 SECRETS = ("HASHRAIL_", "DATABASE_URL", "DATABASE_READ_URLS")
 
 
@@ -64,9 +66,11 @@ def find_programs(server_major: int) -> Programs:
     return min(fitting, key=lambda each: each.major)
 
 
-async def dump(dsn: str, programs: Programs, snapshot: str) -> AsyncIterator[bytes]:
+async def dump(
+    dsn: str, programs: Programs, snapshot: str, *, without_extensions: bool = False
+) -> AsyncIterator[bytes]:
     """The bytes of a dump of one exported snapshot, compressed, in the custom format. Raises DumpFailedError."""
-    words = ["--format=custom", f"--snapshot={snapshot}"]
+    words = ["--format=custom", f"--snapshot={snapshot}", *([NO_EXTENSION] if without_extensions else [])]
     async with _running(dsn, programs.folder / DUMP, words, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None, "it is a pipe"
         while chunk := await process.stdout.read(CHUNK_BYTES):

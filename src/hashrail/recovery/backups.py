@@ -1,6 +1,7 @@
 """Backups: the books of one moment and the journal beside them, in one file; and how old the newest is.
 
-The dump and the figures that a restore is held against are of one exported snapshot, while everything goes on. The
+The dump and the figures that a restore is held against are of one exported snapshot, while everything goes on. Where
+partners are on several servers, a snapshot is of one of them, so whoever writes waits until the dump is taken. The
 journal is copied after it, so that it tells all that the dump lacks. Master keys, a signer's keys and the node's wallet
 are never in it: whoever has the file alone can open no secret.
 """
@@ -17,7 +18,7 @@ from hashrail import clock, db
 from hashrail.db import Reader, Tx, record
 from hashrail.deployment import facts, journal_file
 from hashrail.deployment.facts import Facts
-from hashrail.postgres import dumping
+from hashrail.postgres import distributing, dumping
 from hashrail.recovery import backup_file
 from hashrail.recovery.backup_file import BackupExistsError, Manifest, Writer
 from hashrail.settings import Settings
@@ -113,7 +114,7 @@ def shipped() -> set[str]:
 
 
 async def _written(pool: db.Pool, dsn: str, settings: Settings, writer: Writer, told: Told) -> Manifest:
-    async with db.snapshot(pool) as tx:
+    async with distributing.held_still(pool) as spread, db.snapshot(pool) as tx:
         # The snapshot is there as long as its transaction, which does nothing while the dump is taken.
         await tx.execute("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
         made_at = clock.wall_now()
@@ -124,7 +125,7 @@ async def _written(pool: db.Pool, dsn: str, settings: Settings, writer: Writer, 
         schema, rows = await applied(tx), await count_rows(tx, told)
         through = await tx.fetchval("SELECT published_through::text FROM publication WHERE id = 1") if schema else None
         dump = writer.begin()
-        async for chunk in dumping.dump(dsn, programs, name):
+        async for chunk in dumping.dump(dsn, programs, name, without_extensions=spread):
             dump.write(chunk)
             told("dumping", len(chunk), None)
         writer.end(backup_file.DUMP, dump)

@@ -14,11 +14,11 @@ from hashrail.errors import ConflictError
 from hashrail.money import ZERO, plain
 
 _ROOM = """
-    SELECT c.cap_th, c.cap_th - sum(p.committed_th) AS left_th, count(*) AS partners, o.open_th, o.orders
-    FROM capacity c CROSS JOIN partner_capacity p
+    SELECT c.cap_th, c.cap_th - p.committed_th AS left_th, p.partners, o.open_th, o.orders
+    FROM capacity c CROSS JOIN (SELECT sum(committed_th) AS committed_th, count(*) AS partners FROM partner_capacity) p
     CROSS JOIN (SELECT coalesce(sum(power), 0) AS open_th, count(*) AS orders FROM purchase
                 WHERE partner_id = $1 AND state = 'created') o
-    WHERE c.id = 1 GROUP BY c.cap_th, o.open_th, o.orders"""
+    WHERE c.id = 1"""
 
 
 class CapacityExceededError(ConflictError):

@@ -108,6 +108,8 @@ _TAKEN_OFF = """
 _GIVEN = """
     SELECT 'deposit address' AS kind, p.id AS partner_id, p.name AS partner, a.address AS name, u.partner_user_id,
            'user ' || u.id AS said, u.id AS number"""
+# Addresses are on one server and users with their partners, so the address is looked up by itself.
+_ADDRESS = "(SELECT address, partner_id, user_id FROM deposit_address WHERE address = $1) a"
 BY_NUMBER: Mapping[str, str] = {
     "user": f"{_USERS} FROM partner p {_USER} $1 WHERE {_ASKED} ORDER BY number DESC LIMIT $3",
     "order": f"""{_ORDER} FROM partner p JOIN purchase o ON o.partner_id = p.id AND o.id = $1
@@ -156,11 +158,11 @@ BY_TEXT: Mapping[str, str] = {
         {_USER} b.user_id WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "address taken off": f"""{_TAKEN_OFF} FROM partner p JOIN wallet_unbound b ON b.partner_id = p.id AND b.address = $1
         {_USER} b.user_id WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
-    "deposit address": f"""{_GIVEN} FROM deposit_address a JOIN partner p ON p.id = a.partner_id
-        {_USER} a.user_id WHERE a.address = $1 AND {_ASKED} LIMIT $3""",
-    "deposit": f"""{_DEPOSIT} FROM deposit_address a JOIN partner p ON p.id = a.partner_id
+    "deposit address": f"""{_GIVEN} FROM {_ADDRESS} JOIN partner p ON p.id = a.partner_id
+        {_USER} a.user_id WHERE {_ASKED} LIMIT $3""",
+    "deposit": f"""{_DEPOSIT} FROM {_ADDRESS} JOIN partner p ON p.id = a.partner_id
         JOIN deposit d ON d.partner_id = a.partner_id AND d.user_id = a.user_id AND d.address = a.address
-        {_USER} d.user_id WHERE a.address = $1 AND {_ASKED} ORDER BY number DESC LIMIT $3""",
+        {_USER} d.user_id WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
 }
 # An Idempotency-Key leads to the withdrawal that was asked for with it, for ever.
 _KEYS = "SELECT i.partner_id, i.withdrawal_id"

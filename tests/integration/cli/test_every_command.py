@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from hashrail.audit import invariants
 from hashrail.cli import main, shared
 from hashrail.clock import ONE_DAY
+from tests.support import citus
 from tests.support.books import advance, buy, deployment, newcomer, offer, order
 from tests.support.databases import with_database
 from tests.support.shell import MASTER_KEY, Shell
@@ -492,7 +493,9 @@ def test_programmes_are_opened_joined_and_left(closed: tuple[Shell, World]) -> N
     assert said == "spring gives 0.05 from 2026-03-05 on.\n"
     assert shell.json("programme", "list") == [{"name": "spring", "fromDay": "2026-03-05", "fraction": "0.05"}]
     assert "0.05" in shell.ok("programme", "list")
-    members = "SELECT u.partner_user_id FROM user_programme JOIN app_user u ON u.id = user_id ORDER BY 1"
+    members = """
+        SELECT u.partner_user_id FROM user_programme p JOIN app_user u ON u.partner_id = p.partner_id AND u.id = p.user_id
+        ORDER BY 1"""
     join = ("programme", "join", "spring", "--partner", number)
     for words, said, left in (
         (("--user", "alice"), "1 user(s) take part.\n", ["alice"]),
@@ -509,6 +512,7 @@ def test_programmes_are_opened_joined_and_left(closed: tuple[Shell, World]) -> N
     assert shell.json("audit")["ok"] is True
 
 
+@citus.only_without("a spread table has no triggers, which play the commit that waited in vain")
 @pytest.mark.parametrize("table", ["partner_programme", "user_programme"])
 def test_a_programme_is_not_joined_before_a_standby_knows(closed: tuple[Shell, World], table: str) -> None:
     """PostgreSQL warns at the commit, of the partner's part or of a user's: it is told, and again ends well."""
@@ -593,11 +597,13 @@ def test_the_audit_ends_with_one_at_the_first_broken_invariant(closed: tuple[She
     sound = shell.json("audit")
     assert sound["ok"] is True
     assert [each["rows"] for each in sound["invariants"]] == [[]] * len(invariants.names())
-    assert (sound["whole"], sound["since"], sound["marked"], sound["written"]) == (True, None, True, {})
+    # Of several servers it marks nothing, and each audit is whole.
+    spread = citus.coordinator() is not None
+    assert (sound["whole"], sound["since"], sound["marked"], sound["written"]) == (True, None, not spread, {})
     shell.rows("UPDATE app_user SET level_discount = level_discount WHERE partner_user_id = 'alice'")
     since = shell.json("audit", "--since-last")
-    assert (since["ok"], since["whole"], since["written"]) == (True, False, {"app_user": 1})
-    assert "what was written since" in shell.ok("audit", "--since-last")
+    assert (since["ok"], since["whole"], since["written"]) == (True, spread, {} if spread else {"app_user": 1})
+    assert ("what was written since" in shell.ok("audit", "--since-last")) is not spread
     shown = shell.ok("audit", "--full")
     assert all(each["name"] in shown and each["rule"] in shown for each in sound["invariants"])
     assert len(re.findall(r"│ yes +│", shown)) == len(invariants.names())

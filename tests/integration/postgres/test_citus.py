@@ -19,6 +19,8 @@ from typer.testing import CliRunner
 from hashrail import db
 from hashrail.cli.main import app
 from hashrail.postgres import distributing
+from hashrail.recovery import backup_file, backups, restoring_backup
+from hashrail.settings import Settings
 from tests.support import citus
 from tests.support.api_client import Api, answered, check_refused, exact, open_api
 from tests.support.books import broken, offer, receivable
@@ -158,6 +160,37 @@ async def test_classes_of_rates_may_begin_at_once(spread: Spread) -> None:
         answered(response)
     assert await spread.first.world.pool.fetchval("SELECT count(*) FROM rate_class") > 1
     assert await broken(spread.first.world.pool) == {}
+
+
+async def test_a_backup_is_of_one_moment(spread: Spread, server: str, tmp_path: Path) -> None:
+    """Nobody writes meanwhile, on no server; it is restored on one server, which knows of no others."""
+    for one in spread.partners:
+        answered(await buys(one, spread.alice_of(one)))
+    count = "SELECT (SELECT count(*) FROM purchase), (SELECT count(*) FROM transfer), (SELECT count(*) FROM partner)"
+    refused: set[str] = set()
+
+    def told(doing: str, _now: int, _of: int | None) -> None:
+        if doing == "dumping" and not refused:
+            with psycopg.connect(spread.dsn, autocommit=True) as writer:
+                for table in ("purchase", "capacity", "partner"):
+                    with pytest.raises(psycopg.errors.LockNotAvailable), writer.transaction():
+                        writer.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE NOWAIT".encode())
+                    refused.add(table)
+
+    settings = Settings(data=tmp_path)
+    made, _ = await backups.make(spread.dsn, settings, tmp_path / "backup.tar", told)
+    assert refused == {"purchase", "capacity", "partner"}
+    with database(server, None) as dsn:
+        with backup_file.Reader(Path(made.path)) as reader:
+            restoring_backup.check(reader, lambda *_: None)
+            await restoring_backup.restore(dsn, reader, Settings(data=tmp_path / "other"), lambda *_: None)
+        pool = await db.open_pool(dsn, connections=2)
+        assert await pool.fetchrow(count) == await spread.first.world.pool.fetchrow(count)
+        assert await distributing.version(pool) is None
+        assert await broken(pool) == {}
+        pool.terminate()
+    for one in spread.partners:
+        answered(await buys(one, spread.alice_of(one), "o-2"))
 
 
 async def test_a_lost_server_is_its_partners_matter(spread: Spread) -> None:

@@ -29,9 +29,8 @@ from hashrail.db import Row, Tx
 DAYS_SINCE = """
     SELECT p.partner_id, p.closed_through - n AS day FROM unnest($1::bigint[]) AS k (partner_id)
     JOIN partner_day p ON p.partner_id = k.partner_id LEFT JOIN audited_partner a ON a.partner_id = k.partner_id
-    CROSS JOIN publication
-    CROSS JOIN LATERAL generate_series(
-        0, p.closed_through - coalesce(a.closed_through + 1, publication.first_day)) AS n"""
+    CROSS JOIN (SELECT first_day FROM publication) f
+    CROSS JOIN LATERAL generate_series(0, p.closed_through - coalesce(a.closed_through + 1, f.first_day)) AS n"""
 ADJUSTMENTS_SINCE = """
     SELECT DISTINCT j.id FROM unnest($1::bigint[]) AS k (partner_id)
     JOIN partner_day p ON p.partner_id = k.partner_id LEFT JOIN audited_partner a ON a.partner_id = k.partner_id
