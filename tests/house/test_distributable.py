@@ -121,6 +121,25 @@ def test_what_is_refused_is_told(statement: str, found: list[str]) -> None:
     assert faults(statement, owned=OWNED, global_=WHOLE) == found
 
 
+@pytest.mark.parametrize(
+    ("user", "found"),
+    [
+        (
+            "u.partner_id = b.id",
+            ["of all partners, and the partners of app_user, event are not compared with each other"],
+        ),
+        ("u.partner_id = e.partner_id", []),
+    ],
+)
+def test_rows_of_partners_are_joined_by_their_own_partner(user: str, found: list[str]) -> None:
+    """By that of a table that is everywhere Citus does not see that they are on one server."""
+    statement = (
+        f"SELECT e.id FROM batch b JOIN event e ON e.partner_id = b.id JOIN app_user u ON {user} AND u.id = e.id"
+    )
+    told = faults(statement, owned=OWNED, global_=WHOLE)
+    assert [each for each in told if not each.startswith("asks ")] == found
+
+
 JOINED = ["joins wallet of one server with event"]
 
 

@@ -32,6 +32,8 @@ class Scope:
     local: set[str] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
     outer: "Scope | None" = None
+    # Some are joined by USING, which names no table.
+    named_by_using: bool = False
 
     def own(self) -> set[str]:
         """All names that it may use without the query around it."""
@@ -53,6 +55,8 @@ class Reader:
         self.count = 0
         self.leaning: list[str] = []
         self.locked: list[str] = []
+        # Owned tables of one query, which are joined with each other.
+        self.together: list[list[str]] = []
         # What stands under an OR names nothing for certain.
         self.perhaps: set[int] = set()
 
@@ -68,13 +72,12 @@ class Reader:
 
     def _shards(self) -> None:
         """Every owned table is asked for one partner: itself, or by a table that it is joined to."""
-        known = {"$"}
-        waiting = [*known]
-        while waiting:
-            for other in self.named.get(waiting.pop(), ()):
-                if other not in known:
-                    known.add(other)
-                    waiting.append(other)
+        known = self._reached("$")
+        for names in self.together:
+            asked = [name for name in names if name in self.tables and name not in known]
+            if len(asked) > 1 and not self._reached(asked[0]).issuperset(asked):
+                tables = ", ".join(sorted({self.tables[name] for name in asked}))
+                self.faults.append(f"of all partners, and the partners of {tables} are not compared with each other")
         if any(name in known for name in self.leaning):
             self.faults.append("a subquery names the partner_id of the row around it, not the one that is given")
         for name, table in self.tables.items():
@@ -83,6 +86,16 @@ class Reader:
         for name in self.locked:
             if name not in known:
                 self.faults.append(f"locks rows of {self.tables[name]} of no partner")
+
+    def _reached(self, name: str) -> set[str]:
+        """All whose partner is the same as this one's."""
+        known, waiting = {name}, [name]
+        while waiting:
+            for other in self.named.get(waiting.pop(), ()):
+                if other not in known:
+                    known.add(other)
+                    waiting.append(other)
+        return known
 
     def _query(
         self, query: Any, outer: Scope | None, *, sublink: bool, apart: bool = False, lateral: bool = False
@@ -104,6 +117,8 @@ class Reader:
         if isinstance(query, ast.SelectStmt) and query.lockingClause is not None:
             self._locks(query, scope)
         self._joins(query, scope, leans=sublink or lateral)
+        if not scope.named_by_using:
+            self.together.append([*scope.owned.values()])
         if (
             sublink
             and scope.owned
@@ -138,6 +153,7 @@ class Reader:
         if isinstance(item, ast.RangeVar):
             self._table(item, scope)
         elif isinstance(item, ast.JoinExpr):
+            scope.named_by_using |= item.usingClause is not None
             self._from(item.larg, scope)
             self._from(item.rarg, scope)
         elif item.alias is not None:

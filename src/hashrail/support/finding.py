@@ -74,7 +74,8 @@ COMMANDS = {
     "unknown spend": "hashrail payouts status",
 }
 # What each of them is looked up by: $1 is the text or number, $2 the partner or NULL, $3 how many.
-_USER = "JOIN app_user u ON u.partner_id = p.id AND u.id ="
+# By the partner of the row itself: by that of another table, several servers would have to exchange rows.
+_USER = "JOIN app_user u ON u.partner_id = {0}.partner_id AND u.id = {0}.user_id".format
 _ASKED = "($2::bigint IS NULL OR p.id = $2)"
 _WITHDRAWAL = """
     SELECT 'withdrawal' AS kind, p.id AS partner_id, p.name AS partner, w.id::text AS name, u.partner_user_id,
@@ -111,15 +112,16 @@ _GIVEN = """
 # Addresses are on one server and users with their partners, so the address is looked up by itself.
 _ADDRESS = "(SELECT address, partner_id, user_id FROM deposit_address WHERE address = $1) a"
 BY_NUMBER: Mapping[str, str] = {
-    "user": f"{_USERS} FROM partner p {_USER} $1 WHERE {_ASKED} ORDER BY number DESC LIMIT $3",
+    "user": f"""{_USERS} FROM partner p JOIN app_user u ON u.partner_id = p.id AND u.id = $1
+        WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "order": f"""{_ORDER} FROM partner p JOIN purchase o ON o.partner_id = p.id AND o.id = $1
-        {_USER} o.user_id WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
+        {_USER("o")} WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "miner": f"""{_MINER} FROM partner p JOIN miner m ON m.partner_id = p.id AND m.id = $1
-        {_USER} m.user_id WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
+        {_USER("m")} WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "withdrawal": f"""{_WITHDRAWAL} FROM partner p JOIN withdrawal w ON w.partner_id = p.id AND w.id = $1
-        {_USER} w.user_id WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
+        {_USER("w")} WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "deposit": f"""{_DEPOSIT} FROM partner p JOIN deposit d ON d.partner_id = p.id AND d.id = $1
-        {_USER} d.user_id WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
+        {_USER("d")} WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "key": f"""{_KEY} FROM partner p JOIN api_key k ON k.partner_id = p.id AND k.id = $1
         WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "batch": """
@@ -136,9 +138,9 @@ BY_TXID: Mapping[str, str] = {
         WHERE t.txid = $1 AND $2::bigint IS NULL LIMIT $3""",
     "withdrawal": f"""{_WITHDRAWAL} FROM payout_transaction t CROSS JOIN partner p
         JOIN withdrawal w ON w.partner_id = p.id AND w.batch_id = t.batch_id
-        {_USER} w.user_id WHERE t.txid = $1 AND {_ASKED} ORDER BY number DESC LIMIT $3""",
+        {_USER("w")} WHERE t.txid = $1 AND {_ASKED} ORDER BY number DESC LIMIT $3""",
     "deposit": f"""{_DEPOSIT} FROM partner p JOIN deposit d ON d.partner_id = p.id AND d.txid = $1
-        {_USER} d.user_id WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
+        {_USER("d")} WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "unknown spend": """
         SELECT 'unknown spend' AS kind, NULL::bigint AS partner_id, NULL AS partner, f.txid AS name,
                NULL AS partner_user_id, 'spends coins of ours' AS said, 0::bigint AS number
@@ -149,20 +151,20 @@ BY_TEXT: Mapping[str, str] = {
     "user": f"""{_USERS} FROM partner p JOIN app_user u ON u.partner_id = p.id AND u.partner_user_id = $1
         WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "order": f"""{_ORDER} FROM partner p JOIN purchase o ON o.partner_id = p.id AND o.external_id = $1
-        {_USER} o.user_id WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
+        {_USER("o")} WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "key": f"""{_KEY} FROM partner p JOIN api_key k ON k.partner_id = p.id AND k.key = $1
         WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "withdrawal": f"""{_WITHDRAWAL} FROM partner p JOIN withdrawal w ON w.partner_id = p.id AND w.address = $1
-        {_USER} w.user_id WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
+        {_USER("w")} WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "bound address": f"""{_BOUND} FROM partner p JOIN wallet b ON b.partner_id = p.id AND b.address = $1
-        {_USER} b.user_id WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
+        {_USER("b")} WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "address taken off": f"""{_TAKEN_OFF} FROM partner p JOIN wallet_unbound b ON b.partner_id = p.id AND b.address = $1
-        {_USER} b.user_id WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
+        {_USER("b")} WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
     "deposit address": f"""{_GIVEN} FROM {_ADDRESS} JOIN partner p ON p.id = a.partner_id
-        {_USER} a.user_id WHERE {_ASKED} LIMIT $3""",
+        {_USER("a")} WHERE {_ASKED} LIMIT $3""",
     "deposit": f"""{_DEPOSIT} FROM {_ADDRESS} JOIN partner p ON p.id = a.partner_id
         JOIN deposit d ON d.partner_id = a.partner_id AND d.user_id = a.user_id AND d.address = a.address
-        {_USER} d.user_id WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
+        {_USER("d")} WHERE {_ASKED} ORDER BY number DESC LIMIT $3""",
 }
 # An Idempotency-Key leads to the withdrawal that was asked for with it, for ever.
 _KEYS = "SELECT i.partner_id, i.withdrawal_id"

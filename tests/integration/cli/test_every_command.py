@@ -494,7 +494,8 @@ def test_programmes_are_opened_joined_and_left(closed: tuple[Shell, World]) -> N
     assert shell.json("programme", "list") == [{"name": "spring", "fromDay": "2026-03-05", "fraction": "0.05"}]
     assert "0.05" in shell.ok("programme", "list")
     members = """
-        SELECT u.partner_user_id FROM user_programme p JOIN app_user u ON u.partner_id = p.partner_id AND u.id = p.user_id
+        SELECT u.partner_user_id FROM user_programme p
+        JOIN app_user u ON u.partner_id = p.partner_id AND u.id = p.user_id
         ORDER BY 1"""
     join = ("programme", "join", "spring", "--partner", number)
     for words, said, left in (
