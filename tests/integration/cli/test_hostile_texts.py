@@ -334,7 +334,7 @@ def check_once_more(shell: Shell, folder: Path) -> None:
 
 def test_a_secret_that_cannot_be_shown_is_nobody_s(shell: Shell) -> None:
     """The disk behind the output is full: no key is made, and the one before stays as it is."""
-    before = shell.rows("SELECT count(*), (SELECT count(*) FROM api_secret) FROM api_key")
+    before = shell.rows("SELECT (SELECT count(*) FROM api_key), (SELECT count(*) FROM api_secret)")
     for words in (("create", *MINE), ("rotate", "1", *MINE, "--json")):
         with Path("/dev/full").open("w") as full:
             made = subprocess.run(
@@ -348,7 +348,7 @@ def test_a_secret_that_cannot_be_shown_is_nobody_s(shell: Shell) -> None:
         assert made.returncode == 1
         assert "\nNOT_SHOWN: " in made.stderr
         assert "Traceback" not in made.stderr
-    assert shell.rows("SELECT count(*), (SELECT count(*) FROM api_secret) FROM api_key") == before
+    assert shell.rows("SELECT (SELECT count(*) FROM api_key), (SELECT count(*) FROM api_secret)") == before
 
 
 def test_a_word_that_the_locale_cannot_read_is_refused(shell: Shell) -> None:
