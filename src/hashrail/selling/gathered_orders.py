@@ -90,7 +90,7 @@ async def _terms(tx: Tx, partner_id: int, wishes: Sequence[Wish]) -> dict[int, R
            JOIN app_user u ON u.partner_id = $1 AND u.id = w.user_id
            JOIN collection c ON c.id = w.collection_id
            JOIN account a ON a.partner_id = $1 AND a.id = $4
-           JOIN capacity k ON k.id = 1
+           CROSS JOIN (SELECT cap_th FROM capacity WHERE id = 1) k
            WHERE u.blocked_at IS NULL AND c.active AND c.value_usd IS NOT NULL
            FOR NO KEY UPDATE OF u SKIP LOCKED""",
         partner_id,
