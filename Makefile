@@ -24,19 +24,20 @@ QUICK := client/tests tests/unit tests/integration $(addprefix tests/house/test_
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quick test failover check format fuzz bench endurance pages pictures reference routing wheel tarball lock clean
+.PHONY: help setup run quick ready test failover check format fuzz bench endurance pages pictures reference routing wheel tarball lock clean
 
 help:
 	@sed -n '1,11s/^# //p' Makefile
 
-# What Hashrail needs to run; the dev mark below adds what checks and tests need.
+# What Hashrail needs to run; the dev mark below adds what checks and tests need. Python compiles what it imports as it
+# does so: to compile all that is installed takes longer than to fetch it.
 $(VENV)/.runs: requirements.lock pyproject.toml client/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Hashrail needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "venv is missing: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing what Hashrail needs (a minute the first time) ..."
-	@$(PIP) install -qq --require-hashes -r requirements.lock
+	@$(PIP) install -qq --no-compile --require-hashes -r requirements.lock
 	@$(PIP) install -qq --no-deps --no-build-isolation --editable client --editable .
 	@touch $@
 
@@ -47,7 +48,7 @@ $(VENV)/.pages: $(shell find $(PAGES)/scripts $(PAGES)/styles client-ts/src -typ
 	  echo "the pages were not built, so only the API is served: npm ci failed in $(PAGES)" >&2; test "$$CI" != true; fi
 
 $(VENV)/.tests: requirements-dev.lock $(VENV)/.runs
-	@$(PIP) install -qq --require-hashes -r requirements-dev.lock
+	@$(PIP) install -qq --no-compile --require-hashes -r requirements-dev.lock
 	@touch $@
 
 # Linters of the OpenAPI document, and generators of TypeScript clients; node comes with the tests' packages.
@@ -56,57 +57,58 @@ $(VENV)/.typescript: tests/end_to_end/typescript/package-lock.json $(VENV)/.test
 	  echo "npm ci failed in tests/end_to_end/typescript: the TypeScript test will be skipped" >&2; test "$$CI" != true; fi
 
 # A generator of Python clients that a test runs, in an environment of its own: it wants another typer than Hashrail.
-$(VENV)/.generators: requirements-generators.lock $(VENV)/.tests
+$(VENV)/.generators: requirements-generators.lock
 	@if $(PYTHON) -m venv $(VENV)/generators && \
-	  $(VENV)/generators/bin/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r $<; \
+	  $(VENV)/generators/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-input \
+	    --require-hashes -r $<; \
 	then touch $@; else \
 	  echo "the generator of Python clients is not installed: its test will be skipped" >&2; test "$$CI" != true; fi
 
 # The Bitcoin node that tests pay with: fetched into .venv, without a trace in the system.
-$(VENV)/.bitcoind: tools/get_bitcoind.sh tools/debian_program.sh $(VENV)/.tests
+$(VENV)/.bitcoind: tools/get_bitcoind.sh tools/debian_program.sh
 	@if tools/get_bitcoind.sh $(VENV)/bitcoind; then touch $@; else \
 	  echo "tests with a Bitcoin node will be skipped" >&2; test "$$CI" != true; fi
 
 # The pooler that tests connect through.
-$(VENV)/.pgbouncer: tools/get_pgbouncer.sh tools/debian_program.sh $(VENV)/.tests
+$(VENV)/.pgbouncer: tools/get_pgbouncer.sh tools/debian_program.sh
 	@if tools/get_pgbouncer.sh $(VENV)/pgbouncer; then touch $@; else \
 	  echo "tests with a pooler will be skipped" >&2; test "$$CI" != true; fi
 
 # What archives PostgreSQL continuously, and restores to a moment.
-$(VENV)/.pgbackrest: tools/get_pgbackrest.sh tools/debian_program.sh $(VENV)/.tests
+$(VENV)/.pgbackrest: tools/get_pgbackrest.sh tools/debian_program.sh
 	@if tools/get_pgbackrest.sh $(VENV)/pgbackrest; then touch $@; else \
 	  echo "tests of continuous archiving will be skipped" >&2; test "$$CI" != true; fi
 
 # A program for accountants that reads the exported journal.
-$(VENV)/.hledger: tools/get_hledger.sh tools/debian_program.sh $(VENV)/.tests
+$(VENV)/.hledger: tools/get_hledger.sh tools/debian_program.sh
 	@if tools/get_hledger.sh $(VENV)/hledger; then touch $@; else \
 	  echo "tests with hledger will be skipped" >&2; test "$$CI" != true; fi
 
 # What checks the alert rules of deploy/.
-$(VENV)/.promtool: tools/get_promtool.sh tools/debian_program.sh $(VENV)/.tests
+$(VENV)/.promtool: tools/get_promtool.sh tools/debian_program.sh
 	@if tools/get_promtool.sh $(VENV)/promtool; then touch $@; else \
 	  echo "tests of the alert rules will be skipped" >&2; test "$$CI" != true; fi
 
 # The proxies that tests call through.
-$(VENV)/.nginx: tools/get_nginx.sh tools/debian_program.sh $(VENV)/.tests
+$(VENV)/.nginx: tools/get_nginx.sh tools/debian_program.sh
 	@if tools/get_nginx.sh $(VENV)/nginx; then touch $@; else \
 	  echo "tests behind nginx will be skipped" >&2; test "$$CI" != true; fi
 
-$(VENV)/.caddy: tools/get_caddy.sh tools/debian_program.sh $(VENV)/.tests
+$(VENV)/.caddy: tools/get_caddy.sh tools/debian_program.sh
 	@if tools/get_caddy.sh $(VENV)/caddy; then touch $@; else \
 	  echo "tests behind Caddy will be skipped" >&2; test "$$CI" != true; fi
 
 # The browser that looks at the pages.
-$(VENV)/.chromium: tools/get_chromium.sh tools/debian_program.sh $(VENV)/.tests
+$(VENV)/.chromium: tools/get_chromium.sh tools/debian_program.sh
 	@if tools/get_chromium.sh $(VENV)/chromium; then touch $@; else \
 	  echo "tests with a browser will be skipped" >&2; test "$$CI" != true; fi
 
 # What loses a primary: Patroni from its lock, and etcd, fetched like the node.
 $(VENV)/.failover: requirements-failover.lock $(VENV)/.tests
-	@$(PIP) install -qq --require-hashes -r requirements-failover.lock
+	@$(PIP) install -qq --no-compile --require-hashes -r requirements-failover.lock
 	@touch $@
 
-$(VENV)/.etcd: tools/get_etcd.sh $(VENV)/.tests
+$(VENV)/.etcd: tools/get_etcd.sh
 	@if tools/get_etcd.sh $(VENV)/etcd; then touch $@; else \
 	  echo "tests with a lost primary will be skipped" >&2; test "$$CI" != true; fi
 
@@ -128,9 +130,13 @@ quick: setup
 	  --ignore tests/integration/cli --ignore tests/integration/postgres $(QUICK) && \
 	echo "It took $$(($$(date +%s) - began)) seconds."
 
-test: check $(VENV)/.typescript $(VENV)/.generators $(VENV)/.bitcoind $(VENV)/.pgbouncer $(VENV)/.pgbackrest $(VENV)/.hledger \
-  $(VENV)/.nginx $(VENV)/.caddy $(VENV)/.promtool $(VENV)/.pages $(VENV)/.chromium
+# What tests call is fetched while libraries are installed and types checked: that waits for the network, or has one core.
+test:
+	@$(MAKE) --no-print-directory --jobs 3 ready
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+ready: check $(VENV)/.typescript $(VENV)/.generators $(VENV)/.chromium $(VENV)/.promtool $(VENV)/.bitcoind $(VENV)/.pgbouncer \
+  $(VENV)/.pgbackrest $(VENV)/.hledger $(VENV)/.nginx $(VENV)/.caddy $(VENV)/.pages
 
 failover: $(VENV)/.failover $(VENV)/.etcd $(VENV)/.bitcoind
 	$(BIN)/python -m pytest tests/failover
