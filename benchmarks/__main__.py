@@ -108,12 +108,12 @@ QUICK_DAYS = days.Sizes(
 QUICK_READING = reading.Sizes(shape=SMALL, days=20, stints=4, others=20, small=10, large=40, whale=80, deep=500)
 QUICK_VENDOR = vendor.Sizes(vendor_dataset.Size(4, 400, 120, 300, efficiencies=6, levels=5), part=0.5, calls=2)
 QUICK_WRITES = writes.Sizes(partners=1, users=20, many_clients=20, seconds=0.2, api_workers=1)
-QUICK_NEIGHBOURS = neighbours.Sizes(rate=20, seconds=1, bodies=100, unread=5, greedy=2, miners=50, days=5)
+QUICK_NEIGHBOURS = neighbours.Sizes(rate=20, seconds=0.5, users=20, bodies=100, unread=5, greedy=2, miners=50, days=5)
 QUICK: dict[Name, Benchmark] = {
-    Name.SIGNED_READ: lambda place: signed_read.run(place, signed_read.Sizes(connections=4, seconds=1, days=30)),
-    Name.SIGNED_WRITE: lambda place: signed_write.run(place, signed_write.Sizes(clients=4, seconds=0.5)),
+    Name.SIGNED_READ: lambda place: signed_read.run(place, signed_read.Sizes(connections=4, seconds=0.2, days=30)),
+    Name.SIGNED_WRITE: lambda place: signed_write.run(place, signed_write.Sizes(clients=4, seconds=0.2)),
     Name.LATENCY: lambda place: latency.run(
-        place, latency.Sizes(connections=4, seconds=1, open_seconds=1, shape=SMALL)
+        place, latency.Sizes(connections=4, seconds=0.3, open_seconds=0.5, shape=SMALL)
     ),
     Name.NEIGHBOURS: lambda place: neighbours.run(place, QUICK_NEIGHBOURS),
     Name.TON_LOGIN: lambda place: ton_login.run(place, ton_login.Sizes(logins=20, clients=2)),
@@ -132,7 +132,7 @@ QUICK: dict[Name, Benchmark] = {
     ),
     Name.VENDOR: lambda place: vendor.run(place, QUICK_VENDOR),
     Name.PAGES: lambda place: pages.run(
-        place, pages.Sizes(shape=Shape(efficiencies=6, levels=5, partners=2), users=30, miners=60, days=3)
+        place, pages.Sizes(Shape(efficiencies=6, levels=5, partners=2), users=30, miners=60, days=3, most=8)
     ),
     Name.MEMORY: lambda place: memory.run(replace(place, minutes=0.02), memory.Sizes(partners=1, users=5, clients=2)),
 }

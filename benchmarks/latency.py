@@ -33,8 +33,8 @@ class Sizes:
     """Connections, and seconds a run: to find the rate that saturates, and at a part of it."""
 
     connections: int = 32
-    seconds: int = 5
-    open_seconds: int = 6
+    seconds: float = 5
+    open_seconds: float = 6
     shape: Shape = USUAL
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import shutil
 import subprocess
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -17,8 +18,9 @@ INSTALL = "apt-get install wrk"
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a run of load found: answers a second, and milliseconds that half of them and 99 of 100 took at most."""
+    """What a run of load found: answers, how many a second, and milliseconds that half and 99 of 100 took at most."""
 
+    answers: int
     rate: float
     half_ms: float
     max_ms: float
@@ -91,20 +93,20 @@ def has_wrk() -> bool:
 
 
 async def read(
-    port: int, paths: Sequence[str], headers: dict[str, str], *, connections: int, seconds: int, folder: Path
+    port: int, paths: Sequence[str], headers: dict[str, str], *, connections: int, seconds: float, folder: Path
 ) -> Load:
-    """GET the paths in turn on several connections; every answer must have status 200."""
+    """GET the paths in turn on several connections; every answer must have status 200. wrk takes whole seconds."""
     if has_wrk():
         return await _wrk(port, paths, headers, connections, seconds, folder)
     return await _client(port, paths, headers, connections, seconds)
 
 
 async def _wrk(
-    port: int, paths: Sequence[str], headers: dict[str, str], connections: int, seconds: int, folder: Path
+    port: int, paths: Sequence[str], headers: dict[str, str], connections: int, seconds: float, folder: Path
 ) -> Load:
     listed = folder / "paths.txt"
     listed.write_text("\n".join(paths))
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(SCRIPT)]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s", "-s", str(SCRIPT)]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     command += [f"http://127.0.0.1:{port}", "--", str(listed)]
@@ -113,10 +115,11 @@ async def _wrk(
     assert process.returncode == 0, "wrk failed"
     found = json.loads(output.splitlines()[-1])
     assert found["errors"] == 0, f"{found['errors']} answers were no success"
-    return Load(found["requests"] * 1e6 / found["microseconds"], found["half"] / 1000, found["most"] / 1000)
+    rate = found["requests"] * 1e6 / found["microseconds"]
+    return Load(found["requests"], rate, found["half"] / 1000, found["most"] / 1000)
 
 
-async def _client(port: int, paths: Sequence[str], headers: dict[str, str], clients: int, seconds: int) -> Load:
+async def _client(port: int, paths: Sequence[str], headers: dict[str, str], clients: int, seconds: float) -> Load:
     open_connections = [await Connection.open(port) for _ in range(clients)]
     taken: list[float] = []
 
@@ -130,4 +133,4 @@ async def _client(port: int, paths: Sequence[str], headers: dict[str, str], clie
     for connection in open_connections:
         await connection.close()
     taken.sort()
-    return Load(done / elapsed, taken[len(taken) // 2] * 1000, taken[len(taken) * 99 // 100] * 1000)
+    return Load(done, done / elapsed, taken[len(taken) // 2] * 1000, taken[len(taken) * 99 // 100] * 1000)

@@ -25,7 +25,6 @@ from benchmarks.stage import Stage
 from hashrail import db
 
 MAX_TIMES_QUIET = 5
-USERS = 1_000
 # The heaviest page that a user may have: a day with all miners.
 GREEDY = f"{READ_INCOME}?groupByDays=true&limit=1"
 LOGIN = "/api/partner/s2s/auth/login"
@@ -37,7 +36,8 @@ class Sizes:
     """Who is there: the reads a second that are measured, and what the others hold and ask."""
 
     rate: int = 50
-    seconds: int = 20
+    seconds: float = 20
+    users: int = 1_000
     bodies: int = 1_100
     unread: int = 60
     greedy: int = 16
@@ -67,9 +67,9 @@ async def _prepare(dsn: str, stage: Stage, sizes: Sizes) -> tuple[Caller, list[C
     pool = await db.open_pool(dsn)
     try:
         made = await dataset.build(pool, Shape(efficiencies=12, levels=5, partners=2), days=sizes.days)
-        await made.register(USERS)
-        await made.buy(USERS, days=sizes.days)
-        numbers = [USERS - 1 - run for run in range(stage.runs + 1)]
+        await made.register(sizes.users)
+        await made.buy(sizes.users, days=sizes.days)
+        numbers = [sizes.users - 1 - run for run in range(stage.runs + 1)]
         for number in numbers:
             await made.buy(sizes.miners, days=sizes.days, user=number)
         await dataset.close_past(made)

@@ -71,12 +71,13 @@ TEN_PARTNERS = replace(USUAL, partners=10)
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The deployment that is looked at."""
+    """The deployment that is looked at, and how many of its pages at most."""
 
     shape: Shape = TEN_PARTNERS
     users: int = 100_000
     miners: int = 1_000_000
     days: int = 90
+    most: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,14 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
             async with httpx.AsyncClient(base_url=url, cookies={ConsoleDoor.cookie: token}, timeout=60) as http:
                 stage.tell("following links")
                 found, missing = await _crawl(http)
-                for name, path in (dict(zip(BEFORE_SIGN_IN, BEFORE_SIGN_IN, strict=True)) | found).items():
+                pages = [*zip(BEFORE_SIGN_IN, BEFORE_SIGN_IN, strict=True), *found.items()]
+                for name, path in pages[: sizes.most]:
                     stage.tell(path)
                     await _look(table, http, browser, name, path, token, stage.runs)
     if missing:
         table.notes.append(f"Not looked at, for no link leads there or it is downloaded: {', '.join(sorted(missing))}.")
+    if left := [name for name, _ in pages[sizes.most :]]:
+        table.notes.append(f"Found and not looked at: {', '.join(left)}.")
     return [table]
 
 

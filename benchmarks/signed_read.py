@@ -21,7 +21,7 @@ class Sizes:
     """How many connections load a server, for how many seconds a run, and the closed days."""
 
     connections: int = 16
-    seconds: int = 5
+    seconds: float = 5
     days: int = YEAR
 
 
@@ -95,7 +95,8 @@ async def _measure(
     for number in range(stage.runs + 1):
         for name, server in ((RAW, theirs), (OURS, ours)):
             stage.tell(f"{question.title}, {name}, run {number} of {stage.runs}")
-            found[name].append(await _serve(caller, question, server, sizes, sizes.seconds if number else 1, stage))
+            seconds = sizes.seconds if number else min(1, sizes.seconds)
+            found[name].append(await _serve(caller, question, server, sizes, seconds, stage))
     return _table(question, {name: served[1:] for name, served in found.items()}, sizes)
 
 
@@ -135,7 +136,7 @@ def _table(question: Question, found: dict[str, list[Served]], sizes: Sizes) -> 
 
 
 async def _serve(
-    caller: Caller, question: Question, server: Running, sizes: Sizes, seconds: int, stage: Stage
+    caller: Caller, question: Question, server: Running, sizes: Sizes, seconds: float, stage: Stage
 ) -> Served:
     before = cpu_seconds(server.pid)
     found = await load.read(
@@ -147,7 +148,7 @@ async def _serve(
         folder=stage.folder,
     )
     used = cpu_seconds(server.pid) - before
-    return Served(found, used * 1e6 / (found.rate * seconds))
+    return Served(found, used * 1e6 / found.answers)
 
 
 async def _assert_same(caller: Caller, question: Question, *ports: int) -> None:
