@@ -19,7 +19,7 @@ BUILD = PAGES / BUILT
 # Looks at a page for what keeps people out: contrast, names, order, roles.
 AXE = PAGES / "node_modules" / "axe-core" / "axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# Pictures of pages, as they were when they were tested.
+# Pictures of pages.
 PICTURES = ROOT / "build" / "pictures"
 INSTALL = "make .venv/.pages .venv/.chromium"
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -41,9 +41,16 @@ class Watched:
     asked: list[str] = field(default_factory=list)
 
     def picture(self, name: str) -> None:
-        """Keep a picture of the whole page."""
+        """Wait until the page is drawn; its picture is kept if somebody wants pictures: KEEP_PICTURES is set."""
+        self.drawn()
+        if "KEEP_PICTURES" not in os.environ:
+            return
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+    def drawn(self) -> None:
+        """Wait for what follows the window in the next frame."""
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def accessibility(self, rules: Sequence[str] = WCAG) -> list[str]:
         """Where the page breaks WCAG 2.2 AA, as far as a program can tell: the rule, the element and why."""
@@ -57,7 +64,7 @@ class Watched:
         return found
 
     def wrong_anywhere(self, name: str) -> list[str]:
-        """What is too wide, keeps people out or complains: in light, in dark, on a phone; each is kept as a picture."""
+        """What is too wide, keeps people out or complains: in light, in dark, on a phone."""
         found = []
         for look in ("light", "dark", "phone"):
             self.page.emulate_media(color_scheme="dark" if look == "dark" else "light")

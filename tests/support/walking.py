@@ -71,6 +71,8 @@ class Box:
     invitation: str
     # Of who is signed in to a room, by its path: a generator shows its secret once.
     cookies: dict[str, Any] = field(default_factory=dict)
+    # Where the pages of a room were found, by its name: they are the same for each share of a walk.
+    found: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def person(self, area: str) -> tuple[str, str]:
         """Who walks through a room: name and password."""
@@ -217,8 +219,7 @@ def look(watched: Watched, url: str, stop: Stop, pictures: Path | None = None) -
     keep(page, stop, "dark", pictures)
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(PHONE)
-    # What is drawn follows the window in the next frame.
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    watched.drawn()
     wrong += [f"wider than a phone: {each}" for each in watched.too_wide()]
     keep(page, stop, "phone", pictures)
     # The browser says of each page that there is not that there is none.
@@ -255,9 +256,10 @@ def walk(
     missed: set[str] = set()
     stops = open_pages()
     if area in ROOMS:
-        room = Room(area, ROOMS[area])
         wrong |= enter(watched, made, area, pictures)
-        explore(room, watched.page.context, made.url)
+        room = Room(area, ROOMS[area], made.found.setdefault(area, {}))
+        if not room.found:
+            explore(room, watched.page.context, made.url)
         stops, missed = room.stops(), room.missed()
     for stop in stops[share]:
         wrong[stop.path] = look(watched, made.url, stop, pictures)
