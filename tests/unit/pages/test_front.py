@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar import Router
 
 from hashrail.pages import app, assets
 from hashrail.pages.assets import Assets, PagesNotBuiltError
@@ -134,3 +135,12 @@ async def test_without_a_build_or_a_wish_the_api_is_alone(tmp_path: Path, monkey
 )
 def test_who_is_here(host: str, address: str, *, expected: bool) -> None:
     assert is_here(host, address) is expected
+
+
+def test_what_is_taken_together_is_known_as_if_it_had_come_one_by_one(tmp_path: Path) -> None:
+    """Each path with its methods, pages and operations."""
+    built: Any = app.build(sandbox(tmp_path))
+    routes: Any = built.app.app.app
+    assert len(routes.routes) == len(routes.route_handler_method_map) > 300
+    one_by_one: Any = Router.route_handler_method_map
+    assert routes.route_handler_method_map == one_by_one.fget(routes)
