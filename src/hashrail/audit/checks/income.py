@@ -94,6 +94,8 @@ WEIGHED = """
     SELECT partner_id FROM earned e FULL JOIN posted t USING (partner_id)
     WHERE coalesce(e.total, 0) <> coalesce(t.total, 0) OR t.others > 0"""
 WEIGHT_BITS = 48
+# No day has a number then. It is not `date.min`, which is sent as -infinity: Citus reckons with it when it plans.
+BEFORE_ANY_DAY = date(2000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class Weighed(Invariant):
         assert days is not None, "one row is asked for"
         count = 0 if days["first"] is None else (days["last"] - days["first"]).days + 1
         numbers = [[1 + secrets.randbits(WEIGHT_BITS) for _ in range(count)] for _ in range(3)]
-        suspects = await tx.fetch(WEIGHED, days["first"] or date.min, *numbers, timeout=PATIENCE_SECONDS)
+        suspects = await tx.fetch(WEIGHED, days["first"] or BEFORE_ANY_DAY, *numbers, timeout=PATIENCE_SECONDS)
         if not suspects:
             return []
         return await super(Weighed, self).find(tx, query, [[row["partner_id"] for row in suspects]])
