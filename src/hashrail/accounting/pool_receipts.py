@@ -117,7 +117,9 @@ async def add(tx: Tx, entered: Sequence[Entered], *, tried: bool = False) -> lis
         check(each.day, each.amount_btc, now=now)
         found = await _known(tx, each)
         if found is None:
-            made.append(await _write(tx, each, now, number=-1 - len(made) if tried else None))
+            number = -1 - len(made) if tried else await tx.fetchval("SELECT nextval('pool_receipt_id_seq')")
+            await _write(tx, number, each, now)
+            made.append(number)
     await _divide(tx, list(held), now)
     return [await get(tx, each) for each in made]
 
@@ -229,13 +231,13 @@ async def _known(tx: Reader, entered: Entered) -> Receipt | None:
     return None if row is None else record(Receipt, row)
 
 
-async def _write(tx: Tx, entered: Entered, now: datetime, *, number: int | None) -> int:
+async def _write(tx: Tx, number: int, entered: Entered, now: datetime) -> None:
     proof = entered.proof
-    written: int = await tx.fetchval(
+    await tx.execute(
         """INSERT INTO pool_receipt (id, source, key, day, amount_btc, undivided_btc, txid, reference, reason,
                                      block_hash, height, depth, witnessed, simulated, recorded_at)
-           VALUES (coalesce($14, nextval('pool_receipt_id_seq')), $1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11,
-                   $12, $13) RETURNING id""",
+           VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)""",
+        number,
         entered.source,
         entered.key,
         entered.day,
@@ -249,9 +251,7 @@ async def _write(tx: Tx, entered: Entered, now: datetime, *, number: int | None)
         None if proof is None else proof.witnessed,
         None if proof is None else proof.simulated,
         now,
-        number,
     )
-    return written
 
 
 async def _divide(tx: Tx, partner_ids: list[int], now: datetime) -> None:

@@ -81,10 +81,12 @@ async def correct(tx: Tx, books: OpenBooks, wanted: Correction, *, tried: bool =
     """
     check(wanted)
     (user,) = (await users.lock(tx, books.partner_id, [wanted.user_id])).values()
+    drawn = _TRIED if tried else await tx.fetchval("SELECT nextval('balance_correction_id_seq')")
     number = await tx.fetchval(
         """INSERT INTO balance_correction (id, partner_id, user_id, currency, amount, reference, reason, made_at)
-           VALUES (coalesce($8, nextval('balance_correction_id_seq')), $1, $2, $3, $4, $5, $6, $7)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
            ON CONFLICT (partner_id, reference) DO NOTHING RETURNING id""",
+        drawn,
         books.partner_id,
         wanted.user_id,
         wanted.currency,
@@ -92,7 +94,6 @@ async def correct(tx: Tx, books: OpenBooks, wanted: Correction, *, tried: bool =
         wanted.reference,
         wanted.reason,
         books.now,
-        _TRIED if tried else None,
     )
     if number is None:
         done = await is_done(tx, books.partner_id, wanted)

@@ -186,11 +186,12 @@ async def adjust(
     before = await in_force(tx, day)
     given = {name: value for name, value in changes.items() if value is not None}
     after = corrected(before, given, pool_fee=await tariffs.pool_fee(tx, day))
-    adjustment_id: int = await tx.fetchval(
+    adjustment_id: int = _TRIED if tried else await tx.fetchval("SELECT nextval('adjustment_id_seq')")
+    await tx.execute(
         """INSERT INTO adjustment (id, day, effective_day, reason, pool_btc_per_th, btc_usd, kwh_usd,
                                    service_usd_per_th, difficulty, subsidy_btc, fees_btc, entered_at)
-           VALUES (coalesce($12, nextval('adjustment_id_seq')), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-           RETURNING id""",
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
+        adjustment_id,
         day,
         through + clock.ONE_DAY,
         reason,
@@ -202,7 +203,6 @@ async def adjust(
         after.subsidy_btc,
         after.fees_btc,
         at,
-        _TRIED if tried else None,
     )
     classes = await tx.fetch(
         """SELECT c.id, c.energy_efficiency, d.discount FROM rate_class c
