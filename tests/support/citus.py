@@ -123,6 +123,12 @@ def copy(server: str, name: str, source: str, how: str) -> None:
     )
 
 
+def copy_kept(server: str, name: str, source: str) -> None:
+    """The same of a database that is used from then on, too; sessions that are still there end."""
+    copy(server, name, source, "")
+    servers(server).execute(f"ALTER DATABASE {source} ALLOW_CONNECTIONS true")
+
+
 def drop(server: str, name: str) -> None:
     """Away with it, everywhere, while the next test begins."""
     servers(server).drop(name)

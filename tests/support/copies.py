@@ -1,19 +1,14 @@
 """Older copies of the books: what a deployment has that was restored from a backup, beside what has happened since."""
 
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
-
-import asyncpg
 
 from hashrail import db
 from hashrail.custody.withdrawals import Withdrawal
 from hashrail.deployment.opened import Deployment
 from hashrail.parties.operators import Operator
-from tests.support import paying
-from tests.support.databases import with_database
+from tests.support import databases, paying
 from tests.support.world import World
 
 
@@ -31,13 +26,9 @@ class Copies:
 async def copied(server: str, dsn: str, world: World, deployment: Deployment) -> AsyncIterator[Copies]:
     """Copy the books as they are, which nobody may be connected to; both are open from then on."""
     await world.pool.close()
-    name = f"test_{uuid.uuid4().hex[:12]}"
     async with AsyncExitStack() as ends:
-        connection = await asyncpg.connect(server)
-        ends.push_async_callback(connection.close)
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {urlsplit(dsn).path[1:]}")
-        ends.push_async_callback(connection.execute, f"DROP DATABASE {name} WITH (FORCE)")
-        pools = [await db.open_pool(each, 4) for each in (dsn, with_database(server, name))]
+        copy = ends.enter_context(databases.copy_of(server, dsn))
+        pools = [await db.open_pool(each, 4) for each in (dsn, copy)]
         for pool in pools:
             ends.push_async_callback(pool.close)
         now, older = (replace(world, pool=pool) for pool in pools)

@@ -114,6 +114,20 @@ def make_template(server: str) -> str:
 
 
 @contextmanager
+def copy_of(server: str, dsn: str) -> Iterator[str]:
+    """DSN of a copy of a test's database as it is, which nobody may be connected to meanwhile."""
+    name, source = f"test_{uuid.uuid4().hex[:12]}", urlsplit(dsn).path[1:]
+    if citus.is_one(server):
+        citus.copy_kept(server, name, source)
+    else:
+        admin(server).execute(f"CREATE DATABASE {name} TEMPLATE {source}".encode())
+    try:
+        yield with_database(server, name)
+    finally:
+        _drop(server, name)
+
+
+@contextmanager
 def database(server: str, template: str | None) -> Iterator[str]:
     """DSN of a database that is there until the block ends: a copy of the template, or empty without one."""
     name = f"test_{uuid.uuid4().hex[:12]}"
@@ -131,7 +145,11 @@ def database(server: str, template: str | None) -> Iterator[str]:
     try:
         yield with_database(server, name)
     finally:
-        if citus.is_one(server) and template is not None:
-            citus.drop(server, name)
-        else:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        _drop(server, name, is_spread=template is not None)
+
+
+def _drop(server: str, name: str, *, is_spread: bool = True) -> None:
+    if citus.is_one(server) and is_spread:
+        citus.drop(server, name)
+    else:
+        admin(server).execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
