@@ -205,7 +205,7 @@ def check_models(raw: bytes) -> None:
         with suppress(SignatureFault, BadRequestError):
             read_json(raw, model, read_body(raw))
     with suppress(SignatureFault, BadRequestError):
-        read_parameters(read_query(raw).pairs.items(), UpgradePriceQuery)
+        read_parameters(read_query(raw).pairs, UpgradePriceQuery)
 
 
 def check_cursor(text: str) -> None:
