@@ -13,12 +13,14 @@ from hashrail.audit.checks import changes
 from hashrail.audit.checks.changes import COLUMNS, FAR, ROUND, written_since
 from hashrail.audit.checks.scope import Since, unmoved
 from hashrail.processes import housekeeping
+from tests.support import citus
 from tests.support.books import broken, buy, cancel, offer, order, upgrade
 from tests.support.earlier import earlier
 from tests.support.world import World
 
 BREAKS = "UPDATE partner_capacity SET committed_th = committed_th + 1"
 MISSPELT = "UPDATE account SET debits_posted = debits_posted + 1 WHERE id = 1200 AND partner_id = 1"
+with_marks = citus.only_without("numbers of transactions are each server's own, so no audit leaves a mark")
 
 
 async def lived(world: World, number: int) -> None:
@@ -40,6 +42,7 @@ async def found_since(world: World) -> list[str]:
     return [each.name for each in made.broken]
 
 
+@with_marks
 async def test_life_goes_on_and_nothing_is_looked_at_whole(world: World) -> None:
     """Days of business after a mark: all in order, by their own rows alone, and each audit leaves the next mark."""
     await lived(world, 1)
@@ -59,6 +62,7 @@ async def test_life_goes_on_and_nothing_is_looked_at_whole(world: World) -> None
     assert await broken(world.pool) == {}
 
 
+@with_marks
 @pytest.mark.parametrize("statement", [BREAKS, MISSPELT])
 async def test_a_transaction_that_was_open_at_the_mark_is_seen_by_the_next_audit(world: World, statement: str) -> None:
     """Though later ones were committed before the mark: numbers are given at the first write, not at the commit."""
@@ -77,6 +81,7 @@ async def test_a_transaction_that_was_open_at_the_mark_is_seen_by_the_next_audit
     assert [each.name for each in (await auditing.audit(world.pool, whole=False)).broken] != []
 
 
+@with_marks
 async def test_what_was_altered_before_a_mark_only_a_whole_audit_finds(world: World) -> None:
     """A mark that is moved beyond the damage, as nothing of the program does."""
     await lived(world, 1)
@@ -88,6 +93,7 @@ async def test_what_was_altered_before_a_mark_only_a_whole_audit_finds(world: Wo
     assert [each.name for each in made.broken] == ["balances-equal-transfers"]
 
 
+@with_marks
 async def test_a_mark_is_of_one_life_of_the_server(world: World) -> None:
     """Of another server, a later day, other numbers or lost statistics it is none, and everything is looked at."""
     await lived(world, 1)
@@ -102,6 +108,7 @@ async def test_a_mark_is_of_one_life_of_the_server(world: World) -> None:
         assert (made.since, made.broken) == (None, [])
 
 
+@with_marks
 async def test_rows_that_are_gone_are_missed(world: World) -> None:
     """Deletions leave nothing to look at, so what reads such a table is held whole."""
     await lived(world, 1)
@@ -117,6 +124,7 @@ async def test_rows_that_are_gone_are_missed(world: World) -> None:
     assert found == ["upgrades-match-ledger"]
 
 
+@with_marks
 async def test_too_many_rows_are_not_looked_at_one_by_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then everything is, with the same outcome."""
     assert (await auditing.audit(world.pool)).marked
@@ -129,6 +137,7 @@ async def test_too_many_rows_are_not_looked_at_one_by_one(world: World, monkeypa
     assert await found_since(world) == ["balances-equal-transfers"]
 
 
+@with_marks
 @pytest.mark.parametrize(
     ("statement", "name"),
     [
@@ -157,6 +166,7 @@ async def test_what_never_changes_makes_everything_be_looked_at(world: World, st
     assert found <= whole <= found | {"control-equals-unsettled"}
 
 
+@with_marks
 async def test_where_nothing_happened_nothing_is_looked_at(world: World) -> None:
     """Accounts that did not move are not written when they are summed up once more."""
     await lived(world, 1)
@@ -167,6 +177,7 @@ async def test_where_nothing_happened_nothing_is_looked_at(world: World) -> None
     assert (made.since is not None, made.looked_at, made.broken) == (True, {}, [])
 
 
+@with_marks
 async def test_whole_audits_come_again(world: World) -> None:
     """After the time that is set, and at once where there is no mark; one since a mark does not count as one."""
     day = timedelta(hours=24)
@@ -180,6 +191,7 @@ async def test_whole_audits_come_again(world: World) -> None:
     assert not await marks.whole_is_due(world.pool, day)
 
 
+@with_marks
 async def test_who_finds_something_takes_the_mark_from_those_under_way(world: World) -> None:
     """An audit since a mark that is gone meanwhile leaves none."""
     await auditing.audit(world.pool)

@@ -64,7 +64,8 @@ class Explaining:
 
     async def fetch(self, statement: str, *given: Any) -> list[db.Row]:
         text = await self.tx.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *given)
-        self.indexes |= set(re.findall(r'"Index Name": "(\w+)"', text))
+        # A shard's index bears its number as well.
+        self.indexes |= set(re.findall(r'"Index Name": "(\w+?)(?:_\d{6})?"', text))
         return []
 
 
