@@ -30,7 +30,7 @@ from tests.support.books import deployment as opened_world
 from tests.support.books import offer, order
 from tests.support.console import Office, Person, forget_attempts, open_office, texts_of
 from tests.support.databases import with_database
-from tests.support.earlier import earlier
+from tests.support.earlier import earlier, moved
 from tests.support.hooked import endpoint, plan_all
 from tests.support.hostile import HOSTILE, acting
 from tests.support.operators import PASSWORD, hired
@@ -371,9 +371,12 @@ async def test_sessions_end(office: Office) -> None:
         await operators.set_role(tx, "t-role", "viewer")
     async with db.transaction(world.pool) as tx:
         await operators.disable(tx, "t-gone")
-    aged = f"UPDATE operator_session SET {{0}} = {{0}} - $1::interval WHERE operator_id = ({NUMBER_OF} $2)"
-    await world.pool.execute(aged.format("opened_at"), browser_sessions.LIFE, "t-time")
-    await world.pool.execute(aged.format("seen_at"), browser_sessions.IDLE, "t-idle")
+    aged = f"UPDATE operator_session SET {{}} WHERE operator_id = ({NUMBER_OF} $2)"
+    for column, by, name in (
+        ("opened_at", browser_sessions.LIFE, "t-time"),
+        ("seen_at", browser_sessions.IDLE, "t-idle"),
+    ):
+        await world.pool.execute(aged.format(moved(column, "- $1::interval")), by, name)
     assert {name: await ended(office, person) for name, person in people.items()} == dict.fromkeys(people, True)
     one, other = office.browser("viewer"), office.browser("viewer")
     for each in (one, other):

@@ -23,7 +23,7 @@ from tests.support.books import advance
 from tests.support.books import deployment as opened_world
 from tests.support.console import texts_of
 from tests.support.databases import with_database
-from tests.support.earlier import earlier
+from tests.support.earlier import earlier, moved
 from tests.support.exports import make_all
 from tests.support.hooked import endpoint, plan_all
 from tests.support.hostile import HOSTILE, acting
@@ -326,9 +326,9 @@ async def test_sessions_end(bureau: Bureau) -> None:
         await members.set_digest(tx, await members.get(tx, partner.id, ids["word"]), "x")
         await members.set_role(tx, partner.id, ids["role"], "viewer")
         await members.disable(tx, partner.id, ids["gone"])
-    aged = "UPDATE member_session SET {0} = {0} - $1::interval WHERE member_id = $2"
-    await pool.execute(aged.format("opened_at"), browser_sessions.LIFE, ids["time"])
-    await pool.execute(aged.format("seen_at"), browser_sessions.IDLE, ids["idle"])
+    for column, by, name in (("opened_at", browser_sessions.LIFE, "time"), ("seen_at", browser_sessions.IDLE, "idle")):
+        aged = f"UPDATE member_session SET {moved(column, '- $1::interval')} WHERE member_id = $2"
+        await pool.execute(aged, by, ids[name])
     await pool.execute("UPDATE member_session SET epoch = 'before the restore' WHERE member_id = $1", ids["epoch"])
 
     async def over() -> dict[str, bool]:

@@ -508,7 +508,8 @@ def test_programmes_are_opened_joined_and_left(closed: tuple[Shell, World]) -> N
         assert [name for (name,) in shell.rows(members)] == left
     assert shell.rows("SELECT partner_id, programme_id FROM partner_programme") == [(world.partner.id, 1)]
     assert shell.ok(*join, "--leave") == "2 user(s) left.\n"
-    assert shell.rows("SELECT (SELECT count(*) FROM partner_programme), count(*) FROM user_programme") == [(0, 0)]
+    for table in ("partner_programme", "user_programme"):
+        assert shell.rows(f"SELECT count(*) FROM {table}") == [(0,)]
     shell.refused("USER_NOT_FOUND", *join, "--user", "nobody")
     assert shell.json("audit")["ok"] is True
 

@@ -179,7 +179,7 @@ async def test_a_session_that_is_ended_between_two_statements(noted: db.Pool) ->
         async with db.transaction(noted) as tx:
             await tx.execute(WRITE, "x")
             pid = await tx.fetchval("SELECT pg_backend_pid()")
-            await noted.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
+            await noted.fetchval("SELECT pg_terminate_backend($1::integer, 5000)", pid)
             await asyncio.sleep(0.05)
 
     with pytest.raises(DatabaseDownError) as raised:

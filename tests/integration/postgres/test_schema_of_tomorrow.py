@@ -3,8 +3,8 @@
 What a later migration may do is a rule (`tests/house/test_released_schema.py`); here is what a program makes of it.
 """
 
-import uuid
 from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from hashrail import db
 from hashrail.postgres import bootstrap
 from tests.support.books import broken, deployment
-from tests.support.databases import with_database
+from tests.support.databases import database, with_database
 from tests.support.eventful import live
 from tests.support.world import World
 
@@ -24,10 +24,8 @@ TABLES = """
 @pytest.fixture(scope="module")
 def tomorrow(server: str, template: str) -> Iterator[str]:
     """A database to copy from, as `template`, after a migration of a later release."""
-    name = f"tomorrow_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-        with psycopg.connect(with_database(server, name)) as later:
+    with database(server, template) as dsn:
+        with psycopg.connect(dsn) as later:
             for (table,) in later.execute(TABLES).fetchall():
                 columns = "ADD COLUMN later text, ADD COLUMN laters integer NOT NULL DEFAULT 7"
                 later.execute(f"ALTER TABLE {table} {columns}".encode())
@@ -36,8 +34,7 @@ def tomorrow(server: str, template: str) -> Iterator[str]:
                 """INSERT INTO _yoyo_migration (migration_hash, migration_id, applied_at_utc)
                    VALUES ('later', '9999_later', '2027-01-01')"""
             )
-        yield name
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        yield urlsplit(dsn).path[1:]
 
 
 @pytest.fixture

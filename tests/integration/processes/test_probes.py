@@ -8,10 +8,14 @@ import httpx
 import pytest
 
 from hashrail.processes import probes
-from tests.support import patience
+from tests.support import citus, patience
 from tests.support.programs import free_port
 
 HERE = "127.0.0.1"
+SPREAD = citus.coordinator()
+ALL = 0 if SPREAD is None else 1 + len(citus.workers(SPREAD))
+# Where partners are spread, how many answer is told as well.
+SERVERS = {"nodes": ALL, "shards": citus.SHARDS, "answering": ALL} if SPREAD else {}
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def test_what_is_answered(http: httpx.Client) -> None:
     for path, status, body in (
         ("/healthz", 200, {"status": "ok"}),
         ("/healthz?now=1", 200, {"status": "ok"}),
-        ("/readyz", 200, {"status": "ready"}),
+        ("/readyz", 200, {"status": "ready", **SERVERS}),
         ("/nothing", 404, {"statusCode": 404, "error": "ROUTE_NOT_FOUND"}),
     ):
         answer = http.get(path)

@@ -90,8 +90,9 @@ async def test_a_sandbox_has_the_past_that_was_planned(dsn: str, tmp_path: Path)
 
         miners = rows(
             """SELECT u.partner_user_id, m.power, m.energy_efficiency, m.created_at::date, s.from_day
-               FROM miner m JOIN app_user u ON u.id = m.user_id
-               JOIN stint s ON s.id = (SELECT min(id) FROM stint WHERE miner_id = m.id) ORDER BY m.id"""
+               FROM miner m JOIN app_user u ON u.partner_id = m.partner_id AND u.id = m.user_id
+               JOIN (SELECT partner_id, miner_id, min(from_day) AS from_day FROM stint GROUP BY 1, 2) s
+               ON s.partner_id = m.partner_id AND s.miner_id = m.id ORDER BY m.id"""
         )
         planned = [each for each in demo.PURCHASES if each[1] < DAYS]
         assert miners == [
@@ -128,8 +129,9 @@ async def test_users_have_bound_addresses_and_withdraw(server: str, template: st
             found = connection.execute(
                 """SELECT u.partner_user_id, w.created_at::date - p.created_at::date, w.speed, w.state,
                           w.amount_btc >= 0.00005, w.address = a.address
-                   FROM withdrawal w JOIN partner p ON p.id = w.partner_id JOIN app_user u ON u.id = w.user_id
-                   JOIN wallet a ON a.user_id = u.id ORDER BY w.id"""
+                   FROM withdrawal w JOIN partner p ON p.id = w.partner_id
+                   JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
+                   JOIN wallet a ON a.partner_id = u.partner_id AND a.user_id = u.id ORDER BY w.id"""
             ).fetchall()
             bound = connection.execute("SELECT count(*), count(DISTINCT address) FROM wallet").fetchall()
         assert found == [(name, day, speed, "final", True, True) for name, day, speed in demo.WITHDRAWALS]
