@@ -53,6 +53,8 @@ _NODES = """
 _ANSWERING = """
     SELECT nodename || ':' || nodeport AS name FROM pg_dist_node
     WHERE noderole = 'primary' AND isactive AND citus_check_connection_to_node(nodename, nodeport)"""
+# What was copied stays in the table of before, unseen, and a constraint that a migration adds would judge it.
+_EMPTIED = "SELECT truncate_local_data_after_distributing_table('{name}') WHERE pg_relation_size('{name}') > 0"
 _SHARDS = """
     SELECT coalesce(max(shards), 0) FROM (
         SELECT count(*) AS shards FROM pg_dist_shard s JOIN pg_dist_partition p ON p.logicalrelid = s.logicalrelid
@@ -149,6 +151,9 @@ class Plan:
                 beside = name
             else:
                 yield name, f"SELECT create_distributed_table('{name}', '{KEY}', colocate_with := '{beside}')"
+        for name, kind in self.tables:
+            if kind != "local":
+                yield name, _EMPTIED.format(name=name)
         for key in self.foreign_keys:
             yield key.name, f'ALTER TABLE "{key.source}" ADD CONSTRAINT "{key.name}" {key.definition}'
 

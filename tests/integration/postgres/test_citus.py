@@ -109,7 +109,13 @@ async def test_the_main_path(spread: Spread) -> None:
 
 
 async def test_every_table_is_where_it_belongs(spread: Spread, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Again is a no-op, another number of shards is refused, and the audit and the probe tell the servers."""
+    """And nowhere else: no row of before is left in the table that was spread.
+
+    Again is a no-op, another number of shards is refused, and the audit and the probe tell the servers.
+    """
+    behind = """SELECT logicalrelid::text FROM pg_dist_partition
+                WHERE (partmethod = 'h' OR repmodel = 't') AND pg_relation_size(logicalrelid) > 0"""
+    assert await spread.first.world.pool.fetch(behind) == []
     monkeypatch.setenv("DATABASE_URL", spread.dsn)
     made = await asyncio.to_thread(CliRunner().invoke, app, ["distribute", "--json"])
     assert made.exit_code == 0, made.output
