@@ -606,6 +606,8 @@ def test_nothing_is_ever_our_fault(target: Target) -> None:
         # A wrong window is the signature's fault, and nothing else is looked at behind it.
         wrong = good(operation) | dict.fromkeys({*names(operation)} - {"recvWindow"}, "-")
         wrapped.hypothesis.inner_test((operation, wrong, None, {}))
+        # What names no field is wrong where it is no object.
+        wrapped.hypothesis.inner_test((operation, {}, b"[", {}))
     drive()
     # The requests were neither all good nor all bad.
     assert {operation for operation, _ in seen} == set(CONTRACT)
