@@ -26,14 +26,15 @@ FIRST_DAY = START.date()
 CREDIT_LIMIT_USD = Decimal(10) ** 12
 AT_ONCE = 250_000
 
+# Rows are written before those that refer to them: Citus does the parts of a statement one by one.
 ADD_USERS = """
     WITH fresh AS (
         SELECT ($1::bigint[])[1 + u / $2::integer] AS partner_id, u + 1 AS id, u % $3::integer AS level
         FROM generate_series($4::bigint, $5::bigint - 1) AS u),
-    joined AS (
-        INSERT INTO user_programme (partner_id, user_id, programme_id) SELECT partner_id, id, $6 FROM fresh)
-    INSERT INTO app_user (partner_id, id, partner_user_id, created_at, level_discount)
-    SELECT partner_id, id, 'user ' || id, $7, level * 0.0001 FROM fresh"""
+    users AS (
+        INSERT INTO app_user (partner_id, id, partner_user_id, created_at, level_discount)
+        SELECT partner_id, id, 'user ' || id, $7, level * 0.0001 FROM fresh)
+    INSERT INTO user_programme (partner_id, user_id, programme_id) SELECT partner_id, id, $6 FROM fresh"""
 
 # Stint number j of a miner has the efficiency that it had before its j-th last upgrade; the last one is open.
 ADD_MINERS = """

@@ -99,6 +99,9 @@ SNAPSHOT_IS_NOT_HERE = (
     asyncpg.InvalidParameterValueError,
     asyncpg.UndefinedObjectError,
 )
+# Of the whole database, or nothing.
+EXPORT_SNAPSHOT = """
+    SELECT pg_export_snapshot() WHERE NOT (SELECT count(*) > 0 FROM pg_extension WHERE extname = 'citus')"""
 PROBE = f"SELECT {clock.DATABASE_NOW}"
 # How long a migration waits for a table, and for another process that migrates.
 MIGRATION_PATIENCE, MIGRATING_PATIENCE = "5s", timedelta(seconds=60)
@@ -402,12 +405,12 @@ async def snapshots(pool: Pool, most: int) -> AsyncIterator[Sequence[Tx]]:
     """As many such transactions as that which all read the same moment, for who asks several things side by side.
 
     There are fewer, and one at least, where the pool has no connection to spare, or gives one of a pooler or of another
-    server.
+    server. Where Citus is there is one: what a connection sees of other servers, no second one is given.
     """
     async with AsyncExitStack() as stack:
         taken: list[Tx] = [await stack.enter_async_context(snapshot(pool))]
-        name = await taken[0].fetchval("SELECT pg_export_snapshot()") if most > 1 else ""
-        while len(taken) < most and pool.get_size() - pool.get_idle_size() < pool.get_max_size():
+        name = await taken[0].fetchval(EXPORT_SNAPSHOT) if most > 1 else None
+        while name is not None and len(taken) < most and pool.get_size() - pool.get_idle_size() < pool.get_max_size():
             async with AsyncExitStack() as trial:
                 another = await trial.enter_async_context(snapshot(pool))
                 try:

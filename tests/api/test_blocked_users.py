@@ -18,10 +18,8 @@ from hashrail.parties import users
 from hashrail.selling import catalogue, miners, orders
 from hashrail.selling.orders import Order
 from tests.support.api_client import Api, an_offer, answered, buy, check_books, check_refused, open_shared_api
+from tests.support.locks import until_blocked
 from tests.support.world import START, World
-
-LOCKS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-
 
 pytestmark = pytest.mark.usefixtures("published")
 
@@ -182,9 +180,7 @@ async def test_a_block_waits_for_the_order_under_way(api: Api, alice: users.User
         ttl = dt.timedelta(hours=1)
         await orders.create(tx, books, user_id=alice.id, collection_id=offer.id, external_id="under way", ttl=ttl)
         blocking = asyncio.create_task(block(world))
-        while not await world.pool.fetchval(LOCKS):
-            await asyncio.sleep(0.01)
-        assert not blocking.done()
+        await until_blocked(world.pool, blocking)
     assert (await blocking).blocked_at is not None
     fields: dict[str, Any] = {"userId": alice.id, "nftCollectionId": offer.id}
     check_refused(await api.server.call("s2s_payment_create", externalId="late", **fields), 403, "USER_BLOCKED")
@@ -206,8 +202,7 @@ async def test_an_order_waits_for_the_block_under_way(api: Api, alice: users.Use
                 api.server.call("s2s_payment_success", userId=alice.id, externalId="open"),
             )
         ]
-        while await world.pool.fetchval(LOCKS) < len(waiting):
-            await asyncio.sleep(0.01)
+        await until_blocked(world.pool, *waiting, count=len(waiting))
     for response in await asyncio.gather(*waiting):
         check_refused(response, 403, "USER_BLOCKED")
     assert [await state(api, name) for name in ("open", "new")] == ["created", None]

@@ -345,7 +345,8 @@ async def test_writing_a_user_s_rows_does_not_keep_others_from_locking_him(world
     async with db.transaction(world.pool) as first, db.transaction(world.pool) as second:
         for tx in (first, second):
             await miners.create(tx, world.partner.id, at=clock.wall_now(), **facts)
-            await tx.execute("SET LOCAL lock_timeout = '500ms'")
+            # Told to the server that has the partner's rows, where that is another one.
+            await tx.execute("SET LOCAL citus.propagate_set_commands = 'local'; SET LOCAL lock_timeout = '500ms'")
         assert list(await users.lock(first, world.partner.id, [user.id])) == [user.id]
         with pytest.raises(asyncpg.LockNotAvailableError):
             await users.lock(second, world.partner.id, [user.id])

@@ -100,6 +100,10 @@ OWNED, WHOLE = {"account", "app_user", "event"}, {"batch"}
             ["INSERT INTO account takes its partner_id from no owned row"],
         ),
         (
+            "INSERT INTO account (partner_id, id) SELECT id, $1 FROM batch ON CONFLICT (id) DO UPDATE SET id = $1",
+            ["INSERT INTO account from a global table has a parameter behind ON CONFLICT"],
+        ),
+        (
             "UPDATE account SET id = CASE WHEN $2 THEN nextval('x') END WHERE partner_id = $1",
             ["nextval in an UPDATE"],
         ),

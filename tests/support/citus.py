@@ -108,7 +108,9 @@ def create(server: str, name: str) -> None:
     for dsn in servers(server).dsns:
         with psycopg.connect(_named(dsn, name), autocommit=True) as connection:
             connection.execute("CREATE EXTENSION citus")
-    with psycopg.connect(_named(server, name), autocommit=True) as connection:
+    # A node that is added is told of roles, which are the whole server's: others who do so wait.
+    with psycopg.connect(server) as turn, psycopg.connect(_named(server, name), autocommit=True) as connection:
+        turn.execute("SELECT pg_advisory_xact_lock(1)")
         connection.execute("SELECT citus_set_coordinator_host(%s, %s)", _address(server))
         for dsn in workers(server):
             connection.execute("SELECT citus_add_node(%s, %s)", _address(dsn))

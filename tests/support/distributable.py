@@ -264,6 +264,13 @@ class Reader:
         reads_tables = bool(inner.owned or inner.global_)
         if reads_tables and isinstance(chosen, ast.ParamRef | ast.A_Const):
             self.faults.append(f"INSERT INTO {table} takes its partner_id from no owned row")
+        conflict = query.onConflictClause
+        if (
+            inner.global_
+            and not inner.owned
+            and any(isinstance(each, ast.ParamRef) for each, _ in _inside(conflict, ()))
+        ):
+            self.faults.append(f"INSERT INTO {table} from a global table has a parameter behind ON CONFLICT")
         self._equal(own, "$")
         self._query(source, None, sublink=False)
 

@@ -39,7 +39,8 @@ async def told(reader: Reader, sequence: Sequence, number: int) -> dict[str, obj
 async def move_on(tx: Tx, restoration_id: int, heights: dict[str, int], *, margin: int) -> list[Gap]:
     """Let every sequence go on behind what it may have given out: its own number or the height told, and a margin.
 
-    It happens with the commit, as everything else does.
+    It happens with the commit, as everything else does. Where partners are spread over servers, numbers are the
+    coordinator's, and its sequences are what moves: those of the other servers give none out.
     """
     rows = await tx.fetch(
         """INSERT INTO restored_gap (restoration_id, sequence, from_number, to_number)
@@ -56,6 +57,8 @@ async def move_on(tx: Tx, restoration_id: int, heights: dict[str, int], *, margi
         LOGGED_AHEAD,
     )
     # Unlike setval, this is undone when the transaction is. The last number is taken, as if it had been given out.
+    # Citus refuses to alter a sequence on all servers; elsewhere nobody knows the setting.
+    await tx.execute("SELECT set_config('citus.enable_ddl_propagation', 'off', true)")
     await tx.execute(
         """DO $$
            DECLARE gap record;

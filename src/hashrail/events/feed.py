@@ -96,7 +96,7 @@ async def pass_over(tx: Tx, count: int) -> None:
     """Let every partner's feed go on behind so many positions, which are given to nothing."""
     await tx.execute(
         """INSERT INTO event_feed (partner_id, last_position) SELECT id, $1 FROM partner
-           ON CONFLICT (partner_id) DO UPDATE SET last_position = event_feed.last_position + $1""",
+           ON CONFLICT (partner_id) DO UPDATE SET last_position = event_feed.last_position + excluded.last_position""",
         count,
     )
 

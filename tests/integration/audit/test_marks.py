@@ -239,6 +239,7 @@ async def undone(world: World) -> AsyncIterator[db.Tx]:
             await open_one.rollback()
 
 
+@citus.only_without("each server is seen at a moment of its own, by one connection")
 async def test_two_connections_look_at_one_moment(world: World) -> None:
     """What is committed while they look is seen by neither, and who has no connection to spare looks with one."""
     await lived(world, 1)

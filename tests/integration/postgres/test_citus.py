@@ -6,8 +6,10 @@ On a real Citus, whose coordinator HASHRAIL_TEST_CITUS_URL names.
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -17,11 +19,13 @@ from psycopg.conninfo import conninfo_to_dict
 from typer.testing import CliRunner
 
 from hashrail import db
+from hashrail.books import lost_numbers
+from hashrail.books.lost_numbers import Gap
 from hashrail.cli.main import app
 from hashrail.postgres import distributing
-from hashrail.recovery import backup_file, backups, restoring_backup
+from hashrail.recovery import backup_file, backups, restoring, restoring_backup
 from hashrail.settings import Settings
-from tests.support import citus
+from tests.support import citus, served
 from tests.support.api_client import Api, answered, check_refused, exact, open_api
 from tests.support.books import broken, offer, receivable
 from tests.support.databases import database
@@ -199,6 +203,44 @@ async def test_a_backup_is_of_one_moment(spread: Spread, server: str, tmp_path: 
         answered(await buys(one, spread.alice_of(one), "o-2"))
 
 
+async def test_numbers_of_a_life_that_is_lost_are_passed_over(
+    server: str, template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off before its commit, `restored` moves no sequence; done, users of every server come behind the gap."""
+    real, journal = lost_numbers.move_on, [tmp_path / "journal.jsonl"]
+    journal[0].touch()
+    height = "SELECT last_value FROM app_user_id_seq"
+
+    async def cut_off(*given: Any, **named: Any) -> list[Gap]:
+        await real(*given, **named)
+        raise ConnectionResetError
+
+    with database(server, template) as dsn:
+        pool = await db.open_pool(dsn, connections=1)
+        first = await World.create(pool)
+        worlds = [first, *[await first.another_partner(f"partner {number}") for number in range(1, PARTNERS)]]
+        before = [(await world.user("alice")).id for world in worlds]
+        monkeypatch.setattr(lost_numbers, "move_on", cut_off)
+        with pytest.raises(db.DatabaseDownError):
+            await restoring.restored(pool, journal, name=None, password=None)
+        monkeypatch.undo()
+        assert await pool.fetchval(height) == max(before)
+        report = await restoring.restored(pool, journal, name=None, password=None)
+        (gap,) = [each for each in report.gaps if each.sequence == "app_user_id_seq"]
+        assert gap.to_number == max(before) + restoring.MARGIN == await pool.fetchval(height)
+        after = [(await world.user("bob")).id for world in worlds]
+        assert after == [gap.to_number + number for number in range(1, PARTNERS + 1)]
+        assert (await lost_numbers.told(pool, "app_user_id_seq", gap.to_number))["lost"] is True
+        assert await broken(pool) == {}
+        await pool.close()
+
+
+async def test_an_audit_asks_by_one_connection(spread: Spread) -> None:
+    """A second one would see other servers at a moment of its own."""
+    async with db.snapshots(spread.first.world.pool, 2) as taken:
+        assert len(taken) == 1
+
+
 async def test_a_lost_server_is_its_partners_matter(spread: Spread) -> None:
     """They are refused and told to come again; others go on; nothing is lost or done by halves."""
     lost = [one for one in spread.partners if await spread.behind_gate(one)]
@@ -224,3 +266,25 @@ async def test_a_lost_server_is_its_partners_matter(spread: Spread) -> None:
         assert await receivable(one.world) == (0, 0)
         answered(await buys(one, spread.alice_of(one)))
     assert await broken(spread.first.world.pool) == {}
+
+
+async def test_a_process_starts_while_a_server_is_lost(
+    spread: Spread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It serves the partners of the others, and those of the lost one when it is back."""
+    monkeypatch.setattr(served, "become", lambda *_, **__: None)  # it is so already
+    lost = [one for one in spread.partners if await spread.behind_gate(one)]
+    spread.gate.shut()
+    folder = tmp_path / "process"
+    folder.mkdir()
+    with served.serving(spread.dsn, folder, "serve", HASHRAIL_BITCOIN_NETWORK="regtest") as process:
+        async with process.http() as http:
+            assert exact(await http.get("/readyz"))["answering"] == 2
+            for one in spread.partners:
+                response = await replace(one.server, http=http).call("s2s_miners", partnerUserId="alice")
+                if one in lost:
+                    check_refused(response, 503, "DATABASE_DOWN")
+                else:
+                    answered(response)
+            spread.gate.open()
+            answered(await replace(lost[0].server, http=http).call("s2s_miners", partnerUserId="alice"))

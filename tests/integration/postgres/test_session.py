@@ -117,7 +117,8 @@ async def test_the_listener_and_the_queue(hostile: str) -> None:
 
 async def test_the_queue_gives_up_a_line_that_is_dead(dsn: str) -> None:
     """A worker whose host was cut off connects anew; what DATABASE_URL says counts."""
-    for url, said in ((dsn, {}), (f"{dsn}&keepalives_idle=7", {"keepalives_idle": "7"})):
+    more = f"{dsn}{'&' if '?' in dsn else '?'}keepalives_idle=7"
+    for url, said in ((dsn, {}), (more, {"keepalives_idle": "7"})):
         queue = job_queue.queue(url)
         assert isinstance(queue.connector, procrastinate.PsycopgConnector)
         async with queue.open_async(), queue.connector.pool.connection() as connection:
