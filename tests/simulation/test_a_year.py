@@ -22,6 +22,7 @@ from hashrail.custody import payout_policy
 from hashrail.rewards import rates, settling
 from tests.simulation.happenings import SCRIPT
 from tests.simulation.life import Life, expected
+from tests.support import citus
 from tests.support.books import broken
 from tests.support.dull_engine import DullEngine
 from tests.support.operators import hired, strangers
@@ -67,6 +68,7 @@ async def life(monkeypatch: pytest.MonkeyPatch, dsn: str, tmp_path: Path) -> Asy
             await lived.partners.close()
 
 
+@citus.only_without("the time of a year is a function of one server")
 @pytest.mark.timeout(0 if IS_WHOLE else 900)
 async def test_a_year_without_hands(life: Life) -> None:
     for _ in range(DAYS):
