@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from tests.support import citus
 from tests.support.programs import hashrail
 from tests.support.shell import Shell
 
 
+@citus.only_without("tables are dropped with their schema, and Citus still knows them")
 def test_the_program_migrates_audits_and_ends_as_it_should(dsn: str, tmp_path: Path) -> None:
     """An empty database is refused, migrated, audited; again there is nothing to apply; damage ends with 1."""
     shell = Shell(dsn, tmp_path)

@@ -42,11 +42,12 @@ async def test_worker_processes_keep_the_days_and_stop(world: World, dsn: str, t
     ]
     try:
         deadline = clock.monotonic() + patience.SECONDS
-        done = """SELECT closed_through = $1 AND NOT EXISTS (SELECT 1 FROM purchase WHERE state = 'created')
-                  FROM partner_day"""
-        while not await world.pool.fetchval(done, FIRST + 3 * ONE_DAY) or "order.expired" not in [
-            one.type for one in await feed.read(world.pool, world.partner.id, after=0)
-        ]:
+        closed, waiting = "SELECT closed_through FROM partner_day", "SELECT 1 FROM purchase WHERE state = 'created'"
+        while (
+            await world.pool.fetchval(closed) != FIRST + 3 * ONE_DAY
+            or await world.pool.fetch(waiting)
+            or "order.expired" not in [one.type for one in await feed.read(world.pool, world.partner.id, after=0)]
+        ):
             assert clock.monotonic() < deadline
             assert all(each.poll() is None for each in running)
             await asyncio.sleep(0.1)

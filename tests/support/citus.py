@@ -52,6 +52,15 @@ def workers(server: str) -> tuple[str, ...]:
     return tuple(_at(server, host, port) for host, port in nodes)
 
 
+def told_ready() -> dict[str, int]:
+    """What readiness says of the servers, all of which answer; nothing where there is one."""
+    server = coordinator()
+    if server is None:
+        return {}
+    count = 1 + len(workers(server))
+    return {"nodes": count, "shards": SHARDS, "answering": count}
+
+
 class Servers:
     """The coordinator first, then the others; each with a connection of its own for what all do at the same time.
 
