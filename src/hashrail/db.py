@@ -92,7 +92,7 @@ T = TypeVar("T", bound=NamedTuple)
 # Longer than anybody waits for a lock with a connection in hand.
 ACQUIRE_SECONDS = 25
 RELEASE_SECONDS = 2
-# Memory for each sort and hash of what is joined in bulk: a hundred thousand rows take a third of it.
+# Memory for each sort and hash of what is joined in bulk: a hundred thousand rows fit.
 BULK_KIB = 65_536
 SNAPSHOT_IS_NOT_HERE = (
     asyncpg.ActiveSQLTransactionError,  # a pooler's transaction begins with a statement

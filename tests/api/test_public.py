@@ -66,3 +66,13 @@ async def test_the_catalogue_may_be_cached(api: Api) -> None:
     headers = {"X-PARTNER-API-KEY": "nobody's", "Authorization": "Bearer x"}
     assert (await api.http.get("/api/errors", headers=headers)).content == first.content
     check_refused(await api.http.post("/api/errors"), 405, "METHOD_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize("written", ["/api/errors/", "/api//errors"])
+async def test_a_path_that_is_written_otherwise_answers_alike(api: Api, written: str) -> None:
+    """Answers, refusals and refused methods: what our table does not know Litestar finds."""
+    plain, other = [await api.http.get(path) for path in ("/api/errors", written)]
+    assert (other.status_code, other.content) == (plain.status_code, plain.content)
+    assert {*other.headers} == {*plain.headers}
+    for path in ("/api/errors", written):
+        check_refused(await api.http.put(path), 405, "METHOD_NOT_ALLOWED")

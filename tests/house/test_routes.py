@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from litestar import Litestar
 from typer.testing import CliRunner
 
 from hashrail.api import app
@@ -20,6 +19,7 @@ from hashrail.cli import main
 from hashrail.settings import Settings
 from tests.support import patience
 from tests.support.api_client import CONTRACT, KEY_HEADER, Api, answered, check_refused, open_api, settings_of
+from tests.support.layers import litestar_of
 from tests.support.served import serving
 from tests.support.world import World
 
@@ -147,7 +147,7 @@ def test_a_command_says_it_before_it_starts(command: str, tmp_path: Path, monkey
 def test_every_page_beside_the_operations_is_listed() -> None:
     """So that an alias can be held against it."""
     built: Any = app.build(settings_of("x"))
-    served: Litestar = built.app.app.app
+    served = litestar_of(built)
     paths = {route.path for route in served.routes}
     assert paths - {path for path, _ in table()} == set(routes.PAGES)
 

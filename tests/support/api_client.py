@@ -33,6 +33,7 @@ from hashrail_client.signing import sign_body, sign_headers, sign_query
 from tests.support import folders, keys, patience
 from tests.support.databases import database
 from tests.support.deployments import become
+from tests.support.layers import litestar_of
 from tests.support.openapi_document import documenting
 from tests.support.patience import until
 from tests.support.world import World, inputs
@@ -342,7 +343,7 @@ async def open_api(world: World, dsn: str, *, peer: str = "127.0.0.1", **changes
         transport=transport, base_url="http://hashrail.test", event_hooks=documenting(settings.mode)
     )
     async with lifespan(asgi), client as http:
-        api = Api(http, world, asgi.app.app.app.state.serving, Caller(http))
+        api = Api(http, world, litestar_of(asgi).state.serving, Caller(http))
         api.server = await api.caller()
         yield api
 

@@ -20,6 +20,7 @@ from tests.support.api_client import lifespan, settings_of
 from tests.support.books import deployment
 from tests.support.databases import with_database
 from tests.support.deployments import become
+from tests.support.layers import litestar_of
 from tests.support.operators import PASSWORD, hired, strangers
 from tests.support.visitors import HOST, Visitor
 from tests.support.world import World
@@ -67,7 +68,7 @@ class Office:
     @property
     def serving(self) -> Serving:
         """What the process holds."""
-        found: Serving = self.asgi.app.app.app.state.serving
+        found: Serving = litestar_of(self.asgi).state.serving
         return found
 
     def browser(self, name: str, *, address: str = "127.0.0.1", scheme: str = "http") -> Person:

@@ -18,6 +18,7 @@ from hashrail.parties.partners import Partner
 from tests.support.api_client import lifespan, settings_of
 from tests.support.console import built_pages
 from tests.support.deployments import become
+from tests.support.layers import litestar_of
 from tests.support.visitors import HOST, Visitor
 from tests.support.world import World
 
@@ -54,7 +55,7 @@ class Bureau:
     @property
     def serving(self) -> Serving:
         """What the process holds."""
-        found: Serving = self.asgi.app.app.app.state.serving
+        found: Serving = litestar_of(self.asgi).state.serving
         return found
 
     @property

@@ -52,7 +52,7 @@ Shows: TypeAlias = Callable[[AnyRequest, HashrailError, Mapping[str, object]], R
 class _Application(Litestar):
     """Litestar that takes all its handlers together.
 
-    One by one it looks through all routes whenever another comes, and of hundreds that is half of what a start takes.
+    One by one it looks through all routes whenever another comes, and with pages there are hundreds.
     """
 
     def __init__(self, handlers: Sequence[ASGIRouteHandler | HTTPRouteHandler], **options: Any) -> None:

@@ -58,7 +58,7 @@ _COUNT = """
     FROM unnest($2::bigint[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[])
              AS e (id, debits_posted, debits_pending, credits_posted, credits_pending)
     WHERE a.partner_id = $1 AND a.id = e.id"""
-# The same on one account, which costs half as much.
+# The same on one account, which costs less.
 _COUNT_ONE = """
     UPDATE account
     SET debits_posted = debits_posted + $3, debits_pending = debits_pending + $4,

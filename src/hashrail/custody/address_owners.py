@@ -52,6 +52,11 @@ async def find(reader: Reader, entries: Sequence[WalletEntry]) -> dict[str, Owne
 async def labels(reader: Reader, addresses: Sequence[str]) -> dict[str, str]:
     """What the wallet is to call these addresses, as far as the books know them."""
     given = await reader.fetch(_GIVEN, list(addresses))
-    rows = await reader.fetch(_LABELS, [row["partner_id"] for row in given], [row["user_id"] for row in given])
-    users = {(row["partner_id"], row["id"]): row["label"] for row in rows}
+    users = await labels_of(reader, [(row["partner_id"], row["user_id"]) for row in given])
     return {row["address"]: users[row["partner_id"], row["user_id"]] for row in given}
+
+
+async def labels_of(reader: Reader, users: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    """What the wallet calls the address of each of these users (partner, number): by names that outlive the books'."""
+    rows = await reader.fetch(_LABELS, [partner_id for partner_id, _ in users], [user_id for _, user_id in users])
+    return {(row["partner_id"], row["id"]): row["label"] for row in rows}

@@ -61,7 +61,7 @@ async def of_user(pool: Pool, chain: Chain | None, partner_id: int, user_id: int
 
 
 async def _new_address(pool: Pool, chain: Chain, partner_id: int, user_id: int) -> str:
-    label = await _label(pool, partner_id, user_id)
+    label = (await address_owners.labels_of(pool, [(partner_id, user_id)]))[partner_id, user_id]
     receive = await hot_wallet.receive_descriptor(pool, chain)
     for _ in range(MAX_TRIES):
         receiving = None if receive is None else await _receiving(pool, receive)
@@ -70,9 +70,8 @@ async def _new_address(pool: Pool, chain: Chain, partner_id: int, user_id: int) 
         first = await _give(pool, partner_id, user_id, made, index)
         if first is not None:
             return first
-        owner = await pool.fetchrow("SELECT partner_id, user_id FROM deposit_address WHERE address = $1", made)
-        assert owner is not None, "it could not be written, so it is there"
-        await chain.put_label(made, await _label(pool, owner["partner_id"], owner["user_id"]))
+        # It could not be written, so it is there.
+        await chain.put_label(made, (await address_owners.labels(pool, [made]))[made])
     raise DepositsNotAvailableError("the wallet gives out only addresses that others have")
 
 
@@ -136,14 +135,3 @@ async def known(tx: Reader, partner_id: int, user_id: int) -> str | None:
         "SELECT address FROM deposit_address WHERE partner_id = $1 AND user_id = $2 AND given", partner_id, user_id
     )
     return address
-
-
-async def _label(tx: Reader, partner_id: int, user_id: int) -> str:
-    """What the wallet remembers an address by: names that outlive the books' own numbers."""
-    label: str = await tx.fetchval(
-        """SELECT p.public_id || '/' || u.partner_user_id FROM partner p JOIN app_user u ON u.partner_id = p.id
-           WHERE p.id = $1 AND u.id = $2""",
-        partner_id,
-        user_id,
-    )
-    return label

@@ -48,29 +48,31 @@ SHOWN_STATE = """CASE WHEN w.state <> 'signed' OR b.state = 'signed' THEN w.stat
 PAID_BY = """coalesce(b.txid, (SELECT t.txid FROM payout_transaction t WHERE t.batch_id = w.batch_id
                              ORDER BY t.version DESC LIMIT 1))"""
 # From when a batch may take what is queued: the address was known, or bound, for long enough (`payouts/queue.py`).
+# Rows of other tables are of the partner that is named, or of the withdrawal's own.
 _FACTS = f"""
     SELECT w.partner_id, w.id, w.user_id, u.partner_user_id, w.speed, w.address AS wallet_address,
            w.amount_btc AS amount, w.commission_btc AS fee, {SHOWN_STATE} AS state, {PAID_BY} AS txid, w.reason,
            CASE WHEN w.state = 'queued' THEN l.cooldown_seconds ELSE 0 END AS cooldown_seconds,
            CASE WHEN w.state = 'queued' THEN least(
                (SELECT min(x.created_at) FROM withdrawal x
-                WHERE x.partner_id = w.partner_id AND x.user_id = w.user_id AND x.address = w.address),
+                WHERE x.partner_id = {{0}} AND x.user_id = w.user_id AND x.address = w.address),
                (SELECT o.created_at FROM wallet o
-                WHERE o.partner_id = w.partner_id AND o.user_id = w.user_id AND o.address = w.address))
+                WHERE o.partner_id = {{0}} AND o.user_id = w.user_id AND o.address = w.address))
            END AS known_since,
            CASE WHEN w.state = 'queued' AND p.bound_addresses_only THEN coalesce(
                (SELECT o.usable_at FROM wallet o
-                WHERE o.partner_id = w.partner_id AND o.user_id = w.user_id AND o.address = w.address),
+                WHERE o.partner_id = {{0}} AND o.user_id = w.user_id AND o.address = w.address),
                (SELECT o.usable_at FROM wallet_unbound o
-                WHERE o.partner_id = w.partner_id AND o.user_id = w.user_id AND o.address = w.address))
+                WHERE o.partner_id = {{0}} AND o.user_id = w.user_id AND o.address = w.address))
            END AS usable_at
     FROM partner p JOIN withdrawal w ON w.partner_id = p.id
-    JOIN app_user u ON u.partner_id = w.partner_id AND u.id = w.user_id
+    JOIN app_user u ON u.partner_id = {{0}} AND u.id = w.user_id
     CROSS JOIN (SELECT cooldown_seconds FROM payout_policy WHERE id = 1) l
-    LEFT JOIN payout_batch b ON b.id = w.batch_id"""  # noqa: S608
-
-# The same of the withdrawals of the partner $1, with the numbers $2.
-_OF_PARTNER = f"""{_FACTS.replace("= w.partner_id AND", "= $1 AND")}
+    LEFT JOIN payout_batch b ON b.id = w.batch_id""".format  # noqa: S608
+_OF_BATCH = f"""{_FACTS("w.partner_id")}
+    WHERE w.batch_id = $1 AND w.state = 'signed' ORDER BY w.partner_id, w.id"""
+# Withdrawals of the partner $1, with the numbers $2.
+_OF_PARTNER = f"""{_FACTS("$1")}
     WHERE w.partner_id = $1 AND w.id = ANY($2::bigint[]) ORDER BY w.id"""
 
 
@@ -85,9 +87,7 @@ async def tell(tx: Tx, numbers: Sequence[tuple[int, int]], *, now: datetime, ask
 
 async def tell_batch(tx: Tx, batch_id: int, *, now: datetime) -> None:
     """Note the state of all that a locked batch pays and that is not posted yet."""
-    rows = await tx.fetch(
-        f"{_FACTS} WHERE w.batch_id = $1 AND w.state = 'signed' ORDER BY w.partner_id, w.id", batch_id
-    )
+    rows = await tx.fetch(_OF_BATCH, batch_id)
     await drafts.note_all(tx, [(row["partner_id"], event) for row in rows for event in _events(row, now)])
 
 

@@ -12,6 +12,7 @@ from hashrail.pages import app, assets
 from hashrail.pages.assets import Assets, PagesNotBuiltError
 from hashrail.pages.front import is_here
 from hashrail.settings import Settings
+from tests.support.layers import litestar_of
 
 SECRET = "hrs_not_for_everybody"
 BOX = {
@@ -140,7 +141,7 @@ def test_who_is_here(host: str, address: str, *, expected: bool) -> None:
 def test_what_is_taken_together_is_known_as_if_it_had_come_one_by_one(tmp_path: Path) -> None:
     """Each path with its methods, pages and operations."""
     built: Any = app.build(sandbox(tmp_path))
-    routes: Any = built.app.app.app
+    routes: Any = litestar_of(built)
     assert len(routes.routes) == len(routes.route_handler_method_map) > 300
     one_by_one: Any = Router.route_handler_method_map
     assert routes.route_handler_method_map == one_by_one.fget(routes)
