@@ -223,6 +223,7 @@ ROOMS = (
                 "deposits_by_number",
                 "destinations",
                 "foreign_spends",
+                "gathered_wallets",
                 "hot_wallet",
                 "movements",
                 "operator_withdrawals",

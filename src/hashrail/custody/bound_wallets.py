@@ -12,6 +12,7 @@ first (`Terms.cooldown`): what is asked for meanwhile is reserved and can be can
 Withdrawals that were asked for before an address was unbound go their way. What was unbound is kept for 30 days.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -71,6 +72,37 @@ class Wallet:
     usable_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Addresses of a user beside one: how many there are and lately were, whether any was bound before at all.
+
+    And whether this very one is bound, or was taken off lately.
+    """
+
+    count: int
+    any_before: bool
+    has_it: bool
+    had_it: bool
+
+    @classmethod
+    def beside(cls, address: str, known: Mapping[str, bool]) -> "Others":
+        """Of the addresses that are known of a user: bound, or else taken off lately."""
+        is_bound = known.get(address)
+        return cls(len(known) - (address in known), bool(known), is_bound is True, is_bound is False)
+
+
+def usable_at(books: OpenBooks, terms: Terms, others: Others) -> datetime | None:
+    """From when an address that is bound now may be paid, beside those; None is at once."""
+    waits = others.any_before and terms.cooldown > timedelta(0)
+    return books.now + terms.cooldown if waits else None
+
+
+def told(user: User, address: str, usable: datetime | None) -> WalletBound:
+    """What the partner is told of an address that is bound."""
+    shown = None if usable is None else clock.iso(usable)
+    return WalletBound(user_id=user.id, partner_user_id=user.partner_user_id, address=address, usable_at=shown)
+
+
 async def bind(
     tx: Tx,
     books: OpenBooks,
@@ -88,20 +120,19 @@ async def bind(
     """
     checked = parse(address, terms.network, field="address").text
     user = await _active(tx, books, user_id, field, locked)
-    others = await _count_others(tx, books.partner_id, user_id, checked)
+    others = Others.beside(checked, await _known(tx, books.partner_id, user_id))
     if others.has_it:
         return False
     if others.count >= terms.per_user:
         raise TooManyWalletsError(f"at most {terms.per_user} addresses", field="address", limit=terms.per_user)
-    waits = others.any_before and terms.cooldown > timedelta(0)
-    usable_at = books.now + terms.cooldown if waits else None
+    usable = usable_at(books, terms, others)
     await tx.execute(
         "INSERT INTO wallet (partner_id, user_id, address, created_at, usable_at) VALUES ($1, $2, $3, $4, $5)",
         books.partner_id,
         user_id,
         checked,
         books.now,
-        usable_at,
+        usable,
     )
     if others.had_it:
         await tx.execute(
@@ -111,9 +142,7 @@ async def bind(
             checked,
         )
     await _journal(tx, Kind.WALLET_BOUND, user, checked)
-    shown = None if usable_at is None else clock.iso(usable_at)
-    bound = WalletBound(user_id=user_id, partner_user_id=user.partner_user_id, address=checked, usable_at=shown)
-    await drafts.note(tx, books.partner_id, bound)
+    await drafts.note(tx, books.partner_id, told(user, checked, usable))
     return True
 
 
@@ -233,33 +262,15 @@ async def _journal(tx: Tx, kind: Kind, user: User, address: str) -> None:
     await journal.note(tx, kind, partner_id=user.partner_id, user=user.partner_user_id, address=address)
 
 
-@dataclass(frozen=True, slots=True)
-class _Others:
-    """Addresses of a user beside one: how many there are and lately were, whether any was bound before at all.
-
-    And whether this very one is bound, or was taken off lately.
-    """
-
-    count: int
-    any_before: bool
-    has_it: bool
-    had_it: bool
-
-
-async def _count_others(tx: Tx, partner_id: int, user_id: int, address: str) -> _Others:
-    row = await tx.fetchrow(
-        """SELECT count(*) FILTER (WHERE address <> $3) AS count, count(*) > 0 AS any_before,
-                  coalesce(bool_or(is_bound AND address = $3), false) AS has_it,
-                  coalesce(bool_or(NOT is_bound AND address = $3), false) AS had_it
-           FROM (SELECT address, true AS is_bound FROM wallet WHERE partner_id = $1 AND user_id = $2
-                 UNION ALL SELECT address, false FROM wallet_unbound
-                 WHERE partner_id = $1 AND user_id = $2) AS all_of_them""",
+async def _known(tx: Tx, partner_id: int, user_id: int) -> dict[str, bool]:
+    """The user's addresses, and whether each is bound or was taken off lately."""
+    rows = await tx.fetch(
+        """SELECT address, true AS is_bound FROM wallet WHERE partner_id = $1 AND user_id = $2
+           UNION ALL SELECT address, false FROM wallet_unbound WHERE partner_id = $1 AND user_id = $2""",
         partner_id,
         user_id,
-        address,
     )
-    assert row is not None, "a sum has a row"
-    return db.record(_Others, row)
+    return {row["address"]: row["is_bound"] for row in rows}
 
 
 async def _was_unbound(tx: Tx, partner_id: int, user_id: int, address: str) -> bool:

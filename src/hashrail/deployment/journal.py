@@ -6,6 +6,7 @@ after it: the file tells what, and `hashrail restored` takes away again what was
 """
 
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,6 +25,12 @@ _NOTE_OF_PARTNER = """
     INSERT INTO journal_entry (name, kind, what, noted_at)
     SELECT $1, $2, left($3, -1) || ',"partnerPublicId":' || to_json(public_id) || '}', $4
     FROM partner WHERE id = $5"""
+
+_NOTE_ALL_OF_PARTNER = """
+    INSERT INTO journal_entry (name, kind, what, noted_at)
+    SELECT e.name, $1, left(e.what, -1) || ',"partnerPublicId":' || to_json(p.public_id) || '}', $4
+    FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS e (name, what, number) JOIN partner p ON p.id = $5
+    ORDER BY e.number"""
 
 
 class Kind(StrEnum):
@@ -98,6 +105,15 @@ async def note(tx: Tx, kind: Kind, *, partner_id: int | None = None, **what: Par
         text = msgspec.json.encode({"partner": partner_id, **what}).decode()
         written = await tx.execute(_NOTE_OF_PARTNER, name, kind.value, text, now, partner_id)
         assert written == "INSERT 0 1", "the partner is there"
+    await tx.execute("SELECT pg_notify($1, '')", JOURNAL_GROWS)
+
+
+async def note_all(tx: Tx, kind: Kind, partner_id: int, whats: Sequence[Mapping[str, Part]]) -> None:
+    """Several of one kind and partner, as `note` keeps each, in this order."""
+    names = [secrets.token_hex(NAME_BYTES) for _ in whats]
+    texts = [msgspec.json.encode({"partner": partner_id, **what}).decode() for what in whats]
+    written = await tx.execute(_NOTE_ALL_OF_PARTNER, kind.value, names, texts, clock.wall_now(), partner_id)
+    assert written == f"INSERT 0 {len(whats)}", "the partner is there"
     await tx.execute("SELECT pg_notify($1, '')", JOURNAL_GROWS)
 
 

@@ -209,6 +209,19 @@ async def lock_free(tx: Tx, partner_id: int, user_ids: list[int]) -> dict[int, U
     return {row["id"]: record(User, row) for row in rows}
 
 
+async def lock_free_named(tx: Tx, partner_id: int, partner_user_ids: list[str]) -> dict[str, User]:
+    """As `lock_free`, by the partner's own ids."""
+    rows = await tx.fetch(
+        """SELECT partner_id, id, partner_user_id, email, created_at, level_discount, settled_through, blocked_at,
+                  payouts_go_on
+           FROM app_user WHERE partner_id = $1 AND partner_user_id = ANY ((SELECT $2::text[])::text[])
+           ORDER BY id FOR NO KEY UPDATE SKIP LOCKED""",
+        partner_id,
+        partner_user_ids,
+    )
+    return {row["partner_user_id"]: record(User, row) for row in rows}
+
+
 async def lock_named(tx: Tx, partner_id: int, partner_user_id: str, *, field: str = "partnerUserId") -> User:
     """As `lock`, one by the partner's own id, as they stand once others are through. Raises UserNotFoundError."""
     row = await tx.fetchrow(

@@ -1,5 +1,6 @@
 """A user's wallets: the Bitcoin addresses that are bound to them (#19, #20, #22 and #23), and taking them off."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from hashrail import clock
@@ -19,9 +20,11 @@ from hashrail.api.wire.models import (
 from hashrail.api.wire.page import Page, Paged, by_id
 from hashrail.bitcoin.addresses import AddressInvalidError
 from hashrail.books.fence import OpenBooks
-from hashrail.custody import bound_wallets
+from hashrail.custody import bound_wallets, gathered_wallets
 from hashrail.custody.bound_wallets import Terms, TooManyWalletsError, Wallet, WalletNotBoundError
+from hashrail.custody.gathered_wallets import Wish
 from hashrail.db import Tx
+from hashrail.deployment.opened import Deployment
 from hashrail.parties import users
 from hashrail.parties.users import UserBlockedError, UserNotFoundError
 
@@ -91,11 +94,21 @@ async def own_wallets(call: Call, query: PageQuery) -> Data[Listing[WalletOut]]:
     return await _wallets(call, call.user_id, query)
 
 
-@WALLETS.write(
+async def bind_together(
+    deployment: Deployment, tx: Tx, books: OpenBooks, bodies: Sequence[BindForUserBody]
+) -> list[Data[bool] | None]:
+    """#22 of several addresses at once."""
+    wishes = [Wish(body.partner_user_id, body.address) for body in bodies]
+    done = await gathered_wallets.bind(tx, books, Terms.of(deployment.settings), wishes)
+    return [None if one is None else Data(data=True) for one in done]
+
+
+@WALLETS.write_gathered(
     22,
     "s2s_wallet_bind",
     "/s2s/wallet/bind",
     Auth.SIGNED,
+    bind_together,
     scope="wallet",
     refuses=(UserNotFoundError, *BINDING),
 )
