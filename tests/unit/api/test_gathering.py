@@ -20,6 +20,12 @@ def timeless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "TURN_SECONDS", 600)
 
 
+@pytest.fixture
+def sociable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for company waits for it."""
+    monkeypatch.setattr(gathering, "COMPANY_SECONDS", 600)
+
+
 @dataclass
 class Desk:
     """Requests by name: who is at work, and with whom; work ends when it is let go."""
@@ -60,6 +66,13 @@ class Desk:
         tasks = [asyncio.create_task(self.ask(name)) for name in names]
         await self.settled()
         return tasks
+
+    async def shared(self, *names: str) -> None:
+        """The first one by itself, and the others together after it."""
+        self.gate.clear()
+        tasks = await self.asked(*names)
+        self.gate.set()
+        await asyncio.gather(*tasks)
 
     async def settled(self) -> None:
         """Everything that can go on has gone on."""
@@ -207,7 +220,7 @@ async def test_who_takes_long_keeps_nobody_from_their_turn(monkeypatch: pytest.M
     desk.gate.clear()
     monkeypatch.setattr(gathering, "TURN_SECONDS", 0)
     tasks += await desk.asked("d1", "e1", "f1", "d2", "e2", "a3", "a4")
-    assert [names[0] for names in desk.done[-4:]] == ["d1", "d2", "a3", "a4"]
+    assert {names[0] for names in desk.done[-4:]} == {"d1", "d2", "a3", "a4"}
     desk.gate.set()
     await asyncio.gather(*tasks)
     monkeypatch.setattr(gathering, "TURN_SECONDS", 600)
@@ -228,3 +241,56 @@ async def test_who_waits_for_a_turn_hangs_up(monkeypatch: pytest.MonkeyPatch) ->
     assert await asyncio.wait_for(d, 5) == "d4 alone"
     assert desk.done == [["a1"], ["d4"]]
     await desk.all_done()
+
+
+@pytest.mark.usefixtures("sociable")
+async def test_who_follows_several_waits_for_half_as_many() -> None:
+    """Whoever was at work together comes again soon: one by one they would go by themselves."""
+    desk = Desk()
+    await desk.shared("a", "b", "c", "d", "e")
+    assert desk.done == [["a"], ["b", "c", "d", "e"]]
+    (f,) = await desk.asked("f")
+    assert len(desk.done) == 2
+    (g,) = await desk.asked("g")
+    assert await asyncio.gather(f, g) == ["f together", "g together"]
+    # One is half of them: it goes at once.
+    assert await asyncio.gather(*await desk.asked("h")) == ["h alone"]
+    await desk.all_done()
+
+
+@pytest.mark.usefixtures("sociable")
+async def test_company_that_is_there_already_is_not_waited_for() -> None:
+    """They have come while the others were at work."""
+    desk = Desk()
+    tasks = await desk.asked("a", "b", "c", "d", "e")
+    desk.gate.set()
+    while not tasks[0].done():
+        await asyncio.sleep(0)
+    desk.gate.clear()
+    tasks += await desk.asked("f", "g")
+    desk.gate.set()
+    await asyncio.gather(*tasks)
+    assert desk.done == [["a"], ["b", "c", "d", "e"], ["f", "g"]]
+    await desk.all_done()
+
+
+async def test_nobody_waits_long_for_company() -> None:
+    """After a moment one goes by itself, and a lane where nobody comes is gone."""
+    desk = Desk()
+    await desk.shared("a", "b", "c", "d", "e")
+    assert await asyncio.gather(*await desk.asked("f")) == ["f alone"]
+    await desk.shared("a", "b", "c", "d", "e")
+    await asyncio.sleep(10 * gathering.COMPANY_SECONDS)
+    assert desk.gatherings == Gatherings()
+
+
+@pytest.mark.usefixtures("sociable")
+async def test_who_waits_for_company_keeps_nobody_from_their_turn() -> None:
+    """Their own turn is over."""
+    desk = Desk()
+    await desk.shared("a1", "a2", *("b1", "c1", "d1", "e1"), *("b2", "c2", "d2", "e2"))
+    waiting = await desk.asked("f1", "f2")
+    assert await asyncio.gather(*await desk.asked("a3", "a4")) == ["a3 alone", "a4 alone"]
+    assert await asyncio.gather(*waiting, *await desk.asked("g1", "g2")) == [
+        *("f1 together", "f2 together", "g1 together", "g2 together")
+    ]

@@ -1,8 +1,11 @@
 """Gathering: requests of one kind and partner that come while others are at work go together after them.
 
-Whoever comes first goes at once and by itself, so that nobody waits for company. Those who come meanwhile share one
-transaction and one flush to disk. One of them that cannot be done with the others is done by itself afterwards, with
-its own answer. One by itself that takes long, since its user is held by somebody, is not waited for any longer.
+Whoever comes first goes at once and by itself. Those who come meanwhile share one transaction and one flush to disk.
+One of them that cannot be done with the others is done by itself afterwards, with its own answer. One by itself that
+takes long, since its user is held by somebody, is not waited for any longer.
+
+Where several have shared a transaction others follow at once, so the next one waits a moment for half as many: else it
+would be one of a single request each second time. Nobody else waits for company.
 
 A transaction costs much the same whether it does one request or many, so no more than a few are at work in a process,
 of whatever partners: each lane has its turn after the others, and gathers until then. Nobody waits long for a turn, and
@@ -27,6 +30,8 @@ PATIENCE_SECONDS = 1.0
 # At work in a process, as long as none takes longer than a turn: so long at most lanes wait for one another.
 AT_WORK = 2
 TURN_SECONDS = 0.2
+# So long those wait for company who follow several that were at work together.
+COMPANY_SECONDS = 0.003
 
 M = TypeVar("M")
 R = TypeVar("R")
@@ -65,14 +70,24 @@ class _Once:
             self.work()
 
 
+@dataclass(frozen=True)
+class _Company:
+    """How many of a lane are to be there until it goes on, and what lets it go on without them."""
+
+    wanted: int
+    timer: asyncio.TimerHandle
+
+
 @dataclass
 class Gatherings:
     """The requests of a process that are gathered, by partner and kind.
 
-    A lane is there while one of its requests is at work or waits; those that are due wait for nothing but their turn.
+    A lane is there while one of its requests is at work or waits, or it waits for company; those that are due wait for
+    nothing but their turn.
     """
 
     _lanes: dict[Key, "deque[_Waiting[Any, Any]]"] = field(default_factory=dict)
+    _company: dict[Key, _Company] = field(default_factory=dict)
     _due: dict[Key, asyncio.TimerHandle] = field(default_factory=dict)
     _turns: int = 0
     _at_work: "set[asyncio.Task[None]]" = field(default_factory=set)
@@ -98,6 +113,8 @@ class Gatherings:
             raise PartnerBusyError("too many requests of the partner wait already", retryAfterSeconds=1)
         waiting = _Waiting(member, together, asyncio.get_running_loop().create_future())
         lane.append(waiting)
+        if (company := self._company.get(key)) is not None and len(lane) >= company.wanted:
+            self._end_company(key)
         by = await self._wait(key, waiting)
         if by.turn is not None:
             return await self._lead(key, alone, by.turn)
@@ -136,6 +153,19 @@ class Gatherings:
         elif not waiting.turn.cancelled() and (turn := waiting.turn.result().turn) is not None:
             self._go_on(key)
             turn()
+
+    def _look_for_company(self, key: Key, before: int) -> None:
+        """So many have been at work together: the lane goes on with half as many, or after a moment."""
+        wanted = before // 2
+        if len(self._lanes[key]) >= wanted:
+            self._go_on(key)
+        else:
+            timer = asyncio.get_running_loop().call_later(COMPANY_SECONDS, self._end_company, key)
+            self._company[key] = _Company(wanted, timer)
+
+    def _end_company(self, key: Key) -> None:
+        self._company.pop(key).timer.cancel()
+        self._go_on(key)
 
     def _go_on(self, key: Key) -> None:
         """Nothing of a lane is at work any more: it is due, behind the others, if somebody waits."""
@@ -194,5 +224,5 @@ class Gatherings:
             for waiting, outcome in zip(taken, outcomes, strict=True):
                 if not waiting.turn.done():
                     waiting.turn.set_result(_By(outcome))
-            self._go_on(key)
+            self._look_for_company(key, len(taken))
             turn()
