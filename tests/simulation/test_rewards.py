@@ -305,7 +305,7 @@ class Both:
 
     async def checkpoint(self, partner_id: int) -> None:
         async with db.transaction(self.pool) as tx:
-            await ledger.checkpoint(tx, partner_id)
+            await ledger.checkpoint(tx, [partner_id])
 
     async def compare(self) -> None:
         """What must agree at any time: stints, control accounts, what users own and are owed."""

@@ -31,7 +31,7 @@ OF_ALL_PARTNERS = {
     "accounting.pool_promises": "one pool pays for the miners of all",
     "accounting.trial_balance": "the books of the whole are balanced",
     "audit": "invariants hold for all, whoever they belong to",
-    "books.ledger": "what a database without a partner would hold is counted",
+    "books.ledger": "what a database without a partner would hold is counted; whose accounts moved is found for all",
     "custody.address_owners": "an address says nothing of a partner, its label names a user of any",
     "custody.approvals": "approvers see what waits, whoever it is of",
     "custody.deposit_addresses": "the node asks by an address, which says nothing of a partner",

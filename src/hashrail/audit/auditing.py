@@ -1,11 +1,12 @@
 """One audit from its beginning to its mark: whole, or since the mark that an earlier one left.
 
-A whole one reads all there is, most of it by statements that one processor works at. So a second connection takes the
-same snapshot, and both take the next invariant that nobody has begun, until all are done.
+Most of it is done by statements that one processor works at. So a second connection takes the same snapshot, and both
+take the next invariant that nobody has begun, until all are done; and before that, since a mark, the next table whose
+rows nobody looks through for what was written.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -54,10 +55,10 @@ class _Work:
 
     async def go_on(self, tx: Tx) -> None:
         """Check one after the other, until none is left or one that is broken is enough."""
-        await invariants.prepare(tx)
+        changes = None if self.changes is None else self.changes.seen_by(tx)
         for number, each in self.left:
             self.begun(each.name)
-            self.found[number] = finding = await invariants.check(tx, each, self.changes)
+            self.found[number] = finding = await invariants.check(tx, each, changes)
             self.done(each.name)
             if finding.rows and self.first_only:
                 self.broken = number if self.broken is None else min(number, self.broken)
@@ -84,12 +85,16 @@ async def audit(
     """
     began = clock.monotonic()
     seen = await marks.before(pool)
-    async with db.snapshots(pool, AT_ONCE if whole and seen.server is not None else 1) as connections:
+    async with db.snapshots(pool, AT_ONCE if seen.server is not None else 1) as connections:
         tx = connections[0]
         found = None if whole else await marks.find(tx)
         changes = None if found is None else await marks.since(tx, seen)
+        await _side_by_side([invariants.prepare(each) for each in connections])
+        if changes is not None:
+            tables = iter(await marks.largest_first(tx))
+            await _side_by_side([changes.seen_by(each).read(tables) for each in connections])
         work = _Work(iter(enumerate(invariants.every())), changes, first_only, begun, done)
-        await _check(work, connections)
+        await _side_by_side([work.go_on(each) for each in connections])
         findings = work.findings()
         mark, sums = await marks.take(tx, seen), await marks.sums(tx)
     made = Audited(
@@ -106,9 +111,9 @@ async def audit(
     return replace(made, marked=mark is not None and not made.broken)
 
 
-async def _check(work: _Work, snapshots: Sequence[Tx]) -> None:
-    """Check what is left on all of these connections side by side."""
-    tasks = [asyncio.create_task(work.go_on(each)) for each in snapshots]
+async def _side_by_side(parts: Sequence[Coroutine[None, None, None]]) -> None:
+    """Do what is left, each part on a connection of its own; where one fails none goes on."""
+    tasks = [asyncio.create_task(each) for each in parts]
     try:
         await asyncio.gather(*tasks)
     finally:

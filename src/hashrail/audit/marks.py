@@ -20,6 +20,10 @@ from hashrail.db import Reader, Row, Tx
 _DELETED = """
     SELECT relname, pg_stat_get_tuples_deleted(oid) + pg_stat_get_xact_tuples_deleted(oid) AS deleted
     FROM pg_class WHERE relname = ANY($1) AND relkind = 'r' AND relnamespace = 'public'::regnamespace"""
+_SIZES = """
+    SELECT relname FROM pg_class
+    WHERE relname = ANY($1) AND relkind = 'r' AND relnamespace = 'public'::regnamespace
+    ORDER BY pg_relation_size(oid) DESC, relname"""
 # A crash begins the statistics anew without ending the server.
 _SERVER = """
     SELECT concat_ws(' ', pg_postmaster_start_time(), (SELECT stats_reset FROM pg_stat_bgwriter),
@@ -101,7 +105,13 @@ async def since(tx: Tx, seen: Before) -> Changes | None:
         return None
     now = {row["relname"]: row["deleted"] for row in await tx.fetch(_DELETED, list(changes.tables()))}
     gone = {name for name, count in now.items() if max(count, seen.deleted[name]) != found.mark.deleted.get(name)}
-    return Changes(tx, found.mark, ahead, frozenset(gone))
+    return Changes(tx, found.mark, frozenset(gone))
+
+
+async def largest_first(reader: Reader) -> list[str]:
+    """The tables that are looked at by their changes, in the order to begin with them side by side."""
+    rows = await reader.fetch(_SIZES, list(changes.tables()))
+    return [row["relname"] for row in rows]
 
 
 async def take(tx: Tx, seen: Before) -> Mark | None:

@@ -22,7 +22,7 @@ import asyncpg
 from hashrail.books import fence
 from hashrail.books.chart import CURRENCY_OF, FIRST_USER_ACCOUNT, USER_CURRENCIES, Account, TransferKind, TransferState
 from hashrail.books.fence import OpenBooks
-from hashrail.db import Row, Tx, constraint_of, record
+from hashrail.db import Reader, Row, Tx, constraint_of, record
 from hashrail.errors import ConflictError
 from hashrail.events import drafts
 from hashrail.events.types import balances
@@ -44,6 +44,28 @@ COUNT_HELD_DEBIT = """
 COUNT_CREDIT = """
     UPDATE account SET credits_posted = credits_posted + $3, credits_pending = credits_pending + $4
     WHERE partner_id = $1 AND id = $2"""
+_CHART = [account.value for account in Account]
+# What was posted to an account after its checkpoint, by the index of either side.
+_UNSUMMED = """
+    LEFT JOIN account_checkpoint c ON c.partner_id = {of}.partner_id AND c.account_id = a.id
+    CROSS JOIN LATERAL (
+        SELECT t.posted_seq, t.amount AS debit, 0 AS credit FROM transfer t
+        WHERE t.partner_id = {partner} AND t.debit_account = a.id AND t.posted_seq > coalesce(c.through_seq, 0)
+        UNION ALL SELECT t.posted_seq, 0, t.amount FROM transfer t
+        WHERE t.partner_id = {partner} AND t.credit_account = a.id AND t.posted_seq > coalesce(c.through_seq, 0)
+    ) AS m"""
+_BEHIND = f"""
+    SELECT DISTINCT p.partner_id FROM partner_day p CROSS JOIN unnest($1::bigint[]) AS a (id)
+    {_UNSUMMED.format(of="p", partner="p.partner_id")} ORDER BY p.partner_id"""  # noqa: S608
+_SUM_UP = f"""
+    INSERT INTO account_checkpoint AS old (partner_id, account_id, through_seq, debits, credits)
+    SELECT a.partner_id, a.id, max(m.posted_seq), sum(m.debit), sum(m.credit)
+    FROM account a {_UNSUMMED.format(of="a", partner="$1")}
+    WHERE a.partner_id = $1 AND a.id = ANY($2) GROUP BY a.partner_id, a.id
+    ON CONFLICT (partner_id, account_id) DO UPDATE
+    SET through_seq = greatest(old.through_seq, excluded.through_seq),
+        debits = old.debits + excluded.debits, credits = old.credits + excluded.credits
+    WHERE excluded.through_seq > old.through_seq"""  # noqa: S608
 # What partners are told of as the cause, where a user's account changes.
 CAUSES: dict[TransferKind, balances.Cause] = {
     TransferKind.WITHDRAWAL: "withdrawal",
@@ -282,33 +304,21 @@ async def balance(tx: Tx, partner_id: int, account: Account) -> Decimal:
     return total
 
 
-async def checkpoint(tx: Tx, partner_id: int) -> None:
+async def behind(reader: Reader) -> list[int]:
+    """The partners of whom anything was posted to the chart of accounts since it was summed up, by id.
+
+    An index is asked for each account; what is under way is found the next time.
+    """
+    return [row["partner_id"] for row in await reader.fetch(_BEHIND, _CHART)]
+
+
+async def checkpoint(tx: Tx, partner_ids: list[int]) -> None:
     """Sum up the operator-side accounts once more, so that reading them stays cheap; those that moved are written.
 
-    The fence is held: nobody is between taking a sequence number and committing it.
+    The fences are held: nobody is between taking a sequence number and committing it.
     """
-    await fence.hold(tx, [partner_id])
-    for account in Account:
-        await tx.execute(
-            """INSERT INTO account_checkpoint AS old (partner_id, account_id, through_seq, debits, credits)
-               SELECT a.partner_id, a.id, coalesce(s.through_seq, 0), coalesce(s.debits, 0), coalesce(s.credits, 0)
-               FROM account a LEFT JOIN (
-                   SELECT t.partner_id, max(t.posted_seq) AS through_seq,
-                          sum(t.amount) FILTER (WHERE t.debit_account = $2) AS debits,
-                          sum(t.amount) FILTER (WHERE t.credit_account = $2) AS credits
-                   FROM transfer t
-                   WHERE t.partner_id = $1 AND (t.debit_account = $2 OR t.credit_account = $2)
-                     AND t.posted_seq > coalesce((SELECT c.through_seq FROM account_checkpoint c
-                                                  WHERE c.partner_id = $1 AND c.account_id = $2), 0)
-                   GROUP BY t.partner_id) AS s ON s.partner_id = a.partner_id
-               WHERE a.partner_id = $1 AND a.id = $2
-               ON CONFLICT (partner_id, account_id) DO UPDATE
-               SET through_seq = greatest(old.through_seq, excluded.through_seq),
-                   debits = old.debits + excluded.debits, credits = old.credits + excluded.credits
-               WHERE excluded.through_seq > old.through_seq""",
-            partner_id,
-            account.value,
-        )
+    await fence.hold(tx, partner_ids)
+    await tx.executemany(_SUM_UP, [(partner_id, _CHART) for partner_id in partner_ids])
 
 
 async def let_owe(tx: Tx, partner_id: int, amount_usd: Decimal) -> Decimal:

@@ -20,6 +20,9 @@ from hashrail.parties import (
 )
 from hashrail.selling import orders
 
+# Writers of a group wait until it is summed up; closing holds as many.
+SUMMED_AT_ONCE = 100
+
 
 async def housekeeping(pool: db.Pool, *, call_log_days: int = 7) -> dict[str, int]:
     """Expire orders, forget old answers, sessions, wallets taken off, payloads of logins, counts of rate limits, what
@@ -64,7 +67,8 @@ async def pay_open_days(pool: db.Pool) -> None:
 
 
 async def checkpoint_all(pool: db.Pool) -> None:
-    """Sum up the operator-side accounts of every partner."""
-    for partner_id in await partners.ids(pool):
+    """Sum up the operator-side accounts of every partner where they have moved, a group of partners a transaction."""
+    behind = await ledger.behind(pool)
+    for start in range(0, len(behind), SUMMED_AT_ONCE):
         async with db.transaction(pool) as tx:
-            await ledger.checkpoint(tx, partner_id)
+            await ledger.checkpoint(tx, behind[start : start + SUMMED_AT_ONCE])

@@ -167,6 +167,28 @@ async def test_what_never_changes_makes_everything_be_looked_at(world: World, st
 
 
 @with_marks
+@pytest.mark.parametrize(
+    "statement",
+    [
+        """INSERT INTO class_power_delta SELECT partner_id, day + 1, class_id, power FROM class_power_delta
+           WHERE day = (SELECT max(day) FROM class_power_delta);
+           UPDATE stint SET from_day = from_day + 1 WHERE from_day = (SELECT max(from_day) FROM stint)""",
+        "UPDATE stint SET power = power * 2 WHERE to_day IS NOT NULL",
+        "UPDATE class_power_delta SET power = power * 2 WHERE day = (SELECT min(day) FROM class_power_delta)",
+    ],
+)
+async def test_power_is_held_against_stints_of_every_day(world: World, statement: str) -> None:
+    """A stint that had not begun is missed where it was; of days before the mark's, what is written is looked at."""
+    await lived(world, 1)
+    await buy(world, (await world.user("later")).id, "8", "of tomorrow")
+    assert (await auditing.audit(world.pool)).marked
+    await world.pool.execute(statement)
+    found, whole = set(await found_since(world)), set(await broken(world.pool))
+    assert "deltas-equal-stints" in found
+    assert found <= whole
+
+
+@with_marks
 async def test_where_nothing_happened_nothing_is_looked_at(world: World) -> None:
     """Accounts that did not move are not written when they are summed up once more."""
     await lived(world, 1)
@@ -205,13 +227,22 @@ async def test_who_finds_something_takes_the_mark_from_those_under_way(world: Wo
 @pytest.mark.parametrize("horizon", [7, ROUND - 5, 3 * ROUND + 7, ROUND - FAR - 1])
 async def test_numbers_of_transactions_go_round(pool: db.Pool, horizon: int) -> None:
     """What was written from the horizon on is newer, though its number may be lower."""
-    condition = written_since(horizon, horizon + 10).replace("xmin", "n::xid")
+    condition = written_since(horizon).replace("xmin", "n::xid")
     numbers = [(horizon + step) % ROUND for step in (-1_000, -1, 0, 1, 10)]
     newer = await pool.fetch(
         f"SELECT n::bigint FROM unnest($1::text[]) WITH ORDINALITY AS t (n, o) WHERE {condition} ORDER BY o",
         [str(number) for number in numbers],
     )
     assert [row["n"] for row in newer] == numbers[2:]
+
+
+async def test_numbers_far_ahead_are_very_old(pool: db.Pool) -> None:
+    """But a little further ahead are a transaction's own later parts."""
+    ahead: int = await pool.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+    condition = written_since(ahead - 1).replace("xmin", "n::xid")
+    numbers = [str((ahead + step) % ROUND) for step in (5, FAR + FAR // 2)]
+    newer = await pool.fetch(f"SELECT n FROM unnest($1::text[]) AS n WHERE {condition}", numbers)
+    assert [row["n"] for row in newer] == numbers[:1]
 
 
 def test_every_invariant_says_how_far_it_is_looked_at() -> None:

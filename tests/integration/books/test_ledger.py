@@ -474,7 +474,7 @@ async def test_a_balance_is_the_same_before_and_after_a_checkpoint(world: World)
             await post(world, income(alice, "0.5", leg=2))
         before = await booked(world, Account.INCOME_CONTROL)
         async with db.transaction(world.pool) as tx:
-            await ledger.checkpoint(tx, world.partner.id)
+            await ledger.checkpoint(tx, [world.partner.id])
         assert await booked(world, Account.INCOME_CONTROL) == before
         seen.append(before)
     assert seen == expected
@@ -491,7 +491,7 @@ async def test_a_checkpoint_is_read_instead_of_what_it_sums_up(world: World) -> 
     """A balance costs what came after it: transfers before it are not looked at again."""
     alice = await account(world, holding="5")
     async with db.transaction(world.pool) as tx:
-        await ledger.checkpoint(tx, world.partner.id)
+        await ledger.checkpoint(tx, [world.partner.id])
         await tx.execute("UPDATE account_checkpoint SET debits = debits + 7 WHERE partner_id = $1", world.partner.id)
     await post(world, income(alice, "1", leg=2))
     assert await booked(world, Account.INCOME_CONTROL) == -13
@@ -503,7 +503,7 @@ async def test_checkpoints_among_writers_lose_nothing(world: World) -> None:
 
     async def check() -> None:
         async with db.transaction(world.pool) as tx:
-            await ledger.checkpoint(tx, world.partner.id)
+            await ledger.checkpoint(tx, [world.partner.id])
 
     posts = [post(world, income(numbers[leg % 3], "1", leg=leg)) for leg in range(30)]
     jobs = [job for group in range(6) for job in (check(), *posts[group * 5 : group * 5 + 5])]
@@ -519,7 +519,7 @@ async def test_a_checkpoint_waits_for_whoever_has_taken_a_number(world: World) -
 
     async def check() -> None:
         async with db.transaction(world.pool) as tx:
-            await ledger.checkpoint(tx, world.partner.id)
+            await ledger.checkpoint(tx, [world.partner.id])
 
     async with db.transaction(world.pool) as tx:
         books = await fence.share(tx, world.partner.id)

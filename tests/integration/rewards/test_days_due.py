@@ -273,7 +273,7 @@ async def test_housekeeping_forgets_what_is_past_its_time(world: World) -> None:
 
 
 async def test_checkpoints_are_written_for_every_partner(world: World) -> None:
-    """One an account of the chart; they follow what is posted."""
+    """One an account of the chart that moved; they follow what is posted, of whoever has moved."""
     other = await world.another_partner("other")
     alice, carol = await world.user(), await other.user("carol")
     await buy(world, alice.id, "4")
@@ -282,7 +282,17 @@ async def test_checkpoints_are_written_for_every_partner(world: World) -> None:
     await world.next_day()
     await closing.close_due(world.pool)
     await housekeeping.checkpoint_all(world.pool)
-    assert await world.pool.fetchval("SELECT count(*) FROM account_checkpoint") == 2 * len(Account)
+    summed = await world.pool.fetch("SELECT partner_id, account_id FROM account_checkpoint ORDER BY 1, 2")
+    moved = await world.pool.fetch(
+        """SELECT DISTINCT t.partner_id, a.id FROM transfer t JOIN account a ON a.partner_id = t.partner_id
+              AND a.id IN (t.debit_account, t.credit_account)
+           WHERE t.state = 'posted' AND a.user_id IS NULL ORDER BY 1, 2"""
+    )
+    assert [tuple(row) for row in summed] == [tuple(row) for row in moved]
+    assert {row["partner_id"] for row in moved} == {world.partner.id, other.partner.id}
+    assert await ledger.behind(world.pool) == []
+    await buy(other, carol.id, "1", "of one alone")
+    assert await ledger.behind(world.pool) == [other.partner.id]
     before = [await booked(each, Account.INCOME_CONTROL) for each in (world, other)]
     assert before[0] == 2 * before[1] > 0
     await world.next_day()

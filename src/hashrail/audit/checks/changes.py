@@ -5,8 +5,8 @@ of its horizon or later, in whatever order they commit, so that rows of before a
 Rows that are gone are only counted, by the statistics of PostgreSQL.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from hashrail.db import Row, Tx
@@ -74,14 +74,10 @@ class Mark:
 
 @dataclass(slots=True)
 class Changes:
-    """The rows that were written since a mark, table by table, as they are asked for.
-
-    `ahead` is the next transaction's number, and `deleted` are the tables that lost rows.
-    """
+    """The rows that were written since a mark, table by table, as they are asked for; `deleted` tables lost rows."""
 
     tx: Tx
     mark: Mark
-    ahead: int
     deleted: frozenset[str]
     looked_at: dict[str, int] = field(default_factory=dict)
     _rows: dict[str, list[Row] | None] = field(default_factory=dict)
@@ -89,22 +85,30 @@ class Changes:
     async def of(self, table: str) -> list[Row] | None:
         """The rows of a table that were written since the mark; None where they are too many."""
         if table not in self._rows:
-            condition = written_since(self.mark.horizon, self.ahead)
+            condition = written_since(self.mark.horizon)
             statement = f"SELECT {COLUMNS[table]} FROM {table} WHERE {condition} LIMIT {MOST + 1}"  # noqa: S608
             found = await self.tx.fetch(statement, timeout=PATIENCE_SECONDS)
             self.looked_at[table] = len(found)
             self._rows[table] = found if len(found) <= MOST else None
         return self._rows[table]
 
+    async def read(self, left: Iterator[str]) -> None:
+        """Read one table after the other, until none is left."""
+        for table in left:
+            await self.of(table)
 
-def written_since(horizon: int, ahead: int) -> str:
-    """The condition of rows that transactions of `horizon` or later have written, before numbers far `ahead` of now.
+    def seen_by(self, tx: Tx) -> "Changes":
+        """The same, of another connection that sees the same moment: what either reads both have."""
+        return replace(self, tx=tx)
 
-    Bytes are compared, since transaction numbers themselves have no order that PostgreSQL compares in parallel.
+
+def written_since(horizon: int) -> str:
+    """The condition of rows that transactions of `horizon` or later have written.
+
+    How long ago they were is compared, in transactions: numbers have no order, as they go round. No row can be of the
+    future, but so far a transaction's own later parts; what seems to be further ahead is very old.
     """
-    first, last = horizon % ROUND, (ahead + FAR) % ROUND
-    join = "AND" if first <= last else "OR"
-    return f"(xidsend(xmin) >= '\\x{first:08x}'::bytea {join} xidsend(xmin) <= '\\x{last:08x}'::bytea)"
+    return f"(age(xmin) <= (SELECT age('{horizon % ROUND}'::xid)) AND age(xmin) >= {-FAR})"
 
 
 def tables() -> Iterable[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from hashrail.audit.checks.changes import Changes
 from hashrail.audit.checks.invariant import Invariant
-from hashrail.audit.checks.scope import OLD_CLASS, Key, Since, closed_since, key, lookup, on
+from hashrail.audit.checks.scope import OLD_CLASS, Key, Since, closed_since, key, lookup, on, read
 from hashrail.db import Row
 
 MINERS_OF_USERS = """
@@ -17,22 +17,35 @@ CLASSES_SINCE = """
     LEFT JOIN audited_partner a ON a.partner_id = k.partner_id
     JOIN class_power_delta d ON d.partner_id = k.partner_id AND d.day > coalesce(a.closed_through, '-infinity')
                             AND d.day <= p.closed_through"""
+# Those of partners are read in one go, and then held against keys: no index has their classes or days.
+OF_PARTNERS = f"""
+    (SELECT {read("stint")} FROM (SELECT DISTINCT k.partner_id FROM {{keys}}) AS k
+     JOIN stint t ON t.partner_id = k.partner_id OFFSET 0)"""  # noqa: S608
+OF_CLASSES = f"""
+    (SELECT {read("stint")} FROM {OF_PARTNERS} AS t
+     JOIN {{keys}} ON k.partner_id = t.partner_id AND k.class_id = t.class_id)"""  # noqa: S608
 # A stint that had not begun is changed or dropped in its place. Where it was before is seen by its day, which was after
-# the mark's.
-DELTAS_SINCE = """
-    WITH keys AS (SELECT k.partner_id, k.day, k.class_id FROM {keys}),
+# the mark's. What is written of days before is looked at by itself.
+DELTAS_SINCE = f"""
+    WITH keys AS (SELECT k.partner_id, k.day, k.class_id FROM {{keys}} WHERE k.day <= {{day}}),
     edges AS (
         SELECT partner_id, day, class_id, sum(power) AS power FROM (
-            SELECT partner_id, from_day AS day, class_id, power FROM stint
-            UNION ALL SELECT partner_id, to_day, class_id, -power FROM stint WHERE to_day IS NOT NULL) AS parts
-        WHERE day > {day} OR (partner_id, day, class_id) IN (SELECT partner_id, day, class_id FROM keys)
+            SELECT s.partner_id, e.day, s.class_id, e.power FROM stint s
+            CROSS JOIN LATERAL (VALUES (s.from_day, s.power), (s.to_day, -s.power)) AS e (day, power)
+            WHERE (s.from_day > {{day}} OR s.to_day > {{day}}) AND e.day > {{day}}
+            UNION ALL
+            SELECT partner_id, day, class_id, power FROM keys JOIN (
+                SELECT s.partner_id, e.day, s.class_id, e.power FROM {OF_PARTNERS.replace("{keys}", "keys AS k")} AS s
+                CROSS JOIN LATERAL (VALUES (s.from_day, s.power), (s.to_day, -s.power)) AS e (day, power)
+            ) AS near USING (partner_id, day, class_id)) AS parts
         GROUP BY partner_id, day, class_id),
     deltas AS (
-        SELECT partner_id, day, class_id, power FROM class_power_delta
-        WHERE day > {day} OR (partner_id, day, class_id) IN (SELECT partner_id, day, class_id FROM keys))
+        SELECT d.partner_id, d.day, d.class_id, d.power FROM class_power_delta d WHERE d.day > {{day}}
+        UNION ALL SELECT d.partner_id, d.day, d.class_id, d.power FROM keys k
+        JOIN class_power_delta d ON d.partner_id = k.partner_id AND d.day = k.day AND d.class_id = k.class_id)
     SELECT partner_id, day, class_id, coalesce(d.power, 0) AS delta, coalesce(e.power, 0) AS stints
     FROM deltas d FULL JOIN edges e USING (partner_id, day, class_id)
-    WHERE coalesce(d.power, 0) <> coalesce(e.power, 0)"""
+    WHERE coalesce(d.power, 0) <> coalesce(e.power, 0)"""  # noqa: S608
 
 
 async def _edges(_: Changes, rows: Sequence[Row]) -> Iterable[Key]:
@@ -124,7 +137,7 @@ INVARIANTS = (
             },
             {
                 "class_power": on("class_power", partner_id="partner_id", class_id="class_id"),
-                "stint": on("stint", partner_id="partner_id", class_id="class_id"),
+                "stint": OF_CLASSES,
             },
         ),
     ),
