@@ -107,7 +107,7 @@ QUICK_DAYS = days.Sizes(
 )
 QUICK_READING = reading.Sizes(shape=SMALL, days=20, stints=4, others=20, small=10, large=40, whale=80, deep=500)
 QUICK_VENDOR = vendor.Sizes(vendor_dataset.Size(4, 400, 120, 300, efficiencies=6, levels=5), part=0.5, calls=2)
-QUICK_WRITES = writes.Sizes(partners=1, users=20, many_clients=20, seconds=0.2, api_workers=1)
+QUICK_WRITES = writes.Sizes(partners=1, users=20, many_clients=20, seconds=0.2, api_workers=(1,))
 QUICK_NEIGHBOURS = neighbours.Sizes(rate=20, seconds=0.5, users=20, bodies=100, unread=5, greedy=2, miners=50, days=5)
 QUICK: dict[Name, Benchmark] = {
     Name.SIGNED_READ: lambda place: signed_read.run(place, signed_read.Sizes(connections=4, seconds=0.2, days=30)),

@@ -45,7 +45,7 @@ class Sizes:
     order_clients: int = 16
     many_clients: int = 128
     seconds: float = 5
-    api_workers: int = 2
+    api_workers: tuple[int, ...] = (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +70,22 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
             "An order is two transactions: it is created, and notified as paid, which issues its miner.",
             "What a partner owes stands in one row, so the orders of one partner commit one after the other.",
             "Over HTTP, those that come to a process while one of the same partner is at work share the next commit.",
+            "Of two processes each has a part of them, so fewer share one: on two cores, with PostgreSQL beside it, one",
+            "process does more. To which of the two a connection comes is left to the kernel, and may be one for all.",
         ],
     )
     for count in sorted({1, sizes.partners}):
         async with stage.database() as dsn, a_market(dsn, stage.folder, sizes, count) as market:
             figures = "orders, verbs", count, sizes.order_clients
             await _measure(stage, sizes, table, figures, market.pool, by_verbs(market))
-            # All clients call from one address.
-            async with servers.api(dsn, stage.folder, sizes.api_workers, HASHRAIL_BODIES_PER_ADDRESS="1000") as server:
-                for clients in (sizes.order_clients, sizes.many_clients):
-                    figures = f"orders, HTTP, {sizes.api_workers} API worker processes", count, clients
-                    async with by_http(market, server.port, clients) as work:
-                        await _measure(stage, sizes, table, figures, market.pool, work, server.pid)
+            for workers in sizes.api_workers:
+                # All clients call from one address.
+                async with servers.api(dsn, stage.folder, workers, HASHRAIL_BODIES_PER_ADDRESS="1000") as server:
+                    for clients in (sizes.order_clients, sizes.many_clients):
+                        figures = f"orders, HTTP, API worker processes: {workers}", count, clients
+                        wanted = TARGETS.get(count) if (workers, clients) == (1, sizes.many_clients) else None
+                        async with by_http(market, server.port, clients) as work:
+                            await _measure(stage, sizes, table, figures, market.pool, work, server.pid, wanted)
     return [table]
 
 
@@ -93,6 +97,7 @@ async def _measure(
     pool: db.Pool,
     work: Work,
     server: int | None = None,
+    wanted: int | None = None,
 ) -> None:
     """One line: medians over the runs, after one that does not count."""
     what, partner_count, clients = figures
@@ -112,15 +117,14 @@ async def _measure(
         for series, seconds in zip((of_postgres, of_api, of_clients), used, strict=True):
             series.append(seconds)
     rate, *used = (statistics.median(series[1:]) for series in (rates, of_postgres, of_api, of_clients))
-    target = None if server is None or clients < sizes.many_clients else TARGETS.get(partner_count)
     table.add(
         what,
         f"{partner_count:,}",
         f"{clients:,}",
         f"{rate:,.0f}",
         *(f"{seconds * 1000:.2f} ms" if seconds else "" for seconds in used),
-        target="" if target is None else f"at least {target:,} a second",
-        verdict=None if target is None else rate >= target,
+        target="" if wanted is None else f"at least {wanted:,} a second",
+        verdict=None if wanted is None else rate >= wanted,
     )
 
 

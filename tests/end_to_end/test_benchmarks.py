@@ -211,8 +211,8 @@ async def test_writes(place: Stage) -> None:
     (table,) = await tables_of(Name.WRITES, place)
     assert [line.cells[:3] for line in table.lines] == [
         ("orders, verbs", "1", "16"),
-        ("orders, HTTP, 1 API worker processes", "1", "16"),
-        ("orders, HTTP, 1 API worker processes", "1", "20"),
+        ("orders, HTTP, API worker processes: 1", "1", "16"),
+        ("orders, HTTP, API worker processes: 1", "1", "20"),
     ]
     for line in table.lines:
         assert int(line.cells[3].replace(",", "")) > 0

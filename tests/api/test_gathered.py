@@ -1,4 +1,4 @@
-"""Orders that come at once share a commit, and each is answered as by itself."""
+"""Orders, and addresses, that come at once share a commit, and each is answered as by itself."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -18,6 +18,7 @@ from tests.support.api_client import Api, an_offer, answered, check_books, check
 from tests.support.books import buy, offer, order
 from tests.support.locks import until_blocked
 from tests.support.patience import until
+from tests.support.payouts import ADDRESSES
 from tests.support.standings import suspended
 
 CREATE, NOTIFY = "s2s_payment_create", "s2s_payment_success"
@@ -195,3 +196,21 @@ async def test_a_partner_that_is_suspended_meanwhile_creates_nothing(api: Api) -
     async with gathered(api, *await creations(api, "a", "b", "c"), meanwhile=suspended(api.world)) as found:
         assert [exact(one).get("error", "ok") for one in found] == ["ok", *["PARTNER_SUSPENDED"] * 2]
     assert await commits(api) == [1]
+
+
+async def test_addresses_that_come_at_once_share_a_commit(api: Api) -> None:
+    """Each is answered for itself, and kept under its own signature."""
+    names = ("slow", "b", "c", "d")
+    for name in names:
+        await api.world.user(name)
+    sent = [api.server.request("s2s_wallet_bind", partnerUserId=name, address=ADDRESSES[0]) for name in names]
+    wrong = [
+        api.server.request("s2s_wallet_bind", partnerUserId="nobody", address=ADDRESSES[0]),
+        api.server.request("s2s_wallet_bind", partnerUserId="b", address="nowhere"),
+    ]
+    async with gathered(api, *sent, *wrong) as found:
+        assert [exact(one).get("error", "ok") for one in found] == [*["ok"] * 4, "USER_NOT_FOUND", "ADDRESS_INVALID"]
+    query = "SELECT count(*) AS bound FROM wallet WHERE partner_id = $1 GROUP BY xmin::text ORDER BY 1"
+    assert [row["bound"] for row in await api.world.pool.fetch(query, api.world.partner.id)] == [1, 3]
+    again = [await api.server.send_again(one) for one in sent]
+    assert [(answered(one), one.headers["idempotency-replayed"]) for one in again] == [(True, "true")] * 4
