@@ -27,6 +27,7 @@ from benchmarks import (
     signed_read,
     signed_write,
     stage,
+    start,
     ton_login,
     transfers,
     vendor,
@@ -68,6 +69,7 @@ class Name(StrEnum):
     WEBHOOKS = "webhooks"
     PAGES = "pages"
     MEMORY = "memory"
+    START = "start"
     VENDOR = "vendor"
 
 
@@ -88,6 +90,7 @@ FULL: dict[Name, Benchmark] = {
     Name.WEBHOOKS: webhooks.run,
     Name.PAGES: pages.run,
     Name.MEMORY: memory.run,
+    Name.START: start.run,
     Name.VENDOR: vendor.run,
 }
 SMALL = Shape(efficiencies=6, levels=5)
@@ -135,6 +138,7 @@ QUICK: dict[Name, Benchmark] = {
         place, pages.Sizes(Shape(efficiencies=6, levels=5, partners=2), users=30, miners=60, days=3, most=8)
     ),
     Name.MEMORY: lambda place: memory.run(replace(place, minutes=0.02), memory.Sizes(partners=1, users=5, clients=2)),
+    Name.START: lambda place: start.run(place, start.Sizes(from_clone=False, runs=1, further=("--days", "1"))),
 }
 
 

@@ -106,7 +106,7 @@ async def _running(
             start_new_session=True,
         )
     try:
-        await _answers(port, child, log)
+        await answers(port, child, log)
         yield Running(port, child.pid)
     finally:
         child.terminate()
@@ -117,9 +117,11 @@ async def _running(
             child.wait()
 
 
-async def _answers(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until the server answers anything at all."""
-    give_up = clock.monotonic() + START_SECONDS
+async def answers(
+    port: int, child: subprocess.Popen[bytes], log: Path, patience_seconds: float = START_SECONDS
+) -> None:
+    """Wait until the server answers anything at all. Raises RuntimeError with the end of its log."""
+    give_up = clock.monotonic() + patience_seconds
     while clock.monotonic() < give_up and child.poll() is None:
         try:
             connection = await Connection.open(port)

@@ -70,8 +70,8 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
             "An order is two transactions: it is created, and notified as paid, which issues its miner.",
             "What a partner owes stands in one row, so the orders of one partner commit one after the other.",
             "Over HTTP, those that come to a process while one of the same partner is at work share the next commit.",
-            "Of two processes each has a part of them, so fewer share one: on two cores, with PostgreSQL beside it, one",
-            "process does more. To which of the two a connection comes is left to the kernel, and may be one for all.",
+            "Of two processes each has a part of them, so fewer share one: on two cores, with PostgreSQL beside it,",
+            "one does more. To which of the two a connection comes is left to the kernel: it may be one for all.",
         ],
     )
     for count in sorted({1, sizes.partners}):

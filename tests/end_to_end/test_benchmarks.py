@@ -243,6 +243,13 @@ async def test_memory(place: Stage) -> None:
         assert 0 < share <= last
 
 
+async def test_start(place: Stage) -> None:
+    """Nothing is installed here."""
+    (table,) = await tables_of(Name.START, place)
+    assert [line.cells[0] for line in table.lines] == ["installed, a new sandbox", "installed, the sandbox of before"]
+    assert all(figure(line.cells[1].removesuffix(" s")) > 0 for line in table.lines)
+
+
 async def test_routes(place: Stage) -> None:
     """Each way answers both; only with a replica is there a standby that works."""
     if beside.pgbouncer() is None:
