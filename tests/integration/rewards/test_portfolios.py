@@ -2,9 +2,12 @@
 
 from decimal import Decimal
 
+import pytest
+
 from hashrail import db
 from hashrail.rewards import portfolios, settling
 from tests.support.books import broken
+from tests.support.eventful import mine_everywhere
 from tests.support.world import World
 
 
@@ -68,3 +71,20 @@ async def test_before_the_first_close_nobody_is_settled(world: World) -> None:
     await world.mine()
     await world.miner(user)
     assert await portfolios.settle_large(world.pool, most=2) == 1
+
+
+async def test_every_partner_with_new_stints_is_looked_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group after the other; those without new ones are not asked of again."""
+    monkeypatch.setattr(portfolios, "PARTNERS_AT_ONCE", 1)
+    others = [await world.another_partner(name) for name in ("one", "two", "idle")]
+    users = [(each, (await each.user(f"of {each.partner.id}")).id) for each in (world, *others[:2])]
+    for each, user in users:
+        await each.miner(user)
+    await mine_everywhere(world, 2)
+    assert await portfolios.settle_large(world.pool, most=1) == 3
+    assert None not in [await settled_through(world, user) for _, user in users]
+    looked = "SELECT count(*) FROM partner_day WHERE looked_at_stint > 0"
+    assert await world.pool.fetchval(looked) == 3
+    await others[2].miner((await others[2].user("late")).id)
+    assert await portfolios.settle_large(world.pool, most=2) == 0
+    assert await world.pool.fetchval(looked) == 4
