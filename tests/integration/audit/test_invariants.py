@@ -185,6 +185,11 @@ BREAKS: dict[str, list[tuple[str, ...]]] = {
     "classes-are-published": [
         (f"DELETE FROM class_day WHERE {UNUSED} AND day = {LATEST}",),
         ("UPDATE rate_class SET first_day = first_day + 1 WHERE energy_efficiency = 30",),
+        (
+            f"""INSERT INTO class_day
+                SELECT '2020-01-01', class_id, discount, pool, c1, c2, net, pool_sum, c1_sum, c2_sum, net_sum
+                FROM class_day WHERE {UNUSED} AND day = {LATEST}""",
+        ),
     ],
     "days-are-consecutive": [
         (

@@ -85,7 +85,7 @@ DOUBTFUL = """
                      AND abs(x.power_usd * c.energy_efficiency - d.c1 * x.thousand_usd) < x.power_apart
                      AND abs(x.service_usd - d.c2 * x.btc_usd) < x.service_apart
                      AND scale(trim_scale(d.c1)) <= 14 AND scale(trim_scale(d.c2)) <= 14 END)"""
-# Of every class the days that were published since, and of those that were written all.
+# Of every class the days that were published since; of those classes all, of which something older was written.
 PUBLISHED_SINCE = """
     WITH keys AS (SELECT DISTINCT k.class_id FROM {keys}),
     rows AS (
@@ -105,6 +105,11 @@ async def _and_after(_: Changes, rows: Sequence[Row]) -> Iterable[Key]:
     """The days of rows, and those after them."""
     days = {row["day"] for row in rows}
     return [(day,) for day in days | {day + timedelta(days=1) for day in days}]
+
+
+async def _of_published(changes: Changes, rows: Sequence[Row]) -> Iterable[Key]:
+    """The classes of rows of days that were published by the mark."""
+    return {(row["class_id"],) for row in rows if row["day"] <= changes.mark.published_through}
 
 
 # Days run on by a join of each with the one before it alone (OFFSET keeps it so): one of all class days with all of
@@ -131,7 +136,7 @@ INVARIANTS = (
         HAVING count(d.day) <> p.published_through - c.first_day + 1""",
         scope=Since(
             ("class_id",),
-            {"class_day": key("class_id"), "rate_class": key("id"), "publication": unmoved},
+            {"class_day": _of_published, "rate_class": key("id"), "publication": unmoved},
             query=PUBLISHED_SINCE,
             always=True,
         ),

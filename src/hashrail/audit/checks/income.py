@@ -38,6 +38,11 @@ ADJUSTMENTS_SINCE = """
                      AND j.effective_day <= p.closed_through"""
 POSTINGS_OF_DAYS = """
     WITH keys AS (SELECT k.partner_id, k.day FROM {keys}),
+    -- Of each day by the index; all days are too many to be sorted out.
+    rates AS MATERIALIZED (
+        SELECT d.day, d.class_id, d.net, d.c1, d.c2 FROM (SELECT DISTINCT day FROM keys) AS k
+        CROSS JOIN LATERAL (
+            SELECT t.day, t.class_id, t.net, t.c1, t.c2 FROM class_day t WHERE t.day = k.day OFFSET 0) AS d),
     days AS (
         SELECT s.partner_id, s.day, sum(s.power * d.net) AS net, sum(s.power * d.c1) AS c1, sum(s.power * d.c2) AS c2
         FROM (SELECT k.partner_id, k.day, s.class_id, sum(s.power) AS power FROM keys k
@@ -45,7 +50,7 @@ POSTINGS_OF_DAYS = """
               JOIN stint s ON s.partner_id = k.partner_id AND s.from_day <= k.day
                           AND (s.to_day IS NULL OR s.to_day > k.day)
               GROUP BY k.partner_id, k.day, s.class_id) AS s
-        JOIN class_day d ON d.day = s.day AND d.class_id = s.class_id
+        JOIN rates d ON d.day = s.day AND d.class_id = s.class_id
         GROUP BY s.partner_id, s.day),
     expected AS (
         SELECT partner_id, day, leg, amount FROM days
