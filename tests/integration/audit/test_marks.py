@@ -125,6 +125,30 @@ async def test_rows_that_are_gone_are_missed(world: World) -> None:
 
 
 @with_marks
+async def test_a_row_of_a_day_of_before_is_counted_with_its_class(world: World) -> None:
+    """Days that were published since are counted by themselves."""
+    await lived(world, 1)
+    assert (await auditing.audit(world.pool)).marked
+    await lived(world, 2)
+    seen = await marks.before(world.pool)
+    async with undone(world) as tx:
+        since = await marks.since(tx, seen)
+        assert since is not None
+        assert [each.name async for each in invariants.audit(tx, since) if each.rows] == []
+    async with undone(world) as tx:
+        await tx.execute("SET LOCAL session_replication_role = replica")
+        await tx.execute(
+            """INSERT INTO class_day
+               SELECT '2020-01-01', class_id, discount, pool, c1, c2, net, pool_sum, c1_sum, c2_sum, net_sum
+               FROM class_day ORDER BY day DESC LIMIT 1"""
+        )
+        since = await marks.since(tx, seen)
+        assert since is not None
+        found = [each.name async for each in invariants.audit(tx, since) if each.rows]
+    assert found == ["classes-are-published"]
+
+
+@with_marks
 async def test_too_many_rows_are_not_looked_at_one_by_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then everything is, with the same outcome."""
     assert (await auditing.audit(world.pool)).marked
