@@ -122,11 +122,12 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Commands start with much; what they call is tested in the other folders. Servers of PostgreSQL's failures take long. Two plugins that nobody needs here stay out.
+# Commands start with much; what they call is tested in the other folders. Servers of PostgreSQL's failures take long, and
+# what is marked slow does. Two plugins that nobody needs here stay out.
 quick: setup
 	@began=$$(date +%s); \
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && \
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -p no:faker -p no:schemathesis \
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m 'not slow' -p no:faker -p no:schemathesis \
 	  --ignore tests/integration/cli --ignore tests/integration/postgres $(QUICK) && \
 	echo "It took $$(($$(date +%s) - began)) seconds."
 

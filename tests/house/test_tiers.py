@@ -7,6 +7,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tools.rooms import GROUND, ROOMS
@@ -88,7 +89,18 @@ def test_every_folder_is_a_tier_with_a_mark() -> None:
     folders = {path.name for path in TESTS.iterdir() if path.is_dir() and not path.name.startswith(("_", "."))}
     assert folders == TIERS | HELPERS
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["markers"]
-    assert {mark.split(":")[0] for mark in declared} == TIERS | {"client"}
+    assert {mark.split(":")[0] for mark in declared} == TIERS | {"client", "slow"}
+
+
+def test_something_of_every_room_is_quick() -> None:
+    """`make quick` says something about each: no folder has slow files only."""
+    told = {
+        found.path.split("/")[2]
+        for found in files_below("tests/integration")
+        if Path(found.path).name.startswith("test_") and "\npytestmark = pytest.mark.slow\n" not in found.text
+    }
+    folders = {path.name for path in (TESTS / "integration").iterdir() if path.is_dir() and path.name[0] != "_"}
+    assert folders - told == set()
 
 
 def test_the_folder_gives_the_mark(request: pytest.FixtureRequest) -> None:

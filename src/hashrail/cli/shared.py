@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -314,7 +314,14 @@ def shown_whole() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except OSError as error:
+        _give_up_output()
         raise NotShownError(f"the output cannot be written: {error.strerror}") from error
+
+
+def _give_up_output() -> None:
+    """What could not be written is tried once more when Python ends, which would end with a code of its own."""
+    with suppress(OSError), Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

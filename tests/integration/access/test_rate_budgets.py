@@ -15,6 +15,8 @@ from hashrail.access.rate_budgets import COUNTED_SECONDS, Budgets, Spent
 from tests.support.locks import blocked, until_blocked
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 SECOND, MINUTE = 1000, 60_000
 START = 1_800_000_000_000
 

@@ -37,6 +37,8 @@ from tests.support.payouts import asked, cancelled
 from tests.support.watched import Watched
 from tests.support.world import World, inputs
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Stage:

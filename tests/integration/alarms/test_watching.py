@@ -18,6 +18,8 @@ from tests.support.receivers import Receiver
 from tests.support.watched import Watched
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 
 def missed_by(deployment: Deployment, somebody: Receiver) -> Deployment:
     """The same, with somebody who misses its heartbeat."""

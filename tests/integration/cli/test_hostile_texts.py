@@ -339,7 +339,7 @@ def test_a_secret_that_cannot_be_shown_is_nobody_s(shell: Shell) -> None:
         with Path("/dev/full").open("w") as full:
             made = subprocess.run(
                 [sys.executable, "-m", "hashrail.cli", "partner", "key", *words, *AS_OLGA],
-                env=clean_environment(**shell.environment, **PASSWORD),
+                env=clean_environment(**shell.environment, **PASSWORD, PYTHONUNBUFFERED=""),
                 stdout=full,
                 stderr=subprocess.PIPE,
                 text=True,

@@ -33,6 +33,8 @@ from tests.support.paying import (
 from tests.support.payouts import ADDRESSES, EARNED, asked, cancelled, held, spendable
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 FEE = Decimal("0.00001")
 COMMISSION = Decimal("0.00006")
 TO, OTHER = ADDRESSES[:2]

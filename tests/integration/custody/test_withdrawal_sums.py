@@ -19,6 +19,8 @@ from tests.support.books import advance
 from tests.support.payouts import ADDRESSES, asked, cancelled, funded, policy
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 HOUR = dt.timedelta(hours=1)
 DAY = 24 * HOUR
 

@@ -25,6 +25,8 @@ from tests.support.earlier import A_MOMENT, moved
 from tests.support.hooked import ANYWHERE, Hook, HookReceiver, endpoint, happen, hooked, plan_all, work_off
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 
 class Time:
     """The wall clock of this process, some time ahead."""

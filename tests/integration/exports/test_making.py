@@ -99,6 +99,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_a_worker_is_killed(many: Dataset, many_dsn: str) -> None:
     """Its export is begun anew by whoever looks next, and what the dead attempt has written vanishes."""
     one = await ask(many)
@@ -182,6 +183,7 @@ async def test_rows_added_up_are_running_sums(many: Dataset) -> None:
             assert by_rows.row_count == MINERS * len(days)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", ["csv", "ndjson", "parquet"])
 async def test_rows_do_not_fill_memory(many: Dataset, file_format: Format) -> None:
     """Fifty thousand of them, of which each is a hundred bytes or two: some buffers are all that is held at once."""

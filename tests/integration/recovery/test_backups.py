@@ -174,6 +174,7 @@ def started(*words: object, **settings: str) -> Iterator[None]:
         process.wait()
 
 
+@pytest.mark.slow
 def test_killed_while_it_dumps(life: Life, tmp_path: Path) -> None:
     """There is no file that looks like a backup, and the next one clears up."""
     binaries = programs(tmp_path / "bin", "head -c 3000000 /dev/zero; exec sleep 600")
@@ -230,6 +231,7 @@ def rewritten(file: Path, to: Path, change: Callable[[dict[str, Any]], None]) ->
     return to
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_relied_on(server: str, tmp_path: Path) -> None:
     """Made by an older program, of books that are broken; with a row too few, of another epoch, and the wrong key."""
     with databases.database(server, None) as dsn:
@@ -306,6 +308,7 @@ def test_put_back_into_an_empty_database(server: str, life: Life, tmp_path: Path
             shell.ok(*words.split()[1:])
 
 
+@pytest.mark.slow
 def test_killed_while_it_restores(life: Life) -> None:
     """Folder and server go, although nobody is left who could tell them."""
     place = Path(folders.quick()) / f"scratch-{os.getpid()}"

@@ -41,6 +41,8 @@ from tests.support.portal import joined
 from tests.support.shell import Shell
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "a long enough one"
 NEW_PASSWORD = "another long enough one"
 MINE = ("--partner", "partner")

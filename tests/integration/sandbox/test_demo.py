@@ -118,6 +118,7 @@ async def test_a_sandbox_has_the_past_that_was_planned(dsn: str, tmp_path: Path)
     assert await invariants(dsn) == {}
 
 
+@pytest.mark.slow
 async def test_users_have_bound_addresses_and_withdraw(server: str, template: str, tmp_path: Path) -> None:
     """Half of what each has on his day, to the address that he has bound, and it is paid by now.
 
