@@ -11,7 +11,7 @@ import pytest
 from benchmarks import beside, dataset, load, measure, reading, report, stage
 from benchmarks.__main__ import COMMAND, QUICK, QUICK_READING, Name, app
 from benchmarks.dataset import Shape
-from benchmarks.measure import Table
+from benchmarks.measure import Line, Table
 from benchmarks.payouts import MAX_SECONDS
 from benchmarks.stage import Stage
 from rich.console import Console
@@ -76,6 +76,12 @@ def figure(cell: str) -> Decimal:
     return Decimal(cell.split(maxsplit=1)[0].replace(",", ""))
 
 
+def is_judged(line: Line, shown: Decimal) -> bool:
+    """Whether the verdict is that of the figure, as far as its rounding does not decide."""
+    least = figure(line.target.removeprefix("at least "))
+    return abs(shown - least) <= Decimal("0.005") or line.verdict is (shown >= least)
+
+
 async def test_signed_read(place: Stage) -> None:
     tables = await tables_of(Name.SIGNED_READ, place)
     assert [table.title.partition(":")[2][:4].strip() for table in tables] == ["#7", "#16", "#18"]
@@ -84,7 +90,8 @@ async def test_signed_read(place: Stage) -> None:
         raw, api = (figure(line.cells[1]) for line in table.lines[:2])
         ratio = figure(table.lines[2].cells[1])
         assert abs(ratio * raw - api) <= raw // 100 + 2
-        assert table.lines[2].verdict is (ratio >= Decimal("0.5"))
+        assert is_judged(table.lines[2], ratio)
+    assert [table.lines[2].target for table in tables] == ["at least 0.8", "at least 0.5", "at least 0.5"]
 
 
 async def test_signed_write(place: Stage) -> None:
@@ -93,11 +100,8 @@ async def test_signed_write(place: Stage) -> None:
     for lines in (table.lines[:3], table.lines[3:]):
         raw, api, ratio = (figure(line.cells[2]) for line in lines)
         assert abs(ratio * raw - api) <= raw // 100 + 2
-    assert [line.verdict for line in table.lines] == [None, None, ratio_of(table) >= Decimal("0.5"), None, None, None]
-
-
-def ratio_of(table: Table) -> Decimal:
-    return figure(table.lines[2].cells[2])
+    assert [line.target for line in table.lines] == ["", "", "at least 0.5", "", "", ""]
+    assert is_judged(table.lines[2], figure(table.lines[2].cells[2]))
 
 
 async def test_latency(place: Stage) -> None:
@@ -230,7 +234,7 @@ async def test_transfers(place: Stage) -> None:
     for one, ours in ((plain, gathered), (plain_sets, sets)):
         times = figure(ours.cells[4])
         assert abs(times * figure(one.cells[2]) - figure(ours.cells[2])) <= figure(one.cells[2]) // 100 + 2
-        assert ours.verdict is (times >= 3)
+        assert is_judged(ours, times)
 
 
 async def test_memory(place: Stage) -> None:
