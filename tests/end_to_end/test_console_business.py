@@ -3,6 +3,7 @@
 That every page fits everybody is tested by the walk of test_look.py.
 """
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,8 @@ from tests.support.sandboxes import PASSWORD, sandbox, sign_in
 pytestmark = needs_browser
 # So many days reach into the month before, whatever month it is.
 DAYS = 35
+# In the first days of a month they reach into two, and both are invoiced.
+OF_THE_MONTH_BEFORE = re.compile(r"^Invoice 1-0000[12]$")
 P = "/partners/1"
 
 
@@ -42,7 +45,7 @@ def test_forms_of_selling(opened: Browser, url: str) -> None:
         page.get_by_role("link", name="Issue an invoice").click()
         page.get_by_role("button", name="See what it comes to").click()
         page.get_by_role("button", name="Issue it").click()
-        expect(page.get_by_role("heading", name="Invoice 1-00001")).to_be_visible()
+        expect(page.get_by_role("heading", name=OF_THE_MONTH_BEFORE)).to_be_visible()
         assert watched.wrong_anywhere("business-invoice") == []
         page.goto(f"{url}{P}/keys/new")
         page.get_by_label("What the key is for").fill("till")
