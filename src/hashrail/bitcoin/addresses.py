@@ -28,6 +28,7 @@ FOREIGN = (
     bdk.AddressParseError.InvalidLegacyPrefix,
 )
 
+WHITE_SPACE = re.compile(r"\s")
 # What a witness address looks like: prefix, version and program, of the 32 characters that there are.
 WITNESS = re.compile(r"(bc|tb|bcrt)1[qpzry9x8gf2tvdw0s3jn54khce6mua7l]{6,}")
 WITNESS_PREFIX = re.compile(r"(bc|tb|bcrt)1", re.IGNORECASE)
@@ -68,7 +69,7 @@ def parse(text: str, network: Network, *, field: str) -> Address:
     one), mixed case, network (another one's), checksum (mistyped: it looks like one and is none), witness version,
     anchor, burn.
     """
-    if any(character.isspace() for character in text):
+    if WHITE_SPACE.search(text):
         raise _refusal("white space", text, network, field)
     if not 1 <= len(text) <= MAX_LENGTH or not text.isascii():
         raise _refusal("no address", text, network, field)
@@ -79,7 +80,9 @@ def parse(text: str, network: Network, *, field: str) -> Address:
     except bdk.AddressParseError as error:
         raise _refusal(_fault(text), text, network, field) from error
     script = parsed.script_pubkey().to_bytes()
-    return Address(str(parsed), script, _kind(script, text, network, field))
+    # A witness address may be written in capitals; of any other there is one way to write it.
+    is_witness = WITNESS_PREFIX.match(text) is not None
+    return Address(text.lower() if is_witness else text, script, _kind(script, text, network, field))
 
 
 def from_script(script: bytes, network: Network) -> str:

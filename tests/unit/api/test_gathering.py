@@ -200,6 +200,18 @@ async def test_too_many_are_refused_and_nobody_waits_without_end(monkeypatch: py
     await desk.all_done()
 
 
+async def test_who_is_at_work_when_they_have_waited_long_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may be done by now is not refused."""
+    monkeypatch.setattr(gathering, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(gathering, "WAIT_SECONDS", 0)
+    desk = Desk()
+    a, b, c = await desk.asked("a", "b", "c")
+    assert desk.done == [["a"], ["b", "c"]]
+    desk.gate.set()
+    assert await asyncio.gather(a, b, c) == ["a alone", "b together", "c together"]
+    await desk.all_done()
+
+
 async def test_partners_have_their_turns_one_after_the_other() -> None:
     """Two are at work at once; the others gather meanwhile, and whoever was at work comes behind them."""
     desk = Desk()

@@ -56,6 +56,11 @@ class _Waiting(Generic[M, R]):
     turn: "asyncio.Future[_By[R]]"
     is_taken: bool = False
 
+    def give_up(self) -> None:
+        """It has waited too long, unless it is at work by now."""
+        if not self.is_taken and not self.turn.done():
+            self.turn.set_exception(PartnerBusyError("no request of the partner ended", retryAfterSeconds=1))
+
 
 @dataclass
 class _Once:
@@ -134,25 +139,24 @@ class Gatherings:
 
     async def _wait(self, key: Key, waiting: _Waiting[M, R]) -> _By[R]:
         """How a request goes on that waits; nobody waits for long until it is taken along."""
-        came = False
+        too_long = asyncio.get_running_loop().call_later(WAIT_SECONDS, waiting.give_up)
         try:
-            await asyncio.wait([waiting.turn], timeout=WAIT_SECONDS)
-            if waiting.turn.done() or waiting.is_taken:
-                by = await waiting.turn
-                came = True
-                return by
+            return await waiting.turn
+        except asyncio.CancelledError:
+            self._hand_on(key, waiting)
+            raise
         finally:
-            if not came:
-                self._give_up(key, waiting)
-        raise PartnerBusyError("no request of the partner ended", retryAfterSeconds=1)
+            too_long.cancel()
 
-    def _give_up(self, key: Key, waiting: _Waiting[Any, Any]) -> None:
-        """Wait no longer; a lead that came at the same moment goes to the next."""
-        if not waiting.turn.done():
-            waiting.turn.cancel()
-        elif not waiting.turn.cancelled() and (turn := waiting.turn.result().turn) is not None:
+    def _hand_on(self, key: Key, waiting: _Waiting[Any, Any]) -> None:
+        """A lead that came as its request was called off goes to the next."""
+        came = waiting.turn
+        if came.cancelled() or came.exception() is not None:
+            return
+        end_turn = came.result().turn
+        if end_turn is not None:
             self._go_on(key)
-            turn()
+            end_turn()
 
     def _look_for_company(self, key: Key, before: int) -> None:
         """So many have been at work together: the lane goes on with half as many, or after a moment."""

@@ -52,7 +52,7 @@ PROBE_SECONDS = 10
 # So long at most what was read is trusted while nothing can be announced, whatever is set.
 DEAF_SECONDS = 5
 # After the journal is written it rests for so many times as long as that took, and no longer than so many seconds.
-JOURNAL_RESTS = 4
+JOURNAL_RESTS = 19
 JOURNAL_SECONDS = 0.25
 log = structlog.get_logger()
 K = TypeVar("K")
@@ -320,7 +320,7 @@ async def _keep_up(serving: Serving) -> None:
 async def _write_journal(serving: Serving) -> None:
     """Write what the journal's file lacks whenever the journal grows, for as long as the process lives.
 
-    Where it grows all the time, a fifth of the time is enough: the rest is for requests.
+    Where it grows all the time, a twentieth of the time is enough: the rest is for requests.
     """
     while True:
         await serving.grown.wait()
