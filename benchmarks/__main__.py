@@ -110,6 +110,7 @@ QUICK_DAYS = days.Sizes(
 )
 QUICK_READING = reading.Sizes(shape=SMALL, days=20, stints=4, others=20, small=10, large=40, whale=80, deep=500)
 QUICK_VENDOR = vendor.Sizes(vendor_dataset.Size(4, 400, 120, 300, efficiencies=6, levels=5), part=0.5, calls=2)
+QUICK_TRANSFERS = transfers.Sizes(accounts=5, clients=4, many_clients=8, seconds=0.2, together=4)
 QUICK_WRITES = writes.Sizes(partners=1, users=20, many_clients=20, seconds=0.2, api_workers=(1,))
 QUICK_NEIGHBOURS = neighbours.Sizes(rate=20, seconds=0.5, users=20, bodies=100, unread=5, greedy=2, miners=50, days=5)
 QUICK: dict[Name, Benchmark] = {
@@ -123,7 +124,7 @@ QUICK: dict[Name, Benchmark] = {
     Name.DAYS: lambda place: days.run(place, QUICK_DAYS),
     Name.READING: lambda place: reading.run(place, QUICK_READING),
     Name.WRITES: lambda place: writes.run(place, QUICK_WRITES),
-    Name.TRANSFERS: lambda place: transfers.run(place, transfers.Sizes(accounts=5, clients=4, seconds=0.2, together=4)),
+    Name.TRANSFERS: lambda place: transfers.run(place, QUICK_TRANSFERS),
     Name.ROUTES: lambda place: routes.run(place, routes.Sizes(readers=2, buyers=2, seconds=0.3, users=20, days=2)),
     Name.PAYOUTS: lambda place: payouts.run(place, payouts.Sizes(batch=5, queued=12, planned=12, users=2, clients=2)),
     Name.EVENTS: lambda place: events.run(

@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks import load, writes
 from benchmarks.measure import Table
 from benchmarks.meter import Meter
-from benchmarks.stage import Stage, postmaster
+from benchmarks.stage import CONNECTIONS, Stage, postmaster
 from hashrail import db
 from hashrail.api.serving.gathering import Gatherings
 from hashrail.books import fence, ledger, transfer_sets
@@ -49,12 +49,22 @@ Move = Callable[[Sequence[Pair]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many accounts and clients, for how long a run, and how many transfers a set has."""
+    """How many accounts and clients, few and many, for how long a run, and how many transfers a set has."""
 
     accounts: int = 50
     clients: int = 20
+    many_clients: int = 128
     seconds: float = 3
     together: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """So many clients, for so many seconds a run, move so many transfers at once."""
+
+    clients: int
+    seconds: float
+    together: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +80,11 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
     copy = os.environ.get(PGLEDGER)
     table = Table(
         "Ledger transfers",
-        ("what", "transfers at once", "a second", "CPU a transfer", "times the plain one", "times pgledger"),
+        ("what", "clients", "transfers at once", "a second", "CPU a transfer", "times the plain one", "times pgledger"),
         notes=[
-            f"One satoshi from user to user among {sizes.accounts} accounts drawn at random; {sizes.clients} clients.",
-            f"Runs of {sizes.seconds} s in turns, in one database, by one pool; every commit is flushed to disk.",
+            f"One satoshi from user to user among {sizes.accounts} accounts drawn at random.",
+            f"Runs of {sizes.seconds} s in turns, in one database; every commit is flushed to disk.",
+            f"All clients share one pool of {CONNECTIONS} connections.",
             "Plain: a transaction updates two accounts and inserts a transfer and two entries; sets by executemany.",
             "CPU is PostgreSQL's and Python's.",
             "Ours also shares the partner's fence, reads its standing and the clock, and is idempotent by its id.",
@@ -88,14 +99,18 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
         sides = {"plain": await _plain(at.pool, sizes), OURS: ours}
         if copy is not None:
             sides["pgledger"] = await _pgledger(at.pool, sizes, Path(copy))
-        alone = await _measure(stage, sizes, at.pool, sides | {GATHERED: _gathered(*ours)}, 1)
-        _show(table, 1, alone, GATHERED)
-        _show(table, sizes.together, await _measure(stage, sizes, at.pool, sides, sizes.together), OURS)
+        singly = sides | {GATHERED: _gathered(*ours)}
+        for asked, measured, judged in (
+            (Load(sizes.clients, sizes.seconds, 1), singly, GATHERED),
+            (Load(sizes.many_clients, sizes.seconds, 1), singly, GATHERED),
+            (Load(sizes.clients, sizes.seconds, sizes.together), sides, OURS),
+        ):
+            _show(table, asked, await _measure(stage, asked, at.pool, measured), judged)
     return [table]
 
 
 async def _measure(
-    stage: Stage, sizes: Sizes, pool: db.Pool, sides: dict[str, tuple[list[int], Move]], together: int
+    stage: Stage, asked: Load, pool: db.Pool, sides: dict[str, tuple[list[int], Move]]
 ) -> dict[str, Found]:
     """The median of each side's runs, after one that does not count."""
     meter = Meter(frozenset([postmaster(await pool.fetchval("SELECT pg_backend_pid()"))]), with_own=True)
@@ -103,14 +118,16 @@ async def _measure(
     found: dict[str, list[Found]] = defaultdict(list)
     for number in range(stage.runs + 1):
         for name, (accounts, move) in sides.items():
-            stage.tell(f"{name}, {together} at once, run {number} of {stage.runs}")
+            told = f"{name}, {asked.clients} clients, {asked.together} at once"
+            stage.tell(f"{told}, run {number} of {stage.runs}")
 
             async def work(_client: int, _number: int, accounts: list[int] = accounts, move: Move = move) -> None:
-                await move([_pair(chance, accounts) for _ in range(together)])
+                await move([_pair(chance, accounts) for _ in range(asked.together)])
 
             before = meter.seconds()
-            done, elapsed = await load.repeat(sizes.clients, sizes.seconds, work)
-            found[name].append(Found(done * together / elapsed, (meter.seconds() - before) / (done * together)))
+            done, elapsed = await load.repeat(asked.clients, asked.seconds, work)
+            moved = done * asked.together
+            found[name].append(Found(moved / elapsed, (meter.seconds() - before) / moved))
         if number == 0:
             await pool.execute("ANALYZE")
     return {name: _median(of_one[1:]) for name, of_one in found.items()}
@@ -125,13 +142,14 @@ def _median(runs: Sequence[Found]) -> Found:
     return Found(statistics.median(one.rate for one in runs), statistics.median(one.cpu for one in runs))
 
 
-def _show(table: Table, together: int, found: dict[str, Found], judged: str) -> None:
+def _show(table: Table, asked: Load, found: dict[str, Found], judged: str) -> None:
     against = found.get("pgledger", found["plain"]).rate
     for name, one in found.items():
         ratios = [f"{one.rate / found[other].rate:.2f}" if other in found else "" for other in ("plain", "pgledger")]
         table.add(
             name,
-            f"{together:,}",
+            f"{asked.clients:,}",
+            f"{asked.together:,}",
             f"{one.rate:,.0f}",
             f"{one.cpu * 1_000_000:,.0f} µs",
             *ratios,

@@ -228,12 +228,12 @@ async def test_writes(place: Stage) -> None:
 async def test_transfers(place: Stage) -> None:
     """Whose SQL is not at hand is left out, and the target is against the plain ones then."""
     (table,) = await tables_of(Name.TRANSFERS, place)
-    names = [("plain", "1"), ("ours", "1"), ("ours, gathered", "1"), ("plain", "4"), ("ours", "4")]
-    assert [line.cells[:2] for line in table.lines] == names
-    plain, _, gathered, plain_sets, sets = table.lines
-    for one, ours in ((plain, gathered), (plain_sets, sets)):
-        times = figure(ours.cells[4])
-        assert abs(times * figure(one.cells[2]) - figure(ours.cells[2])) <= figure(one.cells[2]) // 100 + 2
+    singly = [(name, clients, "1") for clients in ("4", "8") for name in ("plain", "ours", "ours, gathered")]
+    assert [line.cells[:3] for line in table.lines] == [*singly, ("plain", "4", "4"), ("ours", "4", "4")]
+    plain, _, gathered, plain_of_many, _, gathered_of_many, plain_sets, sets = table.lines
+    for one, ours in ((plain, gathered), (plain_of_many, gathered_of_many), (plain_sets, sets)):
+        times = figure(ours.cells[5])
+        assert abs(times * figure(one.cells[3]) - figure(ours.cells[3])) <= figure(one.cells[3]) // 100 + 2
         assert is_judged(ours, times)
 
 
