@@ -207,6 +207,7 @@ async def test_who_is_at_work_when_they_have_waited_long_is_answered(monkeypatch
     desk = Desk()
     a, b, c = await desk.asked("a", "b", "c")
     assert desk.done == [["a"], ["b", "c"]]
+    monkeypatch.setattr(gathering, "WAIT_SECONDS", 600)
     desk.gate.set()
     assert await asyncio.gather(a, b, c) == ["a alone", "b together", "c together"]
     await desk.all_done()
@@ -256,42 +257,44 @@ async def test_who_waits_for_a_turn_hangs_up(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("sociable")
-async def test_who_follows_several_waits_for_half_as_many() -> None:
+async def test_who_follows_several_waits_for_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever was at work together comes again soon: one by one they would go by themselves."""
     desk = Desk()
-    await desk.shared("a", "b", "c", "d", "e")
-    assert desk.done == [["a"], ["b", "c", "d", "e"]]
-    (f,) = await desk.asked("f")
+    await desk.shared("a", "b", "c", "d")
+    assert desk.done == [["a"], ["b", "c", "d"]]
+    e, f = await desk.asked("e", "f")
     assert len(desk.done) == 2
+    monkeypatch.setattr(gathering, "COMPANY_SECONDS", 0)
     (g,) = await desk.asked("g")
-    assert await asyncio.gather(f, g) == ["f together", "g together"]
-    # One is half of them: it goes at once.
-    assert await asyncio.gather(*await desk.asked("h")) == ["h alone"]
+    assert await asyncio.gather(e, f, g) == ["e together", "f together", "g together"]
     await desk.all_done()
 
 
 @pytest.mark.usefixtures("sociable")
-async def test_company_that_is_there_already_is_not_waited_for() -> None:
+async def test_company_that_is_there_already_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """They have come while the others were at work."""
     desk = Desk()
-    tasks = await desk.asked("a", "b", "c", "d", "e")
+    tasks = await desk.asked("a", "b", "c")
     desk.gate.set()
     while not tasks[0].done():
         await asyncio.sleep(0)
     desk.gate.clear()
-    tasks += await desk.asked("f", "g")
+    tasks += await desk.asked("d", "e")
     desk.gate.set()
+    await desk.settled()
+    assert desk.done == [["a"], ["b", "c"], ["d", "e"]]
+    monkeypatch.setattr(gathering, "COMPANY_SECONDS", 0)
+    tasks += await desk.asked("f", "g")
     await asyncio.gather(*tasks)
-    assert desk.done == [["a"], ["b", "c", "d", "e"], ["f", "g"]]
     await desk.all_done()
 
 
 async def test_nobody_waits_long_for_company() -> None:
     """After a moment one goes by itself, and a lane where nobody comes is gone."""
     desk = Desk()
-    await desk.shared("a", "b", "c", "d", "e")
-    assert await asyncio.gather(*await desk.asked("f")) == ["f alone"]
-    await desk.shared("a", "b", "c", "d", "e")
+    await desk.shared("a", "b", "c")
+    assert await asyncio.gather(*await desk.asked("d")) == ["d alone"]
+    await desk.shared("a", "b", "c")
     await asyncio.sleep(10 * gathering.COMPANY_SECONDS)
     assert desk.gatherings == Gatherings()
 
@@ -300,7 +303,7 @@ async def test_nobody_waits_long_for_company() -> None:
 async def test_who_waits_for_company_keeps_nobody_from_their_turn() -> None:
     """Their own turn is over."""
     desk = Desk()
-    await desk.shared("a1", "a2", *("b1", "c1", "d1", "e1"), *("b2", "c2", "d2", "e2"))
+    await desk.shared("a1", "a2", *("b1", "c1"), *("b2", "c2"))
     waiting = await desk.asked("f1", "f2")
     assert await asyncio.gather(*await desk.asked("a3", "a4")) == ["a3 alone", "a4 alone"]
     assert await asyncio.gather(*waiting, *await desk.asked("g1", "g2")) == [

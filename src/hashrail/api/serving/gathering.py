@@ -4,8 +4,8 @@ Whoever comes first goes at once and by itself. Those who come meanwhile share o
 One of them that cannot be done with the others is done by itself afterwards, with its own answer. One by itself that
 takes long, since its user is held by somebody, is not waited for any longer.
 
-Where several have shared a transaction others follow at once, so the next one waits a moment for half as many: else it
-would be one of a single request each second time. Nobody else waits for company.
+Where several have shared a transaction others follow at once, so the next one waits a moment for as many: else every
+second one would be of few. Nobody else waits for company.
 
 A transaction costs much the same whether it does one request or many, so no more than a few are at work in a process,
 of whatever partners: each lane has its turn after the others, and gathers until then. Nobody waits long for a turn, and
@@ -159,13 +159,12 @@ class Gatherings:
             end_turn()
 
     def _look_for_company(self, key: Key, before: int) -> None:
-        """So many have been at work together: the lane goes on with half as many, or after a moment."""
-        wanted = before // 2
-        if len(self._lanes[key]) >= wanted:
+        """So many have been at work together: the lane goes on with as many, or after a moment."""
+        if len(self._lanes[key]) >= before:
             self._go_on(key)
         else:
             timer = asyncio.get_running_loop().call_later(COMPANY_SECONDS, self._end_company, key)
-            self._company[key] = _Company(wanted, timer)
+            self._company[key] = _Company(before, timer)
 
     def _end_company(self, key: Key) -> None:
         self._company.pop(key).timer.cancel()
