@@ -13,12 +13,14 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from benchmarks.measure import RUNS, Tell
-from hashrail import db
+from hashrail import clock, db
 from hashrail.deployment.establishing import establish
 from hashrail.settings import Settings
 
 CONNECTIONS = 20
 SHOWN_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size", "data_checksums")
+# How often is looked at how fast the machine is, and how much is added each time.
+LOOKS, ADDED = 5, 500_000
 SHOWN_PACKAGES = ("asyncpg", "granian", "litestar", "msgspec", "uvloop")
 
 
@@ -91,11 +93,23 @@ async def facts(server: str, reached: str = "over a Unix socket") -> list[tuple[
         ("CPU", f"{_cpu_model()}, {len(os.sched_getaffinity(0))} cores"),
         ("Memory", f"{_memory_gib()} GiB"),
         ("Load before the run", f"{os.getloadavg()[0]:.1f}"),
+        ("Speed before the run", f"{_additions_a_second() / 1e6:.0f} million additions a second by Python"),
         ("System", f"{platform.system()} {platform.release()}"),
         ("Python", f"{platform.python_version()}, {', '.join(_packages())}"),
         ("PostgreSQL", f"{version}, on the same machine, {reached}"),
         ("PostgreSQL settings", ", ".join(settings)),
     ]
+
+
+def _additions_a_second() -> float:
+    """How fast a core is just now, the best of a few looks: whoever shares the machine makes it faster and slower."""
+    fastest = float("inf")
+    for _ in range(LOOKS):
+        began, total = clock.monotonic(), 0
+        for number in range(ADDED):
+            total += number
+        fastest = min(fastest, clock.monotonic() - began)
+    return ADDED / fastest
 
 
 def postmaster(backend_pid: int) -> int:
