@@ -191,10 +191,8 @@ def main(
         out.print(f"Wrote {VENDOR_PAGE}")
     elif update and not quick:
         alone = f"Measured by itself: `python -m benchmarks {' '.join(f'--only {name}' for name in chosen)} --update`."
-        of_run = dict(facts)
-        before = f"Before that: load {of_run['Load before the run']}, {of_run['Speed before the run']}."
         for table in tables:
-            table.notes += [alone, before]
+            table.notes += [alone, report.before_the_run(facts)]
         page.write_text(report.with_tables(page.read_text(), tables))
         out.print(f"Wrote its tables into {page}")
     _judge(err, report.missed(tables), quick=quick)

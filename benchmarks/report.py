@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from benchmarks.measure import Table
+from benchmarks.stage import LOAD, SPEED
 
 TITLE, VENDOR_TITLE = "Benchmarks", "Benchmarks at the vendor's size"
 INTRODUCTION = """\
@@ -44,6 +45,12 @@ def page(introduction: str, facts: list[tuple[str, str]], tables: list[Table]) -
     """A page that begins so."""
     parts = [introduction, _rows(("machine and settings", ""), facts)]
     return "".join([*parts, *map(_section, tables)])
+
+
+def before_the_run(facts: list[tuple[str, str]]) -> str:
+    """How busy and how fast the machine was when tables were measured that stand in a page of other runs."""
+    known = dict(facts)
+    return f"Before that: load {known[LOAD]}, {known[SPEED]}."
 
 
 def with_tables(page: str, tables: list[Table]) -> str:

@@ -19,6 +19,8 @@ from hashrail.settings import Settings
 
 CONNECTIONS = 20
 SHOWN_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size", "data_checksums")
+# What a run begins with, by the names of these facts.
+LOAD, SPEED = "Load before the run", "Speed before the run"
 # How often is looked at how fast the machine is, and how much is added each time.
 LOOKS, ADDED = 5, 500_000
 SHOWN_PACKAGES = ("asyncpg", "granian", "litestar", "msgspec", "uvloop")
@@ -92,8 +94,8 @@ async def facts(server: str, reached: str = "over a Unix socket") -> list[tuple[
     return [
         ("CPU", f"{_cpu_model()}, {len(os.sched_getaffinity(0))} cores"),
         ("Memory", f"{_memory_gib()} GiB"),
-        ("Load before the run", f"{os.getloadavg()[0]:.1f}"),
-        ("Speed before the run", f"{_additions_a_second() / 1e6:.0f} million additions a second by Python"),
+        (LOAD, f"{os.getloadavg()[0]:.1f}"),
+        (SPEED, f"{_additions_a_second() / 1e6:.0f} million additions a second by Python"),
         ("System", f"{platform.system()} {platform.release()}"),
         ("Python", f"{platform.python_version()}, {', '.join(_packages())}"),
         ("PostgreSQL", f"{version}, on the same machine, {reached}"),

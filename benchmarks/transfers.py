@@ -59,7 +59,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Demand:
     """So many clients, for so many seconds a run, move so many transfers at once."""
 
     clients: int
@@ -101,16 +101,16 @@ async def run(stage: Stage, sizes: Sizes = Sizes()) -> list[Table]:
             sides["pgledger"] = await _pgledger(at.pool, sizes, Path(copy))
         singly = sides | {GATHERED: _gathered(*ours)}
         for asked, measured, judged in (
-            (Load(sizes.clients, sizes.seconds, 1), singly, GATHERED),
-            (Load(sizes.many_clients, sizes.seconds, 1), singly, GATHERED),
-            (Load(sizes.clients, sizes.seconds, sizes.together), sides, OURS),
+            (Demand(sizes.clients, sizes.seconds, 1), singly, GATHERED),
+            (Demand(sizes.many_clients, sizes.seconds, 1), singly, GATHERED),
+            (Demand(sizes.clients, sizes.seconds, sizes.together), sides, OURS),
         ):
             _show(table, asked, await _measure(stage, asked, at.pool, measured), judged)
     return [table]
 
 
 async def _measure(
-    stage: Stage, asked: Load, pool: db.Pool, sides: dict[str, tuple[list[int], Move]]
+    stage: Stage, asked: Demand, pool: db.Pool, sides: dict[str, tuple[list[int], Move]]
 ) -> dict[str, Found]:
     """The median of each side's runs, after one that does not count."""
     meter = Meter(frozenset([postmaster(await pool.fetchval("SELECT pg_backend_pid()"))]), with_own=True)
@@ -142,7 +142,7 @@ def _median(runs: Sequence[Found]) -> Found:
     return Found(statistics.median(one.rate for one in runs), statistics.median(one.cpu for one in runs))
 
 
-def _show(table: Table, asked: Load, found: dict[str, Found], judged: str) -> None:
+def _show(table: Table, asked: Demand, found: dict[str, Found], judged: str) -> None:
     against = found.get("pgledger", found["plain"]).rate
     for name, one in found.items():
         ratios = [f"{one.rate / found[other].rate:.2f}" if other in found else "" for other in ("plain", "pgledger")]

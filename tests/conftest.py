@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
@@ -31,6 +32,9 @@ os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folders.quick())
 
 # Tests leave little garbage, and to look for it at every 700 new objects is an eighth of what they take.
 gc.set_threshold(50_000, 20, 20)
+
+# A shell that runs tests in the background has them ignore Ctrl-C, and so would every program that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
 

@@ -91,6 +91,7 @@ async def test_signed_read(place: Stage) -> None:
         ratio = figure(table.lines[2].cells[1])
         assert abs(ratio * raw - api) <= raw // 100 + 2
         assert is_judged(table.lines[2], ratio)
+        assert [line.verdict for line in table.lines[:2]] == [None, None]
     assert [table.lines[2].target for table in tables] == ["at least 0.8", "at least 0.5", "at least 0.5"]
 
 
@@ -101,6 +102,7 @@ async def test_signed_write(place: Stage) -> None:
         raw, api, ratio = (figure(line.cells[2]) for line in lines)
         assert abs(ratio * raw - api) <= raw // 100 + 2
     assert [line.target for line in table.lines] == ["", "", "at least 0.5", "", "", ""]
+    assert [line.verdict is None for line in table.lines] == [True, True, False, True, True, True]
     assert is_judged(table.lines[2], figure(table.lines[2].cells[2]))
 
 
@@ -410,6 +412,9 @@ async def test_facts_name_machine_and_settings(place: Stage) -> None:
     assert f"{len(os.sched_getaffinity(0))} cores" in facts["CPU"]
     assert facts["Memory"].endswith(" GiB")
     assert "asyncpg" in facts["Python"]
+    assert figure(facts[stage.SPEED]) > 0
+    told = report.before_the_run([*facts.items()])
+    assert told == f"Before that: load {facts['Load before the run']}, {facts['Speed before the run']}."
 
 
 def example() -> Table:

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +66,7 @@ def use_the_terminal(data: Path, folder: Path) -> None:
     assert "Logged in as default" in run("login", "--from", str(data / "demo.json"))
     program = [sys.executable, "-m", "hashrail.cli", "events", "listen", "--types", "withdrawal.final"]
     with subprocess.Popen(
-        program,
-        env=clean_environment(**profiles),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell that runs tests in the background has them, and what they start, ignore Ctrl-C.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # nothing else happens there
+        program, env=clean_environment(**profiles), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as listening:
         assert listening.stdout is not None
         assert listening.stderr is not None
